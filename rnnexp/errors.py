@@ -1,0 +1,26 @@
+"""What can go wrong for reasons that are not bugs."""
+
+import signal
+
+
+class UserError(ValueError):
+    """A mistake that its message alone explains: one plain sentence with the key or file, and what to do."""
+
+
+class Diverged(UserError):
+    """The loss or the gradient stopped being a finite number."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the run to stop; it did so after saving a checkpoint.
+
+    Derives from KeyboardInterrupt, so that no `except Exception` between the training loop and the
+    command line takes it for a failure.
+    """
+
+    def __init__(self, signum: int):
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+    def __reduce__(self):  # crosses the process boundary of a parallel sweep
+        return Interrupted, (self.signum,)

@@ -1,0 +1,118 @@
+"""The layers around the recurrent ones: embedding, dropout, decoder."""
+
+import math
+
+import numpy as np
+
+from rnnexp.ops import add_rows, dropout_mask
+from rnnexp.params import Tape
+
+
+class Layer:
+    """Something with named parameters.
+
+    `shapes` says which it needs; `bind` hands it the arrays: `p` the values, `g` the gradients, under
+    the same names. A backward pass sets `g`, it does not add to it.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
+    p: dict
+    g: dict
+
+    def bind(self, values: dict, grads: dict) -> None:
+        self.p, self.g = values, grads
+
+    def init(self, rng: np.random.Generator) -> None:
+        """Draw the first values."""
+        raise NotImplementedError
+
+
+class Embedding(Layer):
+    """A row of W for each token: x = W[token], W of shape (V, D).
+
+    First values: normal with standard deviation 0.01, as in "Deep Learning from Scratch 2".
+    """
+
+    def __init__(self, vocab_size: int, embed_size: int):
+        self.shapes = {"W": (vocab_size, embed_size)}
+
+    def init(self, rng):
+        self.p["W"][...] = rng.normal(0, 0.01, self.shapes["W"])
+
+    def forward(self, tokens, tape: Tape):
+        """(T, B) tokens to (T, B, D) vectors."""
+        tape["tokens"] = tokens
+        x = tape.array("x", (*tokens.shape, self.shapes["W"][1]))
+        # mode="clip" only because NumPy fills `out` through a copy otherwise
+        return np.take(self.p["W"], tokens, axis=0, out=x, mode="clip")
+
+    def backward(self, dx, tape: Tape, accumulate: bool) -> None:
+        """Gradient of W from dx (T, B, D); `accumulate` adds it to what a tied decoder has put there."""
+        if not accumulate:
+            self.g["W"].fill(0)
+        add_rows(self.g["W"], tape["tokens"].ravel(), dx.reshape(-1, dx.shape[-1]))
+
+
+class Dropout:
+    """Multiplies by a fresh random mask while training, between layers: in the depth direction only.
+
+    Zaremba et al. 2014, "Recurrent neural network regularization".
+    """
+
+    def __init__(self, rate: float, place: int):
+        self.rate, self.place = rate, place
+
+    def forward(self, x, tape: Tape, key: tuple[int, int] | None):
+        """`key` is (seed, step), the rest of the mask's address; None: no dropout."""
+        tape["mask"] = None
+        if key is None or not self.rate:
+            return x
+        tape["mask"] = dropout_mask(x.shape, self.rate, (*key, self.place), x.dtype)
+        return np.multiply(x, tape["mask"], out=tape.array("y", x.shape))
+
+    def backward(self, dy, tape: Tape):
+        """In place: dx takes the memory of dy."""
+        if tape["mask"] is not None:
+            dy *= tape["mask"]
+        return dy
+
+
+class Decoder(Layer):
+    """logits = h @ W.T + b, with W of shape (V, H): the shape of an embedding, so that it can be one.
+
+    Weight tying (Press & Wolf 2017; Inan et al. 2017) is `tied_to=embedding`: W is then the
+    embedding's array and only b is the decoder's own.
+    First values: W normal with standard deviation 1 / sqrt(H), b zero.
+    """
+
+    def __init__(self, vocab_size: int, hidden_size: int, tied_to: Embedding | None = None):
+        self.tied_to = tied_to
+        self.shapes = {"b": (vocab_size,)}
+        if tied_to is None:
+            self.shapes = {"W": (vocab_size, hidden_size)} | self.shapes
+
+    def bind(self, values, grads):
+        if self.tied_to is not None:
+            values = values | {"W": self.tied_to.p["W"]}
+            grads = grads | {"W": self.tied_to.g["W"]}
+        super().bind(values, grads)
+
+    def init(self, rng):
+        if self.tied_to is None:
+            vocab_size, hidden_size = self.shapes["W"]
+            self.p["W"][...] = rng.normal(0, 1 / math.sqrt(hidden_size), (vocab_size, hidden_size))
+        self.p["b"].fill(0)
+
+    def forward(self, h, tape: Tape):
+        """(N, H) features to (N, V) logits."""
+        tape["h"] = h
+        logits = tape.array("logits", (len(h), len(self.p["b"])))
+        np.matmul(h, self.p["W"].T, out=logits)
+        logits += self.p["b"]
+        return logits
+
+    def backward(self, dlogits, tape: Tape):
+        """Sets the gradients of W and b; returns dh (N, H)."""
+        np.matmul(dlogits.T, tape["h"], out=self.g["W"])
+        np.sum(dlogits, axis=0, out=self.g["b"])
+        return np.matmul(dlogits, self.p["W"], out=tape.array("dh", tape["h"].shape))

@@ -1,0 +1,139 @@
+"""The language model: embed -> (dropout, cell) x L -> dropout -> decoder -> loss."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnnexp.cells.base import Cell
+from rnnexp.errors import UserError
+from rnnexp.layers import Decoder, Dropout, Embedding
+from rnnexp.ops import softmax_cross_entropy
+from rnnexp.params import Parameters, Tape
+
+
+class Model:
+    """A recurrent language model over any stack of cells.
+
+    Parameters
+    ----------
+    cells : the recurrent layers, bottom first; the first takes vectors of `embed_size`.
+    vocab_size, embed_size : V and D.
+    dropout : rate before every cell and before the decoder, while training.
+    tie_weights : the decoder uses the embedding's matrix.
+    dtype : of parameters and everything computed from them.
+
+    Attributes
+    ----------
+    params : every parameter and gradient, by name: embedding.W, cell0.W, cell0.U_..., cell0.b, ...,
+        decoder.W (absent where tied), decoder.b.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        vocab_size: int,
+        embed_size: int,
+        dropout: float = 0.0,
+        tie_weights: bool = False,
+        dtype=np.float32,
+    ):
+        hidden_size = cells[-1].hidden_size
+        if tie_weights and embed_size != hidden_size:
+            raise UserError(
+                "model.tie_weights=true makes one matrix serve as embedding and decoder, so "
+                f"model.embed_size={embed_size} must equal model.hidden_size={hidden_size}"
+            )
+        self.cells = list(cells)
+        self.tie_weights = tie_weights
+        self.embedding = Embedding(vocab_size, embed_size)
+        self.dropouts = [Dropout(dropout, place) for place in range(len(cells) + 1)]
+        self.decoder = Decoder(vocab_size, hidden_size, self.embedding if tie_weights else None)
+        self.layers = {
+            "embedding": self.embedding,
+            **{f"cell{k}": cell for k, cell in enumerate(self.cells)},
+            "decoder": self.decoder,
+        }
+        self.params = Parameters(
+            {
+                f"{layer_name}.{name}": shape
+                for layer_name, layer in self.layers.items()
+                for name, shape in layer.shapes.items()
+            },
+            dtype,
+        )
+        for layer_name, layer in self.layers.items():
+            layer.bind(*self.params.of(layer_name))
+
+    def init(self, seed: int) -> None:
+        """Draw every parameter anew; the same seed gives the same values in any dtype, rounded."""
+        rng = np.random.default_rng(seed)
+        for layer in self.layers.values():
+            layer.init(rng)
+
+    def num_params(self) -> dict[str, int]:
+        """Parameter counts by part; a tied matrix counts once, as the embedding's."""
+        return {
+            "embedding": self.params.count("embedding"),
+            "recurrent": self.params.count(*(name for name in self.layers if name.startswith("cell"))),
+            "output": self.params.count("decoder"),
+        }
+
+    def zero_state(self, batch_size: int) -> list[tuple]:
+        """The state before any token: per layer, its arrays (B, H)."""
+        return [cell.zero_state(batch_size) for cell in self.cells]
+
+    def tape(self) -> Tape:
+        """A fresh tape for `forward` and `backward`."""
+        return Tape(self.params.values.dtype)
+
+    def forward(self, inputs, targets, state, tape: Tape, dropout_key=None, grad_scale=None):
+        """Loss of a window.
+
+        Parameters
+        ----------
+        inputs, targets : (T, B) tokens.
+        state : the state before the window, as from `zero_state` or an earlier call.
+        dropout_key : (seed, step), the address of the dropout masks; None: no dropout.
+        grad_scale : factor of the summed loss in the gradients of `backward`; None: no `backward`
+            will follow.
+
+        Returns
+        -------
+        the summed loss in nats, and the state after the window.
+        """
+        next_state = []
+        x = self.embedding.forward(inputs, tape.part("embedding"))
+        for k, cell in enumerate(self.cells):
+            x = self.dropouts[k].forward(x, tape.part(f"dropout{k}"), dropout_key)
+            x, after = cell.forward(x, state[k], tape.part(f"cell{k}"))
+            # copies: what a cell returns may be part of the tape, which the next window overwrites
+            next_state.append(tuple(array.copy() for array in after))
+        x = self.dropouts[-1].forward(x, tape.part("dropout_top"), dropout_key)
+        logits = self.decoder.forward(x.reshape(-1, x.shape[-1]), tape.part("decoder"))
+        nats = softmax_cross_entropy(logits, targets.ravel(), grad_scale)
+        tape["dlogits"], tape["shape"] = logits, x.shape
+        return nats, next_state
+
+    def backward(self, tape: Tape, dstate=None):
+        """Gradients of `grad_scale` times the summed loss of the last `forward` on this tape.
+
+        Parameters
+        ----------
+        dstate : gradient of the state after the window, in the shape of the state; None: the window is
+            where backpropagation stops (truncated backpropagation through time).
+
+        Returns
+        -------
+        the gradient of the state before the window. `params.grads` is set, not added to.
+        """
+        T, B, _ = tape["shape"]
+        dstate = dstate or self.zero_state(B)
+        dprevious = []
+        dx = self.decoder.backward(tape["dlogits"], tape.part("decoder")).reshape(tape["shape"])
+        dx = self.dropouts[-1].backward(dx, tape.part("dropout_top"))
+        for k, cell in reversed(list(enumerate(self.cells))):
+            dx, before = cell.backward(dx, dstate[k], tape.part(f"cell{k}"))
+            dx = self.dropouts[k].backward(dx, tape.part(f"dropout{k}"))
+            dprevious.insert(0, before)
+        self.embedding.backward(dx, tape.part("embedding"), accumulate=self.tie_weights)
+        return dprevious

@@ -1,0 +1,81 @@
+"""Array helpers that several layers share."""
+
+import numpy as np
+
+# Rows of logits are worked through in blocks of about this many numbers, so that a block stays in
+# the cache between the passes of the softmax (35 rows of PTB's 10,000 words).
+BLOCK = 350_000
+
+
+def sigmoid(x, out=None):
+    """1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2: never overflows, and tanh is vectorised in NumPy."""
+    out = np.multiply(x, 0.5, out=out)
+    np.tanh(out, out=out)
+    out += 1
+    out *= 0.5
+    return out
+
+
+def softmax_cross_entropy(logits, targets, grad_scale=None):
+    """Sum of -log softmax(logits)[target] over the rows, in nats.
+
+    Parameters
+    ----------
+    logits : (N, V) array. Overwritten: by its own gradient times `grad_scale` where that is given,
+        else by scratch numbers.
+    targets : (N,) integers below V.
+    grad_scale : factor of the gradient, such as 1 / N for the gradient of the mean.
+
+    Returns
+    -------
+    float, the sum in double precision.
+    """
+    nats = 0.0
+    block = max(1, BLOCK // logits.shape[1])
+    for start in range(0, len(logits), block):
+        rows = logits[start : start + block]
+        target = targets[start : start + block]
+        at_target = np.arange(len(rows)), target
+        rows -= rows.max(axis=1, keepdims=True)
+        log_numerator = rows[at_target]
+        np.exp(rows, out=rows)
+        denominator = rows.sum(axis=1)
+        nats += float(np.log(denominator, dtype=np.float64).sum())
+        nats -= float(log_numerator.sum(dtype=np.float64))
+        if grad_scale is not None:
+            rows *= (grad_scale / denominator).astype(rows.dtype)[:, None]
+            rows[at_target] -= rows.dtype.type(grad_scale)
+    return nats
+
+
+def add_rows(target, index, rows):
+    """target[index[k]] += rows[k] for every k, where an index may occur many times.
+
+    Sorts the indices and sums each run of equal ones, which beats `np.add.at` and, unlike it, adds
+    whole rows at a time.
+
+    Parameters
+    ----------
+    target : (V, D) array, changed in place.
+    index : (N,) integers below V.
+    rows : (N, D) array.
+    """
+    order = np.argsort(index, kind="stable")
+    ordered = index[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    target[ordered[starts]] += np.add.reduceat(rows[order], starts, axis=0)
+
+
+def dropout_mask(shape, rate, key, dtype):
+    """A fresh inverted-dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
+
+    A pure function of `key`, three non-negative integers (seed, step, place): a checkpoint needs no
+    generator state, and any mask can be drawn again.
+
+    Srivastava et al. 2014; the generator is Philox (Salmon et al. 2011, "Parallel random numbers: as
+    easy as 1, 2, 3"), whose counter takes step and place.
+    """
+    seed, step, place = key
+    rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, step, place]))
+    keep = rng.random(shape, dtype=np.float32) >= rate
+    return np.multiply(keep, 1 / (1 - rate), dtype=dtype)

@@ -1,0 +1,80 @@
+"""Every parameter of a model in one flat buffer, and every gradient in another."""
+
+import math
+
+import numpy as np
+
+
+class Parameters:
+    """Named arrays that are views of two flat buffers, so that clipping, updating and saving are one pass.
+
+    Parameters
+    ----------
+    shapes : name -> shape, in the order of the buffer; names read "layer.weight".
+    dtype : of both buffers.
+
+    Attributes
+    ----------
+    values, grads : (P,) arrays, the flat buffers.
+    value, grad : name -> view of them with the parameter's shape.
+    """
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]], dtype):
+        self.shapes = shapes
+        size = sum(math.prod(shape) for shape in shapes.values())
+        self.values = np.zeros(size, dtype)
+        self.grads = np.zeros(size, dtype)
+        self.value = self.split(self.values)
+        self.grad = self.split(self.grads)
+
+    def split(self, flat) -> dict:
+        """The named views of a flat (P,) array laid out like the buffers."""
+        views, start = {}, 0
+        for name, shape in self.shapes.items():
+            stop = start + math.prod(shape)
+            views[name] = flat[start:stop].reshape(shape)
+            start = stop
+        return views
+
+    def of(self, layer: str) -> tuple[dict, dict]:
+        """The values and gradients of one layer, under their names within it."""
+        prefix = layer + "."
+        return tuple(
+            {name.removeprefix(prefix): view for name, view in views.items() if name.startswith(prefix)}
+            for views in (self.value, self.grad)
+        )
+
+    def count(self, *layers: str) -> int:
+        """How many numbers the parameters of the named layers hold."""
+        return sum(
+            math.prod(shape) for name, shape in self.shapes.items() if name.split(".")[0] in layers
+        )
+
+
+class Tape:
+    """What a forward pass leaves behind for its backward pass.
+
+    A dictionary whose large arrays are reused by the next window of the same shape, instead of being
+    allocated at every step. Passes that are to be alive at the same time need a tape each.
+    """
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.arrays: dict = {}
+        self.parts: dict[str, Tape] = {}
+
+    def part(self, name: str) -> "Tape":
+        """The tape of one layer."""
+        return self.parts.setdefault(name, Tape(self.dtype))
+
+    def array(self, name: str, shape: tuple[int, ...]):
+        """An uninitialised array, the same one as last time where the shape is the same."""
+        if name not in self.arrays or self.arrays[name].shape != shape:
+            self.arrays[name] = np.empty(shape, self.dtype)
+        return self.arrays[name]
+
+    def __getitem__(self, name: str):
+        return self.arrays[name]
+
+    def __setitem__(self, name: str, value):
+        self.arrays[name] = value

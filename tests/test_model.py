@@ -1,0 +1,205 @@
+"""The whole model: gradients over depth, tying and dropout; exact perplexities; parity with PyTorch."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from rnnexp.cells import CELLS
+from rnnexp.errors import UserError
+from rnnexp.model import Model
+from tests.gradcheck import check_gradients
+from tests.variants import VARIANTS, small_model
+
+T, B, V = 4, 3, 11
+
+
+def window(seed=1):
+    rng = np.random.default_rng(seed)
+    return rng.integers(V, size=(T, B)), rng.integers(V, size=(T, B))
+
+
+def random_state(model, seed=2):
+    rng = np.random.default_rng(seed)
+    return [tuple(rng.standard_normal(array.shape) for array in layer) for layer in model.zero_state(B)]
+
+
+SHAPES = list(itertools.product([1, 2, 3], [False, True], [0.0, 0.4]))
+
+
+@pytest.mark.parametrize(("depth", "tie", "dropout"), SHAPES)
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_gradients(name, options, depth, tie, dropout):
+    model = small_model(name, options, num_layers=depth, tie=tie, dropout=dropout)
+    inputs, targets = window()
+    state, key = random_state(model), (7, 3)
+    dlast = random_state(model, seed=4)  # as if a later window had sent a gradient back
+
+    def loss():
+        nats, last = model.forward(inputs, targets, state, model.tape(), key)
+        carried = sum(np.sum(a * d) for al, dl in zip(last, dlast) for a, d in zip(al, dl))
+        return nats / 5 + float(carried)
+
+    tape = model.tape()
+    model.forward(inputs, targets, state, tape, key, grad_scale=1 / 5)
+    dstate = model.backward(tape, dlast)
+    flat_state = {f"state{k}.{j}": a for k, layer in enumerate(state) for j, a in enumerate(layer)}
+    flat_dstate = {f"state{k}.{j}": a for k, layer in enumerate(dstate) for j, a in enumerate(layer)}
+    rng = np.random.default_rng(0)
+    check_gradients(loss, model.params.value | flat_state, model.params.grad | flat_dstate, rng)
+
+
+@pytest.mark.parametrize("fault", [lambda g: -g, np.zeros_like], ids=["sign", "zero"])
+@pytest.mark.parametrize("tie", [False, True])
+def test_gradient_check_catches_a_planted_fault(tie, fault):
+    model = small_model("gru", num_layers=2, tie=tie, dropout=0.4)
+    inputs, targets = window()
+
+    def loss():
+        return model.forward(inputs, targets, model.zero_state(B), model.tape(), (7, 3))[0]
+
+    tape = model.tape()
+    model.forward(inputs, targets, model.zero_state(B), tape, (7, 3), grad_scale=1.0)
+    model.backward(tape)
+    for planted, grad in model.params.grad.items():
+        grads = model.params.grad | {planted: fault(grad)}
+        with pytest.raises(AssertionError, match=f"^{planted}:"):
+            check_gradients(loss, model.params.value, grads, np.random.default_rng(0))
+
+
+def test_tied_matrix_gets_the_sum_of_both_gradients():
+    tied = small_model(tie=True)
+    free = small_model(tie=False)
+    for name, value in tied.params.value.items():
+        free.params.value[name][...] = value
+    free.params.value["decoder.W"][...] = tied.params.value["embedding.W"]
+    inputs, targets = window()
+    for model in tied, free:
+        tape = model.tape()
+        model.forward(inputs, targets, model.zero_state(B), tape, grad_scale=1.0)
+        model.backward(tape)
+    np.testing.assert_allclose(
+        tied.params.grad["embedding.W"],
+        free.params.grad["embedding.W"] + free.params.grad["decoder.W"],
+        rtol=1e-12,
+    )
+
+
+def test_a_tape_can_be_used_again():
+    """Buffers that are reused must not change the next window's gradients."""
+    model = small_model("lstm", num_layers=2, dropout=0.3)
+    fresh, used = model.tape(), model.tape()
+    for seed in 5, 6:
+        inputs, targets = window(seed)
+        _, state = model.forward(inputs, targets, model.zero_state(B), used, (1, seed), grad_scale=1.0)
+        kept = [tuple(array.copy() for array in layer) for layer in state]
+        model.backward(used)
+    reused = model.params.grads.copy()
+    model.forward(inputs, targets, model.zero_state(B), fresh, (1, seed), grad_scale=1.0)
+    model.backward(fresh)
+    np.testing.assert_array_equal(reused, model.params.grads)
+    np.testing.assert_array_equal(kept[0][0], state[0][0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_uniform_output_has_the_vocabulary_as_its_perplexity(dtype):
+    model = small_model(dtype=dtype)
+    model.params.value["decoder.W"][...] = 0
+    model.params.value["decoder.b"][...] = 0.25
+    inputs, targets = window()
+    nats, _ = model.forward(inputs, targets, model.zero_state(B), model.tape())
+    assert math.exp(nats / targets.size) == pytest.approx(V, rel=1e-12)
+
+
+def test_dropout_masks_are_addressed_by_seed_step_and_place():
+    from rnnexp.ops import dropout_mask
+
+    mask = dropout_mask((400, 50), 0.3, (1, 2, 3), np.float32)
+    np.testing.assert_array_equal(mask, dropout_mask((400, 50), 0.3, (1, 2, 3), np.float32))
+    for other in (2, 2, 3), (1, 3, 3), (1, 2, 4):
+        assert (mask != dropout_mask((400, 50), 0.3, other, np.float32)).mean() > 0.3
+    assert mask.dtype == np.float32
+    assert set(np.unique(mask).tolist()) == {0.0, np.float32(1 / 0.7)}
+    assert (mask == 0).mean() == pytest.approx(0.3, abs=0.01)
+
+
+def test_tying_needs_equal_sizes():
+    with pytest.raises(UserError, match="model.embed_size=4 must equal model.hidden_size=6"):
+        Model([CELLS["gru"](4, 6)], V, embed_size=4, tie_weights=True)
+
+
+@pytest.mark.parametrize(("tie", "expected"), [(False, 10_000 * 100), (True, 0)])
+def test_parameter_counts(tie, expected):
+    model = Model([CELLS["lstm"](100, 100)], 10_000, 100, tie_weights=tie)
+    assert model.num_params() == {
+        "embedding": 1_000_000,
+        "recurrent": 4 * (100 * 100 + 100 * 100 + 100),
+        "output": expected + 10_000,
+    }
+
+
+TORCH = [("rnn", {}, "RNN"), ("lstm", {}, "LSTM"), ("gru", {"reset": "after"}, "GRU")]
+
+
+@pytest.mark.parametrize(("name", "options", "module"), TORCH)
+@pytest.mark.parametrize("tie", [False, True])
+def test_same_weights_same_loss_and_gradients_as_pytorch(name, options, module, tie):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
+    size, depth = 6, 2
+    model = small_model(name, options, num_layers=depth, tie=tie)
+    inputs, targets = window()
+    tape = model.tape()
+    nats, _ = model.forward(inputs, targets, model.zero_state(B), tape, grad_scale=1 / targets.size)
+    model.backward(tape)
+    p, g = model.params.value, model.params.grad
+
+    # their blocks are stacked along rows as (i, f, g, o) or (r, z, n), and every block has two biases
+    theirs = {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}[module]
+    cell = model.cells[0]
+
+    def rows(array, gates, order):
+        blocks = dict(zip(gates, np.split(array, len(gates), axis=-1), strict=True))
+        return torch.tensor(np.concatenate([blocks[gate] for gate in order], axis=-1).T.copy())
+
+    recurrent = theirs.replace("n", "m") if name == "gru" else theirs
+
+    def layer(source, k):
+        product = cell.products[0]
+        b = source[f"cell{k}.b"]
+        return {
+            f"weight_ih_l{k}": rows(source[f"cell{k}.W"], cell.input_gates, theirs),
+            f"weight_hh_l{k}": rows(source[f"cell{k}.U_{product}"], product, recurrent),
+            f"bias_ih_l{k}": rows(b, cell.gates, theirs),
+            # the blocks with one bias here have theirs in bias_ih
+            f"bias_hh_l{k}": rows(b, cell.gates, recurrent) * torch.tensor(
+                np.repeat([float(gate == "m") for gate in recurrent], size)
+            ),
+        }
+
+    net = getattr(torch.nn, module)(size, size, depth).double()
+    weights, grads = {}, {}
+    for k in range(depth):
+        weights |= layer(p, k)
+        grads |= layer(g, k)
+    net.load_state_dict(weights)
+    embedding = torch.tensor(p["embedding.W"].copy(), requires_grad=True)
+    decoder = embedding if tie else torch.tensor(p["decoder.W"].copy(), requires_grad=True)
+    bias = torch.tensor(p["decoder.b"].copy(), requires_grad=True)
+    h, _ = net(embedding[torch.tensor(inputs)])
+    loss = torch.nn.functional.cross_entropy(
+        (h @ decoder.T + bias).reshape(-1, V), torch.tensor(targets).reshape(-1)
+    )
+    loss.backward()
+
+    assert nats / targets.size == pytest.approx(loss.item(), rel=1e-12)
+    close = {"rtol": 1e-9, "atol": 1e-12}
+    np.testing.assert_allclose(g["embedding.W"], embedding.grad, **close)
+    np.testing.assert_allclose(g["decoder.b"], bias.grad, **close)
+    if not tie:
+        np.testing.assert_allclose(g["decoder.W"], decoder.grad, **close)
+    for key, parameter in net.named_parameters():
+        ours, theirs_grad = grads[key], parameter.grad
+        if key.startswith("bias_hh"):  # only the candidate's recurrent bias is a parameter of its own
+            theirs_grad = theirs_grad * (ours != 0)
+        np.testing.assert_allclose(ours, theirs_grad, err_msg=key, **close)

@@ -1,0 +1,45 @@
+"""Every cell there is, with its options: what the tests over cells run through."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from rnnexp.cells import CELLS
+from rnnexp.model import Model
+from rnnexp.params import Parameters
+
+# options worth a run of their own; a new cell runs with its defaults without a line here
+OPTIONS = {"gru": [{"reset": "before"}, {"reset": "after"}], "lstm": [{"forget_bias": 1.0}]}
+
+VARIANTS = [
+    pytest.param(name, options, id="-".join([name, *map(str, options.values())]))
+    for name in CELLS
+    for options in OPTIONS.get(name, [{}])
+]
+
+
+def bound_cell(name, options, input_size, hidden_size, rng, dtype=np.float64):
+    """A cell alone, with parameters of its own, all of them random (biases too)."""
+    cell = CELLS[name](input_size, hidden_size, **options)
+    params = Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, dtype)
+    cell.bind(*params.of("cell"))
+    cell.init(rng)
+    cell.p["b"][...] = rng.standard_normal(cell.p["b"].shape)
+    return cell, params
+
+
+def small_model(
+    name="lstm", options=None, *, vocab_size=11, size=6, num_layers=1, dropout=0.0, tie=False, dtype=np.float64
+):
+    """A model with random parameters, large enough for every gradient to matter."""
+    cells = [CELLS[name](size, size, **(options or {})) for _ in range(num_layers)]
+    model = Model(cells, vocab_size, size, dropout, tie, dtype)
+    model.params.values[...] = np.random.default_rng(3).normal(0, 0.4, len(model.params.values))
+    return model
+
+
+def test_every_option_named_here_exists():
+    for name, options in OPTIONS.items():
+        known = inspect.signature(CELLS[name]).parameters
+        assert all(key in known for option in options for key in option)
