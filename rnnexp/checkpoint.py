@@ -1,0 +1,62 @@
+"""Checkpoints: arrays and JSON in one npz file, written so that a crash at any moment leaves a good one.
+
+A file is written beside its target, flushed to the disk and renamed; the one before it is kept. Every
+member of an npz carries a CRC-32, so one that was cut short or altered is found out when it is read.
+Nothing is pickled.
+"""
+
+import json
+import logging
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from rnnexp.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def write(path: Path, arrays: dict, meta: dict) -> None:
+    """Replace `path` by a file of these arrays and this JSON-able dictionary; the old one becomes `<name>.previous`."""
+    part = path.with_name(path.name + ".part")
+    encoded = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    with part.open("wb") as file:
+        np.savez(file, **arrays, meta=encoded)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        path.replace(previous(path))
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def previous(path: Path) -> Path:
+    """Where the file before the last is kept."""
+    return path.with_name(path.name + ".previous")
+
+
+def read(path: Path) -> tuple[dict, dict]:
+    """The arrays and the dictionary of a file; where it is damaged, those of the one before it, and a warning.
+
+    Raises
+    ------
+    UserError where neither can be read, FileNotFoundError where neither is there.
+    """
+    if not path.exists() and not previous(path).exists():
+        raise FileNotFoundError(path)
+    for candidate in path, previous(path):
+        try:
+            with np.load(candidate) as file:
+                arrays = {name: file[name] for name in file.files}
+            return arrays, json.loads(bytes(arrays.pop("meta")))
+        except FileNotFoundError:
+            pass  # a crash between the two renames
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            log.warning("%s is damaged (%s)", candidate, error)
+    raise UserError(f"{path} is damaged, and no good checkpoint is left beside it: start the run anew")

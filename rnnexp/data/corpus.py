@@ -1,0 +1,70 @@
+"""A text as numbers: a vocabulary and three splits of tokens."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rnnexp.errors import UserError
+
+UNKNOWN = "<unk>"
+END = "<eos>"
+
+
+class Vocabulary:
+    """The symbols of a corpus (words or characters) and their numbers, 0 to V - 1."""
+
+    def __init__(self, symbols: Sequence[str]):
+        self.symbols = list(symbols)
+        self.index = {symbol: number for number, symbol in enumerate(self.symbols)}
+
+    @classmethod
+    def of(cls, tokens: Iterable[str]) -> "Vocabulary":
+        """All symbols that occur, the most frequent first."""
+        counts = Counter(tokens)
+        return cls(sorted(counts, key=lambda symbol: (-counts[symbol], symbol)))
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def encode(self, tokens: Sequence[str]):
+        """Numbers (N,) of the tokens; a token that is not in the vocabulary becomes <unk>, or a KeyError."""
+        if UNKNOWN in self.index:
+            unknown = self.index[UNKNOWN]
+            return np.array([self.index.get(token, unknown) for token in tokens], np.int32)
+        return np.array([self.index[token] for token in tokens], np.int32)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A data set, ready for training.
+
+    Attributes
+    ----------
+    splits : "train", "valid" and "test", each (N,) int32 tokens.
+    level : "word" or "char", what a token is.
+    oracle : where the true distribution is known, for each split the nats per predicted token of a
+        model that knows it: the best loss that can be expected of any model.
+    """
+
+    vocabulary: Vocabulary
+    splits: dict
+    level: str = "word"
+    oracle: dict[str, float] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """sha256 of the vocabulary and every token: the same for the same data, wherever it came from."""
+        sha = hashlib.sha256(json.dumps(self.vocabulary.symbols).encode())
+        for split in "train", "valid", "test":
+            sha.update(np.ascontiguousarray(self.splits[split], "<i4").tobytes())
+        return sha.hexdigest()
+
+    def require(self, split: str, tokens: int, because: str) -> None:
+        """Raises UserError where a split is shorter than `tokens`."""
+        if len(self.splits[split]) < tokens:
+            raise UserError(
+                f"the {split} split has {len(self.splits[split])} tokens, but {because} takes at least {tokens}"
+            )

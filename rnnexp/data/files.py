@@ -1,0 +1,61 @@
+"""Reading the files of a data set: checked, downloaded where need be, and with errors that say what to do."""
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from rnnexp.errors import UserError
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file that the user named."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_checked(name: str, sha256: str, folder: str | None, cache: Path, url: str) -> str:
+    """The text of a known file, from the user's folder or from a download kept in `cache`.
+
+    Raises
+    ------
+    UserError where the file is missing, cannot be had or is not the file it should be.
+    """
+    path = (Path(folder) if folder else cache) / name
+    if not folder and not path.exists():
+        download(f"{url}/{name}", path, sha256)
+    if not path.exists():
+        raise UserError(f"dataset.dir={folder} holds no {name}: name the folder that does, or leave dataset.dir out")
+    data = read_bytes(path)
+    remedy = "get the file again, or leave dataset.dir out for a download" if folder else "delete it and run again"
+    check(data, str(path), sha256, remedy)
+    return data.decode()
+
+
+def check(data: bytes, origin: str, sha256: str, remedy: str) -> None:
+    """Raises UserError where the sha256 of `data` is another."""
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise UserError(
+            f"{origin} is truncated or altered: its sha256 is {found}, that of the data set is {sha256}; {remedy}"
+        )
+
+
+def download(url: str, path: Path, sha256: str) -> None:
+    """Fetch a file to a temporary name beside `path`, check it, then give it its name."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as response:
+            data = response.read()
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise UserError(
+            f"cannot download {url} ({reason}): put {path.name} into a folder and name it with dataset.dir"
+        ) from error
+    check(data, url, sha256, "the download was cut short or the address holds another file; run again")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(data)
+    part.replace(path)

@@ -1,0 +1,208 @@
+"""A small probabilistic grammar whose best reachable perplexity is known exactly.
+
+Three kinds of sentences, each asking something else of a memory:
+
+- agreement: the teachers near the old clock that the dogs chase laugh <eos>
+  A verb agrees in number with its subject and goes with its kind of noun, however many nouns of other
+  numbers and kinds stand between; clauses nest, so subjects wait on a stack.
+- brackets: ( [ x ] { ( x ) } ) <eos>
+  Each closing bracket matches the last one open.
+- counting: tick tick tick tock tock tock <eos>
+  As many tocks as there were ticks.
+
+Every word is drawn from a distribution that depends on the words before it and on nothing else. So its
+probability is known when it is drawn, and the mean of -log p over a split is the loss of a model that
+knows the grammar: what no model can be expected to beat.
+"""
+
+import itertools
+import math
+from bisect import bisect
+from random import Random
+
+import numpy as np
+
+from rnnexp.data.corpus import END, Corpus, Vocabulary
+
+NOUNS = {  # kind: (singular, plural), the most frequent first
+    "animal": [("dog", "dogs"), ("cat", "cats"), ("horse", "horses"), ("owl", "owls")],
+    "person": [("teacher", "teachers"), ("farmer", "farmers"), ("singer", "singers"), ("judge", "judges")],
+    "machine": [("clock", "clocks"), ("engine", "engines"), ("radio", "radios"), ("robot", "robots")],
+    "plant": [("tree", "trees"), ("rose", "roses"), ("vine", "vines"), ("fern", "ferns")],
+}
+INTRANSITIVE = {
+    "animal": [("sleeps", "sleep"), ("runs", "run"), ("howls", "howl")],
+    "person": [("laughs", "laugh"), ("talks", "talk"), ("votes", "vote")],
+    "machine": [("breaks", "break"), ("hums", "hum"), ("stops", "stop")],
+    "plant": [("grows", "grow"), ("fades", "fade"), ("blooms", "bloom")],
+}
+TRANSITIVE = {
+    "animal": [("chases", "chase"), ("bites", "bite")],
+    "person": [("praises", "praise"), ("paints", "paint")],
+    "machine": [("lifts", "lift"), ("scans", "scan")],
+    "plant": [("shades", "shade"), ("hides", "hide")],
+}
+ADJECTIVES = ["old", "small", "red", "quiet"]
+BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
+TYPICAL = 0.9  # how often a verb is one of its subject's kind
+MAX_CLAUSES = 3  # clauses open at once
+MAX_BRACKETS = 10  # brackets open at once
+MAX_COUNT = 30  # ticks in a row, each number from 1 on equally likely
+
+
+class Choice:
+    """A distribution over words: draws one and adds up what its surprise was."""
+
+    def __init__(self, weights: dict[str, float]):
+        total = sum(weights.values())
+        shares = {word: weight / total for word, weight in weights.items() if weight}
+        self.words = list(shares)
+        self.nats = [-math.log(share) for share in shares.values()]
+        self.cumulative = list(itertools.accumulate(shares.values()))
+
+    def draw(self, random: Random) -> int:
+        return min(bisect(self.cumulative, random.random()), len(self.words) - 1)
+
+
+def ranked(words) -> dict[str, float]:
+    """Weights 1, 1/2, 1/3, ...: the first words are the frequent ones, as in natural text."""
+    return {word: 1 / rank for rank, word in enumerate(words, 1)}
+
+
+def mixture(*parts: tuple[float, dict[str, float]]) -> dict[str, float]:
+    """Each dictionary of weights with the share before it."""
+    weights: dict[str, float] = {}
+    for share, part in parts:
+        total = sum(part.values())
+        for word, weight in part.items():
+            weights[word] = weights.get(word, 0) + share * weight / total
+    return weights
+
+
+def verbs(forms: dict, kind: str, number: int) -> dict[str, float]:
+    """Verbs of a subject: of its own kind mostly, and always in its number."""
+    own = ranked(pair[number] for pair in forms[kind])
+    other = {pair[number]: 1.0 for other in forms if other != kind for pair in forms[other]}
+    return mixture((TYPICAL, own), (1 - TYPICAL, other))
+
+
+class Writer:
+    """Writes sentences of the grammar and keeps the surprise of each word."""
+
+    SUBJECTS = {
+        word: (kind, number) for kind, pairs in NOUNS.items() for pair in pairs for number, word in enumerate(pair)
+    }
+
+    def __init__(self, random: Random):
+        self.random = random
+        self.words: list[str] = []
+        self.nats: list[float] = []
+        everyday = {"the": 0.6, **{bracket: 0.25 / len(BRACKETS) for bracket in BRACKETS}, "tick": 0.15}
+        self.start = Choice(everyday)
+        nouns = ranked(word for rank in zip(*NOUNS.values()) for pair in rank for word in pair)
+        self.noun_or_adjective = Choice(mixture((0.8, nouns), (0.2, ranked(ADJECTIVES))))
+        self.noun = Choice(nouns)
+        self.after_subject = {
+            (forms is TRANSITIVE, kind, number, may_nest): Choice(
+                mixture(
+                    (0.5, verbs(forms, kind, number)), (0.25, {"near": 1}), (0.25 if may_nest else 0, {"that": 1})
+                )
+            )
+            for forms in (INTRANSITIVE, TRANSITIVE)
+            for kind in NOUNS
+            for number in (0, 1)
+            for may_nest in (True, False)
+        }
+        self.certain = {word: Choice({word: 1}) for word in ("the", "tock", END, *BRACKETS.values())}
+        opening = {bracket: 1 / len(BRACKETS) for bracket in BRACKETS}
+        self.inside = {
+            closing: Choice(mixture((0.4, opening), (0.15, {"x": 1}), (0.45, {closing: 1})))
+            for closing in BRACKETS.values()
+        }
+        self.inside_full = {
+            closing: Choice(mixture((0.25, {"x": 1}), (0.75, {closing: 1}))) for closing in BRACKETS.values()
+        }
+        self.after_ticks = [
+            Choice({"tick": MAX_COUNT - count, "tock": 1} if count < MAX_COUNT else {"tock": 1})
+            for count in range(MAX_COUNT + 1)
+        ]
+
+    def draw(self, choice: Choice) -> str:
+        k = choice.draw(self.random)
+        self.nats.append(choice.nats[k])
+        self.words.append(choice.words[k])
+        return choice.words[k]
+
+    def write(self, word: str) -> None:
+        self.draw(self.certain[word])
+
+    def sentence(self) -> None:
+        first = self.draw(self.start)
+        if first == "the":
+            self.clause(INTRANSITIVE, 1)
+        elif first == "tick":
+            self.counting()
+        else:
+            self.brackets(first)
+        self.write(END)
+
+    def clause(self, forms: dict, open_clauses: int) -> None:
+        """From after "the" to the verb of its noun."""
+        kind, number = self.SUBJECTS[self.noun_phrase()]
+        choice = self.after_subject[forms is TRANSITIVE, kind, number, open_clauses < MAX_CLAUSES]
+        while True:
+            word = self.draw(choice)
+            if word == "near":
+                self.write("the")
+                self.noun_phrase()
+            elif word == "that":
+                self.write("the")
+                self.clause(TRANSITIVE, open_clauses + 1)
+            else:
+                return
+
+    def noun_phrase(self) -> str:
+        word = self.draw(self.noun_or_adjective)
+        return self.draw(self.noun) if word in ADJECTIVES else word
+
+    def brackets(self, first: str) -> None:
+        """From after the first bracket to the one that closes it."""
+        stack = [BRACKETS[first]]
+        while stack:
+            choices = self.inside if len(stack) < MAX_BRACKETS else self.inside_full
+            word = self.draw(choices[stack[-1]])
+            if word in BRACKETS:
+                stack.append(BRACKETS[word])
+            elif word == stack[-1]:
+                stack.pop()
+
+    def counting(self) -> None:
+        """From after the first tick."""
+        count = 1
+        while self.draw(self.after_ticks[count]) == "tick":
+            count += 1
+        for _ in range(count - 1):
+            self.write("tock")
+
+
+def make(
+    seed: int = 0, train_tokens: int = 200_000, valid_tokens: int = 20_000, test_tokens: int = 20_000
+) -> Corpus:
+    """The corpus of a seed: the same seed, the same tokens, on every machine.
+
+    Parameters
+    ----------
+    seed : of the text, apart from the seed of a run, so that runs with other seeds share it.
+    train_tokens, valid_tokens, test_tokens : lengths of the splits; a split's last sentence is cut off there.
+    """
+    splits, oracle = {}, {}
+    for split, length in ("train", train_tokens), ("valid", valid_tokens), ("test", test_tokens):
+        writer = Writer(Random(f"{seed} {split}"))
+        while len(writer.words) < length:
+            writer.sentence()
+        splits[split] = writer.words[:length]
+        oracle[split] = float(np.mean(writer.nats[1:length]))  # the first word is no target
+    vocabulary = Vocabulary(sorted({word for words in splits.values() for word in words}))
+    return Corpus(
+        vocabulary, {split: vocabulary.encode(words) for split, words in splits.items()}, oracle=oracle
+    )

@@ -1,0 +1,216 @@
+"""The training loop: truncated backpropagation through time, early stopping, checkpoints."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rnnexp import checkpoint
+from rnnexp.data.corpus import Corpus
+from rnnexp.data.streams import Streams
+from rnnexp.errors import Diverged, Interrupted, UserError
+from rnnexp.evaluate import evaluate, measures
+from rnnexp.model import Model
+from rnnexp.optim import SGD
+from rnnexp.schedule import Constant, Plateau
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and in what portions to train.
+
+    batch_size : parallel streams of the training text.
+    bptt : steps of a window, through which gradients flow.
+    max_epochs, max_steps : the end, whichever comes first; max_steps None: no such limit.
+    patience : epochs in a row without a better validation loss after which training stops; None: never.
+    eval_streams : see `evaluate`.
+    checkpoint_every_s : seconds between checkpoints within an epoch; there is one after each epoch anyway.
+    seed : of the dropout masks.
+    """
+
+    batch_size: int
+    bptt: int
+    max_epochs: int
+    max_steps: int | None
+    patience: int | None
+    eval_streams: int
+    checkpoint_every_s: float
+    seed: int
+
+
+@dataclass
+class Progress:
+    """Where training stands: with the parameters and the recurrent state, all that the next step depends on."""
+
+    lr: float
+    step: int = 0  # updates done
+    epoch: int = 0  # epochs done
+    window: int = 0  # windows of the current epoch done
+    nats: float = 0.0  # summed over them, as are the next three
+    tokens: int = 0
+    grad_norm: float = 0.0
+    seconds: float = 0.0
+    best_loss: float = math.inf
+    best_epoch: int = 0
+
+    def over(self, settings: Settings) -> bool:
+        """Whether training has ended."""
+        return (
+            self.epoch >= settings.max_epochs
+            or self.step >= (settings.max_steps or math.inf)
+            or self.epoch - self.best_epoch >= (settings.patience or math.inf)
+        )
+
+
+class Checkpoints:
+    """The two checkpoints of a run: `last.npz` to go on from, `best.npz` with the best weights so far.
+
+    Parameters
+    ----------
+    folder : the run's.
+    fingerprint : what the checkpoint must agree on with the run that reads it: a hash of config and data.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str):
+        self.last, self.best = folder / "last.npz", folder / "best.npz"
+        self.fingerprint = fingerprint
+
+    def save_last(self, model: Model, state: list[tuple], progress: Progress) -> None:
+        arrays = {f"state.{k}.{j}": a for k, layer in enumerate(state) for j, a in enumerate(layer)}
+        meta = {"fingerprint": self.fingerprint, "progress": asdict(progress)}
+        checkpoint.write(self.last, model.params.value | arrays, meta)
+
+    def load_last(self, model: Model, batch_size: int) -> tuple[list[tuple], Progress] | None:
+        """Set the parameters to those of the last checkpoint; None where there is none."""
+        try:
+            arrays, meta = self.read(self.last)
+        except FileNotFoundError:
+            return None
+        restore(model, arrays)
+        state = [
+            tuple(arrays[f"state.{k}.{j}"] for j in range(len(layer)))
+            for k, layer in enumerate(model.zero_state(batch_size))
+        ]
+        return state, Progress(**meta["progress"])
+
+    def save_best(self, model: Model, progress: Progress) -> None:
+        meta = {"fingerprint": self.fingerprint, "epoch": progress.epoch, "valid_loss": progress.best_loss}
+        checkpoint.write(self.best, model.params.value, meta)
+
+    def load_best(self, model: Model) -> None:
+        """Set the parameters to the best so far."""
+        restore(model, self.read(self.best)[0])
+
+    def read(self, path: Path) -> tuple[dict, dict]:
+        arrays, meta = checkpoint.read(path)
+        if meta["fingerprint"] != self.fingerprint:
+            raise UserError(f"{path} is the checkpoint of another config or other data: start a new run instead")
+        return arrays, meta
+
+
+def restore(model: Model, arrays: dict) -> None:
+    for name, value in model.params.value.items():
+        value[...] = arrays[name]
+
+
+def fit(
+    model: Model,
+    corpus: Corpus,
+    optimizer: SGD,
+    schedule: Constant | Plateau,
+    settings: Settings,
+    checkpoints: Checkpoints,
+    on_step: Callable[[Progress], None] = lambda progress: None,
+) -> Iterator[dict[str, float]]:
+    """Train, and yield a record after each epoch; the end leaves the best weights in the model.
+
+    Goes on from the last checkpoint where there is one. That holds everything the next step depends on,
+    so a run that was cut off anywhere ends with the parameters of one that was not, to the bit. The
+    checkpoint of an epoch is written after its record was taken: whoever takes it may see the record of
+    the last epoch before a crash twice, but never misses one.
+
+    Parameters
+    ----------
+    on_step : called after each update; when it raises Interrupted, a checkpoint is saved first.
+
+    Raises
+    ------
+    Diverged when a loss or gradient is not finite; the last checkpoint stays as it was.
+    """
+    streams = Streams(corpus.splits["train"], settings.batch_size, settings.bptt)
+    # of the mean over a full window, for a short one too: its few tokens must not weigh more than others
+    grad_scale = 1 / (settings.batch_size * settings.bptt)
+    tape = model.tape()
+    fresh_state = model.zero_state(settings.batch_size)
+    state, progress = checkpoints.load_last(model, settings.batch_size) or (
+        fresh_state,
+        Progress(optimizer.lr),
+    )
+    saved_at = now = time.perf_counter()
+    while not progress.over(settings):
+        while progress.window < len(streams) and progress.step < (settings.max_steps or math.inf):
+            inputs, targets = streams.window(progress.window)
+            dropout_key = settings.seed, progress.step
+            nats, state = model.forward(inputs, targets, state, tape, dropout_key, grad_scale)
+            require_finite("loss", nats, progress)
+            model.backward(tape)
+            norm = optimizer.update(model.params, progress.lr)
+            require_finite("gradient norm", norm, progress)
+
+            before, now = now, time.perf_counter()
+            progress.step += 1
+            progress.window += 1
+            progress.nats += nats
+            progress.tokens += targets.size
+            progress.grad_norm += norm
+            progress.seconds += now - before
+            try:
+                on_step(progress)
+            except Interrupted:
+                checkpoints.save_last(model, state, progress)
+                raise
+            if now - saved_at > settings.checkpoint_every_s:
+                checkpoints.save_last(model, state, progress)
+                saved_at = now
+
+        valid_loss = evaluate(model, corpus.splits["valid"], settings.eval_streams)
+        require_finite("validation loss", valid_loss, progress)
+        before, now = now, time.perf_counter()
+        progress.epoch += 1
+        record = {
+            "epoch": progress.epoch,
+            "step": progress.step,
+            **measures("train", progress.nats / progress.tokens, corpus.level),
+            **measures("valid", valid_loss, corpus.level),
+            "lr": progress.lr,
+            "grad_norm": progress.grad_norm / progress.window,
+            "tokens_per_s": progress.tokens / progress.seconds,
+            "epoch_s": progress.seconds + now - before,
+        }
+        improved = valid_loss < progress.best_loss
+        if improved:
+            progress.best_loss, progress.best_epoch = valid_loss, progress.epoch
+            checkpoints.save_best(model, progress)
+        yield record
+        progress.lr = schedule.next_lr(progress.lr, improved)
+        progress.window = progress.tokens = 0
+        progress.nats = progress.grad_norm = progress.seconds = 0.0
+        state = fresh_state
+        checkpoints.save_last(model, state, progress)
+        saved_at = now = time.perf_counter()
+    if progress.best_epoch:
+        checkpoints.load_best(model)
+
+
+def require_finite(what: str, value: float, progress: Progress) -> None:
+    if not np.isfinite(value):
+        raise Diverged(
+            f"the {what} became {value} at step {progress.step + 1} (epoch {progress.epoch + 1}); "
+            "lower optimizer.lr or optimizer.clip_norm"
+        )
