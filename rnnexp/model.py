@@ -86,20 +86,18 @@ class Model:
         """A fresh tape for `forward` and `backward`."""
         return Tape(self.params.values.dtype)
 
-    def forward(self, inputs, targets, state, tape: Tape, dropout_key=None, grad_scale=None):
-        """Loss of a window.
+    def logits(self, inputs, state, tape: Tape, dropout_key=None):
+        """Unnormalised log probabilities of the next token after each input.
 
         Parameters
         ----------
-        inputs, targets : (T, B) tokens.
+        inputs : (T, B) tokens.
         state : the state before the window, as from `zero_state` or an earlier call.
         dropout_key : (seed, step), the address of the dropout masks; None: no dropout.
-        grad_scale : factor of the summed loss in the gradients of `backward`; None: no `backward`
-            will follow.
 
         Returns
         -------
-        the summed loss in nats, and the state after the window.
+        (T B, V) logits, an array of the tape, and the state after the window.
         """
         next_state = []
         x = self.embedding.forward(inputs, tape.part("embedding"))
@@ -109,9 +107,25 @@ class Model:
             # copies: what a cell returns may be part of the tape, which the next window overwrites
             next_state.append(tuple(array.copy() for array in after))
         x = self.dropouts[-1].forward(x, tape.part("dropout_top"), dropout_key)
-        logits = self.decoder.forward(x.reshape(-1, x.shape[-1]), tape.part("decoder"))
+        return self.decoder.forward(x.reshape(-1, x.shape[-1]), tape.part("decoder")), next_state
+
+    def forward(self, inputs, targets, state, tape: Tape, dropout_key=None, grad_scale=None):
+        """Loss of a window.
+
+        Parameters
+        ----------
+        inputs, state, dropout_key : see `logits`.
+        targets : (T, B) tokens.
+        grad_scale : factor of the summed loss in the gradients of `backward`; None: no `backward`
+            will follow.
+
+        Returns
+        -------
+        the summed loss in nats, and the state after the window.
+        """
+        logits, next_state = self.logits(inputs, state, tape, dropout_key)
         nats = softmax_cross_entropy(logits, targets.ravel(), grad_scale)
-        tape["dlogits"], tape["shape"] = logits, x.shape
+        tape["dlogits"], tape["window"] = logits, targets.shape
         return nats, next_state
 
     def backward(self, tape: Tape, dstate=None):
@@ -126,10 +140,10 @@ class Model:
         -------
         the gradient of the state before the window. `params.grads` is set, not added to.
         """
-        T, B, _ = tape["shape"]
+        T, B = tape["window"]
         dstate = dstate or self.zero_state(B)
         dprevious = []
-        dx = self.decoder.backward(tape["dlogits"], tape.part("decoder")).reshape(tape["shape"])
+        dx = self.decoder.backward(tape["dlogits"], tape.part("decoder")).reshape(T, B, -1)
         dx = self.dropouts[-1].backward(dx, tape.part("dropout_top"))
         for k, cell in reversed(list(enumerate(self.cells))):
             dx, before = cell.backward(dx, dstate[k], tape.part(f"cell{k}"))

@@ -21,7 +21,7 @@ from rnnexp.schedule import Constant, Plateau
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Settings:
     """How long and in what portions to train.
 
@@ -31,7 +31,6 @@ class Settings:
     patience : epochs in a row without a better validation loss after which training stops; None: never.
     eval_streams : see `evaluate`.
     checkpoint_every_s : seconds between checkpoints within an epoch; there is one after each epoch anyway.
-    seed : of the dropout masks.
     """
 
     batch_size: int
@@ -41,7 +40,6 @@ class Settings:
     patience: int | None
     eval_streams: int
     checkpoint_every_s: float
-    seed: int
 
 
 @dataclass
@@ -126,6 +124,7 @@ def fit(
     schedule: Constant | Plateau,
     settings: Settings,
     checkpoints: Checkpoints,
+    seed: int,
     on_step: Callable[[Progress], None] = lambda progress: None,
 ) -> Iterator[dict[str, float]]:
     """Train, and yield a record after each epoch; the end leaves the best weights in the model.
@@ -137,6 +136,7 @@ def fit(
 
     Parameters
     ----------
+    seed : of the dropout masks.
     on_step : called after each update; when it raises Interrupted, a checkpoint is saved first.
 
     Raises
@@ -148,15 +148,15 @@ def fit(
     grad_scale = 1 / (settings.batch_size * settings.bptt)
     tape = model.tape()
     fresh_state = model.zero_state(settings.batch_size)
-    state, progress = checkpoints.load_last(model, settings.batch_size) or (
-        fresh_state,
-        Progress(optimizer.lr),
-    )
+    resumed = checkpoints.load_last(model, settings.batch_size)
+    state, progress = resumed or (fresh_state, Progress(optimizer.lr))
+    if not resumed:
+        checkpoints.save_last(model, state, progress)
     saved_at = now = time.perf_counter()
     while not progress.over(settings):
         while progress.window < len(streams) and progress.step < (settings.max_steps or math.inf):
             inputs, targets = streams.window(progress.window)
-            dropout_key = settings.seed, progress.step
+            dropout_key = seed, progress.step
             nats, state = model.forward(inputs, targets, state, tape, dropout_key, grad_scale)
             require_finite("loss", nats, progress)
             model.backward(tape)

@@ -1,0 +1,144 @@
+"""From a config to plain objects: the only reader of the config."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from rnnexp.cells import CELLS
+from rnnexp.data import DATASETS
+from rnnexp.data.corpus import Corpus
+from rnnexp.errors import UserError
+from rnnexp.model import Model
+from rnnexp.optim import OPTIMIZERS, SGD
+from rnnexp.schedule import SCHEDULES, Constant, Plateau
+from rnnexp.trainer import Settings
+
+# key -> what its value must be besides of the right type, and how to say so; None passes everywhere
+AT_LEAST_1 = (lambda v: v >= 1, "at least 1")
+POSITIVE = (lambda v: v > 0, "greater than 0")
+NOT_NEGATIVE = (lambda v: v >= 0, "0 or more")
+RULES = {
+    "study": (lambda v: re.fullmatch(r"[\w.-]+", v), "made of letters, digits, '.', '_' and '-'"),
+    "seed": NOT_NEGATIVE,
+    "model.embed_size": AT_LEAST_1,
+    "model.hidden_size": AT_LEAST_1,
+    "model.num_layers": AT_LEAST_1,
+    "model.dropout": (lambda v: 0 <= v < 1, "from 0 to below 1"),
+    "dataset.train_tokens": AT_LEAST_1,
+    "dataset.valid_tokens": AT_LEAST_1,
+    "dataset.test_tokens": AT_LEAST_1,
+    "optimizer.lr": POSITIVE,
+    "optimizer.clip_norm": POSITIVE,
+    "schedule.factor": (lambda v: v > 1, "greater than 1"),
+    "train.batch_size": AT_LEAST_1,
+    "train.bptt": AT_LEAST_1,
+    "train.max_epochs": NOT_NEGATIVE,
+    "train.max_steps": AT_LEAST_1,
+    "train.patience": AT_LEAST_1,
+    "train.eval_streams": AT_LEAST_1,
+    "train.checkpoint_every_s": NOT_NEGATIVE,
+    "tracking.name": (lambda v: v in ("mlflow", "none"), "mlflow or none"),
+}
+# what a result does not depend on: where things are, how they are recorded and what they are called.
+# The data counts by its digest.
+NOT_RESULT = {"study", "tracking"}
+NOT_RESULT_OPTIONS = {"dir", "path", "url", "cache", "checkpoint_every_s"}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that a run needs, as plain objects."""
+
+    config: dict[str, Any]
+    corpus: Corpus
+    model: Model
+    optimizer: SGD
+    schedule: Constant | Plateau
+    settings: Settings
+    config_hash: str
+    group_hash: str
+
+    @property
+    def seed(self) -> int:
+        return self.config["seed"]
+
+
+def resolve(cfg: DictConfig) -> dict[str, Any]:
+    """The config as a plain dictionary, every interpolation resolved and every value checked."""
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
+    config = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(config, dict)
+    values = leaves(config)
+    for key, (holds, meaning) in RULES.items():
+        value = values.get(key)
+        if value is not None and not holds(value):
+            raise UserError(f"{key}={value} must be {meaning}")
+    return config
+
+
+def experiment(config: dict[str, Any]) -> Experiment:
+    """Everything of a run, built. Impossible combinations are refused before any data is read."""
+    make_model(config, vocab_size=1)
+    settings = Settings(**config["train"])
+    corpus = choose(DATASETS, config["dataset"])
+    window = settings.batch_size * settings.bptt
+    corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
+    for split in "valid", "test":
+        corpus.require(split, settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
+    model = make_model(config, len(corpus.vocabulary))
+    model.init(config["seed"])
+
+    result = {key: value for key, value in leaves(config).items() if defines_result(key)}
+    result["data"] = corpus.digest()
+    group = {key: value for key, value in result.items() if key != "seed"}
+    return Experiment(
+        config=config,
+        corpus=corpus,
+        model=model,
+        optimizer=choose(OPTIMIZERS, config["optimizer"]),
+        schedule=choose(SCHEDULES, config["schedule"]),
+        settings=settings,
+        config_hash=digest(result),
+        group_hash=digest(group),
+    )
+
+
+def make_model(config: dict[str, Any], vocab_size: int) -> Model:
+    shape = dict(config["model"])
+    hidden_size = shape.pop("hidden_size")
+    inputs = [shape["embed_size"]] + [hidden_size] * (shape.pop("num_layers") - 1)
+    cells = [choose(CELLS, config["cell"], input_size, hidden_size) for input_size in inputs]
+    return Model(cells, vocab_size, **shape)
+
+
+def choose(choices: dict[str, Any], section: dict[str, Any], *given):
+    """The object that a config section names, made with the section's other keys."""
+    options = {key: value for key, value in section.items() if key != "name"}
+    return choices[section["name"]](*given, **options)
+
+
+def leaves(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The config flat: dotted key -> value."""
+    flat = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat |= leaves(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def defines_result(key: str) -> bool:
+    section, _, option = key.partition(".")
+    return section not in NOT_RESULT and option not in NOT_RESULT_OPTIONS
+
+
+def digest(values: dict[str, Any]) -> str:
+    """16 hex digits that are the same for the same values."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

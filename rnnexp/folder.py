@@ -1,0 +1,85 @@
+"""What a run keeps on disk.
+
+.lock           held by the process that is at the run
+config.yaml     the resolved config
+records.jsonl   a line an epoch
+last.npz        the checkpoint to go on from; best.npz the best weights
+result.json     the final metrics, once there are any
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
+
+from rnnexp.errors import UserError
+
+
+class RunFolder:
+    """A run folder. As a context manager: this process alone is at the run, or a UserError."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.lock = FileLock(path / ".lock", timeout=0)
+        self.config = path / "config.yaml"
+        self.records_file = path / "records.jsonl"
+        self.result_file = path / "result.json"
+
+    def __enter__(self) -> "RunFolder":
+        try:
+            self.lock.acquire()
+        except Timeout:
+            raise UserError(f"{self.path} is in use: another process is at this run") from None
+        return self
+
+    def __exit__(self, *error):
+        self.lock.release()
+
+    def begin(self, config: dict[str, Any]) -> None:
+        """Make this the folder of a new run; UserError where it is that of another."""
+        if self.config.exists():
+            raise UserError(
+                f"{self.path} holds a run already: go on with it by resume={self.path}, "
+                "or name another folder with hydra.run.dir"
+            )
+        replace_text(self.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+
+    def load_config(self) -> dict[str, Any]:
+        """The config of the run that the folder holds."""
+        if not self.config.exists():
+            raise UserError(f"resume={self.path} is no run folder: it holds no config.yaml")
+        config = OmegaConf.to_container(OmegaConf.load(self.config))
+        assert isinstance(config, dict)
+        return config
+
+    def records(self) -> list[dict[str, Any]]:
+        """The records of the epochs so far; a last line that a crash cut short is dropped."""
+        if not self.records_file.exists():
+            return []
+        complete, _, cut_short = self.records_file.read_text().rpartition("\n")
+        if cut_short:
+            replace_text(self.records_file, complete + "\n" if complete else "")
+        return [json.loads(line) for line in complete.splitlines()]
+
+    def append(self, record: dict[str, Any]) -> None:
+        with self.records_file.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def finish(self, metrics: dict[str, float]) -> None:
+        replace_text(self.result_file, json.dumps(metrics, indent=2) + "\n")
+
+    def result(self) -> dict[str, float] | None:
+        """The final metrics; None where the run has not finished."""
+        return json.loads(self.result_file.read_text()) if self.result_file.exists() else None
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file so that it is there as a whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)

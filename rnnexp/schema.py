@@ -1,0 +1,77 @@
+"""The types of every config key: what Hydra checks a config and its overrides against.
+
+The values stand in `conf/`. What chooses between classes (cell, dataset, optimizer, schedule) takes its
+keys and types from the signature of what is chosen, so an option is declared in one place only.
+"""
+
+import inspect
+from dataclasses import dataclass, field, make_dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from rnnexp.cells import CELLS
+from rnnexp.data import DATASETS
+from rnnexp.optim import OPTIMIZERS
+from rnnexp.schedule import SCHEDULES
+from rnnexp.trainer import Settings
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "cell": CELLS,
+    "dataset": DATASETS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
+GIVEN = {"input_size", "hidden_size"}  # arguments of a cell that come from the model's config
+
+
+@dataclass
+class Choice:
+    """What was chosen, by its name in `CHOICES`; its options are in a subclass of this."""
+
+    name: str = MISSING
+
+
+@dataclass
+class ModelConfig:
+    embed_size: int = MISSING
+    hidden_size: int = MISSING
+    num_layers: int = MISSING
+    dropout: float = MISSING
+    tie_weights: bool = MISSING
+
+
+@dataclass
+class TrackingConfig:
+    name: str = MISSING
+    uri: str | None = None
+
+
+@dataclass
+class Config:
+    study: str = MISSING
+    seed: int = MISSING
+    cell: Choice = field(default_factory=Choice)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    dataset: Choice = field(default_factory=Choice)
+    optimizer: Choice = field(default_factory=Choice)
+    schedule: Choice = field(default_factory=Choice)
+    train: Settings = MISSING
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+def options(chosen: Any) -> type:
+    """A dataclass of the options of a class or function, for OmegaConf."""
+    parameters = inspect.signature(chosen, eval_str=True).parameters.values()
+    fields = [(p.name, p.annotation, field(default=MISSING)) for p in parameters if p.name not in GIVEN]
+    return make_dataclass("Options", fields, bases=(Choice,))
+
+
+def register() -> None:
+    """Tell Hydra; the files of `conf/` name these in their defaults lists."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    for group, choices in CHOICES.items():
+        for name, chosen in choices.items():
+            store.store(group=f"schema/{group}", name=name, node=options(chosen))
