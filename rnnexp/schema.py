@@ -74,4 +74,4 @@ def register() -> None:
     store.store(name="schema", node=Config)
     for group, choices in CHOICES.items():
         for name, chosen in choices.items():
-            store.store(group=f"schema/{group}", name=name, node=options(chosen))
+            store.store(group=f"hydra/schema/{group}", name=name, node=options(chosen))

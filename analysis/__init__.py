@@ -1,0 +1,1 @@
+"""Tables and figures from recorded runs. Nothing here imports the training code."""

@@ -1,0 +1,49 @@
+"""The table and the learning curves of a study: python -m analysis.compare study=NAME [uri=...] [out=FOLDER]."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from analysis.figures import learning_curves
+from analysis.load import NoRecords, load_history, load_runs
+from analysis.tables import compare, markdown
+
+
+@dataclass
+class Arguments:
+    """study: which; uri: the MLflow store; out: the folder for <study>/table.md, table.csv and curves.png."""
+
+    study: str = MISSING
+    uri: str = "sqlite:///runs/mlflow.db"
+    out: str = "runs/reports"
+
+
+def report(study: str, uri: str, out: Path) -> str:
+    """Write the report of a study into a folder; returns the table as Markdown."""
+    runs = load_runs(study, uri)
+    history = load_history(runs, ["valid/ppl", "epoch_s"])
+    comparison = compare(runs, history)
+    text = markdown(comparison)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "table.md").write_text(f"# {study}\n\n{text}")
+    comparison.groups.to_csv(out / "table.csv", index=False)
+    learning_curves(comparison, history, out / "curves.png")
+    return text
+
+
+def main() -> None:
+    try:
+        arguments = OmegaConf.merge(OmegaConf.structured(Arguments), OmegaConf.from_cli())
+        folder = Path(arguments.out) / arguments.study
+        print(report(arguments.study, arguments.uri, folder))
+        print(f"Written: {folder}/table.md, table.csv, curves.png")
+    except (NoRecords, OmegaConfBaseException, OSError) as error:
+        message = str(error).partition("\n")[0]
+        sys.exit(f"analysis.compare: {message}")
+
+
+if __name__ == "__main__":
+    main()

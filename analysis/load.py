@@ -1,0 +1,56 @@
+"""The recorded runs of a study as pandas tables."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+
+SQLITE = "sqlite:///"
+
+
+class NoRecords(ValueError):
+    """There is nothing to read; the message says what to do."""
+
+
+def load_runs(study: str, uri: str) -> pd.DataFrame:
+    """One row a run, in the order they started.
+
+    Returns
+    -------
+    a table with the columns `run_id status start_time params.* metrics.* tags.*` of MLflow. Parameters
+    are text; one that a run does not have is missing.
+    """
+    file = Path(uri.removeprefix(SQLITE))
+    if uri.startswith(SQLITE) and not file.exists():
+        raise NoRecords(f"uri={uri} holds no records: {file} does not exist; run something first, or name another")
+    import mlflow  # seconds
+
+    mlflow.set_tracking_uri(uri)
+    experiment = mlflow.get_experiment_by_name(study)
+    if experiment is None:
+        known = sorted(e.name for e in mlflow.search_experiments() if e.name != "Default")
+        raise NoRecords(f"study={study} has no records; there are: {', '.join(known) or 'none'}")
+    runs = mlflow.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+    if runs.empty:
+        raise NoRecords(f"study={study} has no runs")
+    return runs
+
+
+def load_history(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    """One row an epoch of the runs: `run_id`, `epoch`, and a column a metric."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    rows = [
+        {"run_id": run_id, "metric": metric, "epoch": point.step, "value": point.value}
+        for run_id in runs["run_id"]
+        for metric in metrics
+        for point in client.get_metric_history(run_id, metric)
+    ]
+    if not rows:
+        return pd.DataFrame(columns=["run_id", "epoch", *metrics])
+    table = pd.DataFrame(rows).pivot_table(index=["run_id", "epoch"], columns="metric", values="value")
+    return table.reset_index()
