@@ -52,8 +52,8 @@ def read(path: Path) -> tuple[dict, dict]:
         raise FileNotFoundError(path)
     for candidate in path, previous(path):
         try:
-            with np.load(candidate) as file:
-                arrays = {name: file[name] for name in file.files}
+            with candidate.open("rb") as file, np.load(file) as members:
+                arrays = dict(members)
             return arrays, json.loads(bytes(arrays.pop("meta")))
         except FileNotFoundError:
             pass  # a crash between the two renames

@@ -46,7 +46,9 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
         tags |= {"rnnexp.config_hash": experiment.config_hash, "rnnexp.group_hash": experiment.group_hash}
         tracker.start(params, tags, folder.records())
         try:
-            metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
+            # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
+            with np.errstate(over="ignore", invalid="ignore"):
+                metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
         except Interrupted as stop:
             log.info("stopped by %s; go on with: rnnexp resume=%s", stop, folder.path)
             tracker.finish("KILLED", {}, {}, [])

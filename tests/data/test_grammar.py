@@ -1,0 +1,146 @@
+"""The grammar's sentences keep its rules, and its oracle is right: both checked by an independent reading."""
+
+import math
+from random import Random
+
+import numpy as np
+import pytest
+
+from rnnexp.data import grammar
+from rnnexp.data.corpus import END
+
+CLOSING = dict(zip("([{<", ")]}>"))
+
+
+def harmonic(n):
+    return sum(1 / k for k in range(1, n + 1))
+
+
+def noun_probability(word):
+    pairs = [pair for rank in zip(*grammar.NOUNS.values()) for pair in rank]
+    rank = [word for pair in pairs for word in pair].index(word) + 1
+    return 1 / rank / harmonic(32)
+
+
+def kind_and_number(noun):
+    return next((k, pair.index(noun)) for k, pairs in grammar.NOUNS.items() for pair in pairs if noun in pair)
+
+
+def verb_probability(verb, forms, kind, number):
+    own = [pair[number] for pair in forms[kind]]
+    if verb in own:
+        return 0.9 / (own.index(verb) + 1) / harmonic(len(own))
+    others = [pair[number] for k in forms if k != kind for pair in forms[k]]
+    assert verb in others, f"{verb} does not agree with a {kind} in number {number}"
+    return 0.1 / len(others)
+
+
+def read_noun_phrase(words):
+    """The noun at the head of `words` (consumed), and its probability."""
+    assert words.pop(0) == "the"
+    word = words.pop(0)
+    if word not in grammar.ADJECTIVES:
+        return word, 0.8 * noun_probability(word)
+    p = 0.2 / (grammar.ADJECTIVES.index(word) + 1) / harmonic(4)
+    noun = words.pop(0)
+    return noun, p * noun_probability(noun)
+
+
+def agreement_probability(words):
+    """A pushdown reading of one sentence; asserts agreement on the way."""
+    noun, p = read_noun_phrase(words)
+    stack = [(kind_and_number(noun), grammar.INTRANSITIVE)]
+    while stack:
+        (kind, number), forms = stack[-1]
+        full = len(stack) == 3
+        total = 0.75 if full else 1.0
+        word = words.pop(0)
+        if word == "near":
+            p *= 0.25 / total * read_noun_phrase(words)[1]
+        elif word == "that":
+            assert not full
+            noun, q = read_noun_phrase(words)
+            p *= 0.25 * q
+            stack.append((kind_and_number(noun), grammar.TRANSITIVE))
+        else:
+            p *= 0.5 / total * verb_probability(word, forms, kind, number)
+            stack.pop()
+    return p
+
+
+def brackets_probability(words):
+    stack, p = [CLOSING[words.pop(0)]], 1.0
+    while stack:
+        word, full = words.pop(0), len(stack) == 10
+        if word == "x":
+            p *= 0.25 if full else 0.15
+        elif word in CLOSING:
+            assert not full
+            p *= 0.1
+            stack.append(CLOSING[word])
+        else:
+            assert word == stack.pop()
+            p *= 0.75 if full else 0.45
+    return p
+
+
+def counting_probability(words):
+    ticks = words.index("tock")
+    assert words[: 2 * ticks] == ["tick"] * ticks + ["tock"] * ticks
+    del words[: 2 * ticks]
+    return 1 / 30
+
+
+def test_each_sentence_keeps_the_rules_and_has_the_probability_that_the_oracle_says():
+    writer = grammar.Writer(Random(1))
+    kinds = {"the": 0, "tick": 0, "bracket": 0}
+    for _ in range(3000):
+        writer.words, writer.nats = [], []
+        writer.sentence()
+        words = list(writer.words)
+        kind = words[0] if words[0] in kinds else "bracket"
+        kinds[kind] += 1
+        read = {"the": agreement_probability, "tick": counting_probability, "bracket": brackets_probability}
+        start = {"the": 0.6, "tick": 0.15, "bracket": 0.25 / 4}
+        p = start[kind] * read[kind](words)
+        assert words == [END]
+        assert sum(writer.nats) == pytest.approx(-math.log(p), rel=1e-9)
+    assert all(count > 300 for count in kinds.values())
+
+
+def test_words_come_as_often_as_the_oracle_says():
+    """Calibration: words of probability p come in a share p of their draws."""
+    writer = grammar.Writer(Random(2))
+    choices = []
+    draw = writer.draw
+
+    def noting_draw(choice):
+        choices.append(choice)
+        return draw(choice)
+
+    writer.draw = noting_draw
+    for _ in range(5000):
+        writer.sentence()
+    for choice in writer.start, writer.noun, writer.inside["]"], writer.after_ticks[3]:
+        words = [word for word, source in zip(writer.words, choices) if source is choice]
+        for word, nats in zip(choice.words, choice.nats):
+            p, n = math.exp(-nats), len(words)
+            assert words.count(word) / n == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / n) + 1e-9)
+
+
+def test_the_same_seed_gives_the_same_bytes_everywhere():
+    corpus = grammar.make(seed=0, train_tokens=20_000, valid_tokens=2_000, test_tokens=2_000)
+    assert corpus.digest() == "b95fb3c0998878b6992a97d4f24ac0ceb9f10d614e6d7dce569cea4eea9df8ed"
+    other = grammar.make(seed=1, train_tokens=20_000, valid_tokens=2_000, test_tokens=2_000)
+    assert other.digest() != corpus.digest()
+
+
+def test_splits_have_the_lengths_asked_for_and_an_oracle_each():
+    corpus = grammar.make(train_tokens=5_000, valid_tokens=3_000, test_tokens=4_000)
+    assert {split: len(tokens) for split, tokens in corpus.splits.items()} == {
+        "train": 5_000,
+        "valid": 3_000,
+        "test": 4_000,
+    }
+    assert all(2.5 < math.exp(corpus.oracle[split]) < 4 for split in corpus.splits)
+    assert not np.array_equal(corpus.splits["train"][:3_000], corpus.splits["valid"])

@@ -1,0 +1,83 @@
+"""Imports go one way: each module only from those before it, and the heavy libraries only where they belong."""
+
+import ast
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+LAYERS = [  # of rnnexp, lowest first; a module may import from any layer below its own
+    {"errors", "ops", "params"},
+    {"layers"},
+    {"cells.base"},
+    {"cells.*"},
+    {"cells"},
+    {"model", "data.corpus", "data.streams", "data.files"},
+    {"data.*"},
+    {"data"},
+    {"optim", "schedule", "checkpoint", "evaluate", "generate", "signals", "progress"},
+    {"trainer"},
+    {"tracking.*"},
+    {"tracking"},
+    {"build", "folder", "schema"},
+    {"runner"},
+    {"run"},
+]
+ALLOWED = {  # library -> the modules of rnnexp that may import it
+    "hydra": {"schema", "run"},
+    "omegaconf": {"schema", "build", "folder", "run"},
+    "mlflow": {"tracking.mlflow"},
+    "matplotlib": {"runner"},
+    "tqdm": {"progress"},
+    "cupy": set(),
+    "pandas": set(),
+    "scipy": set(),
+    "pickle": set(),
+}
+
+
+def modules():
+    for path in sorted((REPOSITORY / "rnnexp").rglob("*.py")):
+        name = ".".join(path.relative_to(REPOSITORY / "rnnexp").with_suffix("").parts)
+        yield (name.removesuffix(".__init__") if name != "__init__" else ""), path
+
+
+def imports(path):
+    """Every module that a file names in an import, wherever it stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def level(module):
+    for number, names in enumerate(LAYERS):
+        if module in names:
+            return number
+    for number, names in enumerate(LAYERS):
+        if module.rpartition(".")[0] + ".*" in names:
+            return number
+    return None
+
+
+KNOWN = {name for name, _ in modules()}
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
+def test_imports(name, path):
+    if name:
+        assert level(name) is not None, f"give {name} a place in LAYERS"
+    for imported in imports(path):
+        top, _, rest = imported.partition(".")
+        if top in ALLOWED:
+            assert name in ALLOWED[top], f"{name} imports {top}"
+        if top == "rnnexp" and rest in KNOWN - {"", name}:
+            assert level(rest) < level(name), f"{name} imports {rest}, which is not below it"
+
+
+def test_analysis_reads_records_only():
+    for path in (REPOSITORY / "analysis").glob("*.py"):
+        assert not any(imported.split(".")[0] == "rnnexp" for imported in imports(path)), path

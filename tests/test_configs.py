@@ -1,0 +1,74 @@
+"""Every config of every group composes, builds and trains two steps."""
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+
+from rnnexp import build, schema
+from rnnexp.run import CONF
+from rnnexp.trainer import Checkpoints, fit
+from tests.conftest import SHARED
+
+GROUPS = ["cell", "model", "dataset", "optimizer", "schedule", "train", "tracking", "experiment"]
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+
+
+def composed(*overrides):
+    schema.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return build.resolve(compose("config", overrides=list(overrides)))
+
+
+def test_every_group_is_tested():
+    assert {path.name for path in CONF.iterdir() if path.is_dir()} == {*GROUPS, "hydra"}
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids="=".join)
+def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
+    overrides = [f"{group}={option}", "train.max_steps=2", "train.max_epochs=1"]
+    if option == "text":
+        (tmp_path / "t.txt").write_text("some words and more words\n" * 4000)
+        overrides += [f"dataset.path={tmp_path / 't.txt'}"]
+    config = composed(*overrides)
+    if config["dataset"]["name"] == "ptb":
+        if not (SHARED / "ptb").is_dir():
+            pytest.skip("the PTB files are not in ../shared/data/ptb")
+        config["dataset"]["dir"] = str(SHARED / "ptb")
+    e = build.experiment(config)
+    e.corpus.splits["valid"] = e.corpus.splits["valid"][:200]
+    checkpoints = Checkpoints(tmp_path, e.config_hash)
+    before = e.model.params.values.copy()
+    (record,) = fit(e.model, e.corpus, e.optimizer, e.schedule, e.settings, checkpoints, e.seed)
+    assert record["step"] == 2
+    assert np.isfinite(record["valid/ppl"])
+    assert (before != e.model.params.values).mean() > 0.1
+
+
+def test_hashes_tell_results_apart_and_nothing_else():
+    def hashes(*overrides):
+        e = build.experiment(composed("dataset.train_tokens=2000", *overrides))
+        return e.config_hash, e.group_hash
+
+    plain = hashes()
+    assert hashes("tracking=none", "study=other", "train.checkpoint_every_s=1") == plain
+    seed = hashes("seed=1")
+    assert seed[0] != plain[0]
+    assert seed[1] == plain[1]
+    for other in "model.dropout=0.1", "cell=gru", "optimizer.lr=1", "dataset.seed=1", "train.bptt=31":
+        assert hashes(other)[1] != plain[1]
+
+
+def test_the_same_text_elsewhere_is_the_same_experiment(tmp_path):
+    found = set()
+    for name in "a", "b":
+        path = tmp_path / f"{name}.txt"
+        path.write_text("some words and more words\n" * 1000)
+        found.add(build.experiment(composed("dataset=text", f"dataset.path={path}")).config_hash)
+    path.write_text("other words and more words\n" * 1000)
+    assert len(found) == 1
+    assert build.experiment(composed("dataset=text", f"dataset.path={path}")).config_hash not in found
+
+
+def test_the_books_model_has_the_books_parameters():
+    model = build.make_model(composed("experiment=dlfs2_rnnlm"), vocab_size=10_000)
+    assert model.num_params() == {"embedding": 1_000_000, "recurrent": 80_400, "output": 1_010_000}

@@ -1,0 +1,311 @@
+"""The command as its users have it: what it does, what it refuses, how it stops and goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import QUICK, SMALL, command
+
+
+def one_line(result, *parts):
+    """The command failed with one plain line that holds these parts."""
+    assert result.returncode == 1, result.stdout + result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("rnnexp: ")
+    for part in parts:
+        assert part in lines[0], lines[0]
+    assert "Traceback" not in result.stdout
+
+
+def run_folders(tmp_path, pattern="runs/default/*"):
+    return sorted(path for path in tmp_path.glob(pattern) if path.is_dir())
+
+
+def result_of(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def parameters(folder, name="last.npz"):
+    with np.load(folder / name) as file:
+        return {key: file[key] for key in file.files if key != "meta"}
+
+
+def records_without_times(folder):
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in r.items() if k not in ("tokens_per_s", "epoch_s", "time")} for r in records]
+
+
+def assert_same_run(ours, theirs):
+    for name in "last.npz", "best.npz":
+        a, b = parameters(ours, name), parameters(theirs, name)
+        assert a.keys() == b.keys()
+        for key in a:
+            np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+    assert records_without_times(ours) == records_without_times(theirs)
+    assert result_of(ours) == result_of(theirs)
+
+
+def test_a_run_leaves_what_it_should(rnnexp, tmp_path):
+    result = rnnexp(*QUICK, "cell=gru", "seed=3")
+    assert result.returncode == 0, result.stderr
+    assert "epoch  2/2" in result.stdout
+    assert "best reachable" in result.stdout
+    (folder,) = run_folders(tmp_path)
+    assert folder.name.endswith("_gru_seed3")
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.yaml", "records.jsonl", "last.npz", "best.npz", "result.json", "rnnexp.log"} <= names
+    metrics = result_of(folder)
+    assert metrics["num_params"] == sum(
+        metrics[f"num_params/{part}"] for part in ("embedding", "recurrent", "output")
+    )
+    assert metrics["oracle/ppl"] < metrics["test/ppl"]
+
+
+def test_no_epochs_evaluate_the_untrained_model(rnnexp, tmp_path):
+    result = rnnexp(*QUICK, "train.max_epochs=0")
+    assert result.returncode == 0, result.stderr
+    (folder,) = run_folders(tmp_path)
+    assert result_of(folder)["test/ppl"] == pytest.approx(91, rel=0.1)
+    assert result_of(folder)["num_params"] > 0
+
+
+def test_max_steps(rnnexp, tmp_path):
+    assert rnnexp(*QUICK, "train.max_steps=7").returncode == 0
+    (folder,) = run_folders(tmp_path)
+    (record,) = records_without_times(folder)
+    assert record["step"] == 7
+
+
+def test_without_tracking_mlflow_is_not_imported(tmp_path):
+    code = "import sys; from rnnexp.run import main; main(); print('mlflow' in sys.modules, 'matplotlib' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code, *QUICK], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert result.stdout.splitlines()[-1] == "False False" or result.stdout.splitlines()[-1] == "False True", (
+        result.stdout + result.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        (["model.hiden_size=3"], ["model.hiden_size"]),
+        (["sed=3"], ["'sed'"]),
+        (["cell.reset=after"], ["cell.reset"]),  # the default cell is the LSTM
+        (["model.hidden_size=big"], ["model.hidden_size", "big"]),
+        (["model.tie_weights=perhaps"], ["model.tie_weights", "perhaps"]),
+        (["optimizer.lr=null"], ["optimizer.lr"]),
+        (["cell=transformer"], ["cell/transformer", "gru", "lstm", "rnn"]),
+        (["dataset=wikipedia"], ["dataset/wikipedia", "grammar", "ptb"]),
+        (["experiment=nobel"], ["experiment/nobel"]),
+        (["cell=gru", "cell.reset=never"], ["cell.reset=never", "before or after"]),
+        (["model.tie_weights=true", "model.embed_size=4"], ["model.tie_weights", "model.embed_size=4"]),
+        (["model.dropout=1"], ["model.dropout=1.0", "below 1"]),
+        (["model.num_layers=0"], ["model.num_layers=0", "at least 1"]),
+        (["train.batch_size=0"], ["train.batch_size=0"]),
+        (["seed=-1"], ["seed=-1"]),
+        (["schedule.factor=1"], ["schedule.factor"]),
+        (["optimizer.clip_norm=0"], ["optimizer.clip_norm"]),
+        (["study=a/b"], ["study=a/b"]),
+        (["tracking.name=wandb"], ["tracking.name=wandb", "mlflow or none"]),
+        (["dataset=text"], ["dataset.path", "add dataset.path="]),
+        (["dataset=text", "dataset.path=gone.txt"], ["gone.txt", "No such file"]),
+        (["dataset=ptb", "dataset.dir=gone"], ["dataset.dir=gone", "ptb.train.txt"]),
+        (["train.batch_size=1000"], ["train.batch_size", "3000 tokens"]),
+        (["train.eval_streams=400"], ["train.eval_streams=400", "valid"]),
+        (["resume=gone"], ["resume=gone"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
+)
+def test_a_mistake_gets_one_plain_line(rnnexp, overrides, parts):
+    small = [s for s in QUICK if not s.startswith("dataset.") or not any(o.startswith("dataset=") for o in overrides)]
+    arguments = overrides if overrides[0].startswith("resume") else [*small, *overrides]
+    one_line(rnnexp(*arguments), *parts)
+
+
+def test_impossible_combinations_are_refused_before_any_data_is_read(rnnexp):
+    one_line(
+        rnnexp("dataset=text", "dataset.path=gone.txt", "model.tie_weights=true", "model.embed_size=4"),
+        "model.embed_size=4",
+    )
+
+
+def test_full_errors_on_request(rnnexp):
+    result = rnnexp("model.hiden_size=3", HYDRA_FULL_ERROR="1")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+
+
+def test_help_is_the_projects_own(rnnexp):
+    result = rnnexp("--help")
+    assert result.returncode == 0
+    assert "rnnexp resume=" in result.stdout
+    assert "cell: gru, lstm, rnn" in result.stdout
+    assert "schema" not in result.stdout
+
+
+def test_an_unwritable_runs_folder(rnnexp, tmp_path):
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    one_line(rnnexp(*QUICK), "runs", "Not a directory")
+
+
+def test_a_run_folder_is_never_overwritten(rnnexp, tmp_path):
+    assert rnnexp(*QUICK, "hydra.run.dir=here").returncode == 0
+    before = {p.name: p.read_bytes() for p in (tmp_path / "here").glob("*.npz")}
+    one_line(rnnexp(*QUICK, "hydra.run.dir=here", "seed=1"), "here holds a run already", "resume=")
+    assert before == {p.name: p.read_bytes() for p in (tmp_path / "here").glob("*.npz")}
+    resumed = rnnexp("resume=here")
+    assert resumed.returncode == 0
+    assert "has finished: test perplexity" in resumed.stdout
+
+
+def test_a_loss_that_becomes_nan_fails_the_run_and_keeps_the_checkpoint(rnnexp, tmp_path):
+    result = rnnexp(*QUICK, "optimizer.lr=1e38", "optimizer.clip_norm=null", "hydra.run.dir=here")
+    one_line(result, "at step", "lower optimizer.lr", "here/last.npz")
+    assert all(np.isfinite(array).all() for array in parameters(tmp_path / "here").values())
+    assert not (tmp_path / "here" / "result.json").exists()
+
+
+LONG = [*QUICK, "dataset.train_tokens=40000", "train.max_epochs=3", "train.checkpoint_every_s=0.05"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    subprocess.run(command(*LONG, "hydra.run.dir=run"), cwd=folder, check=True, capture_output=True, timeout=120)
+    return folder / "run"
+
+
+def started(tmp_path, *arguments):
+    """The command under way, at least one checkpoint written within the first epoch."""
+    process = subprocess.Popen(
+        command(*arguments), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run" / "last.npz.previous").exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3, 0.7])
+def test_killed_hard_and_resumed_ends_as_if_nothing_had_been(rnnexp, tmp_path, undisturbed, delay):
+    process = started(tmp_path, *LONG, "hydra.run.dir=run")
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / "run" / "result.json").exists()
+    result = rnnexp("resume=run")
+    assert result.returncode == 0, result.stderr
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_saves_says_how_to_go_on_and_does(rnnexp, tmp_path, undisturbed, signum):
+    process = started(tmp_path, *LONG, "hydra.run.dir=run")
+    process.send_signal(signum)
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 128 + signum
+    assert "Traceback" not in stderr
+    assert f"stopped by {signum.name}; go on with: rnnexp resume=" in stdout
+    assert rnnexp("resume=run").returncode == 0
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
+def test_two_processes_never_share_a_run(rnnexp, tmp_path):
+    process = started(tmp_path, *LONG, "train.max_epochs=50", "hydra.run.dir=run")
+    try:
+        one_line(rnnexp("resume=run"), "in use")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_resume_goes_by_the_runs_own_config(rnnexp, tmp_path):
+    one_line(rnnexp("resume=here", "seed=3"), "leave out seed=3")
+    (tmp_path / "here").mkdir()
+    one_line(rnnexp("resume=here"), "here is no run folder")
+
+
+def test_resume_with_a_damaged_checkpoint(rnnexp, tmp_path):
+    process = started(tmp_path, *LONG, "hydra.run.dir=run")
+    process.kill()
+    process.communicate()
+    for path in (tmp_path / "run").glob("last.npz*"):
+        path.write_bytes(path.read_bytes()[:-100])
+    result = rnnexp("resume=run")
+    assert result.returncode == 1
+    assert "last.npz is damaged, and no good checkpoint is left" in result.stderr
+
+
+def test_resume_after_the_config_was_changed(rnnexp, tmp_path):
+    process = started(tmp_path, *LONG, "hydra.run.dir=run")
+    process.kill()
+    process.communicate()
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace("lr: 1.0", "lr: 2.0"))
+    one_line(rnnexp("resume=run"), "checkpoint of another config or other data")
+
+
+def test_a_sweep_one_after_the_other(rnnexp, tmp_path):
+    result = rnnexp("-m", *QUICK, "cell=lstm,gru", "seed=0,1,2", "train.max_steps=3")
+    assert result.returncode == 0, result.stderr
+    folders = run_folders(tmp_path, "runs/default/*_sweep/*")
+    assert len(folders) == 6
+    assert all((folder / "result.json").exists() for folder in folders)
+
+
+def test_a_sweep_in_parallel(rnnexp, tmp_path):
+    result = rnnexp(
+        "-m", *QUICK, "cell=lstm,gru", "seed=0,1", "train.max_steps=3", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(run_folders(tmp_path, "runs/default/*_sweep/*/")) == 4
+
+
+@pytest.mark.parametrize("launcher", [[], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]], ids=["serial", "joblib"])
+def test_a_job_that_fails_does_not_take_the_others_with_it(rnnexp, tmp_path, launcher):
+    result = rnnexp("-m", *QUICK, "train.batch_size=4,1000,5", "train.max_steps=3", *launcher)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    (line,) = (line for line in result.stdout.splitlines() if "failed: " in line)
+    assert "train.batch_size=1000" in line
+    assert "failed: the train split has 3000 tokens" in line
+    assert len(list(tmp_path.glob("runs/default/*_sweep/*/result.json"))) == 2
+
+
+def test_a_sweep_with_a_misspelt_key_starts_nothing(rnnexp, tmp_path):
+    result = rnnexp("-m", *QUICK, "model.hiden_size=3,4")
+    assert result.returncode == 1
+    assert "model.hiden_size" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.glob("runs/**/last.npz"))
+
+
+def test_text_of_the_users_own(rnnexp, tmp_path):
+    (tmp_path / "mine.txt").write_text("to be or not to be\n" * 200)
+    base = [s for s in QUICK if not s.startswith("dataset.")]
+    assert rnnexp(*base, "dataset=text", "dataset.path=mine.txt", "dataset.level=char").returncode == 0
+    (folder,) = run_folders(tmp_path)
+    assert result_of(folder)["test/bpc"] > 0
+    short = tmp_path / "short.txt"
+    short.write_text("to be")
+    one_line(rnnexp(*base, "dataset=text", "dataset.path=short.txt"), "train split has 2 tokens", "train.bptt")
+    short.write_bytes(b"to be \xe4")
+    one_line(rnnexp(*base, "dataset=text", "dataset.path=short.txt"), "not UTF-8", "offset 6")
+
+
+def test_small_settings_are_settings():
+    assert all("=" in setting for setting in SMALL)
+    assert Path(command()[0]).exists()
+    assert os.access(command()[0], os.X_OK)
