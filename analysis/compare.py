@@ -1,4 +1,7 @@
-"""The table and the learning curves of a study: python -m analysis.compare study=NAME [uri=...] [out=FOLDER]."""
+"""The table and the learning curves of a study.
+
+python -m analysis.compare study=NAME [uri=MLFLOW_STORE] [out=FOLDER]
+"""
 
 import sys
 from dataclasses import dataclass
@@ -30,7 +33,7 @@ def report(study: str, uri: str, out: Path) -> str:
     out.mkdir(parents=True, exist_ok=True)
     (out / "table.md").write_text(f"# {study}\n\n{text}")
     comparison.groups.to_csv(out / "table.csv", index=False)
-    learning_curves(comparison, history, out / "curves.png")
+    learning_curves(comparison, history, study, out / "curves.png")
     return text
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, ScalarFormatter
 
 from analysis.tables import Comparison
 
 
-def learning_curves(comparison: Comparison, history: pd.DataFrame, path: Path) -> None:
+def learning_curves(comparison: Comparison, history: pd.DataFrame, title: str, path: Path) -> None:
     """Validation perplexity over the epochs: a thin line a seed, a thick one for their mean.
 
     The mean ends with the first seed that stops; a dashed line is the best reachable perplexity.
@@ -31,11 +31,14 @@ def learning_curves(comparison: Comparison, history: pd.DataFrame, path: Path) -
     oracle = finished.get("metrics.oracle/valid_ppl", pd.Series(dtype=float)).dropna()
     if oracle.nunique() == 1:
         axes.axhline(oracle.iloc[0], color="0.3", linestyle="--", linewidth=1.2, label="best reachable")
-    axes.set(xlabel="epoch", ylabel="validation perplexity", yscale="log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter("")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set(xlabel="epoch", ylabel="validation perplexity", title=title)
+    low, high = axes.get_ylim()
+    if high > 5 * max(low, 1):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_formatter("")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)

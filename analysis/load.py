@@ -25,7 +25,9 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
     """
     file = Path(uri.removeprefix(SQLITE))
     if uri.startswith(SQLITE) and not file.exists():
-        raise NoRecords(f"uri={uri} holds no records: {file} does not exist; run something first, or name another")
+        raise NoRecords(
+            f"uri={uri} holds no records: {file} does not exist; run something first, or name another"
+        )
     import mlflow  # seconds
 
     mlflow.set_tracking_uri(uri)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+WHY = {"RUNNING": "still running, or killed without a chance to say so", "KILLED": "interrupted"}
 NAMING = ["study", "tracking.", "dataset.dir", "dataset.path", "dataset.url", "dataset.cache"]  # not settings
 
 
@@ -34,7 +35,9 @@ def compare(runs: pd.DataFrame, history: pd.DataFrame) -> Comparison:
     seconds = history.groupby("run_id")["epoch_s"].mean() if len(history) else pd.Series(dtype=float)
     runs["epoch_s"] = runs["run_id"].map(seconds)
     runs["group"] = [
-        ", ".join(setting_text(key, row[f"params.{key}"]) for key in settings if pd.notna(row[f"params.{key}"]))
+        ", ".join(
+            setting_text(key, row[f"params.{key}"]) for key in settings if pd.notna(row[f"params.{key}"])
+        )
         for _, row in runs.iterrows()
     ]
     runs["seed"] = runs["params.seed"].astype(int)
@@ -80,22 +83,22 @@ def setting_text(key: str, value: str) -> str:
 def problems(runs: pd.DataFrame, finished: pd.DataFrame) -> list[str]:
     """Every run that is not in the numbers, and every seed that one group has and another has not."""
     sentences = []
-    have = set(zip(finished["group"], finished["seed"]))
-    for _, run in runs[runs["status"] != "FINISHED"].iterrows():
-        if (run["group"], run["seed"]) in have:
-            continue
+    counted = set(zip(finished["group"], finished["seed"]))
+    left_out = runs.drop(finished.index)
+    repeated = [(run["group"], run["seed"]) in counted for _, run in left_out.iterrows()]
+    for _, run in left_out[[not again for again in repeated]].iterrows():
         why = run.get("tags.rnnexp.error")
-        meaning = {"RUNNING": "still running, or killed without a chance to say so", "KILLED": "interrupted"}
-        why = why if isinstance(why, str) else meaning.get(run["status"], "no reason recorded")
+        if not isinstance(why, str):
+            why = WHY.get(run["status"], "no reason recorded")
         folder = run.get("tags.rnnexp.folder", "")
         sentences.append(f"{run['group']}, seed {run['seed']}: {run['status']} ({why}); {folder}")
-    tried = set(zip(runs["group"], runs["seed"]))
-    for group in runs["group"].unique():
-        for seed in sorted(runs["seed"].unique()):
-            if (group, seed) not in tried:
-                sentences.append(f"{group}, seed {seed}: missing (no such run, though others have this seed)")
-    if older := len(runs) - len(finished) - len(sentences) + sum("missing" in s for s in sentences):
-        sentences.append(f"{older} other runs are left out: a later one of the same configuration and seed counts")
+    for group, members in runs.groupby("group", sort=False):
+        for seed in sorted(set(runs["seed"]) - set(members["seed"])):
+            sentences.append(f"{group}, seed {seed}: missing (no such run, though others have this seed)")
+    if any(repeated):
+        sentences.append(
+            f"{sum(repeated)} other runs: the last finished one of a configuration and seed counts"
+        )
     return sentences
 
 
@@ -131,7 +134,9 @@ def markdown(comparison: Comparison) -> str:
     rows = []
     for _, group in groups.iterrows():
         row = [str(group[key]) if pd.notna(group[key]) else "-" for key in comparison.settings]
-        row += [str(group["runs"]) if group["runs"] == group["seeds"] else f"{group['runs']} of {group['seeds']}"]
+        row += [
+            str(group["runs"]) if group["runs"] == group["seeds"] else f"{group['runs']} of {group['seeds']}"
+        ]
         row += [f"{group['num_params']:,.0f}" if pd.notna(group["num_params"]) else "-"]
         row += [spread(group["valid_mean"], group["valid_sd"]), spread(group["test_mean"], group["test_sd"])]
         row += [spread(group["oracle_mean"], np.nan)] * with_oracle
@@ -147,7 +152,9 @@ def markdown(comparison: Comparison) -> str:
     if comparison.differences:
         parts.append("\n".join(f"- {sentence}" for sentence in comparison.differences))
     if comparison.problems:
-        parts.append("Not in the numbers:\n\n" + "\n".join(f"- {sentence}" for sentence in comparison.problems))
+        parts.append(
+            "Not in the numbers:\n\n" + "\n".join(f"- {sentence}" for sentence in comparison.problems)
+        )
     return "\n\n".join(parts) + "\n"
 
 

@@ -72,8 +72,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
-    config = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(config, dict)
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
     values = leaves(config)
     for key, (holds, meaning) in RULES.items():
         value = values.get(key)
@@ -125,7 +124,7 @@ def choose(choices: dict[str, Any], section: dict[str, Any], *given):
 
 def leaves(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """The config flat: dotted key -> value."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, dict):
             flat |= leaves(value, f"{prefix}{key}.")

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def write(path: Path, arrays: dict, meta: dict) -> None:
-    """Replace `path` by a file of these arrays and this JSON-able dictionary; the old one becomes `<name>.previous`."""
+    """Replace `path` by a file of these arrays and this JSON-able dictionary; keep the old one."""
     part = path.with_name(path.name + ".part")
     encoded = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     with part.open("wb") as file:
@@ -42,7 +42,7 @@ def previous(path: Path) -> Path:
 
 
 def read(path: Path) -> tuple[dict, dict]:
-    """The arrays and the dictionary of a file; where it is damaged, those of the one before it, and a warning.
+    """The arrays and the dictionary of a file; where it is damaged, those of the one before, and a warning.
 
     Raises
     ------

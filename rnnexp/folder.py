@@ -51,8 +51,7 @@ class RunFolder:
         """The config of the run that the folder holds."""
         if not self.config.exists():
             raise UserError(f"resume={self.path} is no run folder: it holds no config.yaml")
-        config = OmegaConf.to_container(OmegaConf.load(self.config))
-        assert isinstance(config, dict)
+        config: Any = OmegaConf.to_container(OmegaConf.load(self.config))
         return config
 
     def records(self) -> list[dict[str, Any]]:

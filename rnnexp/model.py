@@ -142,7 +142,7 @@ class Model:
         """
         T, B = tape["window"]
         dstate = dstate or self.zero_state(B)
-        dprevious = []
+        dprevious: list[tuple] = []
         dx = self.decoder.backward(tape["dlogits"], tape.part("decoder")).reshape(T, B, -1)
         dx = self.dropouts[-1].backward(dx, tape.part("dropout_top"))
         for k, cell in reversed(list(enumerate(self.cells))):

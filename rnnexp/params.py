@@ -39,16 +39,13 @@ class Parameters:
     def of(self, layer: str) -> tuple[dict, dict]:
         """The values and gradients of one layer, under their names within it."""
         prefix = layer + "."
-        return tuple(
-            {name.removeprefix(prefix): view for name, view in views.items() if name.startswith(prefix)}
-            for views in (self.value, self.grad)
-        )
+        names = [name for name in self.shapes if name.startswith(prefix)]
+        values = {name.removeprefix(prefix): self.value[name] for name in names}
+        return values, {name.removeprefix(prefix): self.grad[name] for name in names}
 
     def count(self, *layers: str) -> int:
         """How many numbers the parameters of the named layers hold."""
-        return sum(
-            math.prod(shape) for name, shape in self.shapes.items() if name.split(".")[0] in layers
-        )
+        return sum(math.prod(shape) for name, shape in self.shapes.items() if name.split(".")[0] in layers)
 
 
 class Tape:

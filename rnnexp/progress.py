@@ -20,7 +20,13 @@ class RunBar:
 
     def __init__(self, done: int, total: int):
         self.bar = tqdm(
-            total=total, initial=done, unit="step", disable=None, leave=False, mininterval=0.2, dynamic_ncols=True
+            total=total,
+            initial=done,
+            unit="step",
+            disable=None,
+            leave=False,
+            mininterval=0.2,
+            dynamic_ncols=True,
         )
 
     def step(self, done: int) -> None:
@@ -71,13 +77,16 @@ def for_run(job: str, done: int, total: int) -> RunBar | JobReport:
 @contextmanager
 def sweep_bar(jobs: int) -> Iterator[None]:
     """Within: a bar over the jobs that run in this process and the processes it starts."""
-    with tempfile.TemporaryDirectory() as folder, tqdm(
-        total=jobs,
-        unit="job",
-        disable=None,
-        dynamic_ncols=True,
-        bar_format="{percentage:3.0f}%|{bar}| {n:.1f}/{total} jobs [{elapsed}<{remaining}] {postfix}",
-    ) as bar:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tqdm(
+            total=jobs,
+            unit="job",
+            disable=None,
+            dynamic_ncols=True,
+            bar_format="{percentage:3.0f}%|{bar}| {n:.1f}/{total} jobs [{elapsed}<{remaining}]{postfix}",
+        ) as bar,
+    ):
         over = threading.Event()
 
         def watch():

@@ -1,10 +1,11 @@
-"""The command line. `rnnexp` composes a config with Hydra and runs it; `rnnexp resume=FOLDER` goes on with a run."""
+"""The command line: `rnnexp` runs what Hydra composes, `rnnexp resume=FOLDER` goes on with a run."""
 
 import logging
 import math
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -99,11 +100,15 @@ def count_jobs(arguments: list[str]) -> int:
 def one_line(error: Exception) -> str:
     """What an error says, in one line: Hydra's and OmegaConf's take several, the last ones for developers."""
     cause = error.__cause__
-    lines = str(error).splitlines() + (str(cause).splitlines() if isinstance(cause, OmegaConfBaseException) else [])
-    return "; ".join(line.strip() for line in lines if line.strip() and not line.startswith("    object_type"))
+    lines = str(error).splitlines() + (
+        str(cause).splitlines() if isinstance(cause, OmegaConfBaseException) else []
+    )
+    return "; ".join(
+        line.strip() for line in lines if line.strip() and not line.startswith("    object_type")
+    )
 
 
-def give_up(message: str) -> None:
+def give_up(message: str) -> NoReturn:
     print(f"rnnexp: {message}", file=sys.stderr)
     sys.exit(1)
 

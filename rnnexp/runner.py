@@ -33,9 +33,11 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
     Interrupted after SIGINT or SIGTERM, with a checkpoint to go on from; UserError for what a message
     explains. The tracker then says KILLED or FAILED.
     """
-    tracker = tracking.make(config["tracking"]["name"], config["tracking"]["uri"], config["study"], folder.path)
+    tracker = tracking.make(
+        config["tracking"]["name"], config["tracking"]["uri"], config["study"], folder.path
+    )
     tags = provenance(folder)
-    params = {key: value for key, value in build.leaves(config).items()}
+    params = build.leaves(config)
     with stop_requests() as raise_if_asked:
         try:
             experiment = build.experiment(config)
@@ -64,7 +66,9 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
     return metrics
 
 
-def train_and_test(experiment: build.Experiment, folder: RunFolder, tracker, raise_if_asked) -> dict[str, float]:
+def train_and_test(
+    experiment: build.Experiment, folder: RunFolder, tracker, raise_if_asked
+) -> dict[str, float]:
     """The final metrics of a run."""
     model, corpus, settings = experiment.model, experiment.corpus, experiment.settings
     parts = model.num_params()

@@ -30,7 +30,7 @@ class Settings:
     max_epochs, max_steps : the end, whichever comes first; max_steps None: no such limit.
     patience : epochs in a row without a better validation loss after which training stops; None: never.
     eval_streams : see `evaluate`.
-    checkpoint_every_s : seconds between checkpoints within an epoch; there is one after each epoch anyway.
+    checkpoint_every_s : seconds between checkpoints within an epoch; each epoch ends with one anyway.
     """
 
     batch_size: int
@@ -44,7 +44,7 @@ class Settings:
 
 @dataclass
 class Progress:
-    """Where training stands: with the parameters and the recurrent state, all that the next step depends on."""
+    """Where training stands: with parameters and recurrent state, all that the next step depends on."""
 
     lr: float
     step: int = 0  # updates done
@@ -108,7 +108,9 @@ class Checkpoints:
     def read(self, path: Path) -> tuple[dict, dict]:
         arrays, meta = checkpoint.read(path)
         if meta["fingerprint"] != self.fingerprint:
-            raise UserError(f"{path} is the checkpoint of another config or other data: start a new run instead")
+            raise UserError(
+                f"{path} is the checkpoint of another config or other data: start a new run instead"
+            )
         return arrays, meta
 
 

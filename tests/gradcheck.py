@@ -16,7 +16,8 @@ def check_gradients(loss, arrays, grads, rng, directions=3, eps=1e-5, tolerance=
     """
     assert arrays.keys() == grads.keys()
     for name, array in arrays.items():
-        assert array.dtype == np.float64 and grads[name].shape == array.shape
+        assert array.dtype == np.float64
+        assert grads[name].shape == array.shape
         kept = array.copy()
         for _ in range(directions):
             v = rng.standard_normal(array.shape)

@@ -1,4 +1,4 @@
-"""Imports go one way: each module only from those before it, and the heavy libraries only where they belong."""
+"""Imports go one way, and the heavy libraries stand only where they belong."""
 
 import ast
 
@@ -66,7 +66,9 @@ def level(module):
 KNOWN = {name for name, _ in modules()}
 
 
-@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_imports(name, path):
     if name:
         assert level(name) is not None, f"give {name} a place in LAYERS"

@@ -98,7 +98,9 @@ EQUATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "equations"), EQUATIONS, ids=lambda v: getattr(v, "__name__", ""))
+@pytest.mark.parametrize(
+    ("name", "options", "equations"), EQUATIONS, ids=lambda v: getattr(v, "__name__", "")
+)
 def test_forward_and_gradients_equal_the_equations_step_by_step(name, options, equations, rng):
     """The layer against a loop over the paper's equations, differentiated numerically."""
     probe = Probe(name, options, rng)
@@ -137,7 +139,9 @@ def test_two_windows_with_the_carried_gradient_equal_one_long_window(name, optio
     dx1, dstate = cell.backward(probe.R[:cut], dmiddle, first)
     both = probe.params.split(late + probe.params.grads)
 
-    np.testing.assert_allclose(np.concatenate([h1, h2]), cell.forward(probe.x, probe.state, Tape(np.float64))[0])
+    np.testing.assert_allclose(
+        np.concatenate([h1, h2]), cell.forward(probe.x, probe.state, Tape(np.float64))[0]
+    )
     parts = both | {"x": np.concatenate([dx1, dx2])} | dict(zip(cell.states, dstate))
     for key in whole:
         np.testing.assert_allclose(parts[key], whole[key], rtol=1e-10, atol=1e-12)
@@ -148,6 +152,8 @@ def test_forget_bias_is_where_the_forget_gate_is(rng):
     from rnnexp.params import Parameters
 
     cell = LSTM(D, H, forget_bias=1.5)
-    cell.bind(*Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, np.float64).of("cell"))
+    cell.bind(
+        *Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, np.float64).of("cell")
+    )
     cell.init(rng)
     assert cell.p["b"].tolist() == [0] * H + [1.5] * H + [0] * 2 * H

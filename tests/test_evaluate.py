@@ -1,5 +1,6 @@
 """Perplexity counts every target once and depends on nothing but model and text."""
 
+import itertools
 import math
 
 import numpy as np
@@ -16,7 +17,7 @@ TOKENS = np.random.default_rng(0).integers(V, size=101)
 def naive_loss(model, tokens):
     """One token at a time."""
     state, nats = model.zero_state(1), 0.0
-    for before, after in zip(tokens, tokens[1:]):
+    for before, after in itertools.pairwise(tokens):
         step, state = model.forward(np.array([[before]]), np.array([[after]]), state, model.tape())
         nats += step
     return nats / (len(tokens) - 1)

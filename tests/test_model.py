@@ -125,7 +125,7 @@ def test_dropout_masks_are_addressed_by_seed_step_and_place():
 
 
 def test_tying_needs_equal_sizes():
-    with pytest.raises(UserError, match="model.embed_size=4 must equal model.hidden_size=6"):
+    with pytest.raises(UserError, match=r"model\.embed_size=4 must equal model.hidden_size=6"):
         Model([CELLS["gru"](4, 6)], V, embed_size=4, tie_weights=True)
 
 
@@ -172,9 +172,8 @@ def test_same_weights_same_loss_and_gradients_as_pytorch(name, options, module, 
             f"weight_hh_l{k}": rows(source[f"cell{k}.U_{product}"], product, recurrent),
             f"bias_ih_l{k}": rows(b, cell.gates, theirs),
             # the blocks with one bias here have theirs in bias_ih
-            f"bias_hh_l{k}": rows(b, cell.gates, recurrent) * torch.tensor(
-                np.repeat([float(gate == "m") for gate in recurrent], size)
-            ),
+            f"bias_hh_l{k}": rows(b, cell.gates, recurrent)
+            * torch.tensor(np.repeat([float(gate == "m") for gate in recurrent], size)),
         }
 
     net = getattr(torch.nn, module)(size, size, depth).double()

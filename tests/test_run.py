@@ -85,13 +85,11 @@ def test_max_steps(rnnexp, tmp_path):
 
 
 def test_without_tracking_mlflow_is_not_imported(tmp_path):
-    code = "import sys; from rnnexp.run import main; main(); print('mlflow' in sys.modules, 'matplotlib' in sys.modules)"
+    code = "import sys; from rnnexp.run import main; main(); print('mlflow' in sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", code, *QUICK], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
-    assert result.stdout.splitlines()[-1] == "False False" or result.stdout.splitlines()[-1] == "False True", (
-        result.stdout + result.stderr
-    )
+    assert result.stdout.splitlines()[-1] == "False", result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
@@ -126,7 +124,11 @@ def test_without_tracking_mlflow_is_not_imported(tmp_path):
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )
 def test_a_mistake_gets_one_plain_line(rnnexp, overrides, parts):
-    small = [s for s in QUICK if not s.startswith("dataset.") or not any(o.startswith("dataset=") for o in overrides)]
+    small = [
+        s
+        for s in QUICK
+        if not s.startswith("dataset.") or not any(o.startswith("dataset=") for o in overrides)
+    ]
     arguments = overrides if overrides[0].startswith("resume") else [*small, *overrides]
     one_line(rnnexp(*arguments), *parts)
 
@@ -181,7 +183,9 @@ LONG = [*QUICK, "dataset.train_tokens=40000", "train.max_epochs=3", "train.check
 def undisturbed(tmp_path_factory):
     """A run that nothing happened to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    subprocess.run(command(*LONG, "hydra.run.dir=run"), cwd=folder, check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        command(*LONG, "hydra.run.dir=run"), cwd=folder, check=True, capture_output=True, timeout=120
+    )
     return folder / "run"
 
 
@@ -267,13 +271,21 @@ def test_a_sweep_one_after_the_other(rnnexp, tmp_path):
 
 def test_a_sweep_in_parallel(rnnexp, tmp_path):
     result = rnnexp(
-        "-m", *QUICK, "cell=lstm,gru", "seed=0,1", "train.max_steps=3", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
+        "-m",
+        *QUICK,
+        "cell=lstm,gru",
+        "seed=0,1",
+        "train.max_steps=3",
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=2",
     )
     assert result.returncode == 0, result.stderr
     assert len(run_folders(tmp_path, "runs/default/*_sweep/*/")) == 4
 
 
-@pytest.mark.parametrize("launcher", [[], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]], ids=["serial", "joblib"])
+@pytest.mark.parametrize(
+    "launcher", [[], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]], ids=["serial", "joblib"]
+)
 def test_a_job_that_fails_does_not_take_the_others_with_it(rnnexp, tmp_path, launcher):
     result = rnnexp("-m", *QUICK, "train.batch_size=4,1000,5", "train.max_steps=3", *launcher)
     assert result.returncode == 1
@@ -300,7 +312,9 @@ def test_text_of_the_users_own(rnnexp, tmp_path):
     assert result_of(folder)["test/bpc"] > 0
     short = tmp_path / "short.txt"
     short.write_text("to be")
-    one_line(rnnexp(*base, "dataset=text", "dataset.path=short.txt"), "train split has 2 tokens", "train.bptt")
+    one_line(
+        rnnexp(*base, "dataset=text", "dataset.path=short.txt"), "train split has 2 tokens", "train.bptt"
+    )
     short.write_bytes(b"to be \xe4")
     one_line(rnnexp(*base, "dataset=text", "dataset.path=short.txt"), "not UTF-8", "offset 6")
 

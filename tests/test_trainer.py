@@ -151,7 +151,7 @@ def test_no_epochs_train_nothing(tmp_path):
 
 
 def test_a_short_last_window_weighs_its_tokens_like_any_other(tmp_path):
-    """The gradient of a window is that of its summed loss over a full window's tokens, however short it is."""
+    """The gradient of a window is that of its summed loss, divided by a full window's tokens."""
     norms = []
     for bptt in 10, 40:  # the same ten steps, as a whole window and as a quarter of one
         corpus = Corpus(CORPUS.vocabulary, CORPUS.splits | {"train": CORPUS.splits["train"][:41]})
@@ -187,7 +187,11 @@ def test_a_gradient_that_is_not_finite_changes_no_parameter():
 def test_the_global_norm_is_clipped():
     model = small_model(tie=True)
     model.params.grads[...] = np.random.default_rng(0).standard_normal(len(model.params.grads))
-    norm, before, grads = np.linalg.norm(model.params.grads), model.params.values.copy(), model.params.grads.copy()
+    norm, before, grads = (
+        np.linalg.norm(model.params.grads),
+        model.params.values.copy(),
+        model.params.grads.copy(),
+    )
     assert SGD(1.0, 0.25).update(model.params, lr=2.0) == pytest.approx(norm)
     np.testing.assert_allclose(before - model.params.values, 2 * 0.25 * grads / norm, atol=1e-15)
     model.params.grads[...] = grads / norm / 10

@@ -30,7 +30,15 @@ def bound_cell(name, options, input_size, hidden_size, rng, dtype=np.float64):
 
 
 def small_model(
-    name="lstm", options=None, *, vocab_size=11, size=6, num_layers=1, dropout=0.0, tie=False, dtype=np.float64
+    name="lstm",
+    options=None,
+    *,
+    vocab_size=11,
+    size=6,
+    num_layers=1,
+    dropout=0.0,
+    tie=False,
+    dtype=np.float64,
 ):
     """A model with random parameters, large enough for every gradient to matter."""
     cells = [CELLS[name](size, size, **(options or {})) for _ in range(num_layers)]

@@ -1,4 +1,4 @@
-"""A recurrent layer: the time loop and every matrix product. A cell adds the elementwise maths of one step."""
+"""A recurrent layer: the time loop and every matrix product; a cell adds the maths of one step."""
 
 import math
 

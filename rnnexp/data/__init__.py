@@ -1,4 +1,4 @@
-"""The data sets. `make(**options)` of a data set's file gives a `Corpus`; the options are those of conf/dataset/."""
+"""The data sets: `make(**options)` of a file gives a `Corpus`; the options stand in conf/dataset/."""
 
 from rnnexp.data import grammar, ptb, text
 

@@ -66,5 +66,6 @@ class Corpus:
         """Raises UserError where a split is shorter than `tokens`."""
         if len(self.splits[split]) < tokens:
             raise UserError(
-                f"the {split} split has {len(self.splits[split])} tokens, but {because} takes at least {tokens}"
+                f"the {split} split has {len(self.splits[split])} tokens, "
+                f"but {because} takes at least {tokens}"
             )

@@ -28,9 +28,13 @@ def read_checked(name: str, sha256: str, folder: str | None, cache: Path, url: s
     if not folder and not path.exists():
         download(f"{url}/{name}", path, sha256)
     if not path.exists():
-        raise UserError(f"dataset.dir={folder} holds no {name}: name the folder that does, or leave dataset.dir out")
+        raise UserError(
+            f"dataset.dir={folder} holds no {name}: name the folder that does, or leave dataset.dir out"
+        )
     data = read_bytes(path)
-    remedy = "get the file again, or leave dataset.dir out for a download" if folder else "delete it and run again"
+    remedy = (
+        "get the file again, or leave dataset.dir out for a download" if folder else "delete it and run again"
+    )
     check(data, str(path), sha256, remedy)
     return data.decode()
 
@@ -40,7 +44,8 @@ def check(data: bytes, origin: str, sha256: str, remedy: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise UserError(
-            f"{origin} is truncated or altered: its sha256 is {found}, that of the data set is {sha256}; {remedy}"
+            f"{origin} is truncated or altered: its sha256 is {found}, "
+            f"that of the data set is {sha256}; {remedy}"
         )
 
 

@@ -43,6 +43,12 @@ TRANSITIVE = {
     "plant": [("shades", "shade"), ("hides", "hide")],
 }
 ADJECTIVES = ["old", "small", "red", "quiet"]
+SUBJECTS = {  # noun -> its kind and number
+    word: (kind, number)
+    for kind, pairs in NOUNS.items()
+    for pair in pairs
+    for number, word in enumerate(pair)
+}
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 TYPICAL = 0.9  # how often a verb is one of its subject's kind
 MAX_CLAUSES = 3  # clauses open at once
@@ -89,10 +95,6 @@ def verbs(forms: dict, kind: str, number: int) -> dict[str, float]:
 class Writer:
     """Writes sentences of the grammar and keeps the surprise of each word."""
 
-    SUBJECTS = {
-        word: (kind, number) for kind, pairs in NOUNS.items() for pair in pairs for number, word in enumerate(pair)
-    }
-
     def __init__(self, random: Random):
         self.random = random
         self.words: list[str] = []
@@ -105,7 +107,9 @@ class Writer:
         self.after_subject = {
             (forms is TRANSITIVE, kind, number, may_nest): Choice(
                 mixture(
-                    (0.5, verbs(forms, kind, number)), (0.25, {"near": 1}), (0.25 if may_nest else 0, {"that": 1})
+                    (0.5, verbs(forms, kind, number)),
+                    (0.25, {"near": 1}),
+                    (0.25 if may_nest else 0, {"that": 1}),
                 )
             )
             for forms in (INTRANSITIVE, TRANSITIVE)
@@ -148,7 +152,7 @@ class Writer:
 
     def clause(self, forms: dict, open_clauses: int) -> None:
         """From after "the" to the verb of its noun."""
-        kind, number = self.SUBJECTS[self.noun_phrase()]
+        kind, number = SUBJECTS[self.noun_phrase()]
         choice = self.after_subject[forms is TRANSITIVE, kind, number, open_clauses < MAX_CLAUSES]
         while True:
             word = self.draw(choice)

@@ -88,7 +88,9 @@ class MlflowTracker:
                 self.sent.add(record["epoch"])
             self.unsent.pop(0)
 
-    def end(self, status: str, summary: dict[str, float], tags: dict[str, str], artifacts: list[Path]) -> None:
+    def end(
+        self, status: str, summary: dict[str, float], tags: dict[str, str], artifacts: list[Path]
+    ) -> None:
         self.send()
         client = self.connected()
         client.log_batch(

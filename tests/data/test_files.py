@@ -19,7 +19,7 @@ def test_ptb_is_the_known_corpus(ptb_dir):
     }
     assert len(corpus.vocabulary) == 10_000
     words = [corpus.vocabulary.symbols[token] for token in corpus.splits["valid"][:8]]
-    assert words == "consumers may want to move their telephones a".split()
+    assert words == ["consumers", "may", "want", "to", "move", "their", "telephones", "a"]
     assert (corpus.splits["test"] == corpus.vocabulary.index["<eos>"]).sum() == 3_761
 
 
