@@ -6,19 +6,25 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 SWEEP = "RNNEXP_SWEEP_PROGRESS"  # environment variable: the folder through which jobs tell their sweep
 EVERY_S = 0.5
 
 
 class RunBar:
-    """Progress of one run, in updates, with rate and time left; silent where the output is no terminal."""
+    """Progress of one run, in updates, with rate and time left; silent where the output is no terminal.
+
+    While it is there, what is logged appears above it.
+    """
 
     def __init__(self, done: int, total: int):
+        self.open = ExitStack()
+        self.open.enter_context(logging_redirect_tqdm())
         self.bar = tqdm(
             total=total,
             initial=done,
@@ -37,6 +43,10 @@ class RunBar:
 
     def close(self) -> None:
         self.bar.close()
+        self.open.close()
+
+    def say(self, line: str) -> None:
+        """Nothing: a single run's log is on the screen already."""
 
 
 class JobReport:
@@ -44,7 +54,7 @@ class JobReport:
 
     def __init__(self, folder: Path, job: str, done: int, total: int):
         self.path = folder / f"{job}.json"
-        self.done, self.total, self.text = done, total, ""
+        self.done, self.total, self.text, self.line = done, total, "", ""
         self.written = 0.0
         self.write()
 
@@ -52,7 +62,8 @@ class JobReport:
         self.written = time.monotonic()
         part = self.path.with_suffix(".part")
         with suppress(FileNotFoundError):  # the sweep is over
-            part.write_text(json.dumps({"share": self.done / max(self.total, 1), "text": self.text}))
+            share = self.done / max(self.total, 1)
+            part.write_text(json.dumps({"share": share, "text": self.text, "line": self.line}))
             part.replace(self.path)
 
     def step(self, done: int) -> None:
@@ -65,6 +76,11 @@ class JobReport:
 
     def close(self) -> None:
         self.done, self.text = self.total, ""
+        self.write()
+
+    def say(self, line: str) -> None:
+        """A line that stays, above the bar."""
+        self.line = line
         self.write()
 
 
@@ -88,15 +104,23 @@ def sweep_bar(jobs: int) -> Iterator[None]:
         ) as bar,
     ):
         over = threading.Event()
+        said: set[str] = set()
+
+        def look():
+            reports = []
+            for path in sorted(Path(folder).glob("*.json")):
+                with suppress(FileNotFoundError):
+                    reports.append(json.loads(path.read_text()))
+            for report in reports:
+                if report["line"] and report["line"] not in said:
+                    said.add(report["line"])
+                    bar.write(report["line"])
+            bar.n = min(sum(report["share"] for report in reports), jobs)
+            bar.set_postfix_str("  ".join(report["text"] for report in reports if report["text"]))
 
         def watch():
             while not over.wait(EVERY_S):
-                reports = []
-                for path in sorted(Path(folder).glob("*.json")):
-                    with suppress(FileNotFoundError):
-                        reports.append(json.loads(path.read_text()))
-                bar.n = min(sum(report["share"] for report in reports), jobs)
-                bar.set_postfix_str("  ".join(report["text"] for report in reports if report["text"]))
+                look()
 
         os.environ[SWEEP] = folder
         watcher = threading.Thread(target=watch, daemon=True)
@@ -106,4 +130,5 @@ def sweep_bar(jobs: int) -> Iterator[None]:
         finally:
             over.set()
             watcher.join()
+            look()
             del os.environ[SWEEP]

@@ -22,7 +22,7 @@ from rnnexp.folder import RunFolder
 from rnnexp.progress import sweep_bar
 
 log = logging.getLogger(__name__)
-CONF = Path(__file__).resolve().parent.parent / "conf"
+CONF = Path(__file__).resolve().parent / "conf"  # in a checkout a link to the conf/ at the top
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")

@@ -3,6 +3,8 @@
 import logging
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,7 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
     Interrupted after SIGINT or SIGTERM, with a checkpoint to go on from; UserError for what a message
     explains. The tracker then says KILLED or FAILED.
     """
-    tracker = tracking.make(
-        config["tracking"]["name"], config["tracking"]["uri"], config["study"], folder.path
-    )
+    tracker = tracking.make(**config["tracking"], study=config["study"], folder=folder.path)
     tags = provenance(folder)
     params = build.leaves(config)
     with stop_requests() as raise_if_asked:
@@ -52,7 +52,7 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
             with np.errstate(over="ignore", invalid="ignore"):
                 metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
         except Interrupted as stop:
-            log.info("stopped by %s; go on with: rnnexp resume=%s", stop, folder.path)
+            log.info(f"stopped by {stop}; go on with: rnnexp resume={folder.path}")
             tracker.finish("KILLED", {}, {}, [])
             raise
         except BaseException as error:
@@ -67,45 +67,40 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
 
 
 def train_and_test(
-    experiment: build.Experiment, folder: RunFolder, tracker, raise_if_asked
+    experiment: build.Experiment, folder: RunFolder, tracker: tracking.Tracker, raise_if_asked: Callable
 ) -> dict[str, float]:
-    """The final metrics of a run."""
-    model, corpus, settings = experiment.model, experiment.corpus, experiment.settings
-    parts = model.num_params()
-    steps = len(Streams(corpus.splits["train"], settings.batch_size, settings.bptt)) * settings.max_epochs
-    records = folder.records()
+    """Train, recording each epoch, and test the best weights; returns the final metrics."""
+    corpus, settings = experiment.corpus, experiment.settings
+    parts = experiment.model.num_params()
     label = f"{experiment.config['cell']['name']} seed {experiment.seed}"
     log.info(
-        "%s: %s parameters (%s), %s tokens to train on, %s symbols",
-        label,
-        f"{sum(parts.values()):,}",
-        ", ".join(f"{name} {count:,}" for name, count in parts.items()),
-        f"{len(corpus.splits['train']):,}",
-        f"{len(corpus.vocabulary):,}",
+        f"{label}: {sum(parts.values()):,} parameters "
+        f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
+        f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )
-
+    records = folder.records()
     done = records[-1]["step"] if records else 0
-    display = progress.for_run(folder.path.name, done, min(steps, settings.max_steps or steps))
-    display.describe(label)
+    steps = len(Streams(corpus.splits["train"], settings.batch_size, settings.bptt)) * settings.max_epochs
+    with closing(
+        progress.for_run(folder.path.name, done, min(steps, settings.max_steps or steps))
+    ) as display:
+        display.describe(label)
 
-    def on_step(state: Progress) -> None:
-        display.step(state.step)
-        raise_if_asked()
+        def on_step(state: Progress) -> None:
+            display.step(state.step)
+            raise_if_asked()
 
-    known = {record["epoch"] for record in records}
-    checkpoints = Checkpoints(folder.path, experiment.config_hash)
-    try:
         for record in fit(
-            model,
+            experiment.model,
             corpus,
             experiment.optimizer,
             experiment.schedule,
             settings,
-            checkpoints,
+            Checkpoints(folder.path, experiment.config_hash),
             experiment.seed,
             on_step,
         ):
-            if record["epoch"] in known:  # taken just before a crash
+            if record["epoch"] <= len(records):  # taken just before a crash
                 continue
             record["time"] = int(time.time() * 1000)
             folder.append(record)
@@ -113,43 +108,40 @@ def train_and_test(
             tracker.epoch(record)
             display.describe(f"{label}: epoch {record['epoch']}, valid ppl {record['valid/ppl']:.4g}")
             log.info(
-                "epoch %2d/%d  train ppl %8.3f  valid ppl %8.3f  lr %-8.4g %s tokens/s  %.1f s",
-                record["epoch"],
-                settings.max_epochs,
-                record["train/ppl"],
-                record["valid/ppl"],
-                record["lr"],
-                f"{record['tokens_per_s']:,.0f}",
-                record["epoch_s"],
+                f"epoch {record['epoch']:2}/{settings.max_epochs}  train ppl {record['train/ppl']:8.3f}  "
+                f"valid ppl {record['valid/ppl']:8.3f}  lr {record['lr']:<8.4g} "
+                f"{record['tokens_per_s']:,.0f} tokens/s  {record['epoch_s']:.1f} s"
             )
-    finally:
-        display.close()
+        metrics = final_metrics(experiment, records)
+        reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if corpus.oracle else ""
+        summary = (
+            f"{label}: best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}, "
+            f"test ppl {metrics['test/ppl']:.4g}{reachable}"
+        )
+        display.say(summary)
+    log.info(f"{summary}; run folder {folder.path}")
+    return metrics
 
+
+def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -> dict[str, float]:
+    """What is recorded once, at the end; the model has the best weights."""
+    model, corpus, streams = experiment.model, experiment.corpus, experiment.settings.eval_streams
     if records:
         best = min(records, key=lambda record: record["valid/loss"])
         best_loss, best_epoch = best["valid/loss"], best["epoch"]
     else:  # max_epochs=0: the untrained model
-        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], settings.eval_streams), 0
-    test_loss = evaluate(model, corpus.splits["test"], settings.eval_streams)
-    oracle = {name: perplexity(loss) for name, loss in corpus.oracle.items()}
+        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], streams), 0
+    parts = model.num_params()
     metrics = {
-        **measures("test", test_loss, corpus.level),
+        **measures("test", evaluate(model, corpus.splits["test"], streams), corpus.level),
         "best/valid_ppl": perplexity(best_loss),
         "best/epoch": best_epoch,
         "num_params": sum(parts.values()),
         **{f"num_params/{name}": count for name, count in parts.items()},
     }
-    if oracle:
-        metrics |= {"oracle/ppl": oracle["test"], "oracle/valid_ppl": oracle["valid"]}
-    log.info(
-        "%s: best epoch %d, valid ppl %.4g, test ppl %.4g%s; run folder %s",
-        label,
-        best_epoch,
-        metrics["best/valid_ppl"],
-        metrics["test/ppl"],
-        f" (best reachable {oracle['test']:.4g})" if oracle else "",
-        folder.path,
-    )
+    if corpus.oracle:
+        metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
+        metrics |= {f"oracle/{split}_ppl": perplexity(corpus.oracle[split]) for split in ("train", "valid")}
     return metrics
 
 

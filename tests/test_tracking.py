@@ -177,3 +177,43 @@ def test_a_server_that_does_not_answer_costs_a_warning(rnnexp, tmp_path):
     assert "the run goes on" in result.stdout
     assert len((tmp_path / "run" / "records.jsonl").read_text().splitlines()) == 2
     assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_server_that_takes_the_call_and_never_answers_costs_a_warning(rnnexp, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
+        result = rnnexp(*SMALL, uri, "hydra.run.dir=run", MLFLOW_HTTP_REQUEST_TIMEOUT="1")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("does not take the records") == 1
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_store_that_cannot_be_written_costs_a_warning(rnnexp, tmp_path):
+    (tmp_path / "store.db").write_text("no database at all, " * 100)
+    result = rnnexp(*SMALL, "tracking.uri=sqlite:///store.db", "hydra.run.dir=run")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("does not take the records") == 1
+    assert "Traceback" not in result.stdout + result.stderr
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_records_missed_while_the_store_was_away_are_sent_at_the_end(tmp_path):
+    """The store comes back while the run goes on."""
+    from rnnexp.tracking.mlflow import MlflowTracker
+
+    def record(epoch):
+        return {"epoch": epoch, "step": epoch, "time": 1000 + epoch, "valid/loss": 1 / epoch, "epoch_s": 1.0}
+
+    blocked = tmp_path / "store.db"
+    blocked.mkdir()  # a folder where the file should be
+    tracker = MlflowTracker(f"sqlite:///{blocked}", "s", tmp_path)
+    tracker.start({"seed": 0}, {"t": "1"}, [])
+    tracker.epoch(record(1))
+    tracker.epoch(record(2))
+    blocked.rmdir()
+    tracker.finish("FINISHED", {"test/ppl": 5.0}, {}, [])
+    c, (run,) = runs_of(f"sqlite:///{blocked}", "s")
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["test/ppl"] == 5.0
+    history = c.get_metric_history(run.info.run_id, "valid/loss")
+    assert [(p.step, p.timestamp, p.value) for p in history] == [(1, 1001, 1.0), (2, 1002, 0.5)]

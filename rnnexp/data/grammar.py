@@ -99,7 +99,7 @@ class Writer:
         self.random = random
         self.words: list[str] = []
         self.nats: list[float] = []
-        everyday = {"the": 0.6, **{bracket: 0.25 / len(BRACKETS) for bracket in BRACKETS}, "tick": 0.15}
+        everyday = {"the": 0.5, **{bracket: 0.4 / len(BRACKETS) for bracket in BRACKETS}, "tick": 0.1}
         self.start = Choice(everyday)
         nouns = ranked(word for rank in zip(*NOUNS.values()) for pair in rank for word in pair)
         self.noun_or_adjective = Choice(mixture((0.8, nouns), (0.2, ranked(ADJECTIVES))))

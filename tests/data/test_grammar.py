@@ -101,11 +101,11 @@ def test_each_sentence_keeps_the_rules_and_has_the_probability_that_the_oracle_s
         kind = words[0] if words[0] in kinds else "bracket"
         kinds[kind] += 1
         read = {"the": agreement_probability, "tick": counting_probability, "bracket": brackets_probability}
-        start = {"the": 0.6, "tick": 0.15, "bracket": 0.25 / 4}
+        start = {"the": 0.5, "tick": 0.1, "bracket": 0.4 / 4}
         p = start[kind] * read[kind](words)
         assert words == [END]
         assert sum(writer.nats) == pytest.approx(-math.log(p), rel=1e-9)
-    assert all(count > 300 for count in kinds.values())
+    assert all(count > 200 for count in kinds.values())
 
 
 def test_words_come_as_often_as_the_oracle_says():
@@ -130,7 +130,7 @@ def test_words_come_as_often_as_the_oracle_says():
 
 def test_the_same_seed_gives_the_same_bytes_everywhere():
     corpus = grammar.make(seed=0, train_tokens=20_000, valid_tokens=2_000, test_tokens=2_000)
-    assert corpus.digest() == "b95fb3c0998878b6992a97d4f24ac0ceb9f10d614e6d7dce569cea4eea9df8ed"
+    assert corpus.digest() == "01fb789d567e446724f7c85b5ffd5483455e473d9bde045daf5570eb92394105"
     other = grammar.make(seed=1, train_tokens=20_000, valid_tokens=2_000, test_tokens=2_000)
     assert other.digest() != corpus.digest()
 
