@@ -18,6 +18,7 @@ knows the grammar: what no model can be expected to beat.
 import itertools
 import math
 from bisect import bisect
+from functools import cache
 from random import Random
 
 import numpy as np
@@ -75,6 +76,11 @@ def ranked(words) -> dict[str, float]:
     return {word: 1 / rank for rank, word in enumerate(words, 1)}
 
 
+def alike(words) -> dict[str, float]:
+    """Equal weights."""
+    return dict.fromkeys(words, 1.0)
+
+
 def mixture(*parts: tuple[float, dict[str, float]]) -> dict[str, float]:
     """Each dictionary of weights with the share before it."""
     weights: dict[str, float] = {}
@@ -85,11 +91,47 @@ def mixture(*parts: tuple[float, dict[str, float]]) -> dict[str, float]:
     return weights
 
 
-def verbs(forms: dict, kind: str, number: int) -> dict[str, float]:
-    """Verbs of a subject: of its own kind mostly, and always in its number."""
-    own = ranked(pair[number] for pair in forms[kind])
-    other = {pair[number]: 1.0 for other in forms if other != kind for pair in forms[other]}
-    return mixture((TYPICAL, own), (1 - TYPICAL, other))
+# The distributions of the grammar, one for each situation that the words so far can leave one in.
+
+
+@cache
+def start() -> Choice:
+    """The first word tells what kind of sentence it will be."""
+    return Choice(mixture((0.5, {"the": 1}), (0.4, alike(BRACKETS)), (0.1, {"tick": 1})))
+
+
+@cache
+def noun(may_be_adjective: bool) -> Choice:
+    nouns = ranked(word for rank in zip(*NOUNS.values()) for pair in rank for word in pair)
+    return Choice(mixture((0.8, nouns), (0.2, ranked(ADJECTIVES))) if may_be_adjective else nouns)
+
+
+@cache
+def after_subject(transitive: bool, kind: str, number: int, may_nest: bool) -> Choice:
+    """A verb, of its subject's kind mostly and always in its number, or first something more about it."""
+    forms = TRANSITIVE if transitive else INTRANSITIVE
+    typical = ranked(pair[number] for pair in forms[kind])
+    others = alike(pair[number] for other in forms if other != kind for pair in forms[other])
+    verb = mixture((TYPICAL, typical), (1 - TYPICAL, others))
+    return Choice(mixture((0.5, verb), (0.25, {"near": 1}), (0.25 if may_nest else 0, {"that": 1})))
+
+
+@cache
+def inside_brackets(closing: str, may_nest: bool) -> Choice:
+    if may_nest:
+        return Choice(mixture((0.4, alike(BRACKETS)), (0.15, {"x": 1}), (0.45, {closing: 1})))
+    return Choice(mixture((0.25, {"x": 1}), (0.75, {closing: 1})))
+
+
+@cache
+def after_ticks(count: int) -> Choice:
+    """Such that each number of ticks up to MAX_COUNT is equally likely."""
+    return Choice({"tick": MAX_COUNT - count, "tock": 1})
+
+
+@cache
+def certain(word: str) -> Choice:
+    return Choice({word: 1})
 
 
 class Writer:
@@ -99,37 +141,6 @@ class Writer:
         self.random = random
         self.words: list[str] = []
         self.nats: list[float] = []
-        everyday = {"the": 0.5, **{bracket: 0.4 / len(BRACKETS) for bracket in BRACKETS}, "tick": 0.1}
-        self.start = Choice(everyday)
-        nouns = ranked(word for rank in zip(*NOUNS.values()) for pair in rank for word in pair)
-        self.noun_or_adjective = Choice(mixture((0.8, nouns), (0.2, ranked(ADJECTIVES))))
-        self.noun = Choice(nouns)
-        self.after_subject = {
-            (forms is TRANSITIVE, kind, number, may_nest): Choice(
-                mixture(
-                    (0.5, verbs(forms, kind, number)),
-                    (0.25, {"near": 1}),
-                    (0.25 if may_nest else 0, {"that": 1}),
-                )
-            )
-            for forms in (INTRANSITIVE, TRANSITIVE)
-            for kind in NOUNS
-            for number in (0, 1)
-            for may_nest in (True, False)
-        }
-        self.certain = {word: Choice({word: 1}) for word in ("the", "tock", END, *BRACKETS.values())}
-        opening = {bracket: 1 / len(BRACKETS) for bracket in BRACKETS}
-        self.inside = {
-            closing: Choice(mixture((0.4, opening), (0.15, {"x": 1}), (0.45, {closing: 1})))
-            for closing in BRACKETS.values()
-        }
-        self.inside_full = {
-            closing: Choice(mixture((0.25, {"x": 1}), (0.75, {closing: 1}))) for closing in BRACKETS.values()
-        }
-        self.after_ticks = [
-            Choice({"tick": MAX_COUNT - count, "tock": 1} if count < MAX_COUNT else {"tock": 1})
-            for count in range(MAX_COUNT + 1)
-        ]
 
     def draw(self, choice: Choice) -> str:
         k = choice.draw(self.random)
@@ -137,44 +148,40 @@ class Writer:
         self.words.append(choice.words[k])
         return choice.words[k]
 
-    def write(self, word: str) -> None:
-        self.draw(self.certain[word])
-
     def sentence(self) -> None:
-        first = self.draw(self.start)
+        first = self.draw(start())
         if first == "the":
-            self.clause(INTRANSITIVE, 1)
+            self.clause(transitive=False, open_clauses=1)
         elif first == "tick":
             self.counting()
         else:
             self.brackets(first)
-        self.write(END)
+        self.draw(certain(END))
 
-    def clause(self, forms: dict, open_clauses: int) -> None:
+    def clause(self, transitive: bool, open_clauses: int) -> None:
         """From after "the" to the verb of its noun."""
         kind, number = SUBJECTS[self.noun_phrase()]
-        choice = self.after_subject[forms is TRANSITIVE, kind, number, open_clauses < MAX_CLAUSES]
         while True:
-            word = self.draw(choice)
+            word = self.draw(after_subject(transitive, kind, number, open_clauses < MAX_CLAUSES))
             if word == "near":
-                self.write("the")
+                self.draw(certain("the"))
                 self.noun_phrase()
             elif word == "that":
-                self.write("the")
-                self.clause(TRANSITIVE, open_clauses + 1)
+                self.draw(certain("the"))
+                self.clause(True, open_clauses + 1)
             else:
                 return
 
     def noun_phrase(self) -> str:
-        word = self.draw(self.noun_or_adjective)
-        return self.draw(self.noun) if word in ADJECTIVES else word
+        """From after "the" to its noun."""
+        word = self.draw(noun(may_be_adjective=True))
+        return self.draw(noun(may_be_adjective=False)) if word in ADJECTIVES else word
 
     def brackets(self, first: str) -> None:
         """From after the first bracket to the one that closes it."""
         stack = [BRACKETS[first]]
         while stack:
-            choices = self.inside if len(stack) < MAX_BRACKETS else self.inside_full
-            word = self.draw(choices[stack[-1]])
+            word = self.draw(inside_brackets(stack[-1], len(stack) < MAX_BRACKETS))
             if word in BRACKETS:
                 stack.append(BRACKETS[word])
             elif word == stack[-1]:
@@ -183,10 +190,10 @@ class Writer:
     def counting(self) -> None:
         """From after the first tick."""
         count = 1
-        while self.draw(self.after_ticks[count]) == "tick":
+        while self.draw(after_ticks(count)) == "tick":
             count += 1
         for _ in range(count - 1):
-            self.write("tock")
+            self.draw(certain("tock"))
 
 
 def make(

@@ -121,7 +121,12 @@ def test_words_come_as_often_as_the_oracle_says():
     writer.draw = noting_draw
     for _ in range(5000):
         writer.sentence()
-    for choice in writer.start, writer.noun, writer.inside["]"], writer.after_ticks[3]:
+    for choice in (
+        grammar.start(),
+        grammar.noun(may_be_adjective=False),
+        grammar.inside_brackets("]", True),
+        grammar.after_ticks(3),
+    ):
         words = [word for word, source in zip(writer.words, choices) if source is choice]
         for word, nats in zip(choice.words, choice.nats):
             p, n = math.exp(-nats), len(words)
