@@ -38,13 +38,17 @@ class RunFolder:
     def __exit__(self, *error):
         self.lock.release()
 
-    def begin(self, config: dict[str, Any]) -> None:
-        """Make this the folder of a new run; UserError where it is that of another."""
+    def require_new(self) -> None:
+        """UserError where the folder is that of a run already."""
         if self.config.exists():
             raise UserError(
                 f"{self.path} holds a run already: go on with it by resume={self.path}, "
                 "or name another folder with hydra.run.dir"
             )
+
+    def begin(self, config: dict[str, Any]) -> None:
+        """Make this the folder of a new run."""
+        self.require_new()
         replace_text(self.config, OmegaConf.to_yaml(OmegaConf.create(config)))
 
     def load_config(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -77,10 +78,13 @@ def main() -> None:
             with sweep_bar(count_jobs(arguments)):
                 start()
         else:
+            for override in arguments:  # Hydra would write its own files there before any of our code runs
+                if override.startswith("hydra.run.dir="):
+                    RunFolder(Path(override.removeprefix("hydra.run.dir="))).require_new()
             schema.register()
             start()
-    except Interrupted as stop:
-        sys.exit(128 + stop.signum)
+    except KeyboardInterrupt as stop:
+        sys.exit(128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT))
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
         if full_errors:
             raise
@@ -93,7 +97,7 @@ def count_jobs(arguments: list[str]) -> int:
         overrides = OverridesParser.create().parse_overrides([a for a in arguments if not a.startswith("-")])
     except HydraException:
         return 1  # Hydra will say what is wrong with them
-    sweeps = [override for override in overrides if override.is_choice_sweep()]
+    sweeps = [o for o in overrides if o.is_choice_sweep() or o.is_range_sweep()]
     return math.prod(len(list(override.sweep_string_iterator())) for override in sweeps)
 
 

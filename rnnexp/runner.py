@@ -12,7 +12,7 @@ import numpy as np
 
 from rnnexp import build, progress, tracking
 from rnnexp.data.streams import Streams
-from rnnexp.errors import Diverged, Interrupted, UserError
+from rnnexp.errors import Diverged, UserError
 from rnnexp.evaluate import evaluate, measures, perplexity
 from rnnexp.folder import RunFolder
 from rnnexp.generate import sample
@@ -32,7 +32,7 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
 
     Raises
     ------
-    Interrupted after SIGINT or SIGTERM, with a checkpoint to go on from; UserError for what a message
+    KeyboardInterrupt after SIGINT or SIGTERM, with a checkpoint to go on from; UserError for what a message
     explains. The tracker then says KILLED or FAILED.
     """
     tracker = tracking.make(**config["tracking"], study=config["study"], folder=folder.path)
@@ -51,8 +51,8 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with np.errstate(over="ignore", invalid="ignore"):
                 metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
-        except Interrupted as stop:
-            log.info(f"stopped by {stop}; go on with: rnnexp resume={folder.path}")
+        except KeyboardInterrupt as stop:
+            log.info(f"stopped by {str(stop) or 'SIGINT'}; go on with: rnnexp resume={folder.path}")
             tracker.finish("KILLED", {}, {}, [])
             raise
         except BaseException as error:

@@ -161,9 +161,9 @@ def test_an_unwritable_runs_folder(rnnexp, tmp_path):
 
 def test_a_run_folder_is_never_overwritten(rnnexp, tmp_path):
     assert rnnexp(*QUICK, "hydra.run.dir=here").returncode == 0
-    before = {p.name: p.read_bytes() for p in (tmp_path / "here").glob("*.npz")}
+    before = {p: p.read_bytes() for p in (tmp_path / "here").rglob("*.*") if p.is_file()}
     one_line(rnnexp(*QUICK, "hydra.run.dir=here", "seed=1"), "here holds a run already", "resume=")
-    assert before == {p.name: p.read_bytes() for p in (tmp_path / "here").glob("*.npz")}
+    assert before == {p: p.read_bytes() for p in (tmp_path / "here").rglob("*.*") if p.is_file()}
     resumed = rnnexp("resume=here")
     assert resumed.returncode == 0
     assert "has finished: test perplexity" in resumed.stdout
