@@ -40,5 +40,6 @@ def learning_curves(comparison: Comparison, history: pd.DataFrame, title: str, p
         axes.yaxis.set_minor_formatter("")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
     figure.savefig(path, dpi=150)

@@ -7,6 +7,7 @@ import pandas as pd
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 SQLITE = "sqlite:///"
 
@@ -29,11 +30,16 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
             f"uri={uri} holds no records: {file} does not exist; run something first, or name another"
         )
     import mlflow  # seconds
+    from mlflow.exceptions import MlflowException
 
-    mlflow.set_tracking_uri(uri)
-    experiment = mlflow.get_experiment_by_name(study)
-    if experiment is None:
+    try:
+        mlflow.set_tracking_uri(uri)
+        experiment = mlflow.get_experiment_by_name(study)
         known = sorted(e.name for e in mlflow.search_experiments() if e.name != "Default")
+    except MlflowException as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise NoRecords(f"uri={uri} cannot be read: {reason}") from error
+    if experiment is None:
         raise NoRecords(f"study={study} has no records; there are: {', '.join(known) or 'none'}")
     runs = mlflow.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
     if runs.empty:

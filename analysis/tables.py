@@ -1,165 +1,217 @@
 """The comparison table of a study: a row a configuration, its seeds together."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+# what does not define a result, so does not tell configurations apart
+NOT_SETTINGS = ["seed", "study", "tracking.", "dataset.dir", "dataset.url", "dataset.cache"]
+NOT_SETTINGS += ["train.checkpoint_every_s"]
+CHOICES = ["cell", "dataset", "optimizer", "schedule"]
+METRICS = {"valid": "best/valid_ppl", "test": "test/ppl", "oracle": "oracle/ppl"}
 WHY = {"RUNNING": "still running, or killed without a chance to say so", "KILLED": "interrupted"}
-NAMING = ["study", "tracking.", "dataset.dir", "dataset.path", "dataset.url", "dataset.cache"]  # not settings
 
 
 @dataclass
 class Comparison:
     """What a study shows.
 
-    groups : one row a configuration, numbers.
-    settings : the config keys that tell the groups apart, the cell first.
-    finished : the runs that count, one a configuration and seed, with a column `group`.
+    groups : one row a configuration, numbers; its column `group` is the configuration in words.
+    settings : config key -> how it is called, for those that tell the groups apart; the cell first.
+    finished : the runs that count, one a configuration and seed, with columns `group` and `seed`.
     problems : sentences about runs that are missing, failed or left out.
     differences : sentences about pairs of cells.
     """
 
     groups: pd.DataFrame
-    settings: list[str]
+    settings: dict[str, str]
     finished: pd.DataFrame
-    problems: list[str] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
+    problems: list[str]
+    differences: list[str]
 
 
 def compare(runs: pd.DataFrame, history: pd.DataFrame) -> Comparison:
-    """Group the runs of a study by everything but the seed, and say which runs are not in the numbers."""
-    runs = runs.copy()
-    settings = varying_settings(runs)
-    seconds = history.groupby("run_id")["epoch_s"].mean() if len(history) else pd.Series(dtype=float)
-    runs["epoch_s"] = runs["run_id"].map(seconds)
-    runs["group"] = [
-        ", ".join(
-            setting_text(key, row[f"params.{key}"]) for key in settings if pd.notna(row[f"params.{key}"])
-        )
-        for _, row in runs.iterrows()
-    ]
-    runs["seed"] = runs["params.seed"].astype(int)
-    finished = runs[runs["status"] == "FINISHED"].drop_duplicates(["group", "seed"], keep="last")
+    """Group the runs of a study by everything but the seed, and say which runs are not in the numbers.
 
-    groups = []
-    for group, members in runs.groupby("group", sort=False):
-        done = finished[finished["group"] == group]
-        row = {"group": group, **{key: members[f"params.{key}"].iloc[0] for key in settings}}
-        row |= {"runs": len(done), "seeds": members["seed"].nunique()}
-        row["num_params"] = members.get("metrics.num_params", pd.Series(dtype=float)).max()
-        for name, metric in ("valid", "best/valid_ppl"), ("test", "test/ppl"), ("oracle", "oracle/ppl"):
-            values = done.get(f"metrics.{metric}", pd.Series(dtype=float)).dropna()
-            row[f"{name}_mean"] = values.mean()
-            row[f"{name}_sd"] = values.std()  # of one run: missing
-        row["epoch_s"] = done["epoch_s"].mean()
-        groups.append(row)
-    table = pd.DataFrame(groups).sort_values("test_mean", kind="stable").reset_index(drop=True)
-    return Comparison(table, settings, finished, problems(runs, finished), differences(finished, settings))
-
-
-def varying_settings(runs: pd.DataFrame) -> list[str]:
-    """The config keys in which the runs differ, besides the seed and what only names or places things.
-
-    The options of a cell that has no other in this study are left out: they come with the cell.
+    Parameters
+    ----------
+    runs, history : as from `load_runs` and `load_history` (of which `epoch_s` is read).
     """
-    settings = ["cell.name"]
+    nameless = runs["params.seed"].isna() | runs["params.cell.name"].isna()
+    lost = [f"run {run_id}: died before it recorded its config" for run_id in runs["run_id"][nameless]]
+    runs = runs[~nameless].copy()
+    for metric in METRICS.values():
+        if f"metrics.{metric}" not in runs:
+            runs[f"metrics.{metric}"] = np.nan
+    runs["seed"] = runs["params.seed"].astype(int)
+    runs["epoch_s"] = runs["run_id"].map(history.groupby("run_id")["epoch_s"].median().astype(float))
+    settings = varying_settings(runs)
+    runs["group"] = group_names(runs, settings)
+    done = (runs["status"] == "FINISHED") & runs["metrics.test/ppl"].notna()
+    finished = runs[done].drop_duplicates(["group", "seed"], keep="last")
+
+    rows = []
+    for group, members in runs.groupby("group", sort=False):
+        counted = finished[finished["group"] == group]
+        row = {"group": group, **{key: members[f"params.{key}"].iloc[0] for key in settings}}
+        row |= {"runs": len(counted), "seeds": members["seed"].nunique()}
+        row["num_params"] = counted["metrics.num_params"].max() if len(counted) else np.nan
+        for name, metric in METRICS.items():
+            values = counted[f"metrics.{metric}"].dropna()
+            row |= {f"{name}_mean": values.mean(), f"{name}_sd": values.std()}  # sd of one run: missing
+        rows.append(row | {"epoch_s": counted["epoch_s"].median()})
+    groups = pd.DataFrame(rows).sort_values("test_mean", kind="stable").reset_index(drop=True)
+    return Comparison(
+        groups, settings, finished, lost + problems(runs, finished), differences(finished, settings)
+    )
+
+
+def varying_settings(runs: pd.DataFrame) -> dict[str, str]:
+    """The config keys in which the runs differ, and what to call them.
+
+    An option that comes with a choice (`cell.reset` with the GRU) counts only where it differs among
+    the runs of that choice.
+    """
+    keys = []
     for column in sorted(c for c in runs.columns if c.startswith("params.")):
         key = column.removeprefix("params.")
-        if key in ("cell.name", "seed") or any(key.startswith(prefix) for prefix in NAMING):
+        if key == "cell.name" or any(key == name or key.startswith(name) for name in NOT_SETTINGS):
             continue
-        by_cell = runs.groupby("params.cell.name")[column].nunique(dropna=False)
-        differs = by_cell.max() > 1 if key.startswith("cell.") else runs[column].nunique(dropna=False) > 1
+        group, _, option = key.partition(".")
+        if group in CHOICES and option != "name":
+            differs = runs.groupby(f"params.{group}.name")[column].nunique(dropna=False).max() > 1
+        else:
+            differs = runs[column].nunique(dropna=False) > 1
         if differs:
-            settings.append(key)
-    return settings
+            keys.append(key)
+    last = [key.rpartition(".")[2] for key in keys]
+    names = {"cell.name": "cell"}
+    for key, option in zip(keys, last):
+        group = key.partition(".")[0]
+        names[key] = (
+            group if option == "name" else key if last.count(option) > 1 or option == "seed" else option
+        )
+    return names
 
 
-def setting_text(key: str, value: str) -> str:
-    return value if key == "cell.name" else f"{key.rpartition('.')[2]}={value}"
+def group_names(runs: pd.DataFrame, settings: dict[str, str]) -> list[str]:
+    """The configuration of each run in words: the settings that vary, and more where these do not tell.
+
+    Runs of one `rnnexp.group_hash` have one configuration, whatever their files were called; other
+    hashes are other configurations, also where only the content of a file differs.
+    """
+    hashes = runs.get("tags.rnnexp.group_hash", pd.Series(index=runs.index, dtype=object))
+    words = [
+        ", ".join(
+            value if key == "cell.name" else f"{name}={value}"
+            for key, name in settings.items()
+            if pd.notna(value := run[f"params.{key}"])
+        )
+        for _, run in runs.iterrows()
+    ]
+    table = pd.DataFrame({"words": words, "hash": hashes.to_numpy()})
+    table["words"] = table.groupby("hash")["words"].transform("first").fillna(table["words"])
+    several = table.groupby("words")["hash"].transform("nunique") > 1
+    return [f"{w} ({h[:6]})" if more and isinstance(h, str) else w
+            for w, h, more in zip(table["words"], table["hash"], several)]  # fmt: skip
 
 
 def problems(runs: pd.DataFrame, finished: pd.DataFrame) -> list[str]:
     """Every run that is not in the numbers, and every seed that one group has and another has not."""
     sentences = []
     counted = set(zip(finished["group"], finished["seed"]))
-    left_out = runs.drop(finished.index)
-    repeated = [(run["group"], run["seed"]) in counted for _, run in left_out.iterrows()]
-    for _, run in left_out[[not again for again in repeated]].iterrows():
+    repeated = 0
+    for _, run in runs.drop(finished.index).iterrows():
+        if (run["group"], run["seed"]) in counted:
+            repeated += 1
+            continue
         why = run.get("tags.rnnexp.error")
-        if not isinstance(why, str):
-            why = WHY.get(run["status"], "no reason recorded")
+        why = why if isinstance(why, str) and why else WHY.get(run["status"], "no reason recorded")
         folder = run.get("tags.rnnexp.folder", "")
         sentences.append(f"{run['group']}, seed {run['seed']}: {run['status']} ({why}); {folder}")
     for group, members in runs.groupby("group", sort=False):
         for seed in sorted(set(runs["seed"]) - set(members["seed"])):
             sentences.append(f"{group}, seed {seed}: missing (no such run, though others have this seed)")
-    if any(repeated):
-        sentences.append(
-            f"{sum(repeated)} other runs: the last finished one of a configuration and seed counts"
-        )
+    if repeated:
+        sentences.append(f"{repeated} other runs: the last finished one of a configuration and seed counts")
     return sentences
 
 
-def differences(finished: pd.DataFrame, settings: list[str]) -> list[str]:
-    """Pairs of cells, all other settings equal: mean difference over paired seeds with a 95% t interval."""
+def differences(finished: pd.DataFrame, settings: dict[str, str]) -> list[str]:
+    """Pairs of cells: mean difference of test perplexity over paired seeds with a 95% t interval.
+
+    All settings but the cell's and the optimizer's are equal in a pair. Where a cell was run with
+    several optimizer settings, the one with the best mean validation perplexity stands for it.
+    """
     sentences = []
-    others = [f"params.{key}" for key in settings if key.split(".")[0] not in ("cell", "optimizer")]
-    keys = finished[others].fillna("").agg(", ".join, axis=1) if others else pd.Series("", finished.index)
-    for setting, runs in finished.groupby(keys):
-        tests = runs.pivot_table(index="seed", columns="group", values="metrics.test/ppl")
-        best_first = tests.mean().sort_values().index
-        for k, better in enumerate(best_first):
-            for worse in best_first[k + 1 :]:
+    cell = [f"params.{key}" for key in settings if key.startswith("cell.")]
+    optimizer = [f"params.{key}" for key in settings if key.startswith("optimizer.")]
+    others = [f"params.{key}" for key in settings if f"params.{key}" not in cell + optimizer]
+    for _, equal in finished.groupby([finished[key].fillna("") for key in others] or (lambda _: 0)):
+        tests: dict[str, pd.Series] = {}
+        for _, tried in equal.groupby([equal[key].fillna("") for key in cell]):
+            best = str(tried.groupby("group")["metrics.best/valid_ppl"].mean().idxmin())
+            tests[best] = tried[tried["group"] == best].set_index("seed")["metrics.test/ppl"]
+        ranked = sorted(tests, key=lambda group: tests[group].mean())
+        for k, better in enumerate(ranked):
+            for worse in ranked[k + 1 :]:
                 paired = (tests[worse] - tests[better]).dropna()
-                if len(paired) < 2:
-                    continue
-                mean, error = paired.mean(), stats.sem(paired)
-                low, high = stats.t.interval(0.95, len(paired) - 1, mean, error) if error else (mean, mean)
-                where = f" at {setting}" if setting else ""
-                sentences.append(
-                    f"test perplexity of {worse} minus {better}{where}: {mean:+.3f}, 95% interval "
-                    f"{low:+.3f} to {high:+.3f} (paired t, {len(paired)} seeds)"
-                )
+                if len(paired) > 1:
+                    sentences.append(difference(better, worse, paired))
+    if len(sentences) > 1:
+        sentences.append("each interval stands for itself: they are not corrected for their number")
+    if sentences and optimizer:
+        sentences.append("a cell stands with the optimizer settings that had its best validation perplexity")
     return sentences
+
+
+def difference(better: str, worse: str, paired: pd.Series) -> str:
+    mean, error = paired.mean(), stats.sem(paired)
+    low, high = stats.t.interval(0.95, len(paired) - 1, mean, error) if error else (mean, mean)
+    return (
+        f"test perplexity of {worse} minus {better}: {mean:+.3f}, 95% interval "
+        f"{low:+.3f} to {high:+.3f} (paired t, {len(paired)} seeds)"
+    )
 
 
 def markdown(comparison: Comparison) -> str:
     """The table and the sentences below it as Markdown, aligned to be read as plain text too."""
-    groups = comparison.groups
-    with_oracle = bool(groups["oracle_mean"].notna().any())
-    header = [key.rpartition(".")[2] if key != "cell.name" else "cell" for key in comparison.settings]
-    header += ["runs", "parameters", "valid ppl", "test ppl"] + ["best reachable"] * with_oracle + ["s/epoch"]
-    rows = []
-    for _, group in groups.iterrows():
-        row = [str(group[key]) if pd.notna(group[key]) else "-" for key in comparison.settings]
-        row += [
-            str(group["runs"]) if group["runs"] == group["seeds"] else f"{group['runs']} of {group['seeds']}"
-        ]
-        row += [f"{group['num_params']:,.0f}" if pd.notna(group["num_params"]) else "-"]
-        row += [spread(group["valid_mean"], group["valid_sd"]), spread(group["test_mean"], group["test_sd"])]
-        row += [spread(group["oracle_mean"], np.nan)] * with_oracle
-        row += [f"{group['epoch_s']:.2f}" if pd.notna(group["epoch_s"]) else "-"]
-        rows.append(row)
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    groups, settings = comparison.groups, comparison.settings
+    columns: dict[str, list[str]] = {}
+    for key, name in settings.items():
+        columns[name] = [str(value) if pd.notna(value) else "-" for value in groups[key]]
+    columns["runs"] = [
+        str(n) if n == seeds else f"{n} of {seeds}" for n, seeds in zip(groups["runs"], groups["seeds"])
+    ]
+    columns["parameters"] = [number(value, ",.0f") for value in groups["num_params"]]
+    columns["valid ppl"] = [spread(*pair) for pair in zip(groups["valid_mean"], groups["valid_sd"])]
+    columns["test ppl"] = [spread(*pair) for pair in zip(groups["test_mean"], groups["test_sd"])]
+    if groups["oracle_mean"].notna().any():
+        columns["best reachable"] = [spread(mean, np.nan) for mean in groups["oracle_mean"]]
+    columns["s/epoch"] = [number(value, ".2f") for value in groups["epoch_s"]]
 
-    def line(cells):
-        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |"
-
-    parts = ["\n".join([line(header), line("-" * width for width in widths), *map(line, rows)])]
+    widths = [max(map(len, [name, *cells])) for name, cells in columns.items()]
+    lines = [list(columns), ["-" * width for width in widths], *zip(*columns.values())]
+    table = ["| " + " | ".join(c.ljust(w) for c, w in zip(cells, widths)) + " |" for cells in lines]
+    parts = ["\n".join(table)]
     parts.append("Perplexities are mean ± standard deviation over the seeds; test with the best weights.")
     if comparison.differences:
         parts.append("\n".join(f"- {sentence}" for sentence in comparison.differences))
     if comparison.problems:
-        parts.append(
-            "Not in the numbers:\n\n" + "\n".join(f"- {sentence}" for sentence in comparison.problems)
-        )
+        listed = "\n".join(f"- {sentence}" for sentence in comparison.problems)
+        parts.append(f"Not in the numbers:\n\n{listed}")
     return "\n\n".join(parts) + "\n"
 
 
+def number(value: float, form: str) -> str:
+    return "-" if pd.isna(value) else format(value, form)
+
+
 def spread(mean: float, sd: float) -> str:
-    if pd.isna(mean):
-        return "-"
+    """A mean and its standard deviation to four digits or so."""
+    if pd.isna(mean) or mean > 1e300:  # MLflow keeps infinity as the largest number
+        return "-" if pd.isna(mean) else "inf"
     digits = max(0, 3 - int(np.log10(max(mean, 1))))
     return f"{mean:.{digits}f}" + ("" if pd.isna(sd) else f" ± {sd:.{digits}f}")

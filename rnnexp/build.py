@@ -4,10 +4,12 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from rnnexp import tracking
 from rnnexp.cells import CELLS
 from rnnexp.data import DATASETS
 from rnnexp.data.corpus import Corpus
@@ -22,8 +24,8 @@ AT_LEAST_1 = (lambda v: v >= 1, "at least 1")
 POSITIVE = (lambda v: v > 0, "greater than 0")
 NOT_NEGATIVE = (lambda v: v >= 0, "0 or more")
 RULES = {
-    "study": (lambda v: re.fullmatch(r"[\w.-]+", v), "made of letters, digits, '.', '_' and '-'"),
-    "seed": NOT_NEGATIVE,
+    "study": (lambda v: re.fullmatch(r"\w[\w.-]*", v), "letters, digits, '.', '_', '-', the first no sign"),
+    "seed": (lambda v: 0 <= v < 2**63, "from 0 to below 2**63"),
     "model.embed_size": AT_LEAST_1,
     "model.hidden_size": AT_LEAST_1,
     "model.num_layers": AT_LEAST_1,
@@ -46,7 +48,8 @@ RULES = {
 # what a result does not depend on: where things are, how they are recorded and what they are called.
 # The data counts by its digest.
 NOT_RESULT = {"study", "tracking"}
-NOT_RESULT_OPTIONS = {"dir", "path", "url", "cache", "checkpoint_every_s"}
+PATHS = {"dir", "path", "cache"}
+NOT_RESULT_OPTIONS = PATHS | {"url", "checkpoint_every_s"}
 
 
 @dataclass(frozen=True)
@@ -66,24 +69,42 @@ class Experiment:
     def seed(self) -> int:
         return self.config["seed"]
 
+    @property
+    def label(self) -> str:
+        """What the run is called on the screen."""
+        return f"{self.config['cell']['name']} seed {self.seed}"
+
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """The config as a plain dictionary, every interpolation resolved and every value checked."""
+    """The config as a plain dictionary, interpolations resolved and paths independent of where it is run."""
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
     config: Any = OmegaConf.to_container(cfg, resolve=True)
+    for key in PATHS & config["dataset"].keys():
+        if config["dataset"][key]:
+            config["dataset"][key] = str(Path(config["dataset"][key]).absolute())
+    scheme, separator, file = (config["tracking"]["uri"] or "").partition("sqlite:///")
+    if separator and not scheme:
+        config["tracking"]["uri"] = separator + str(Path(file).absolute())
+    return config
+
+
+def check(config: dict[str, Any]) -> None:
+    """UserError where a value, or a combination of them, is impossible."""
     values = leaves(config)
     for key, (holds, meaning) in RULES.items():
         value = values.get(key)
         if value is not None and not holds(value):
             raise UserError(f"{key}={value} must be {meaning}")
-    return config
+    if values["tracking.name"] == "mlflow" and not values["tracking.uri"]:
+        raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
+    make_model(config, vocab_size=1)
 
 
 def experiment(config: dict[str, Any]) -> Experiment:
     """Everything of a run, built. Impossible combinations are refused before any data is read."""
-    make_model(config, vocab_size=1)
+    check(config)
     settings = Settings(**config["train"])
     corpus = choose(DATASETS, config["dataset"])
     window = settings.batch_size * settings.bptt
@@ -120,6 +141,10 @@ def choose(choices: dict[str, Any], section: dict[str, Any], *given):
     """The object that a config section names, made with the section's other keys."""
     options = {key: value for key, value in section.items() if key != "name"}
     return choices[section["name"]](*given, **options)
+
+
+def make_tracker(config: dict[str, Any], folder: Path) -> tracking.Tracker:
+    return tracking.make(**config["tracking"], study=config["study"], folder=folder)
 
 
 def leaves(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -16,6 +16,8 @@ import numpy as np
 from rnnexp.errors import UserError
 
 log = logging.getLogger(__name__)
+# what zipfile, npy and JSON raise over altered bytes
+DAMAGE = OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile
 
 
 def write(path: Path, arrays: dict, meta: dict) -> None:
@@ -57,6 +59,6 @@ def read(path: Path) -> tuple[dict, dict]:
             return arrays, json.loads(bytes(arrays.pop("meta")))
         except FileNotFoundError:
             pass  # a crash between the two renames
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             log.warning("%s is damaged (%s)", candidate, error)
     raise UserError(f"{path} is damaged, and no good checkpoint is left beside it: start the run anew")

@@ -24,3 +24,8 @@ class Interrupted(KeyboardInterrupt):
 
     def __reduce__(self):  # crosses the process boundary of a parallel sweep
         return Interrupted, (self.signum,)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())

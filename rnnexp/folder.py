@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
-from rnnexp.errors import UserError
+from rnnexp.errors import UserError, one_line
 
 
 class RunFolder:
@@ -24,7 +25,7 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.lock = FileLock(path / ".lock", timeout=0)
-        self.config = path / "config.yaml"
+        self.config_file = path / "config.yaml"
         self.records_file = path / "records.jsonl"
         self.result_file = path / "result.json"
 
@@ -39,8 +40,8 @@ class RunFolder:
         self.lock.release()
 
     def require_new(self) -> None:
-        """UserError where the folder is that of a run already."""
-        if self.config.exists():
+        """UserError where the folder holds a run that got as far as a checkpoint."""
+        if (self.path / "last.npz").exists():
             raise UserError(
                 f"{self.path} holds a run already: go on with it by resume={self.path}, "
                 "or name another folder with hydra.run.dir"
@@ -49,26 +50,31 @@ class RunFolder:
     def begin(self, config: dict[str, Any]) -> None:
         """Make this the folder of a new run."""
         self.require_new()
-        replace_text(self.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+        replace_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(config)))
 
-    def load_config(self) -> dict[str, Any]:
+    def load_config(self) -> DictConfig:
         """The config of the run that the folder holds."""
-        if not self.config.exists():
-            raise UserError(f"resume={self.path} is no run folder: it holds no config.yaml")
-        config: Any = OmegaConf.to_container(OmegaConf.load(self.config))
+        try:
+            config = OmegaConf.load(self.config_file)
+        except FileNotFoundError:
+            raise UserError(f"resume={self.path} is no run folder: it holds no config.yaml") from None
+        except (OSError, YAMLError) as error:
+            raise UserError(f"{self.config_file} cannot be read: {one_line(error)}") from error
+        if not isinstance(config, DictConfig):
+            raise UserError(f"{self.config_file} holds no config")
         return config
 
     def records(self) -> list[dict[str, Any]]:
         """The records of the epochs so far; a last line that a crash cut short is dropped."""
         if not self.records_file.exists():
             return []
-        complete, _, cut_short = self.records_file.read_text().rpartition("\n")
+        complete, _, cut_short = self.records_file.read_text(encoding="utf-8").rpartition("\n")
         if cut_short:
             replace_text(self.records_file, complete + "\n" if complete else "")
         return [json.loads(line) for line in complete.splitlines()]
 
     def append(self, record: dict[str, Any]) -> None:
-        with self.records_file.open("a") as file:
+        with self.records_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -78,11 +84,11 @@ class RunFolder:
 
     def result(self) -> dict[str, float] | None:
         """The final metrics; None where the run has not finished."""
-        return json.loads(self.result_file.read_text()) if self.result_file.exists() else None
+        return json.loads(self.result_file.read_text(encoding="utf-8")) if self.result_file.exists() else None
 
 
 def replace_text(path: Path, text: str) -> None:
     """Write a file so that it is there as a whole or not at all."""
     part = path.with_name(path.name + ".part")
-    part.write_text(text)
+    part.write_text(text, encoding="utf-8")
     part.replace(path)

@@ -84,15 +84,20 @@ class JobReport:
         self.write()
 
 
+def sweep_folder() -> Path | None:
+    """The folder that the jobs of a sweep share; None outside a sweep."""
+    return Path(os.environ[SWEEP]) if SWEEP in os.environ else None
+
+
 def for_run(job: str, done: int, total: int) -> RunBar | JobReport:
     """The display of a run: part of its sweep's, where it belongs to one."""
-    sweep = os.environ.get(SWEEP)
-    return JobReport(Path(sweep), job, done, total) if sweep else RunBar(done, total)
+    sweep = sweep_folder()
+    return JobReport(sweep, job, done, total) if sweep else RunBar(done, total)
 
 
 @contextmanager
-def sweep_bar(jobs: int) -> Iterator[None]:
-    """Within: a bar over the jobs that run in this process and the processes it starts."""
+def sweep_bar(jobs: int) -> Iterator[Path]:
+    """Within: a bar over the jobs of this process and those it starts; gives the folder they share."""
     with (
         tempfile.TemporaryDirectory() as folder,
         tqdm(
@@ -126,7 +131,7 @@ def sweep_bar(jobs: int) -> Iterator[None]:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            yield
+            yield Path(folder)
         finally:
             over.set()
             watcher.join()

@@ -1,115 +1,133 @@
 """The command line: `rnnexp` runs what Hydra composes, `rnnexp resume=FOLDER` goes on with a run."""
 
 import logging
+import logging.config
 import math
+import multiprocessing
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import configure_log
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnexp import build, runner, schema
-from rnnexp.errors import Interrupted, UserError
+from rnnexp import build, progress, runner, schema
+from rnnexp.errors import Interrupted, UserError, one_line
 from rnnexp.folder import RunFolder
-from rnnexp.progress import sweep_bar
+from rnnexp.signals import stop_requests
 
 log = logging.getLogger(__name__)
 CONF = Path(__file__).resolve().parent / "conf"  # in a checkout a link to the conf/ at the top
+FULL_ERRORS = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def start(cfg: DictConfig) -> float:
     """A new run in the folder that Hydra made; returns the best validation perplexity."""
-    sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
-    if sweeping:  # the sweep's bar has the screen; the job's log file has the rest
-        screen = [h for h in logging.getLogger().handlers if not isinstance(h, logging.FileHandler)]
-        for handler in screen:
-            handler.setLevel(logging.WARNING)
+    sweep = progress.sweep_folder()
+    if sweep:  # the sweep's bar has the screen; the job's log file has the rest
+        for handler in logging.getLogger().handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(logging.WARNING)
+        if multiprocessing.current_process().name.startswith("Loky"):
+            # Ctrl-C reaches every process of a terminal; between two jobs only the sweep answers it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         config = build.resolve(cfg)
+        if not sweep:  # a job of a sweep is refused by `execute`, which leaves a record of it
+            build.check(config)
         with RunFolder(Path(HydraConfig.get().runtime.output_dir)) as folder:
             folder.begin(config)
             return runner.execute(config, folder)["best/valid_ppl"]
-    except UserError as error:
-        if sweeping:  # the other jobs go on; Hydra raises it again when all are done
-            log.error("%s failed: %s", " ".join(HydraConfig.get().overrides.task), error)
+    except (UserError, OSError) as error:
+        if sweep:  # the other jobs go on; Hydra raises it again when all are done
+            log.error("%s failed: %s", " ".join(HydraConfig.get().overrides.task), one_line(error))
+            raise UserError(one_line(error)) from error
+        if FULL_ERRORS:
             raise
-        give_up(str(error))
+        give_up(one_line(error))
+    except Interrupted:
+        if not sweep:
+            raise
+        return math.inf  # raised, it would make joblib kill the jobs that are still saving
 
 
 def resume(path: Path) -> None:
     """Go on with the run in a folder, with its own config."""
-    if not path.is_dir():
-        raise UserError(f"resume={path} is no folder")
-    with RunFolder(path.resolve()) as folder:
-        config = folder.load_config()
-        logging_config = path / ".hydra" / "hydra.yaml"
-        if logging_config.exists():
-            configure_log(OmegaConf.load(logging_config).hydra.job_logging)
+    folder = RunFolder(path.resolve())
+    config = build.resolve(schema.typed(folder.load_config()))
+    build.check(config)
+    with folder:
+        log_to(folder.path / "rnnexp.log")
         if metrics := folder.result():
+            runner.report(config, folder, metrics)
             print(f"{path} has finished: test perplexity {metrics['test/ppl']:.4g}")
         else:
             runner.execute(config, folder)
 
 
+def log_to(file: Path) -> None:
+    """Log as a run that Hydra starts does."""
+    logging_config: Any = OmegaConf.to_container(OmegaConf.load(CONF / "hydra/job_logging/rnnexp.yaml"))
+    logging_config["handlers"]["file"]["filename"] = str(file)
+    logging.config.dictConfig(logging_config)
+
+
 def main() -> None:
     """Run, or say in one line what the user can do about it."""
-    arguments = sys.argv[1:]
-    full_errors = "HYDRA_FULL_ERROR" in os.environ
     # Hydra would print its errors itself, several lines each, and exit; with this it raises them
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        if folders := [a.removeprefix("resume=") for a in arguments if a.startswith("resume=")]:
-            if len(arguments) > 1:
-                rest = " ".join(a for a in arguments if not a.startswith("resume="))
-                raise UserError(f"resume={folders[0]} goes on with the run's own config: leave out {rest}")
-            resume(Path(folders[0]))
-        elif {"-m", "--multirun"} & set(arguments):
-            schema.register()
-            with sweep_bar(count_jobs(arguments)):
-                start()
-        else:
-            for override in arguments:  # Hydra would write its own files there before any of our code runs
-                if override.startswith("hydra.run.dir="):
-                    RunFolder(Path(override.removeprefix("hydra.run.dir="))).require_new()
-            schema.register()
-            start()
+        command(sys.argv[1:])
     except KeyboardInterrupt as stop:
         sys.exit(128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT))
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
-        if full_errors:
+        if FULL_ERRORS:
             raise
-        give_up(one_line(error))
+        causes = [error.__cause__] if isinstance(error.__cause__, OmegaConfBaseException) else []
+        give_up("; ".join(map(one_line, [error, *causes])))
+
+
+def command(arguments: list[str]) -> None:
+    """Carry out a command line."""
+    schema.register()
+    resumed = [argument for argument in arguments if argument.startswith("resume=")]
+    if resumed:
+        if len(arguments) > 1:
+            raise UserError(f"{resumed[0]} goes on with the run's own config: give it alone")
+        resume(Path(resumed[0].removeprefix("resume=")))
+    elif {"-m", "--multirun"} & set(arguments):
+        with progress.sweep_bar(count_jobs(arguments)) as shared, stop_requests(shared) as raise_if_asked:
+            try:
+                start()
+            finally:
+                raise_if_asked()
+    else:
+        for override in parsed(arguments):  # Hydra would write its own files there before `start` runs
+            if override.key_or_group == "hydra.run.dir":
+                RunFolder(Path(str(override.value()))).require_new()
+        start()
+
+
+def parsed(arguments: list[str]) -> list[Override]:
+    """The overrides among the arguments; none where Hydra is to say what is wrong with them."""
+    try:
+        return OverridesParser.create().parse_overrides([a for a in arguments if not a.startswith("-")])
+    except HydraException:
+        return []
 
 
 def count_jobs(arguments: list[str]) -> int:
     """How many jobs the overrides of a sweep make."""
-    try:
-        overrides = OverridesParser.create().parse_overrides([a for a in arguments if not a.startswith("-")])
-    except HydraException:
-        return 1  # Hydra will say what is wrong with them
-    sweeps = [o for o in overrides if o.is_choice_sweep() or o.is_range_sweep()]
+    sweeps = [o for o in parsed(arguments) if o.is_choice_sweep() or o.is_range_sweep()]
     return math.prod(len(list(override.sweep_string_iterator())) for override in sweeps)
-
-
-def one_line(error: Exception) -> str:
-    """What an error says, in one line: Hydra's and OmegaConf's take several, the last ones for developers."""
-    cause = error.__cause__
-    lines = str(error).splitlines() + (
-        str(cause).splitlines() if isinstance(cause, OmegaConfBaseException) else []
-    )
-    return "; ".join(
-        line.strip() for line in lines if line.strip() and not line.startswith("    object_type")
-    )
 
 
 def give_up(message: str) -> NoReturn:

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from rnnexp import build, progress, tracking
+from rnnexp import build, progress
+from rnnexp.data.corpus import END
 from rnnexp.data.streams import Streams
-from rnnexp.errors import Diverged, UserError
+from rnnexp.errors import Diverged, UserError, one_line
 from rnnexp.evaluate import evaluate, measures, perplexity
 from rnnexp.folder import RunFolder
 from rnnexp.generate import sample
 from rnnexp.signals import stop_requests
+from rnnexp.tracking import Tracker
 from rnnexp.trainer import Checkpoints, Progress, fit
 
 log = logging.getLogger(__name__)
@@ -35,10 +37,10 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
     KeyboardInterrupt after SIGINT or SIGTERM, with a checkpoint to go on from; UserError for what a message
     explains. The tracker then says KILLED or FAILED.
     """
-    tracker = tracking.make(**config["tracking"], study=config["study"], folder=folder.path)
-    tags = provenance(folder)
-    params = build.leaves(config)
-    with stop_requests() as raise_if_asked:
+    tracker = build.make_tracker(config, folder.path)
+    params, tags = build.leaves(config), provenance(folder)
+    with stop_requests(progress.sweep_folder()) as raise_if_asked:
+        raise_if_asked()
         try:
             experiment = build.experiment(config)
         except UserError as error:
@@ -51,8 +53,9 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with np.errstate(over="ignore", invalid="ignore"):
                 metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
+            folder.finish(metrics)
         except KeyboardInterrupt as stop:
-            log.info(f"stopped by {str(stop) or 'SIGINT'}; go on with: rnnexp resume={folder.path}")
+            log.warning(f"stopped by {str(stop) or 'SIGINT'}; go on with: rnnexp resume={folder.path}")
             tracker.finish("KILLED", {}, {}, [])
             raise
         except BaseException as error:
@@ -60,19 +63,29 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
             if isinstance(error, Diverged):
                 raise Diverged(f"{error}; the last good checkpoint is {folder.path / 'last.npz'}") from error
             raise
-        folder.finish(metrics)
-        tracker.finish("FINISHED", metrics, {}, artifacts(experiment, folder))
+        try:
+            make_artifacts(experiment, folder)
+        except Exception as error:  # the result counts for more than its illustrations
+            log.warning(f"no samples or curves for {folder.path}: {one_line(error)}")
+        tracker.finish("FINISHED", metrics, {}, artifacts(folder))
         raise_if_asked()
     return metrics
 
 
+def report(config: dict[str, Any], folder: RunFolder, metrics: dict[str, float]) -> None:
+    """Tell the tracker of a run that has finished, for it may not know: sending again changes nothing."""
+    tracker = build.make_tracker(config, folder.path)
+    tracker.start(build.leaves(config), {}, folder.records())
+    tracker.finish("FINISHED", metrics, {}, artifacts(folder))
+
+
 def train_and_test(
-    experiment: build.Experiment, folder: RunFolder, tracker: tracking.Tracker, raise_if_asked: Callable
+    experiment: build.Experiment, folder: RunFolder, tracker: Tracker, raise_if_asked: Callable
 ) -> dict[str, float]:
     """Train, recording each epoch, and test the best weights; returns the final metrics."""
     corpus, settings = experiment.corpus, experiment.settings
     parts = experiment.model.num_params()
-    label = f"{experiment.config['cell']['name']} seed {experiment.seed}"
+    label = experiment.label
     log.info(
         f"{label}: {sum(parts.values()):,} parameters "
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
@@ -134,6 +147,7 @@ def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -
     parts = model.num_params()
     metrics = {
         **measures("test", evaluate(model, corpus.splits["test"], streams), corpus.level),
+        "time": int(time.time() * 1000),
         "best/valid_ppl": perplexity(best_loss),
         "best/epoch": best_epoch,
         "num_params": sum(parts.values()),
@@ -145,22 +159,25 @@ def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -
     return metrics
 
 
-def artifacts(experiment: build.Experiment, folder: RunFolder) -> list[Path]:
-    """Files worth keeping with the record: config, learning curve, text from the model, best weights."""
-    vocabulary, level = experiment.corpus.vocabulary, experiment.corpus.level
-    first = int(experiment.corpus.splits["test"][0])
+def artifacts(folder: RunFolder) -> list[Path]:
+    """The files worth keeping with the record: config, learning curve, text from the model, best weights."""
+    names = "config.yaml", "curves.png", "samples.txt", "best.npz"
+    return [path for name in names if (path := folder.path / name).exists()]
+
+
+def make_artifacts(experiment: build.Experiment, folder: RunFolder) -> None:
+    """Write text from the model and the learning curve into the run folder."""
+    corpus = experiment.corpus
+    first = int(corpus.splits["test"][0])
     tokens = sample(experiment.model, first, SAMPLE_TOKENS, np.random.default_rng(experiment.seed))
-    symbols = [vocabulary.symbols[token] for token in tokens]
-    text = "".join(symbols) if level == "char" else " ".join(symbols).replace("<eos>", "\n")
-    samples = folder.path / "samples.txt"
-    samples.write_text(text + "\n")
-    files = [folder.config, samples]
+    symbols = [corpus.vocabulary.symbols[token] for token in tokens]
+    text = "".join(symbols) if corpus.level == "char" else " ".join(symbols).replace(END, "\n")
+    (folder.path / "samples.txt").write_text(text + "\n", encoding="utf-8")
     if records := folder.records():
-        files += [draw_curves(records, folder.path / "curves.png"), folder.path / "best.npz"]
-    return files
+        draw_curves(records, folder.path / "curves.png")
 
 
-def draw_curves(records: list[dict[str, Any]], path: Path) -> Path:
+def draw_curves(records: list[dict[str, Any]], path: Path) -> None:
     """Training and validation perplexity over the epochs, as a picture."""
     from matplotlib.figure import Figure  # half a second, after training only
 
@@ -172,7 +189,6 @@ def draw_curves(records: list[dict[str, Any]], path: Path) -> Path:
     axes.set(xlabel="epoch", ylabel="perplexity", yscale="log")
     axes.legend()
     figure.savefig(path, dpi=120)
-    return path
 
 
 def provenance(folder: RunFolder) -> dict[str, str]:

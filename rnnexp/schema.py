@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from rnnexp.cells import CELLS
 from rnnexp.data import DATASETS
@@ -66,6 +66,18 @@ def options(chosen: Any) -> type:
     parameters = inspect.signature(chosen, eval_str=True).parameters.values()
     fields = [(p.name, p.annotation, field(default=MISSING)) for p in parameters if p.name not in GIVEN]
     return make_dataclass("Options", fields, bases=(Choice,))
+
+
+def typed(config: DictConfig) -> DictConfig:
+    """A saved config, checked against the same types as one that Hydra composes."""
+    checked = OmegaConf.structured(Config)
+    for group, choices in CHOICES.items():
+        name = config.get(group, {}).get("name")
+        if name in choices:
+            checked[group] = OmegaConf.structured(options(choices[name]))
+    merged = OmegaConf.merge(checked, config)
+    assert isinstance(merged, DictConfig)
+    return merged
 
 
 def register() -> None:

@@ -1,39 +1,46 @@
-"""Ctrl-C and SIGTERM as a polite request: the run stops at its next step."""
+"""Ctrl-C and SIGTERM as a polite request: a run stops at its next step, a sweep with all its jobs."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rnnexp.errors import Interrupted
 
+SIGNALS = signal.SIGINT, signal.SIGTERM
+
 
 @contextmanager
-def stop_requests() -> Iterator[Callable[[], None]]:
+def stop_requests(sweep: Path | None = None) -> Iterator[Callable[[], None]]:
     """Within: a function that raises Interrupted once SIGINT or SIGTERM has come.
 
     A second signal has its usual effect at once. Outside the main thread, where Python allows no
-    handlers, the function never raises.
+    handlers, signals are left alone.
+
+    Parameters
+    ----------
+    sweep : a folder that the processes of a sweep share: what one of them receives, all obey.
     """
     received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
 
     def note(signum, frame):
         received.append(signum)
+        if sweep:
+            (sweep / f"stop-{signum}").touch()
         restore()
 
     def check():
-        if received:
-            raise Interrupted(received[0])
-
-    before = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM)}
+        told = [signum for signum in SIGNALS if (sweep / f"stop-{signum}").exists()] if sweep else []
+        if received or told:
+            raise Interrupted((received + told)[0])
 
     def restore():
         for signum, handler in before.items():
             signal.signal(signum, handler)
 
+    in_main = threading.current_thread() is threading.main_thread()
+    before = {signum: signal.signal(signum, note) for signum in SIGNALS} if in_main else {}
     try:
         yield check
     finally:

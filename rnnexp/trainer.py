@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from rnnexp import checkpoint
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.streams import Streams
@@ -80,6 +78,8 @@ class Checkpoints:
         self.fingerprint = fingerprint
 
     def save_last(self, model: Model, state: list[tuple], progress: Progress) -> None:
+        # an update can overflow although its gradient was finite
+        require_finite("sum of the parameters", float(model.params.values.sum()), progress.step)
         arrays = {f"state.{k}.{j}": a for k, layer in enumerate(state) for j, a in enumerate(layer)}
         meta = {"fingerprint": self.fingerprint, "progress": asdict(progress)}
         checkpoint.write(self.last, model.params.value | arrays, meta)
@@ -101,9 +101,12 @@ class Checkpoints:
         meta = {"fingerprint": self.fingerprint, "epoch": progress.epoch, "valid_loss": progress.best_loss}
         checkpoint.write(self.best, model.params.value, meta)
 
-    def load_best(self, model: Model) -> None:
-        """Set the parameters to the best so far."""
-        restore(model, self.read(self.best)[0])
+    def load_best(self, model: Model, epoch: int) -> None:
+        """Set the parameters to the best ones, which are those of `epoch`."""
+        arrays, meta = self.read(self.best)
+        if meta["epoch"] != epoch:  # the file before it served in its stead
+            raise UserError(f"{self.best} is damaged: the best weights are lost, start the run anew")
+        restore(model, arrays)
 
     def read(self, path: Path) -> tuple[dict, dict]:
         arrays, meta = checkpoint.read(path)
@@ -131,10 +134,11 @@ def fit(
 ) -> Iterator[dict[str, float]]:
     """Train, and yield a record after each epoch; the end leaves the best weights in the model.
 
-    Goes on from the last checkpoint where there is one. That holds everything the next step depends on,
-    so a run that was cut off anywhere ends with the parameters of one that was not, to the bit. The
-    checkpoint of an epoch is written after its record was taken: whoever takes it may see the record of
-    the last epoch before a crash twice, but never misses one.
+    An epoch goes through the windows of `Streams`, without its tail of less than a batch. Training goes
+    on from the last checkpoint where there is one. That holds everything the next step depends on, so a
+    run that was cut off anywhere ends with the parameters of one that was not, to the bit. The checkpoint
+    of an epoch is written after its record was taken: whoever takes it may see the record of the last
+    epoch before a crash twice, but never misses one.
 
     Parameters
     ----------
@@ -155,15 +159,15 @@ def fit(
     if not resumed:
         checkpoints.save_last(model, state, progress)
     saved_at = now = time.perf_counter()
-    while not progress.over(settings):
+    while progress.window or not progress.over(settings):  # an epoch that was begun is always completed
         while progress.window < len(streams) and progress.step < (settings.max_steps or math.inf):
             inputs, targets = streams.window(progress.window)
             dropout_key = seed, progress.step
             nats, state = model.forward(inputs, targets, state, tape, dropout_key, grad_scale)
-            require_finite("loss", nats, progress)
+            require_finite("loss", nats, progress.step + 1)
             model.backward(tape)
             norm = optimizer.update(model.params, progress.lr)
-            require_finite("gradient norm", norm, progress)
+            require_finite("gradient norm", norm, progress.step + 1)
 
             before, now = now, time.perf_counter()
             progress.step += 1
@@ -182,7 +186,7 @@ def fit(
                 saved_at = now
 
         valid_loss = evaluate(model, corpus.splits["valid"], settings.eval_streams)
-        require_finite("validation loss", valid_loss, progress)
+        require_finite("validation loss", valid_loss, progress.step)
         before, now = now, time.perf_counter()
         progress.epoch += 1
         record = {
@@ -207,12 +211,9 @@ def fit(
         checkpoints.save_last(model, state, progress)
         saved_at = now = time.perf_counter()
     if progress.best_epoch:
-        checkpoints.load_best(model)
+        checkpoints.load_best(model, progress.best_epoch)
 
 
-def require_finite(what: str, value: float, progress: Progress) -> None:
-    if not np.isfinite(value):
-        raise Diverged(
-            f"the {what} became {value} at step {progress.step + 1} (epoch {progress.epoch + 1}); "
-            "lower optimizer.lr or optimizer.clip_norm"
-        )
+def require_finite(what: str, value: float, step: int) -> None:
+    if not math.isfinite(value):
+        raise Diverged(f"the {what} became {value} at step {step}; lower optimizer.lr or optimizer.clip_norm")

@@ -66,19 +66,22 @@ def test_mistakes_get_one_plain_line(tmp_path, arguments, message):
 
 
 def runs_table(*rows):
-    """Records as MLflow gives them; a row is (cell, seed, status, test perplexity, changed parameters)."""
+    """Records as MLflow gives them; a row is (cell, seed, status, test perplexity, what else is special).
+
+    Validation perplexity is twice that of test, the best reachable half.
+    """
     table = []
-    for number, (cell, seed, status, ppl, params) in enumerate(rows):
-        settings = {
-            "cell.name": cell,
-            "seed": str(seed),
-            "study": "s",
-            "optimizer.lr": "1",
-            "dataset.dir": "x",
-        }
+    for number, (cell, seed, status, ppl, special) in enumerate(rows):
+        settings = {"cell.name": cell, "seed": str(seed), "study": "s", "dataset.dir": "x"}
+        settings |= {"optimizer.name": "sgd", "schedule.name": "plateau", "dataset.name": "text"}
+        settings |= {"optimizer.lr": "1"} | special
+        tags = {"rnnexp.group_hash": settings.pop("hash", None), "rnnexp.folder": f"runs/{number}"}
+        metrics = {"test/ppl": ppl, "best/valid_ppl": 2 * ppl, "oracle/ppl": ppl / 2, "num_params": 7}
         table.append(
-            {"run_id": str(number), "status": status, "metrics.test/ppl": ppl, "metrics.best/valid_ppl": ppl}
-            | {f"params.{key}": value for key, value in (settings | params).items()}
+            {"run_id": str(number), "status": status}
+            | {f"params.{key}": value for key, value in settings.items()}
+            | {f"tags.{key}": value for key, value in tags.items()}
+            | {f"metrics.{key}": value for key, value in metrics.items()}
         )
     return pd.DataFrame(table)
 
@@ -96,7 +99,7 @@ def test_groups_are_what_differs_besides_the_seed():
         ),
         NO_HISTORY,
     )
-    assert comparison.settings == ["cell.name", "optimizer.lr"]
+    assert list(comparison.settings.items()) == [("cell.name", "cell"), ("optimizer.lr", "lr")]
     assert comparison.groups["group"].tolist() == ["lstm, lr=2", "gru, lr=1"]
     assert comparison.groups["test_mean"].tolist() == [9.0, 11.0]
     assert comparison.problems == ["lstm, lr=2, seed 1: missing (no such run, though others have this seed)"]
@@ -111,7 +114,7 @@ def test_options_of_a_cell_count_where_they_differ():
         ),
         NO_HISTORY,
     )
-    assert comparison.settings == ["cell.name", "cell.reset"]
+    assert list(comparison.settings) == ["cell.name", "cell.reset"]
     assert comparison.groups["group"].tolist() == ["gru, reset=before", "gru, reset=after", "lstm"]
 
 
@@ -156,21 +159,131 @@ def test_the_interval_is_that_of_a_paired_t_test():
     )
 
 
+def finished(*rows):
+    """Both seeds of each (cell, test perplexity of seed 0, special)."""
+    return runs_table(
+        *((cell, seed, "FINISHED", ppl + seed, special) for cell, ppl, special in rows for seed in (0, 1))
+    )
+
+
 def test_only_cells_under_equal_settings_are_compared():
+    dropouts = [{"model.dropout": "0"}, {"model.dropout": "0.5"}]
     comparison = compare(
-        runs_table(
-            *((cell, seed, "FINISHED", 10.0 + seed, {"model.dropout": d}) for cell in ("lstm", "gru")
-              for seed in (0, 1) for d in ("0", "0.5"))
+        finished(*((cell, ppl, d) for cell, ppl in (("lstm", 10.0), ("gru", 11.0)) for d in dropouts)),
+        NO_HISTORY,
+    )
+    pairs = [sentence.partition(":")[0] for sentence in comparison.differences]
+    assert pairs == [
+        "test perplexity of gru, dropout=0 minus lstm, dropout=0",
+        "test perplexity of gru, dropout=0.5 minus lstm, dropout=0.5",
+        "each interval stands for itself",
+    ]
+
+
+def test_a_cell_stands_with_its_best_learning_rate():
+    comparison = compare(
+        finished(
+            ("lstm", 10.0, {"optimizer.lr": "1"}),
+            ("lstm", 9.0, {"optimizer.lr": "2"}),
+            ("gru", 11.0, {"optimizer.lr": "1"}),
+            ("gru", 12.0, {"optimizer.lr": "2"}),
         ),
         NO_HISTORY,
-    )  # fmt: skip
-    assert len(comparison.differences) == 2
-    assert all(" at " in sentence for sentence in comparison.differences)
+    )
+    assert comparison.differences[0].startswith("test perplexity of gru, lr=1 minus lstm, lr=2: +2.000")
+    assert "best validation perplexity" in comparison.differences[1]
+
+
+def test_other_data_is_another_configuration_and_another_place_is_not():
+    comparison = compare(
+        finished(
+            ("gru", 10.0, {"dataset.path": "a.txt", "hash": "a" * 16}),
+            ("gru", 200.0, {"dataset.path": "b.txt", "hash": "b" * 16}),
+        ),
+        NO_HISTORY,
+    )
+    assert comparison.groups["group"].tolist() == ["gru, path=a.txt", "gru, path=b.txt"]
+    assert comparison.groups["test_mean"].tolist() == [10.5, 200.5]
+
+    moved = runs_table(
+        ("gru", 0, "FINISHED", 10.0, {"dataset.path": "a.txt", "hash": "a" * 16}),
+        ("gru", 1, "FINISHED", 12.0, {"dataset.path": "b.txt", "hash": "a" * 16}),
+    )
+    assert compare(moved, NO_HISTORY).groups["test_mean"].tolist() == [11.0]
+
+    rewritten = runs_table(
+        ("gru", 0, "FINISHED", 10.0, {"dataset.path": "a.txt", "hash": "a" * 16}),
+        ("gru", 0, "FINISHED", 12.0, {"dataset.path": "a.txt", "hash": "b" * 16}),
+    )
+    groups = compare(rewritten, NO_HISTORY).groups["group"].tolist()
+    assert groups == ["gru (aaaaaa)", "gru (bbbbbb)"]
+
+
+def test_names_that_would_be_ambiguous_are_written_out():
+    names = compare(
+        finished(
+            ("gru", 10.0, {"dataset.seed": "0", "schedule.name": "plateau"}),
+            ("gru", 12.0, {"dataset.seed": "1", "schedule.name": "constant"}),
+        ),
+        NO_HISTORY,
+    ).settings
+    assert names == {"cell.name": "cell", "dataset.seed": "dataset.seed", "schedule.name": "schedule"}
+
+
+def test_each_column_holds_what_it_says():
+    history = pd.DataFrame(
+        {"run_id": ["0", "0", "0", "1"], "epoch": [1, 2, 3, 1], "epoch_s": [1.0, 1.0, 9.0, 3.0]}
+    )
+    text = markdown(compare(finished(("gru", 10.0, {})), history))
+    header, _, row = (line.strip("| ").split("|") for line in text.splitlines()[:3])
+    cells = dict(zip((name.strip() for name in header), (cell.strip() for cell in row)))
+    assert cells == {
+        "cell": "gru",
+        "runs": "2",
+        "parameters": "7",
+        "valid ppl": "21.00 ± 1.41",
+        "test ppl": "10.50 ± 0.71",
+        "best reachable": "5.250",
+        "s/epoch": "2.00",
+    }
+
+
+def test_a_run_that_died_before_it_said_what_it_was_is_named():
+    runs = runs_table(("gru", 0, "FINISHED", 10.0, {}), ("gru", 1, "RUNNING", nan, {}))
+    runs.loc[1, [column for column in runs.columns if column.startswith("params.")]] = None
+    comparison = compare(runs, NO_HISTORY)
+    assert comparison.problems == ["run 1: died before it recorded its config"]
+
+
+def test_the_figure_has_a_line_a_seed_their_mean_and_the_best_reachable(monkeypatch, tmp_path):
+    from matplotlib.figure import Figure
+
+    from analysis.figures import learning_curves
+
+    kept = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: kept.append(figure))
+    runs = finished(("gru", 10.0, {}), ("lstm", 12.0, {}))
+    runs["metrics.oracle/valid_ppl"] = 3.0
+    history = pd.DataFrame(
+        [(str(k), epoch, 20.0 / epoch + k, 1.0) for k in range(4) for epoch in (1, 2, 3)],
+        columns=["run_id", "epoch", "valid/ppl", "epoch_s"],
+    )
+    learning_curves(compare(runs, history), history, "s", tmp_path / "curves.png")
+    lines = kept[0].axes[0].lines
+    assert len(lines) == 4 + 2 + 1
+    assert lines[2].get_ydata().tolist() == [20.5, 10.5, 20.0 / 3 + 0.5]
+    assert set(lines[-1].get_ydata()) == {3.0}
 
 
 @pytest.mark.parametrize(
     ("mean", "sd", "text"),
-    [(3.14159, 0.01, "3.142 ± 0.010"), (135.31, 0.42, "135.3 ± 0.4"), (9876.5, nan, "9876"), (nan, nan, "-")],
+    [
+        (3.14159, 0.01, "3.142 ± 0.010"),
+        (135.31, 0.42, "135.3 ± 0.4"),
+        (9876.5, nan, "9876"),
+        (nan, nan, "-"),
+        (1.8e308, nan, "inf"),
+    ],
 )
 def test_spread(mean, sd, text):
     assert spread(mean, sd) == text

@@ -1,8 +1,8 @@
 """Reading the files of a data set: checked, downloaded where need be, and with errors that say what to do."""
 
 import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def download(url: str, path: Path, sha256: str) -> None:
     try:
         with urllib.request.urlopen(url, timeout=30) as response:
             data = response.read()
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
             f"cannot download {url} ({reason}): put {path.name} into a folder and name it with dataset.dir"

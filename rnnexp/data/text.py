@@ -46,7 +46,7 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, any kind of line end as a newline; UserError where it is none or empty."""
     data = read_bytes(path)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise UserError(
             f"dataset.path={path} is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}; "

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from filelock import FileLock
 # set before MLflow is imported. A server that does not answer must not hold training up for minutes.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
@@ -95,7 +94,7 @@ class MlflowTracker:
         client = self.connected()
         client.log_batch(
             self.run_id,
-            metrics(summary, milliseconds(), max(self.sent, default=0)),
+            metrics(summary, int(summary.get("time", 0)), max(self.sent, default=0)),
             tags=[RunTag(key, value) for key, value in tags.items()],
         )
         client.set_terminated(self.run_id, status)
@@ -110,12 +109,13 @@ class MlflowTracker:
                 experiment_id = find_experiment(client, self.study, artifacts)
             kept = self.folder / "mlflow_run_id"
             if kept.exists():
-                self.run_id = kept.read_text()
+                self.run_id = kept.read_text(encoding="utf-8")
                 client.update_run(self.run_id, "RUNNING")
+                client.set_tag(self.run_id, "rnnexp.error", "")  # of an earlier attempt
                 self.sent = {metric.step for metric in client.get_metric_history(self.run_id, "epoch_s")}
             else:
                 self.run_id = client.create_run(experiment_id, run_name=self.folder.name).info.run_id
-                kept.write_text(self.run_id)
+                kept.write_text(self.run_id, encoding="utf-8")
             # on resume too: the same values again are no change, and a crash may have come before them
             client.log_batch(
                 self.run_id,
@@ -159,10 +159,6 @@ def find_experiment(client: MlflowClient, study: str, artifacts: Path | None) ->
 
 def metrics(record: dict[str, float], time_ms: int, step: int) -> list[Metric]:
     return [Metric(key, value, time_ms, step) for key, value in record.items() if key not in NOT_METRICS]
-
-
-def milliseconds() -> int:
-    return int(time.time() * 1000)
 
 
 def as_text(value: Any) -> str:
