@@ -120,7 +120,8 @@ def sweep_bar(jobs: int) -> Iterator[Path]:
                 if report["line"] and report["line"] not in said:
                     said.add(report["line"])
                     bar.write(report["line"])
-            bar.n = min(sum(report["share"] for report in reports), jobs)
+            bar.n = sum(report["share"] for report in reports)
+            bar.total = max(jobs, len(reports))
             bar.set_postfix_str("  ".join(report["text"] for report in reports if report["text"]))
 
         def watch():

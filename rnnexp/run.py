@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -125,8 +125,8 @@ def parsed(arguments: list[str]) -> list[Override]:
 
 
 def count_jobs(arguments: list[str]) -> int:
-    """How many jobs the overrides of a sweep make."""
-    sweeps = [o for o in parsed(arguments) if o.is_choice_sweep() or o.is_range_sweep()]
+    """How many jobs the overrides of a sweep make, as far as they say so themselves."""
+    sweeps = [o for o in parsed(arguments) if isinstance(o.value(), ChoiceSweep | RangeSweep)]
     return math.prod(len(list(override.sweep_string_iterator())) for override in sweeps)
 
 

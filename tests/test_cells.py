@@ -1,13 +1,22 @@
 """Each cell alone: its gradients, its equations, its windows."""
 
+import inspect
+
 import numpy as np
 import pytest
 
+from rnnexp.cells import CELLS
 from rnnexp.params import Tape
 from tests.gradcheck import check_gradients
-from tests.variants import VARIANTS, bound_cell
+from tests.variants import OPTIONS, VARIANTS, bound_cell
 
 T, B, D, H = 5, 3, 4, 6
+
+
+def test_every_option_under_test_exists():
+    for name, options in OPTIONS.items():
+        known = inspect.signature(CELLS[name]).parameters
+        assert all(key in known for option in options for key in option)
 
 
 @pytest.fixture

@@ -58,6 +58,20 @@ def test_an_altered_byte_in_the_numbers_is_found(arrays, tmp_path):
             checkpoint.read(path)
 
 
+def test_an_altered_bit_anywhere_is_harmless_or_found(arrays, tmp_path):
+    path = tmp_path / "c.npz"
+    checkpoint.write(path, arrays, {"n": 1})
+    checkpoint.write(path, arrays, {"n": 1})
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        altered = bytearray(whole)
+        altered[position] ^= 1 << position % 8
+        path.write_bytes(altered)
+        read_arrays, meta = checkpoint.read(path)  # of this file or of the one before
+        assert meta == {"n": 1}
+        assert_same(read_arrays, arrays)
+
+
 def test_a_crash_between_the_renames_leaves_the_one_before(arrays, tmp_path):
     path = tmp_path / "c.npz"
     checkpoint.write(path, arrays, {"n": 1})

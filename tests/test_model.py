@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from rnnexp import ops
 from rnnexp.cells import CELLS
 from rnnexp.errors import UserError
 from rnnexp.model import Model
@@ -30,8 +31,10 @@ SHAPES = list(itertools.product([1, 2, 3], [False, True], [0.0, 0.4]))
 
 @pytest.mark.parametrize(("depth", "tie", "dropout"), SHAPES)
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
-def test_gradients(name, options, depth, tie, dropout):
-    model = small_model(name, options, num_layers=depth, tie=tie, dropout=dropout)
+def test_gradients(name, options, depth, tie, dropout, monkeypatch):
+    monkeypatch.setattr(ops, "BLOCK", 5 * V)  # blocks of 5, 5 and 2 rows
+    embed_size = None if tie else 5
+    model = small_model(name, options, num_layers=depth, tie=tie, dropout=dropout, embed_size=embed_size)
     inputs, targets = window()
     state, key = random_state(model), (7, 3)
     dlast = random_state(model, seed=4)  # as if a later window had sent a gradient back
@@ -110,6 +113,18 @@ def test_uniform_output_has_the_vocabulary_as_its_perplexity(dtype):
     inputs, targets = window()
     nats, _ = model.forward(inputs, targets, model.zero_state(B), model.tape())
     assert math.exp(nats / targets.size) == pytest.approx(V, rel=1e-12)
+
+
+@pytest.mark.parametrize("block", [1, 5 * V, 1000 * V])
+def test_the_loss_does_not_depend_on_the_blocks(block, monkeypatch):
+    monkeypatch.setattr(ops, "BLOCK", block)
+    rng = np.random.default_rng(0)
+    logits, targets = rng.standard_normal((12, V)) * 4, rng.integers(V, size=12)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    gradient = (p - np.eye(V)[targets]) / 3
+    nats = ops.softmax_cross_entropy(logits, targets, grad_scale=1 / 3)
+    assert nats == pytest.approx(-np.log(p[np.arange(12), targets]).sum(), rel=1e-12)
+    np.testing.assert_allclose(logits, gradient, atol=1e-15)
 
 
 def test_dropout_masks_are_addressed_by_seed_step_and_place():

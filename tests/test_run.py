@@ -1,10 +1,15 @@
 """The command as its users have it: what it does, what it refuses, how it stops and goes on."""
 
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +33,9 @@ def run_folders(tmp_path, pattern="runs/default/*"):
 
 
 def result_of(folder):
-    return json.loads((folder / "result.json").read_text())
+    metrics = json.loads((folder / "result.json").read_text())
+    assert metrics.pop("time") > 1.7e12
+    return metrics
 
 
 def parameters(folder, name="last.npz"):
@@ -119,7 +126,7 @@ def test_without_tracking_mlflow_is_not_imported(tmp_path):
         (["dataset=ptb", "dataset.dir=gone"], ["dataset.dir=", "/gone holds no ptb.train.txt"]),
         (["train.batch_size=1000"], ["train.batch_size", "3000 tokens"]),
         (["train.eval_streams=400"], ["train.eval_streams=400", "valid"]),
-        (["resume=gone"], ["resume=gone"]),
+        (["resume=gone"], ["gone is no run folder"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )
@@ -140,10 +147,12 @@ def test_impossible_combinations_are_refused_before_any_data_is_read(rnnexp):
     )
 
 
-def test_full_errors_on_request(rnnexp):
-    result = rnnexp("model.hiden_size=3", HYDRA_FULL_ERROR="1")
+@pytest.mark.parametrize("mistake", ["model.hiden_size=3", "model.dropout=1", "resume=gone"])
+def test_full_errors_on_request(rnnexp, mistake):
+    result = rnnexp(mistake, HYDRA_FULL_ERROR="1")
     assert result.returncode == 1
     assert "Traceback" in result.stderr
+    assert "Traceback" not in rnnexp(mistake, HYDRA_FULL_ERROR="0").stderr
 
 
 def test_help_is_the_projects_own(rnnexp):
@@ -203,10 +212,12 @@ def started(tmp_path, *arguments):
     return process
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3, 0.7])
-def test_killed_hard_and_resumed_ends_as_if_nothing_had_been(rnnexp, tmp_path, undisturbed, delay):
+@pytest.mark.parametrize("epochs", [0, 1, 2])
+def test_killed_hard_and_resumed_ends_as_if_nothing_had_been(rnnexp, tmp_path, undisturbed, epochs):
     process = started(tmp_path, *LONG, "hydra.run.dir=run")
-    time.sleep(delay)
+    records = tmp_path / "run" / "records.jsonl"
+    while epochs and not (records.exists() and records.read_text().count("\n") >= epochs):
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (tmp_path / "run" / "result.json").exists()
@@ -281,7 +292,7 @@ def test_a_sweep_in_parallel(rnnexp, tmp_path):
         "hydra.launcher.n_jobs=2",
     )
     assert result.returncode == 0, result.stderr
-    assert len(run_folders(tmp_path, "runs/default/*_sweep/*/")) == 4
+    assert len(list(tmp_path.glob("runs/default/*_sweep/*/result.json"))) == 4
 
 
 @pytest.mark.parametrize(
@@ -318,3 +329,117 @@ def test_text_of_the_users_own(rnnexp, tmp_path):
     )
     short.write_bytes(b"to be \xe4")
     one_line(rnnexp(*base, "dataset=text", "dataset.path=short.txt"), "not UTF-8", "offset 6")
+
+
+def processes_in(folder):
+    """The processes whose working folder is this one, zombies left out."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink() == folder and (process / "cmdline").read_bytes():
+                found.append(process.name)
+    return found
+
+
+@pytest.mark.parametrize("to_all", [True, False], ids=["group", "parent"])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_sweep_that_is_asked_to_stop_stops_with_all_its_jobs(rnnexp, tmp_path, jobs, signum, to_all):
+    """As Ctrl-C in a terminal does, to every process; or as `kill` does, to the one that was started."""
+    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"] if jobs == 2 else []
+    sweep = subprocess.Popen(
+        command("-m", *LONG, "train.max_epochs=500", "train.patience=null", "seed=0,1,2,3", *launcher),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while len(list(tmp_path.glob("runs/default/*_sweep/*/records.jsonl"))) < jobs:
+        assert sweep.poll() is None, sweep.communicate()
+        time.sleep(0.02)
+    os.killpg(sweep.pid, signum) if to_all else sweep.send_signal(signum)
+    stdout, stderr = sweep.communicate(timeout=30)
+    assert sweep.returncode == 128 + signum, stderr
+    assert "Traceback" not in stderr
+    assert stdout.count(f"stopped by {signum.name}; go on with: rnnexp resume=") == jobs
+    deadline = time.monotonic() + 10
+    while processes_in(tmp_path):
+        assert time.monotonic() < deadline, "processes are left behind"
+        time.sleep(0.1)
+    checkpoints = list(tmp_path.glob("runs/default/*_sweep/*/last.npz"))
+    assert len(checkpoints) == jobs, "jobs that had not begun must not begin"
+
+
+def test_resume_from_another_place_finds_its_files(rnnexp, tmp_path):
+    (tmp_path / "mine.txt").write_text("to be or not to be\n" * 2000)
+    base = [s for s in LONG if not s.startswith("dataset.")]
+    process = started(
+        tmp_path, *base, "train.max_epochs=200", "dataset=text", "dataset.path=mine.txt", "hydra.run.dir=run"
+    )
+    process.terminate()
+    process.communicate()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    config = tmp_path / "moved" / "config.yaml"
+    config.write_text(config.read_text().replace("max_epochs: 200", "max_epochs: 0"))
+    result = subprocess.run(
+        command(f"resume={tmp_path / 'moved'}"), cwd="/", capture_output=True, text=True, timeout=60
+    )
+    assert "another config" in result.stderr  # it found the text and the checkpoint
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "no value"), ("a: [", "cannot be read"), ("modle: {}", "'modle'"), ("study: s", "no value")],
+)
+def test_resume_with_a_config_that_is_none(rnnexp, tmp_path, content, message):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "config.yaml").write_text(content)
+    one_line(rnnexp("resume=here"), message)
+
+
+def test_a_run_that_failed_before_it_began_does_not_block_its_folder(rnnexp, tmp_path):
+    text = [s for s in QUICK if not s.startswith("dataset.")] + ["dataset=text", "hydra.run.dir=here"]
+    (tmp_path / "mine.txt").write_text("to be or not to be\n" * 200)
+    one_line(rnnexp(*text, "dataset.path=myne.txt"), "myne.txt")
+    assert rnnexp(*text, "dataset.path=mine.txt").returncode == 0
+    assert (tmp_path / "here" / "result.json").exists()
+
+
+def test_the_books_preset_takes_any_cell(rnnexp):
+    result = rnnexp("experiment=dlfs2_rnnlm", "cell=gru", "--cfg", "job")
+    assert result.returncode == 0, result.stderr
+    assert "reset: before" in result.stdout
+
+
+def test_a_full_disk_is_said_in_one_line(rnnexp, tmp_path):
+    """A run folder on a file system of 64 KiB."""
+    (tmp_path / "here").mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path / "here")], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("no right to mount a small file system")
+    try:
+        big = ["model.embed_size=100", "model.hidden_size=100"]
+        one_line(rnnexp(*QUICK, *big, "hydra.run.dir=here"), "No space left on device")
+    finally:
+        subprocess.run(["umount", str(tmp_path / "here")], check=True)
+
+
+def test_a_terminal_shows_a_bar_with_rate_and_time_left(tmp_path):
+    master, slave = pty.openpty()
+    process = subprocess.Popen(command(*LONG), cwd=tmp_path, stdout=slave, stderr=slave)
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):  # the end of a terminal
+        while part := os.read(master, 65536):
+            shown += part
+    os.close(master)
+    assert process.wait() == 0
+    text = shown.decode()
+    bars = re.findall(r"(\d+)%\|.*?\| (\d+)/3747 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+step/s, lstm seed 0", text)
+    assert len(bars) > 3, text[:3000]
+    assert int(bars[0][1]) < int(bars[-1][1])
+    assert "epoch  3/3" in text

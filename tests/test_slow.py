@@ -55,6 +55,7 @@ def test_the_demo_shows_a_difference_and_the_distance_to_the_best(tmp_path):
     lstm, gru = found["0_lstm_seed0"], found["1_gru_seed0"]
     for result in lstm, gru:
         assert 1.01 < result["test/ppl"] / result["oracle/ppl"] < 1.09
+    assert lstm["test/ppl"] < gru["test/ppl"]
 
 
 def test_an_epoch_of_the_books_model_on_ptb(rnnexp, ptb_dir, tmp_path):

@@ -217,3 +217,48 @@ def test_records_missed_while_the_store_was_away_are_sent_at_the_end(tmp_path):
     assert run.data.metrics["test/ppl"] == 5.0
     history = c.get_metric_history(run.info.run_id, "valid/loss")
     assert [(p.step, p.timestamp, p.value) for p in history] == [(1, 1001, 1.0), (2, 1002, 0.5)]
+
+
+def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(rnnexp, tmp_path):
+    """Killed between its result and its last word to the store; and sent twice, it is there once."""
+    assert rnnexp(*SMALL, "hydra.run.dir=run").returncode == 0
+    uri = f"sqlite:///{tmp_path}/runs/mlflow.db"
+    c, (before,) = runs_of(uri, "default")
+    c.update_run(before.info.run_id, "RUNNING")
+    for _ in range(2):
+        result = rnnexp("resume=run")
+        assert result.returncode == 0, result.stderr
+        assert "has finished" in result.stdout
+    c, (after,) = runs_of(uri, "default")
+    assert after.info.status == "FINISHED"
+    assert after.data.metrics == before.data.metrics
+    assert after.data.params == before.data.params
+    for metric in AT_THE_END:
+        assert len(c.get_metric_history(after.info.run_id, metric)) == 1, metric
+    for metric in PER_EPOCH:
+        assert len(c.get_metric_history(after.info.run_id, metric)) == 2, metric
+
+
+def test_a_job_of_a_sweep_that_is_refused_leaves_a_record(rnnexp, tmp_path):
+    assert rnnexp("-m", *SMALL, "train.batch_size=4,0").returncode == 1
+    _, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED"]
+    assert "train.batch_size=0 must be at least 1" in [run.data.tags.get("rnnexp.error") for run in runs]
+
+
+def test_a_run_that_succeeds_in_the_end_has_no_error(tmp_path):
+    from rnnexp.tracking.mlflow import MlflowTracker
+
+    uri = f"sqlite:///{tmp_path}/store.db"
+    first = MlflowTracker(uri, "s", tmp_path)
+    first.start({}, {}, [])
+    first.finish("FAILED", {}, {"rnnexp.error": "no space"}, [])
+    second = MlflowTracker(uri, "s", tmp_path)
+    second.start({}, {}, [])
+    c, (run,) = runs_of(uri, "s")
+    assert run.info.status == "RUNNING"
+    second.finish("FINISHED", {"test/ppl": 2.0, "time": 5}, {}, [])
+    c, (run,) = runs_of(uri, "s")
+    assert (run.info.status, run.data.tags["rnnexp.error"]) == ("FINISHED", "")
+    (point,) = c.get_metric_history(run.info.run_id, "test/ppl")
+    assert (point.timestamp, point.value) == (5, 2.0)

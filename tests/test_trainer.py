@@ -67,13 +67,14 @@ def test_same_seed_same_history_bit_for_bit(tmp_path):
     assert first[-1]["valid/ppl"] < first[0]["valid/ppl"] < V
 
 
+@pytest.mark.parametrize("max_steps", [None, 25])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, tmp_path):
+def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, max_steps, tmp_path):
     (tmp_path / "whole").mkdir()
-    whole = Run(tmp_path / "whole", cell=cell)
+    whole = Run(tmp_path / "whole", cell=cell, max_steps=max_steps)
     records = whole.records()
     last_step = int(records[-1]["step"])
-    for stop_at in range(1, last_step + 1, 5):
+    for stop_at in [*range(1, last_step, 5), last_step]:
         folder = tmp_path / str(stop_at)
         folder.mkdir()
 
@@ -82,8 +83,8 @@ def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, tmp
                 raise Interrupted(15)
 
         with pytest.raises(Interrupted):
-            Run(folder, cell=cell).records(stop)
-        resumed = Run(folder, cell=cell)
+            Run(folder, cell=cell, max_steps=max_steps).records(stop)
+        resumed = Run(folder, cell=cell, max_steps=max_steps)
         rest = resumed.records()
         assert rest == records[len(records) - len(rest) :]
         np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
@@ -123,6 +124,24 @@ def test_the_best_weights_are_what_is_left(tmp_path):
     losses = [record["valid/loss"] for record in records]
     assert min(losses) < losses[-1], "choose settings under which the last epoch is not the best"
     assert evaluate(run.model, CORPUS.splits["valid"]) == min(losses)
+
+
+def test_the_second_best_weights_do_not_pass_for_the_best(tmp_path):
+    run = Run(tmp_path)
+    run.records()
+    best = tmp_path / "best.npz"
+    best.write_bytes(best.read_bytes()[:-50])
+    with pytest.raises(UserError, match="the best weights are lost"):
+        Run(tmp_path).records()
+
+
+def test_parameters_that_overflowed_are_not_saved(tmp_path):
+    run = Run(tmp_path, lr=1e38, checkpoint_every_s=0)
+    run.optimizer.clip_norm = 1e30
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(Diverged, match="became"):
+        run.records()
+    arrays, _ = run.checkpoints.read(run.checkpoints.last)
+    assert all(np.isfinite(array).all() for array in arrays.values())
 
 
 def test_lr_falls_when_validation_does_not_improve_and_patience_ends_it(tmp_path):
@@ -170,7 +189,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
             run.model.params.values[0:50] = np.nan
             run.model.params.value["decoder.b"][0] = np.nan
 
-    with pytest.raises(Diverged, match=r"became nan at step 21 \(epoch 2\); lower optimizer.lr"):
+    with pytest.raises(Diverged, match=r"became nan at step 21; lower optimizer.lr"):
         run.records(poison)
     arrays, _ = run.checkpoints.read(run.checkpoints.last)
     assert all(np.isfinite(array).all() for array in arrays.values())

@@ -73,6 +73,27 @@ def test_a_download_that_is_cut_short_leaves_nothing_behind(server, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+def test_a_connection_that_breaks_off_says_how_to_do_without(tmp_path):
+    class Liar(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            self.wfile.write(b" aer banknote")
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(UserError, match=r"cannot download .*dataset.dir"):
+            ptb.make(url=f"http://127.0.0.1:{server.server_port}", cache=str(tmp_path / "cache"))
+        server.shutdown()
+    with pytest.raises(UserError, match=r"cannot download nowhere/ptb\.train\.txt"):
+        ptb.make(url="nowhere", cache=str(tmp_path / "cache"))
+    assert not (tmp_path / "cache").exists()
+
+
 def test_no_network_says_how_to_do_without(tmp_path):
     with pytest.raises(UserError, match=r"cannot download http://127.0.0.1:9/ptb.train.txt .*dataset.dir"):
         ptb.make(url="http://127.0.0.1:9", cache=str(tmp_path))
@@ -111,6 +132,7 @@ def test_line_ends_and_byte_order_marks_do_not_matter(tmp_path):
         (b"", {}, "is empty"),
         (b" \n\n", {}, "is empty"),
         (b"abc\xff def", {}, "is not UTF-8: byte 0xff at offset 3"),
+        (b"\xef\xbb\xbfabc\xff", {}, "is not UTF-8: byte 0xff at offset 6"),
         ("a b", {"level": "syllable"}, "dataset.level=syllable is not known: choose word or char"),
         ("a b", {"split": (0.9, 0.2, 0.1)}, "dataset.split="),
         ("a b", {"split": (1.0, 0.0, 0.0)}, "dataset.split="),

@@ -1,0 +1,189 @@
+"""What a run records is what it did: recomputed from its own files."""
+
+import json
+import math
+import subprocess
+
+import numpy as np
+import pytest
+
+from rnnexp import build, runner
+from rnnexp.evaluate import evaluate
+from rnnexp.folder import RunFolder
+from rnnexp.generate import sample
+from rnnexp.progress import JobReport, sweep_bar, sweep_folder
+from rnnexp.run import count_jobs
+from tests.conftest import QUICK
+from tests.test_configs import composed
+from tests.variants import small_model
+
+
+class Listener:
+    """A tracker that keeps what it is told."""
+
+    def __init__(self):
+        self.epochs, self.finished = [], []
+
+    def start(self, params, tags, records):
+        self.params, self.tags, self.known = params, tags, list(records)
+
+    def epoch(self, record):
+        self.epochs.append(record)
+
+    def finish(self, status, metrics, tags, artifacts):
+        self.finished.append((status, metrics, tags, [path.name for path in artifacts]))
+
+
+@pytest.fixture
+def listener(monkeypatch):
+    listener = Listener()
+    monkeypatch.setattr(build, "make_tracker", lambda config, folder: listener)
+    return listener
+
+
+def run(path, *overrides):
+    config = composed(*QUICK, *overrides)
+    path.mkdir(exist_ok=True)
+    with RunFolder(path) as folder:
+        folder.begin(config)
+        return folder, runner.execute(config, folder)
+
+
+def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path):
+    # a learning rate under which the last epoch is not the best
+    folder, metrics = run(tmp_path, "train.max_epochs=6", "optimizer.lr=60", "schedule=constant")
+    experiment = build.experiment(composed(*QUICK))
+    with np.load(tmp_path / "best.npz") as arrays:
+        for name, value in experiment.model.params.value.items():
+            value[...] = arrays[name]
+    losses = [record["valid/loss"] for record in folder.records()]
+    assert min(losses) < losses[-1]
+    splits = experiment.corpus.splits
+    assert metrics["test/loss"] == evaluate(experiment.model, splits["test"])
+    assert metrics["test/ppl"] == math.exp(metrics["test/loss"])
+    assert math.log(metrics["best/valid_ppl"]) == pytest.approx(min(losses), rel=1e-12)
+    assert evaluate(experiment.model, splits["valid"]) == min(losses)
+    assert metrics["best/epoch"] == 1 + losses.index(min(losses))
+    for split, key in ("test", "oracle/ppl"), ("valid", "oracle/valid_ppl"), ("train", "oracle/train_ppl"):
+        assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
+    assert metrics["num_params"] == len(experiment.model.params.values)
+    assert listener.finished == [("FINISHED", metrics, {}, listener.finished[0][3])]
+    assert listener.finished[0][3] == ["config.yaml", "curves.png", "samples.txt", "best.npz"]
+
+
+def test_records_say_what_was_done(listener, tmp_path):
+    folder, _ = run(tmp_path)
+    assert listener.epochs == folder.records()
+    for number, record in enumerate(listener.epochs, 1):
+        assert (record["epoch"], record["step"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
+        assert record["train/ppl"] == math.exp(record["train/loss"])
+        assert 0 < record["epoch_s"] < 60
+        # validation is part of an epoch's seconds and not of the training rate
+        assert record["tokens_per_s"] * record["epoch_s"] > 2996
+    times = [record["time"] for record in listener.epochs]
+    assert times == sorted(times)
+    assert 1.7e12 < times[0] < 1e13
+
+
+def test_an_epoch_that_was_recorded_before_a_crash_is_not_recorded_again(listener, tmp_path):
+    folder, _ = run(tmp_path / "whole")
+    records = folder.records()
+    (tmp_path / "crashed").mkdir()
+    with RunFolder(tmp_path / "crashed") as crashed:  # after the first record, before its checkpoint
+        config = composed(*QUICK)
+        crashed.begin(config)
+        crashed.append(records[0])
+        with crashed.records_file.open("a") as file:
+            file.write('{"epoch": 2, "cut sh')
+        runner.execute(config, crashed)
+    assert [record["epoch"] for record in crashed.records()] == [1, 2]
+    assert listener.known == records[:1]
+    assert listener.epochs[-1]["epoch"] == 2
+    assert len(listener.epochs) == 3  # two of the whole run, one of this
+
+
+def test_a_run_that_finished_is_reported_again_as_it_was(listener, tmp_path):
+    folder, _ = run(tmp_path)
+    runner.report(composed(*QUICK), folder, folder.result())
+    first, again = listener.finished
+    assert first == again
+    assert listener.known == folder.records()
+
+
+def test_artifacts_that_fail_do_not_fail_the_run(listener, tmp_path, monkeypatch, caplog):
+    def fail(*args):
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(runner, "draw_curves", fail)
+    run(tmp_path)
+    assert listener.finished[0][0] == "FINISHED"
+    assert "no ink" in caplog.text
+
+
+def test_provenance_is_that_of_git(tmp_path, monkeypatch):
+    def git(*arguments):
+        environment = {"GIT_CONFIG_GLOBAL": "/dev/null", "PATH": "/usr/bin:/bin"}
+        command = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e@example.org"]
+        return subprocess.run(
+            [*command, *arguments], env=environment, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    monkeypatch.setattr(runner, "__file__", str(tmp_path / "runner.py"))
+    assert "rnnexp.git_commit" not in runner.provenance(RunFolder(tmp_path))
+    git("init")
+    git("commit", "--allow-empty", "-m", "first")
+    tags = runner.provenance(RunFolder(tmp_path))
+    assert (tags["rnnexp.git_commit"], tags["rnnexp.git_dirty"]) == (git("rev-parse", "HEAD"), "false")
+    (tmp_path / "new").write_text("")
+    assert runner.provenance(RunFolder(tmp_path))["rnnexp.git_dirty"] == "true"
+
+
+def test_samples_follow_the_models_distribution():
+    model = small_model(vocab_size=4)
+    model.params.value["decoder.W"][...] = 0
+    p = np.array([0.1, 0.2, 0.3, 0.4])
+    model.params.value["decoder.b"][...] = np.log(p)
+    tokens = sample(model, 0, 4000, np.random.default_rng(0))
+    np.testing.assert_allclose(np.bincount(tokens) / 4000, p, atol=0.03)
+    assert tokens == sample(model, 0, 4000, np.random.default_rng(0))
+
+
+def test_samples_depend_on_what_came_before():
+    model = small_model("lstm")
+    state, tape, rng = model.zero_state(1), model.tape(), np.random.default_rng(1)
+    tokens = sample(model, 3, 20, np.random.default_rng(1))
+    for before, after in zip([3, *tokens], tokens):
+        logits, state = model.logits(np.array([[before]]), state, tape)
+        p = np.exp(logits[0]) / np.exp(logits[0]).sum()
+        assert rng.choice(len(p), p=p) == after
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jobs"),
+    [
+        (["-m", "cell=lstm,gru", "seed=0,1,2"], 6),
+        (["-m", "seed=range(5)", "cell=gru"], 5),
+        (["-m", "seed=3"], 1),
+        (["-m", "seed=1,,"], 1),
+        (["-m", "cell=glob(*)"], 1),
+    ],
+)
+def test_the_jobs_of_a_sweep_are_counted(arguments, jobs):
+    assert count_jobs(arguments) == jobs
+
+
+def test_the_sweeps_bar_adds_up_its_jobs(capsys, monkeypatch):
+    monkeypatch.setattr("rnnexp.progress.EVERY_S", 0.01)
+    with sweep_bar(2) as folder:
+        assert sweep_folder() == folder
+        first, second = JobReport(folder, "a", 0, 10), JobReport(folder, "b", 0, 10)
+        first.step(10)
+        first.write()
+        second.step(5)
+        second.write()
+        shares = [json.loads(path.read_text())["share"] for path in sorted(folder.glob("*.json"))]
+        assert shares == [1.0, 0.5]
+        first.say("a is done")
+        first.close()
+    assert sweep_folder() is None
+    assert capsys.readouterr().out.count("a is done") == 1
