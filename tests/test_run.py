@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -430,6 +431,7 @@ def test_a_full_disk_is_said_in_one_line(rnnexp, tmp_path):
 
 def test_a_terminal_shows_a_bar_with_rate_and_time_left(tmp_path):
     master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (40, 150))
     process = subprocess.Popen(command(*LONG), cwd=tmp_path, stdout=slave, stderr=slave)
     os.close(slave)
     shown = b""
@@ -439,7 +441,7 @@ def test_a_terminal_shows_a_bar_with_rate_and_time_left(tmp_path):
     os.close(master)
     assert process.wait() == 0
     text = shown.decode()
-    bars = re.findall(r"(\d+)%\|.*?\| (\d+)/3747 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+step/s, lstm seed 0", text)
+    bars = re.findall(r"(\d+)%\|.*?\| (\d+)/3750 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+step/s, lstm seed 0", text)
     assert len(bars) > 3, text[:3000]
     assert int(bars[0][1]) < int(bars[-1][1])
     assert "epoch  3/3" in text
