@@ -26,6 +26,7 @@ NOT_NEGATIVE = (lambda v: v >= 0, "0 or more")
 RULES = {
     "study": (lambda v: re.fullmatch(r"\w[\w.-]*", v), "letters, digits, '.', '_', '-', the first no sign"),
     "seed": (lambda v: 0 <= v < 2**63, "from 0 to below 2**63"),
+    "threads": AT_LEAST_1,
     "model.embed_size": AT_LEAST_1,
     "model.hidden_size": AT_LEAST_1,
     "model.num_layers": AT_LEAST_1,
@@ -45,9 +46,12 @@ RULES = {
     "train.checkpoint_every_s": NOT_NEGATIVE,
     "tracking.name": (lambda v: v in ("mlflow", "none"), "mlflow or none"),
 }
+# Parameters below which a second thread costs more than it gives. With the default model it gained
+# nothing, and with another process on the two cores it cost a factor of 16: OpenBLAS waits in a loop.
+SMALL_MODEL = 1_000_000
 # what a result does not depend on: where things are, how they are recorded and what they are called.
 # The data counts by its digest.
-NOT_RESULT = {"study", "tracking"}
+NOT_RESULT = {"study", "threads", "tracking"}
 PATHS = {"dir", "path", "cache"}
 NOT_RESULT_OPTIONS = PATHS | {"url", "checkpoint_every_s"}
 
@@ -68,6 +72,12 @@ class Experiment:
     @property
     def seed(self) -> int:
         return self.config["seed"]
+
+    @property
+    def threads(self) -> int | None:
+        """Threads of the matrix products; None: as many as the environment allows."""
+        small = len(self.model.params.values) < SMALL_MODEL
+        return self.config["threads"] or (1 if small else None)
 
     @property
     def label(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from rnnexp import build, progress
 from rnnexp.data.corpus import END
@@ -51,7 +52,7 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
         tracker.start(params, tags, folder.records())
         try:
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"), threadpool_limits(experiment.threads, "blas"):
                 metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
             folder.finish(metrics)
         except KeyboardInterrupt as stop:

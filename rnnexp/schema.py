@@ -52,6 +52,7 @@ class TrackingConfig:
 class Config:
     study: str = MISSING
     seed: int = MISSING
+    threads: int | None = None
     cell: Choice = field(default_factory=Choice)
     model: ModelConfig = field(default_factory=ModelConfig)
     dataset: Choice = field(default_factory=Choice)

@@ -6,6 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from rnnexp import build, runner
 from rnnexp.evaluate import evaluate
@@ -187,3 +188,23 @@ def test_the_sweeps_bar_adds_up_its_jobs(capsys, monkeypatch):
         first.close()
     assert sweep_folder() is None
     assert capsys.readouterr().out.count("a is done") == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "threads"), [([], 1), (["threads=2"], 2), (["model.hidden_size=300", "threads=null"], None)]
+)
+def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, overrides, threads):
+    found = []
+
+    def blas_threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    def look(*args):
+        found.extend(blas_threads())
+        return {"best/valid_ppl": 1.0}
+
+    monkeypatch.setattr(runner, "train_and_test", look)
+    outside = blas_threads()
+    run(tmp_path, *overrides)
+    assert found == ([threads] * len(outside) if threads else outside)
+    assert blas_threads() == outside
