@@ -38,6 +38,8 @@ def report(study: str, uri: str, out: Path) -> str:
 
 
 def main() -> None:
+    if {"-h", "--help"} & set(sys.argv):
+        sys.exit(print(__doc__))
     try:
         arguments = OmegaConf.merge(OmegaConf.structured(Arguments), OmegaConf.from_cli())
         folder = Path(arguments.out) / arguments.study

@@ -45,6 +45,8 @@ def compare(runs: pd.DataFrame, history: pd.DataFrame) -> Comparison:
     for metric in METRICS.values():
         if f"metrics.{metric}" not in runs:
             runs[f"metrics.{metric}"] = np.nan
+        values = runs[f"metrics.{metric}"]
+        runs[f"metrics.{metric}"] = values.mask(values > 1e300, np.inf)  # as MLflow keeps infinity
     runs["seed"] = runs["params.seed"].astype(int)
     runs["epoch_s"] = runs["run_id"].map(history.groupby("run_id")["epoch_s"].median().astype(float))
     settings = varying_settings(runs)
@@ -60,7 +62,8 @@ def compare(runs: pd.DataFrame, history: pd.DataFrame) -> Comparison:
         row["num_params"] = counted["metrics.num_params"].max() if len(counted) else np.nan
         for name, metric in METRICS.items():
             values = counted[f"metrics.{metric}"].dropna()
-            row |= {f"{name}_mean": values.mean(), f"{name}_sd": values.std()}  # sd of one run: missing
+            sd = values.std() if np.isfinite(values).all() else np.nan  # of one run: missing
+            row |= {f"{name}_mean": values.mean(), f"{name}_sd": sd}
         rows.append(row | {"epoch_s": counted["epoch_s"].median()})
     groups = pd.DataFrame(rows).sort_values("test_mean", kind="stable").reset_index(drop=True)
     return Comparison(
@@ -158,7 +161,7 @@ def differences(finished: pd.DataFrame, settings: dict[str, str]) -> list[str]:
         for k, better in enumerate(ranked):
             for worse in ranked[k + 1 :]:
                 paired = (tests[worse] - tests[better]).dropna()
-                if len(paired) > 1:
+                if len(paired) > 1 and np.isfinite(paired).all():
                     sentences.append(difference(better, worse, paired))
     if len(sentences) > 1:
         sentences.append("each interval stands for itself: they are not corrected for their number")
@@ -189,14 +192,17 @@ def markdown(comparison: Comparison) -> str:
     columns["valid ppl"] = [spread(*pair) for pair in zip(groups["valid_mean"], groups["valid_sd"])]
     columns["test ppl"] = [spread(*pair) for pair in zip(groups["test_mean"], groups["test_sd"])]
     if groups["oracle_mean"].notna().any():
-        columns["best reachable"] = [spread(mean, np.nan) for mean in groups["oracle_mean"]]
+        columns["best reachable test ppl"] = [spread(mean, np.nan) for mean in groups["oracle_mean"]]
     columns["s/epoch"] = [number(value, ".2f") for value in groups["epoch_s"]]
 
     widths = [max(map(len, [name, *cells])) for name, cells in columns.items()]
     lines = [list(columns), ["-" * width for width in widths], *zip(*columns.values())]
     table = ["| " + " | ".join(c.ljust(w) for c, w in zip(cells, widths)) + " |" for cells in lines]
     parts = ["\n".join(table)]
-    parts.append("Perplexities are mean ± standard deviation over the seeds; test with the best weights.")
+    if groups["runs"].max() > 1:
+        parts.append("Perplexities are mean ± standard deviation over the seeds; test with the best weights.")
+    else:
+        parts.append("Test perplexity is that of the best weights. One seed each: no spreads, no intervals.")
     if comparison.differences:
         parts.append("\n".join(f"- {sentence}" for sentence in comparison.differences))
     if comparison.problems:
@@ -211,7 +217,7 @@ def number(value: float, form: str) -> str:
 
 def spread(mean: float, sd: float) -> str:
     """A mean and its standard deviation to four digits or so."""
-    if pd.isna(mean) or mean > 1e300:  # MLflow keeps infinity as the largest number
+    if not np.isfinite(mean):
         return "-" if pd.isna(mean) else "inf"
     digits = max(0, 3 - int(np.log10(max(mean, 1))))
     return f"{mean:.{digits}f}" + ("" if pd.isna(sd) else f" ± {sd:.{digits}f}")

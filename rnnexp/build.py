@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from threadpoolctl import threadpool_info
 
 from rnnexp import tracking
 from rnnexp.cells import CELLS
@@ -21,7 +23,8 @@ from rnnexp.trainer import Settings
 
 # key -> what its value must be besides of the right type, and how to say so; None passes everywhere
 AT_LEAST_1 = (lambda v: v >= 1, "at least 1")
-POSITIVE = (lambda v: v > 0, "greater than 0")
+AT_LEAST_2 = (lambda v: v >= 2, "at least 2")
+POSITIVE = (lambda v: 0 < v < math.inf, "a number greater than 0")
 NOT_NEGATIVE = (lambda v: v >= 0, "0 or more")
 RULES = {
     "study": (lambda v: re.fullmatch(r"\w[\w.-]*", v), "letters, digits, '.', '_', '-', the first no sign"),
@@ -31,9 +34,9 @@ RULES = {
     "model.hidden_size": AT_LEAST_1,
     "model.num_layers": AT_LEAST_1,
     "model.dropout": (lambda v: 0 <= v < 1, "from 0 to below 1"),
-    "dataset.train_tokens": AT_LEAST_1,
-    "dataset.valid_tokens": AT_LEAST_1,
-    "dataset.test_tokens": AT_LEAST_1,
+    "dataset.train_tokens": AT_LEAST_2,
+    "dataset.valid_tokens": AT_LEAST_2,
+    "dataset.test_tokens": AT_LEAST_2,
     "optimizer.lr": POSITIVE,
     "optimizer.clip_norm": POSITIVE,
     "schedule.factor": (lambda v: v > 1, "greater than 1"),
@@ -75,10 +78,11 @@ class Experiment:
         return self.config["seed"]
 
     @property
-    def threads(self) -> int | None:
-        """Threads of the matrix products; None: as many as the environment allows."""
+    def threads(self) -> int:
+        """Threads of the matrix products: as the config says, else by the size of the model."""
+        allowed = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
         small = len(self.model.params.values) < SMALL_MODEL
-        return self.config["threads"] or (1 if small else None)
+        return self.config["threads"] or (1 if small else max(allowed, default=1))
 
     @property
     def label(self) -> str:

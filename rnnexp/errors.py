@@ -26,6 +26,12 @@ class Interrupted(KeyboardInterrupt):
         return Interrupted, (self.signum,)
 
 
+# how lines begin that Hydra and OmegaConf add for their own developers, or that advise what is refused here
+NOISE = "full_key:", "object_type=", "reference_type=", "To append to your config", "See https", "^"
+
+
 def one_line(error: BaseException) -> str:
     """What an error says, in one line."""
-    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    said, _, _ = str(error).partition("Config search path:")
+    lines = [line.strip() for line in said.splitlines()]
+    return "; ".join(line for line in lines if line and not line.startswith(NOISE))

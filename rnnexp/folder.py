@@ -29,6 +29,11 @@ class RunFolder:
         self.records_file = path / "records.jsonl"
         self.result_file = path / "result.json"
 
+    def __str__(self) -> str:
+        """The path as a user would write it: relative where it lies below the current folder."""
+        here = Path.cwd()
+        return str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
+
     def __enter__(self) -> "RunFolder":
         try:
             self.lock.acquire()
@@ -50,6 +55,9 @@ class RunFolder:
     def begin(self, config: dict[str, Any]) -> None:
         """Make this the folder of a new run."""
         self.require_new()
+        self.save_config(config)
+
+    def save_config(self, config: dict[str, Any]) -> None:
         replace_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(config)))
 
     def load_config(self) -> DictConfig:

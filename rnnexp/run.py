@@ -40,7 +40,7 @@ def start(cfg: DictConfig) -> float:
             # Ctrl-C reaches every process of a terminal; between two jobs only the sweep answers it
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        config = build.resolve(cfg)
+        config = build.resolve(schema.typed(cfg))
         if not sweep:  # a job of a sweep is refused by `execute`, which leaves a record of it
             build.check(config)
         with RunFolder(Path(HydraConfig.get().runtime.output_dir)) as folder:
@@ -84,6 +84,7 @@ def main() -> None:
     """Run, or say in one line what the user can do about it."""
     # Hydra would print its errors itself, several lines each, and exit; with this it raises them
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    logging.raiseExceptions = False  # when the output is piped into `head`, say
     try:
         command(sys.argv[1:])
     except KeyboardInterrupt as stop:
@@ -104,6 +105,8 @@ def command(arguments: list[str]) -> None:
             raise UserError(f"{resumed[0]} goes on with the run's own config: give it alone")
         resume(Path(resumed[0].removeprefix("resume=")))
     elif {"-m", "--multirun"} & set(arguments):
+        # Hydra's parser takes options before overrides only
+        sys.argv[1:] = sorted(arguments, key=lambda argument: argument not in ("-m", "--multirun"))
         with progress.sweep_bar(count_jobs(arguments)) as shared, stop_requests(shared) as raise_if_asked:
             try:
                 start()

@@ -39,24 +39,27 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
     explains. The tracker then says KILLED or FAILED.
     """
     tracker = build.make_tracker(config, folder.path)
-    params, tags = build.leaves(config), provenance(folder)
+    tags = provenance(folder)
     with stop_requests(progress.sweep_folder()) as raise_if_asked:
         raise_if_asked()
         try:
             experiment = build.experiment(config)
         except UserError as error:
-            tracker.start(params, tags, [])
+            tracker.start(build.leaves(config), tags, [])
             tracker.finish("FAILED", {}, {"rnnexp.error": str(error)}, [])
             raise
         tags |= {"rnnexp.config_hash": experiment.config_hash, "rnnexp.group_hash": experiment.group_hash}
-        tracker.start(params, tags, folder.records())
+        # the number of threads changes the rounding: kept, so that `resume` computes with as many
+        config["threads"] = experiment.threads
+        folder.save_config(config)
+        tracker.start(build.leaves(config), tags, folder.records())
         try:
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with np.errstate(over="ignore", invalid="ignore"), threadpool_limits(experiment.threads, "blas"):
                 metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
             folder.finish(metrics)
         except KeyboardInterrupt as stop:
-            log.warning(f"stopped by {str(stop) or 'SIGINT'}; go on with: rnnexp resume={folder.path}")
+            log.warning(f"stopped by {str(stop) or 'SIGINT'}; go on with: rnnexp resume={folder}")
             tracker.finish("KILLED", {}, {}, [])
             raise
         except BaseException as error:
@@ -86,7 +89,7 @@ def train_and_test(
     """Train, recording each epoch, and test the best weights; returns the final metrics."""
     corpus, settings = experiment.corpus, experiment.settings
     parts = experiment.model.num_params()
-    label = experiment.label
+    label = folder.path.name if progress.sweep_folder() else experiment.label
     log.info(
         f"{label}: {sum(parts.values()):,} parameters "
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
@@ -133,7 +136,7 @@ def train_and_test(
             f"test ppl {metrics['test/ppl']:.4g}{reachable}"
         )
         display.say(summary)
-    log.info(f"{summary}; run folder {folder.path}")
+    log.info(f"{summary}; run folder {folder}")
     return metrics
 
 

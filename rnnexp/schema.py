@@ -10,9 +10,11 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp.cells import CELLS
 from rnnexp.data import DATASETS
+from rnnexp.errors import UserError, one_line
 from rnnexp.optim import OPTIMIZERS
 from rnnexp.schedule import SCHEDULES
 from rnnexp.trainer import Settings
@@ -65,18 +67,29 @@ class Config:
 def options(chosen: Any) -> type:
     """A dataclass of the options of a class or function, for OmegaConf."""
     parameters = inspect.signature(chosen, eval_str=True).parameters.values()
-    fields = [(p.name, p.annotation, field(default=MISSING)) for p in parameters if p.name not in GIVEN]
+    own = [p for p in parameters if p.name not in GIVEN]
+    for p in own:
+        if p.annotation is p.empty:
+            raise UserError(
+                f"{chosen.__module__}: its option {p.name} has no type; write {p.name}: float, say"
+            )
+    fields = [
+        (p.name, p.annotation, field(default=MISSING if p.default is p.empty else p.default)) for p in own
+    ]
     return make_dataclass("Options", fields, bases=(Choice,))
 
 
 def typed(config: DictConfig) -> DictConfig:
-    """A saved config, checked against the same types as one that Hydra composes."""
+    """A config, saved or composed, with every key of it and its type checked, also keys added by +KEY."""
     checked = OmegaConf.structured(Config)
     for group, choices in CHOICES.items():
         name = config.get(group, {}).get("name")
         if name in choices:
             checked[group] = OmegaConf.structured(options(choices[name]))
-    merged = OmegaConf.merge(checked, config)
+    try:
+        merged = OmegaConf.merge(checked, OmegaConf.create(OmegaConf.to_container(config)))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {one_line(error)}") from error
     assert isinstance(merged, DictConfig)
     return merged
 

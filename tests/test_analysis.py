@@ -243,7 +243,7 @@ def test_each_column_holds_what_it_says():
         "parameters": "7",
         "valid ppl": "21.00 ± 1.41",
         "test ppl": "10.50 ± 0.71",
-        "best reachable": "5.250",
+        "best reachable test ppl": "5.250",
         "s/epoch": "2.00",
     }
 
@@ -282,8 +282,14 @@ def test_the_figure_has_a_line_a_seed_their_mean_and_the_best_reachable(monkeypa
         (135.31, 0.42, "135.3 ± 0.4"),
         (9876.5, nan, "9876"),
         (nan, nan, "-"),
-        (1.8e308, nan, "inf"),
+        (float("inf"), nan, "inf"),
     ],
 )
 def test_spread(mean, sd, text):
     assert spread(mean, sd) == text
+
+
+def test_infinite_perplexities_do_not_spoil_the_report():
+    text = markdown(compare(finished(("lstm", 10.0, {}), ("gru", 1.7e308, {})), NO_HISTORY))
+    assert "| gru  | 2    | 7          | inf " in text
+    assert "minus" not in text

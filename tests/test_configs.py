@@ -5,6 +5,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from rnnexp import build, schema
+from rnnexp.cells import CELLS
+from rnnexp.errors import UserError
 from rnnexp.run import CONF
 from rnnexp.trainer import Checkpoints, fit
 from tests.conftest import SHARED
@@ -72,3 +74,16 @@ def test_the_same_text_elsewhere_is_the_same_experiment(tmp_path):
 def test_the_books_model_has_the_books_parameters():
     model = build.make_model(composed("experiment=dlfs2_rnnlm"), vocab_size=10_000)
     assert model.num_params() == {"embedding": 1_000_000, "recurrent": 80_400, "output": 1_010_000}
+
+
+def test_every_cell_has_a_config_of_its_name():
+    for name in CELLS:
+        assert composed(f"cell={name}")["cell"]["name"] == name
+
+
+def test_an_option_without_a_type_is_named():
+    def make(input_size: int, hidden_size: int, leak=0.5):
+        pass
+
+    with pytest.raises(UserError, match="option leak has no type"):
+        schema.options(make)

@@ -116,6 +116,9 @@ def test_without_tracking_mlflow_is_not_imported(tmp_path):
         (["model.num_layers=0"], ["model.num_layers=0", "at least 1"]),
         (["train.batch_size=0"], ["train.batch_size=0"]),
         (["seed=-1"], ["seed=-1"]),
+        (["+dataset.path=mine.txt"], ["dataset.path: Key 'path' not in"]),
+        (["optimizer.lr=inf"], ["optimizer.lr=inf"]),
+        (["dataset.test_tokens=1"], ["dataset.test_tokens=1", "at least 2"]),
         (["schedule.factor=1"], ["schedule.factor"]),
         (["optimizer.clip_norm=0"], ["optimizer.clip_norm"]),
         (["study=a/b"], ["study=a/b"]),
@@ -275,7 +278,7 @@ def test_resume_after_the_config_was_changed(rnnexp, tmp_path):
 
 
 def test_a_sweep_one_after_the_other(rnnexp, tmp_path):
-    result = rnnexp("-m", *QUICK, "cell=lstm,gru", "seed=0,1,2", "train.max_steps=3")
+    result = rnnexp(*QUICK, "cell=lstm,gru", "seed=0,1,2", "train.max_steps=3", "-m")
     assert result.returncode == 0, result.stderr
     folders = run_folders(tmp_path, "runs/default/*_sweep/*")
     assert len(folders) == 6

@@ -191,7 +191,8 @@ def test_the_sweeps_bar_adds_up_its_jobs(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "threads"), [([], 1), (["threads=2"], 2), (["model.hidden_size=300", "threads=null"], None)]
+    ("overrides", "threads"),
+    [([], 1), (["threads=2"], 2), (["model.hidden_size=300", "threads=null"], "all")],
 )
 def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, overrides, threads):
     found = []
@@ -206,5 +207,6 @@ def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, o
     monkeypatch.setattr(runner, "train_and_test", look)
     outside = blas_threads()
     run(tmp_path, *overrides)
-    assert found == ([threads] * len(outside) if threads else outside)
+    assert found == (outside if threads == "all" else [threads] * len(outside))
+    assert RunFolder(tmp_path).load_config()["threads"] == found[0]  # so that resume computes with as many
     assert blas_threads() == outside
