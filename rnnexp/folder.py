@@ -5,6 +5,7 @@ config.yaml     the resolved config
 records.jsonl   a line an epoch
 last.npz        the checkpoint to go on from; best.npz the best weights
 result.json     the final metrics, once there are any
+mlflow_run_id   under which a tracker keeps the run
 """
 
 import json
@@ -55,6 +56,7 @@ class RunFolder:
     def begin(self, config: dict[str, Any]) -> None:
         """Make this the folder of a new run."""
         self.require_new()
+        (self.path / "mlflow_run_id").unlink(missing_ok=True)  # of a run that failed before its first step
         self.save_config(config)
 
     def save_config(self, config: dict[str, Any]) -> None:

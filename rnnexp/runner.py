@@ -45,14 +45,15 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
         try:
             experiment = build.experiment(config)
         except UserError as error:
-            tracker.start(build.leaves(config), tags, [])
+            tracker.start(parameters(config), tags, [])
             tracker.finish("FAILED", {}, {"rnnexp.error": str(error)}, [])
             raise
         tags |= {"rnnexp.config_hash": experiment.config_hash, "rnnexp.group_hash": experiment.group_hash}
         # the number of threads changes the rounding: kept, so that `resume` computes with as many
         config["threads"] = experiment.threads
         folder.save_config(config)
-        tracker.start(build.leaves(config), tags, folder.records())
+        tags["rnnexp.threads"] = str(experiment.threads)
+        tracker.start(parameters(config), tags, folder.records())
         try:
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with np.errstate(over="ignore", invalid="ignore"), threadpool_limits(experiment.threads, "blas"):
@@ -79,8 +80,13 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
 def report(config: dict[str, Any], folder: RunFolder, metrics: dict[str, float]) -> None:
     """Tell the tracker of a run that has finished, for it may not know: sending again changes nothing."""
     tracker = build.make_tracker(config, folder.path)
-    tracker.start(build.leaves(config), {}, folder.records())
+    tracker.start(parameters(config), {}, folder.records())
     tracker.finish("FINISHED", metrics, {}, artifacts(folder))
+
+
+def parameters(config: dict[str, Any]) -> dict[str, Any]:
+    """What is recorded of the config: every leaf but `threads`, a tag, since the number is found later."""
+    return {key: value for key, value in build.leaves(config).items() if key != "threads"}
 
 
 def train_and_test(

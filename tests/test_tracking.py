@@ -262,3 +262,20 @@ def test_a_run_that_succeeds_in_the_end_has_no_error(tmp_path):
     assert (run.info.status, run.data.tags["rnnexp.error"]) == ("FINISHED", "")
     (point,) = c.get_metric_history(run.info.run_id, "test/ppl")
     assert (point.timestamp, point.value) == (5, 2.0)
+
+
+@pytest.mark.parametrize("again", ["resume", "new"])
+def test_a_run_that_failed_before_it_began_is_recorded_once_it_runs(rnnexp, tmp_path, again):
+    """Its file was missing: with the file it goes on; under another name it is another run."""
+    text = [s for s in SMALL if not s.startswith("dataset.")] + ["dataset=text", "hydra.run.dir=run"]
+    assert rnnexp(*text, "dataset.path=mine.txt").returncode == 1
+    (tmp_path / ("mine.txt" if again == "resume" else "other.txt")).write_text("to be or not\n" * 400)
+    result = rnnexp("resume=run") if again == "resume" else rnnexp(*text, "dataset.path=other.txt")
+    assert result.returncode == 0, result.stderr
+    assert "does not take the records" not in result.stdout
+    c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert [run.info.status for run in runs] == (
+        ["FINISHED"] if again == "resume" else ["FINISHED", "FAILED"]
+    )
+    assert len(c.get_metric_history(runs[0].info.run_id, "valid/loss")) == 2
+    assert runs[0].data.tags["rnnexp.threads"] == "1"
