@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from rnnexp.inputs import Symbols
 from rnnexp.ops import add_rows, dropout_mask
 from rnnexp.params import Tape
 
@@ -46,11 +47,22 @@ class Embedding(Layer):
         # mode="clip" only because NumPy fills `out` through a copy otherwise
         return np.take(self.p["W"], tokens, axis=0, out=x, mode="clip")
 
+    def symbols(self, tokens, tape: Tape) -> Symbols:
+        """The same vectors, left in the table."""
+        tape["tokens"] = None
+        return Symbols(tokens, self.p["W"])
+
     def backward(self, dx, tape: Tape, accumulate: bool) -> None:
-        """Gradient of W from dx (T, B, D); `accumulate` adds it to what a tied decoder has put there."""
+        """Gradient of W from dx; `accumulate` adds it to what a tied decoder has put there.
+
+        dx : (T, B, D), or (V, D) after `symbols`.
+        """
         if not accumulate:
             self.g["W"].fill(0)
-        add_rows(self.g["W"], tape["tokens"].ravel(), dx.reshape(-1, dx.shape[-1]))
+        if tape["tokens"] is None:
+            self.g["W"] += dx
+        else:
+            add_rows(self.g["W"], tape["tokens"].ravel(), dx.reshape(-1, dx.shape[-1]))
 
 
 class Dropout:
@@ -62,12 +74,16 @@ class Dropout:
     def __init__(self, rate: float, place: int):
         self.rate, self.place = rate, place
 
+    def active(self, key: tuple[int, int] | None) -> bool:
+        return key is not None and self.rate > 0
+
     def forward(self, x, tape: Tape, key: tuple[int, int] | None):
         """`key` is (seed, step), the rest of the mask's address; None: no dropout."""
         tape["mask"] = None
-        if key is None or not self.rate:
+        if not self.active(key):
             return x
-        tape["mask"] = dropout_mask(x.shape, self.rate, (*key, self.place), x.dtype)
+        tape["mask"] = tape.array("a mask", x.shape)
+        dropout_mask(self.rate, (*key, self.place), out=tape["mask"])
         return np.multiply(x, tape["mask"], out=tape.array("y", x.shape))
 
     def backward(self, dy, tape: Tape):
@@ -104,12 +120,13 @@ class Decoder(Layer):
         self.p["b"].fill(0)
 
     def forward(self, h, tape: Tape):
-        """(N, H) features to (N, V) logits."""
+        """(N, H) features to (N, V) logits, to which b is still to be added.
+
+        (The softmax adds it while its rows are in the cache.)
+        """
         tape["h"] = h
         logits = tape.array("logits", (len(h), len(self.p["b"])))
-        np.matmul(h, self.p["W"].T, out=logits)
-        logits += self.p["b"]
-        return logits
+        return np.matmul(h, self.p["W"].T, out=logits)
 
     def backward(self, dlogits, tape: Tape):
         """Sets the gradients of W and b; returns dh (N, H)."""

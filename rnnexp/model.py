@@ -6,6 +6,7 @@ import numpy as np
 
 from rnnexp.cells.base import Cell
 from rnnexp.errors import UserError
+from rnnexp.inputs import Vectors
 from rnnexp.layers import Decoder, Dropout, Embedding
 from rnnexp.ops import softmax_cross_entropy
 from rnnexp.params import Parameters, Tape
@@ -86,8 +87,8 @@ class Model:
         """A fresh tape for `forward` and `backward`."""
         return Tape(self.params.values.dtype)
 
-    def logits(self, inputs, state, tape: Tape, dropout_key=None):
-        """Unnormalised log probabilities of the next token after each input.
+    def features(self, inputs, state, tape: Tape, dropout_key=None):
+        """What the decoder sees.
 
         Parameters
         ----------
@@ -97,24 +98,35 @@ class Model:
 
         Returns
         -------
-        (T B, V) logits, an array of the tape, and the state after the window.
+        (T B, H) features, an array of the tape, and the state after the window.
         """
         next_state = []
-        x = self.embedding.forward(inputs, tape.part("embedding"))
+        bottom = tape.part("embedding")
+        few_symbols = len(self.embedding.p["W"]) < inputs.size
+        tape["symbols"] = few_symbols and not self.dropouts[0].active(dropout_key)
+        x = None if tape["symbols"] else self.embedding.forward(inputs, bottom)
         for k, cell in enumerate(self.cells):
-            x = self.dropouts[k].forward(x, tape.part(f"dropout{k}"), dropout_key)
-            x, after = cell.forward(x, state[k], tape.part(f"cell{k}"))
+            if x is None:
+                source = self.embedding.symbols(inputs, bottom)
+            else:
+                source = Vectors(self.dropouts[k].forward(x, tape.part(f"dropout{k}"), dropout_key))
+            x, after = cell.forward(source, state[k], tape.part(f"cell{k}"))
             # copies: what a cell returns may be part of the tape, which the next window overwrites
             next_state.append(tuple(array.copy() for array in after))
         x = self.dropouts[-1].forward(x, tape.part("dropout_top"), dropout_key)
-        return self.decoder.forward(x.reshape(-1, x.shape[-1]), tape.part("decoder")), next_state
+        return x.reshape(-1, x.shape[-1]), next_state
+
+    def logits(self, inputs, state, tape: Tape):
+        """Unnormalised log probabilities (T B, V) of the next token after each input; see `features`."""
+        h, next_state = self.features(inputs, state, tape)
+        return self.decoder.forward(h, tape.part("decoder")) + self.decoder.p["b"], next_state
 
     def forward(self, inputs, targets, state, tape: Tape, dropout_key=None, grad_scale=None):
         """Loss of a window.
 
         Parameters
         ----------
-        inputs, state, dropout_key : see `logits`.
+        inputs, state, dropout_key : see `features`.
         targets : (T, B) tokens.
         grad_scale : factor of the summed loss in the gradients of `backward`; None: no `backward`
             will follow.
@@ -123,8 +135,9 @@ class Model:
         -------
         the summed loss in nats, and the state after the window.
         """
-        logits, next_state = self.logits(inputs, state, tape, dropout_key)
-        nats = softmax_cross_entropy(logits, targets.ravel(), grad_scale)
+        h, next_state = self.features(inputs, state, tape, dropout_key)
+        logits = self.decoder.forward(h, tape.part("decoder"))
+        nats = softmax_cross_entropy(logits, self.decoder.p["b"], targets.ravel(), grad_scale)
         tape["dlogits"], tape["window"] = logits, targets.shape
         return nats, next_state
 
@@ -147,7 +160,8 @@ class Model:
         dx = self.dropouts[-1].backward(dx, tape.part("dropout_top"))
         for k, cell in reversed(list(enumerate(self.cells))):
             dx, before = cell.backward(dx, dstate[k], tape.part(f"cell{k}"))
-            dx = self.dropouts[k].backward(dx, tape.part(f"dropout{k}"))
+            if k > 0 or not tape["symbols"]:
+                dx = self.dropouts[k].backward(dx, tape.part(f"dropout{k}"))
             dprevious.insert(0, before)
         self.embedding.backward(dx, tape.part("embedding"), accumulate=self.tie_weights)
         return dprevious

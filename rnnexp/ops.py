@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from rnnexp.threads import in_parts
+
 # Rows of logits are worked through in blocks of about this many numbers, so that a block stays in
 # the cache between the passes of the softmax (35 rows of PTB's 10,000 words).
 BLOCK = 350_000
+PART = 65_536  # numbers of a dropout mask that are drawn at a time; a multiple of 8
 
 
 def sigmoid(x, out=None):
@@ -16,13 +19,26 @@ def sigmoid(x, out=None):
     return out
 
 
-def softmax_cross_entropy(logits, targets, grad_scale=None):
-    """Sum of -log softmax(logits)[target] over the rows, in nats.
+def sigmoid_slope(y, out):
+    """The derivative of the sigmoid where its value is y."""
+    np.subtract(1, y, out=out)
+    out *= y
+
+
+def tanh_slope(y, out):
+    """The derivative of tanh where its value is y."""
+    np.multiply(y, y, out=out)
+    np.subtract(1, out, out=out)
+
+
+def softmax_cross_entropy(logits, bias, targets, grad_scale=None):
+    """Sum of -log softmax(logits + bias)[target] over the rows, in nats.
 
     Parameters
     ----------
     logits : (N, V) array. Overwritten: by its own gradient times `grad_scale` where that is given,
         else by scratch numbers.
+    bias : (V,) array.
     targets : (N,) integers below V.
     grad_scale : factor of the gradient, such as 1 / N for the gradient of the mean.
 
@@ -30,22 +46,23 @@ def softmax_cross_entropy(logits, targets, grad_scale=None):
     -------
     float, the sum in double precision.
     """
-    nats = 0.0
-    block = max(1, BLOCK // logits.shape[1])
-    for start in range(0, len(logits), block):
-        rows = logits[start : start + block]
-        target = targets[start : start + block]
-        at_target = np.arange(len(rows)), target
+    nats = np.empty(len(logits))
+
+    def block(part: slice) -> None:
+        rows = logits[part]
+        at_target = np.arange(len(rows)), targets[part]
+        rows += bias
         rows -= rows.max(axis=1, keepdims=True)
         log_numerator = rows[at_target]
         np.exp(rows, out=rows)
         denominator = rows.sum(axis=1)
-        nats += float(np.log(denominator, dtype=np.float64).sum())
-        nats -= float(log_numerator.sum(dtype=np.float64))
+        nats[part] = np.log(denominator, dtype=np.float64) - log_numerator
         if grad_scale is not None:
             rows *= (grad_scale / denominator).astype(rows.dtype)[:, None]
             rows[at_target] -= rows.dtype.type(grad_scale)
-    return nats
+
+    in_parts(block, len(logits), max(1, BLOCK // logits.shape[1]))
+    return float(nats.sum())
 
 
 def add_rows(target, index, rows):
@@ -66,8 +83,8 @@ def add_rows(target, index, rows):
     target[ordered[starts]] += np.add.reduceat(rows[order], starts, axis=0)
 
 
-def dropout_mask(shape, rate, key, dtype):
-    """A fresh inverted-dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
+def dropout_mask(rate, key, out):
+    """Fills `out` with a fresh inverted-dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
 
     A pure function of `key`, three non-negative integers (seed, step, place): a checkpoint needs no
     generator state, and any mask can be drawn again.
@@ -76,6 +93,13 @@ def dropout_mask(shape, rate, key, dtype):
     easy as 1, 2, 3"), whose counter takes step and place.
     """
     seed, step, place = key
-    rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, step, place]))
-    keep = rng.random(shape, dtype=np.float32) >= rate
-    return np.multiply(keep, 1 / (1 - rate), dtype=dtype)
+    flat = out.reshape(-1)
+
+    def part_of_mask(part: slice) -> None:
+        # a turn of the generator gives 8 numbers of 32 bits, and a part starts at a whole turn
+        counter = [part.start // 8, 0, step, place]
+        rng = np.random.Generator(np.random.Philox(key=seed, counter=counter))
+        keep = rng.random(part.stop - part.start, dtype=np.float32) >= rate
+        np.multiply(keep, 1 / (1 - rate), out=flat[part])
+
+    in_parts(part_of_mask, len(flat), PART)

@@ -5,6 +5,9 @@ import math
 import numpy as np
 
 from rnnexp.params import Parameters
+from rnnexp.threads import in_parts
+
+PART = 65_536  # numbers that are updated at a time, so that the second pass finds them in the cache
 
 
 class SGD:
@@ -24,11 +27,16 @@ class SGD:
 
     def update(self, params: Parameters, lr: float) -> float:
         """One step; returns the norm before clipping. A norm that is not finite changes nothing."""
-        norm = math.sqrt(float(np.dot(params.grads, params.grads)))
+        values, grads = params.values, params.grads
+        norm = math.sqrt(float(np.dot(grads, grads)))
         if math.isfinite(norm):
             scale = self.clip_norm / norm if self.clip_norm and norm > self.clip_norm else 1.0
-            params.grads *= -lr * scale
-            params.values += params.grads
+
+            def descend(part: slice) -> None:
+                grads[part] *= -lr * scale
+                values[part] += grads[part]
+
+            in_parts(descend, len(values), PART)
         return norm
 
 

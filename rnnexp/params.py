@@ -1,6 +1,7 @@
 """Every parameter of a model in one flat buffer, and every gradient in another."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -51,27 +52,32 @@ class Parameters:
 class Tape:
     """What a forward pass leaves behind for its backward pass.
 
-    A dictionary whose large arrays are reused by the next window of the same shape, instead of being
-    allocated at every step. Passes that are to be alive at the same time need a tape each.
+    Its large arrays are reused by the next window of the same shape, instead of being allocated at
+    every step. Passes that are to be alive at the same time need a tape each.
     """
 
     def __init__(self, dtype):
         self.dtype = dtype
-        self.arrays: dict = {}
+        self.items: dict = {}
+        self.made: dict[str, tuple] = {}
         self.parts: dict[str, Tape] = {}
 
     def part(self, name: str) -> "Tape":
         """The tape of one layer."""
         return self.parts.setdefault(name, Tape(self.dtype))
 
+    def keep(self, name: str, key, make: Callable):
+        """What `make()` returned last time under that name, where `key` is still the same; else anew."""
+        if name not in self.made or self.made[name][0] != key:
+            self.made[name] = key, make()
+        return self.made[name][1]
+
     def array(self, name: str, shape: tuple[int, ...]):
         """An uninitialised array, the same one as last time where the shape is the same."""
-        if name not in self.arrays or self.arrays[name].shape != shape:
-            self.arrays[name] = np.empty(shape, self.dtype)
-        return self.arrays[name]
+        return self.keep(name, shape, lambda: np.empty(shape, self.dtype))
 
     def __getitem__(self, name: str):
-        return self.arrays[name]
+        return self.items[name]
 
     def __setitem__(self, name: str, value):
-        self.arrays[name] = value
+        self.items[name] = value

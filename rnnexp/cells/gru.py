@@ -4,7 +4,7 @@ import numpy as np
 
 from rnnexp.cells.base import Cell
 from rnnexp.errors import UserError
-from rnnexp.ops import sigmoid
+from rnnexp.ops import sigmoid, sigmoid_slope, tanh_slope
 
 
 class GRU(Cell):
@@ -19,30 +19,29 @@ class GRU(Cell):
     """
 
     gates = input_gates = "rzn"
-    products = "rz", "n"
+    products = {"rz": "h_prev", "n": "reset_h"}
+    saved = ("reset_h",)
 
-    def step(self, a, state, recur):
-        (h,) = state
-        rz, n = a[:, self.columns("rz")], a[:, self.columns("n")]
-        rz += recur("rz", h)
-        sigmoid(rz, out=rz)
-        r, z, n = self.split(a)
-        n += recur("n", r * h)
-        np.tanh(n, out=n)
-        return (n + z * (h - n),), (h,)
+    def step(self, s, recur):
+        s["rz"] += recur("rz", s["h_prev"])
+        sigmoid(s["rz"], out=s["rz"])
+        np.multiply(s["r"], s["h_prev"], out=s["reset_h"])
+        s["n"] += recur("n", s["reset_h"])
+        np.tanh(s["n"], out=s["n"])
+        interpolate(s)
 
-    def step_backward(self, a, dstate, saved, recur):
-        (dh,), (h,) = dstate, saved
-        r, z, n = self.split(a)
-        rz, n_columns = a[:, self.columns("rz")], a[:, self.columns("n")]
-        da_z = dh * (h - n) * z * (1 - z)
-        dh_prev = dh * z
-        n_columns[...] = dh * (1 - z) * (1 - n * n)
-        d_rh = recur.back("n", n_columns)
-        dh_prev += d_rh * r
-        np.concatenate((d_rh * h * r * (1 - r), da_z), axis=1, out=rz)
-        dh_prev += recur.back("rz", rz)
-        return (dh_prev,)
+    def slopes_of(self, s, d):
+        sigmoid_slope(s["rz"], out=d["rz"])
+        d["r"] *= s["h_prev"]
+        slopes_of_interpolation(s, d)
+
+    def step_backward(self, s, d, recur, dh):
+        d["zn"] *= dh
+        dh *= s["z"]
+        d_reset_h = recur.back("n", d["n"])
+        d["r"] *= d_reset_h
+        dh += d_reset_h * s["r"]
+        dh += recur.back("rz", d["rz"])
 
 
 class GRUResetAfter(Cell):
@@ -53,33 +52,45 @@ class GRUResetAfter(Cell):
         h' = z * h + (1 - z) * n
 
     The form of cuDNN, PyTorch and Keras (`reset_after`): one recurrent product a step instead of two.
-    The input feeds n, r, z, the state feeds r, z, m, so that both are runs of adjacent blocks; the
+    The input feeds n, r, z, the state feeds r, z, m, so that both are runs of adjacent gates; the
     bias of m is the "recurrent bias" of those libraries.
     """
 
     gates, input_gates = "nrzm", "nrz"
-    products = ("rzm",)
+    products = {"rzm": "h_prev"}
 
-    def step(self, a, state, recur):
-        (h,) = state
-        rzm, rz = a[:, self.columns("rzm")], a[:, self.columns("rz")]
-        rzm += recur("rzm", h)
-        sigmoid(rz, out=rz)
-        n, r, z, m = self.split(a)
-        n += r * m
-        np.tanh(n, out=n)
-        return (n + z * (h - n),), (h,)
+    def step(self, s, recur):
+        s["rzm"] += recur("rzm", s["h_prev"])
+        sigmoid(s["rz"], out=s["rz"])
+        s["n"] += s["r"] * s["m"]
+        np.tanh(s["n"], out=s["n"])
+        interpolate(s)
 
-    def step_backward(self, a, dstate, saved, recur):
-        (dh,), (h,) = dstate, saved
-        n, r, z, m = self.split(a)
-        da_n = dh * (1 - z) * (1 - n * n)
-        da_r = da_n * m * r * (1 - r)
-        da_z = dh * (h - n) * z * (1 - z)
-        dh_prev = dh * z
-        np.concatenate((da_n, da_r, da_z, da_n * r), axis=1, out=a)
-        dh_prev += recur.back("rzm", a[:, self.columns("rzm")])
-        return (dh_prev,)
+    def slopes_of(self, s, d):
+        sigmoid_slope(s["rz"], out=d["rz"])
+        slopes_of_interpolation(s, d)
+        d["r"] *= s["m"]
+        d["r"] *= d["n"]
+        np.multiply(s["r"], d["n"], out=d["m"])
+
+    def step_backward(self, s, d, recur, dh):
+        d["nrzm"] *= dh
+        dh *= s["z"]
+        dh += recur.back("rzm", d["rzm"])
+
+
+def interpolate(s):
+    """h' = z * h + (1 - z) * n, as n + z * (h - n)."""
+    np.subtract(s["h_prev"], s["n"], out=s["h"])
+    s["h"] *= s["z"]
+    s["h"] += s["n"]
+
+
+def slopes_of_interpolation(s, d):
+    """d["z"], d["n"]: how h' changes with the preactivations of z and n; z's holds the sigmoid's slope."""
+    d["z"] *= s["h_prev"] - s["n"]
+    tanh_slope(s["n"], out=d["n"])
+    d["n"] *= 1 - s["z"]
 
 
 def make(input_size: int, hidden_size: int, reset: str = "before") -> Cell:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rnnexp.cells.base import Cell
-from rnnexp.ops import sigmoid
+from rnnexp.ops import sigmoid, sigmoid_slope, tanh_slope
 
 
 class LSTM(Cell):
@@ -22,8 +22,10 @@ class LSTM(Cell):
     """
 
     gates = input_gates = "ifog"
-    products = ("ifog",)
+    products = {"ifog": "h_prev"}
     states = ("h", "c")
+    saved = ("tanh_c",)
+    slopes = ("c",)  # dh / dc
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0):
         super().__init__(input_size, hidden_size)
@@ -31,30 +33,35 @@ class LSTM(Cell):
 
     def init(self, rng):
         super().init(rng)
-        self.p["b"][self.columns("f")] = self.forget_bias
+        self.p["b"][self.gates.index("f")] = self.forget_bias
 
-    def step(self, a, state, recur):
-        h, c = state
-        a += recur("ifog", h)
-        ifo, g = a[:, self.columns("ifo")], a[:, self.columns("g")]
-        sigmoid(ifo, out=ifo)
-        np.tanh(g, out=g)
-        i, f, o, g = self.split(a)
-        c_next = f * c + i * g
-        tanh_c = np.tanh(c_next)
-        return (o * tanh_c, c_next), (c, tanh_c)
+    def step(self, s, recur):
+        s["ifog"] += recur("ifog", s["h_prev"])
+        sigmoid(s["ifo"], out=s["ifo"])
+        np.tanh(s["g"], out=s["g"])
+        np.multiply(s["f"], s["c_prev"], out=s["c"])
+        s["c"] += s["i"] * s["g"]
+        np.tanh(s["c"], out=s["tanh_c"])
+        np.multiply(s["o"], s["tanh_c"], out=s["h"])
 
-    def step_backward(self, a, dstate, saved, recur):
-        (dh, dc), (c, tanh_c) = dstate, saved
-        i, f, o, g = self.split(a)
-        dc = dc + dh * o * (1 - tanh_c * tanh_c)
-        dc_prev = dc * f
-        da_i = dc * g * i * (1 - i)
-        da_f = dc * c * f * (1 - f)
-        da_o = dh * tanh_c * o * (1 - o)
-        da_g = dc * i * (1 - g * g)
-        np.concatenate((da_i, da_f, da_o, da_g), axis=1, out=a)
-        return recur.back("ifog", a), dc_prev
+    def slopes_of(self, s, d):
+        sigmoid_slope(s["ifo"], out=d["ifo"])
+        tanh_slope(s["g"], out=d["g"])
+        d["i"] *= s["g"]
+        d["f"] *= s["c_prev"]
+        d["o"] *= s["tanh_c"]
+        d["g"] *= s["i"]
+        tanh_slope(s["tanh_c"], out=d["c"])
+        d["c"] *= s["o"]
+
+    def step_backward(self, s, d, recur, dh, dc):
+        d["c"] *= dh
+        dc += d["c"]
+        d["o"] *= dh
+        d["if"] *= dc
+        d["g"] *= dc
+        dc *= s["f"]
+        dh[...] = recur.back("ifog", d["ifog"])
 
 
 make = LSTM

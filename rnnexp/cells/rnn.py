@@ -3,6 +3,7 @@
 import numpy as np
 
 from rnnexp.cells.base import Cell
+from rnnexp.ops import tanh_slope
 
 
 class RNN(Cell):
@@ -11,19 +12,19 @@ class RNN(Cell):
     Elman 1990, "Finding structure in time".
     """
 
-    gates = input_gates = "h"
-    products = ("h",)
+    gates = input_gates = "n"
+    products = {"n": "h_prev"}
 
-    def step(self, a, state, recur):
-        (h,) = state
-        a += recur("h", h)
-        np.tanh(a, out=a)
-        return (a,), ()
+    def step(self, s, recur):
+        s["n"] += recur("n", s["h_prev"])
+        np.tanh(s["n"], out=s["h"])
 
-    def step_backward(self, a, dstate, saved, recur):
-        (dh,) = dstate
-        a[...] = dh * (1 - a * a)
-        return (recur.back("h", a),)
+    def slopes_of(self, s, d):
+        tanh_slope(s["h"], out=d["n"])
+
+    def step_backward(self, s, d, recur, dh):
+        d["n"] *= dh
+        dh[...] = recur.back("n", d["n"])
 
 
 make = RNN

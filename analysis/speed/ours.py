@@ -1,0 +1,59 @@
+"""The training step of `rnnexp.trainer.fit`, its matrix products alone, and where its time goes."""
+
+import time
+from contextlib import ExitStack
+from unittest.mock import patch
+
+import numpy as np
+
+from analysis.speed.work import SEED, Task
+from rnnexp import threads
+from rnnexp.optim import SGD
+
+
+class Ours:
+    def __init__(self, task: Task):
+        self.model = task.model()
+        self.optimizer = SGD(task.lr, task.clip_norm)
+        self.windows = task.windows()
+        self.tape = self.model.tape()
+        self.state = self.model.zero_state(task.shape.batch_size)
+        self.steps = 0
+
+    def use_threads(self, number: int) -> None:
+        self.limit = threads.use(number)
+        self.limit.__enter__()
+
+    def compare(self) -> None:
+        self.dropout = False
+
+    def race(self) -> None:
+        self.dropout = True
+
+    def step(self) -> float:
+        inputs, targets = self.windows[self.steps % len(self.windows)]
+        key = (SEED, self.steps) if self.dropout else None
+        self.steps += 1
+        nats, self.state = self.model.forward(inputs, targets, self.state, self.tape, key, 1 / targets.size)
+        self.model.backward(self.tape)
+        self.optimizer.update(self.model.params, self.optimizer.lr)
+        return nats / targets.size
+
+    def floor(self, repeats: int) -> float:
+        """Median seconds of a step's own matrix products, done again with nothing between them."""
+        calls = []
+        matmul = np.matmul
+
+        def record(a, b, out):
+            calls.append((a, b, out))
+            return matmul(a, b, out=out)
+
+        with patch("numpy.matmul", record):
+            self.step()
+        seconds = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            for a, b, out in calls:
+                matmul(a, b, out=out)
+            seconds.append(time.perf_counter() - start)
+        return float(np.median(seconds))

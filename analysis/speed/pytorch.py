@@ -1,0 +1,85 @@
+"""The same training step in PyTorch: nn.LSTM, nn.GRU or nn.RNN, written as its own examples write it."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from analysis.speed.work import Task
+
+ORDER = {"rnn": "h", "lstm": "ifgo", "gru": "rzn"}  # of PyTorch's blocks
+
+
+class PyTorch:
+    """Its GRU is the form with the reset gate after the product, so that is what `task` must name."""
+
+    def __init__(self, task: Task):
+        shape, self.task = task.shape, task
+        size = shape.hidden_size
+        self.embedding = nn.Embedding(shape.vocab_size, size)
+        self.cells = getattr(nn, task.form.cell.upper())(size, size, shape.num_layers)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.decoder = nn.Linear(size, shape.vocab_size)
+        if shape.tie_weights:
+            self.decoder.weight = self.embedding.weight
+        self.net = nn.ModuleList([self.embedding, self.cells, self.decoder])
+        self.loss = nn.CrossEntropyLoss()
+        self.second_biases = self.load(task)
+        self.optimizer = torch.optim.SGD(self.net.parameters(), task.lr)
+        self.windows = [tuple(map(torch.from_numpy, window)) for window in task.windows()]
+        self.state, self.steps = None, 0
+
+    def load(self, task: Task) -> dict[str, torch.Tensor]:
+        """Take our first weights; returns, by name, which entries of PyTorch's second biases ours has too."""
+        model = task.model()
+        order = ORDER[task.form.cell]
+        recurrent = order.replace("n", "m")  # the candidate's recurrent part is a block of its own here
+        state, masks = {}, {}
+        for k, cell in enumerate(model.cells):
+
+            def rows(array, gates, wanted):
+                blocks = dict(zip(gates, np.split(array, len(gates), axis=-1)))
+                return torch.tensor(np.concatenate([blocks[gate] for gate in wanted], axis=-1).T)
+
+            (product,) = cell.products
+            ours = torch.tensor(np.repeat([gate == "m" for gate in recurrent], task.shape.hidden_size)).float()
+            state[f"weight_ih_l{k}"] = rows(cell.p["W"], cell.input_gates, order)
+            state[f"weight_hh_l{k}"] = rows(cell.p[f"U_{product}"], product, recurrent)
+            state[f"bias_ih_l{k}"] = rows(cell.p["b"], cell.gates, order)
+            state[f"bias_hh_l{k}"] = rows(cell.p["b"], cell.gates, recurrent) * ours
+            masks[f"bias_hh_l{k}"] = ours
+        self.cells.load_state_dict(state)
+        with torch.no_grad():
+            self.embedding.weight.copy_(torch.tensor(model.params.value["embedding.W"]))
+            if not task.shape.tie_weights:
+                self.decoder.weight.copy_(torch.tensor(model.params.value["decoder.W"]))
+            self.decoder.bias.zero_()
+        return masks
+
+    def use_threads(self, number: int) -> None:
+        torch.set_num_threads(number)
+
+    def compare(self) -> None:
+        """Until `race`: no dropout, and no updates of biases that ours does not have."""
+        self.dropout.p = self.cells.dropout = 0.0
+        named = dict(self.cells.named_parameters())
+        self.hooks = [named[name].register_hook(mask.mul) for name, mask in self.second_biases.items()]
+
+    def race(self) -> None:
+        self.dropout.p = self.task.shape.dropout
+        self.cells.dropout = self.task.shape.dropout if self.task.shape.num_layers > 1 else 0.0
+        for hook in self.hooks:
+            hook.remove()
+
+    def step(self) -> float:
+        """One training step; returns its loss in nats per token."""
+        inputs, targets = self.windows[self.steps % len(self.windows)]
+        self.steps += 1
+        self.optimizer.zero_grad()
+        h, self.state = self.cells(self.dropout(self.embedding(inputs)), self.state)
+        logits = self.decoder(self.dropout(h))
+        loss = self.loss(logits.view(-1, logits.shape[-1]), targets.view(-1))
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), self.task.clip_norm)
+        self.optimizer.step()
+        self.state = tuple(a.detach() for a in self.state) if isinstance(self.state, tuple) else self.state.detach()
+        return loss.item()

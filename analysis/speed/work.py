@@ -1,0 +1,82 @@
+"""What every contender is given: the same shape of model, the same first weights, the same text."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnexp.cells import CELLS
+from rnnexp.model import Model
+
+SEED = 0
+WINDOWS = 16  # different ones, in turn
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A language model and the window it is trained on; `embed_size` is `hidden_size`."""
+
+    vocab_size: int
+    hidden_size: int
+    num_layers: int
+    batch_size: int
+    bptt: int
+    dropout: float = 0.0
+    tie_weights: bool = False
+
+    def __str__(self) -> str:
+        sizes = f"{self.vocab_size}/{self.hidden_size}x{self.num_layers}/{self.batch_size}/{self.bptt}"
+        return sizes + (" tied" if self.tie_weights else "") + (f" d{self.dropout}" if self.dropout else "")
+
+
+@dataclass(frozen=True)
+class Form:
+    """A cell with its options."""
+
+    label: str
+    cell: str
+    options: tuple[tuple[str, object], ...] = ()
+
+
+SHAPES = {
+    "better": Shape(10_000, 650, 2, 20, 35, dropout=0.5, tie_weights=True),  # the book's BetterRnnlm
+    "rnnlm": Shape(10_000, 100, 1, 20, 35),  # the book's Rnnlm
+    "char256": Shape(65, 256, 2, 32, 64),
+    "char128": Shape(65, 128, 1, 32, 64),
+    "names": Shape(27, 50, 1, 32, 16),
+}
+FORMS = [
+    Form("lstm", "lstm"),
+    Form("gru", "gru", (("reset", "before"),)),
+    Form("gru reset after", "gru", (("reset", "after"),)),
+    Form("rnn", "rnn"),
+]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One race: a shape and a cell, and how the weights are updated."""
+
+    shape: Shape
+    form: Form
+    lr: float = 5.0
+    clip_norm: float = 0.25
+
+    def model(self) -> Model:
+        """Ours, with the first weights that all contenders start from."""
+        shape = self.shape
+        cells = [
+            CELLS[self.form.cell](shape.hidden_size, shape.hidden_size, **dict(self.form.options))
+            for _ in range(shape.num_layers)
+        ]
+        model = Model(cells, shape.vocab_size, shape.hidden_size, shape.dropout, shape.tie_weights)
+        model.init(SEED)
+        return model
+
+    def windows(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Inputs and targets (T, B); symbol k as frequent as 1 / (k + 3), as words roughly are."""
+        shape = self.shape
+        frequency = 1 / np.arange(3, shape.vocab_size + 3)
+        size = shape.bptt * WINDOWS + 1, shape.batch_size
+        text = np.random.default_rng(SEED).choice(shape.vocab_size, size, p=frequency / frequency.sum())
+        starts = range(0, shape.bptt * WINDOWS, shape.bptt)
+        return [(text[k : k + shape.bptt], text[k + 1 : k + 1 + shape.bptt]) for k in starts]
