@@ -1,10 +1,11 @@
 """What a recurrent layer reads: vectors, or symbols that stand for the rows of a table."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from rnnexp.ops import add_rows
 from rnnexp.params import Tape
-from rnnexp.threads import in_parts
+from rnnexp.threads import in_parallel, shares
 
 
 class Vectors:
@@ -17,13 +18,22 @@ class Vectors:
     def project(self, W, b, out, tape: Tape) -> None:
         """out = x @ W + b for every gate: W (G, D, H), b (G, H), out (G, T, B, H)."""
         flat = out.reshape(len(W), len(self.x), -1)
-        np.matmul(self.x, W, out=flat)
-        flat += b[:, None]
 
-    def backward(self, da, W, dW, tape: Tape):
-        """Set dW from the gradients da (G, T B, H) of what `project` gave; returns dx (T, B, D)."""
-        np.matmul(self.x.T, da, out=dW)
-        return sum_of_products(da, W, tape).reshape(*self.window, -1)
+        def some(rows: slice) -> None:
+            np.matmul(self.x[rows], W, out=flat[:, rows])
+            flat[:, rows] += b[:, None]
+
+        in_parallel(some, shares(len(self.x)))
+
+    def gradients(self, da, W, dW, tape: Tape) -> tuple[list[Callable[[], None]], object]:
+        """What is to be called, in any order, to set dW and the gradient of x, and that gradient.
+
+        da (G, T B, H) is the gradient of what `project` gave.
+        """
+        dx = tape.array("dx", self.x.shape)
+        jobs = [lambda g=g: np.matmul(self.x.T, da[g], out=dW[g]) for g in range(len(W))]
+        jobs += [lambda rows=rows: sum_of_products(da[:, rows], W, dx[rows]) for rows in shares(len(dx))]
+        return jobs, dx.reshape(*self.window, -1)
 
 
 class Symbols:
@@ -41,23 +51,32 @@ class Symbols:
     def project(self, W, b, out, tape: Tape) -> None:
         rows = np.matmul(self.table, W, out=tape.array("rows", (len(W), len(self.table), W.shape[2])))
         rows += b[:, None]
-        # mode="clip" only because NumPy fills `out` through a copy otherwise
-        np.take(rows, self.symbols, axis=1, out=out.reshape(len(W), len(self.symbols), -1), mode="clip")
+        flat = out.reshape(len(W), len(self.symbols), -1)
 
-    def backward(self, da, W, dW, tape: Tape):
-        """Sets dW; returns the gradient of the table (V, D)."""
+        def gate(g: int) -> None:
+            # mode="clip" only because NumPy fills `out` through a copy otherwise
+            np.take(rows[g], self.symbols, axis=0, out=flat[g], mode="clip")
+
+        in_parallel(gate, range(len(W)))
+
+    def gradients(self, da, W, dW, tape: Tape) -> tuple[list[Callable[[], None]], object]:
+        """As of `Vectors`; the gradient is that of the table (V, D)."""
         one_hot = tape.array("one hot", (len(self.table), len(self.symbols)))
         one_hot.fill(0)
         one_hot[self.symbols, np.arange(len(self.symbols))] = 1
-        drows = np.matmul(one_hot, da, out=tape.array("rows", (len(W), len(self.table), W.shape[2])))
-        np.matmul(self.table.T, drows, out=dW)
-        return sum_of_products(drows, W, tape)
+        drows = tape.array("rows", (len(W), len(self.table), W.shape[2]))
+        dtable = tape.array("dtable", self.table.shape)
+
+        def everything():
+            np.matmul(one_hot, da, out=drows)
+            np.matmul(self.table.T, drows, out=dW)
+            sum_of_products(drows, W, dtable)
+
+        return [everything], dtable
 
 
-def sum_of_products(da, W, tape: Tape):
-    """The sum over the gates of da @ W.T, (N, D)."""
-    shape = da.shape[1], W.shape[1]
-    total = np.matmul(da[0], W[0].T, out=tape.array("dx", shape))
+def sum_of_products(da, W, out) -> None:
+    """out = the sum over the gates of da @ W.T, (N, D)."""
+    np.matmul(da[0], W[0].T, out=out)
     for gate in range(1, len(W)):
-        total += np.matmul(da[gate], W[gate].T, out=tape.array("dx of a gate", shape))
-    return total
+        out += np.matmul(da[gate], W[gate].T)

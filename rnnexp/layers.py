@@ -7,6 +7,7 @@ import numpy as np
 from rnnexp.inputs import Symbols
 from rnnexp.ops import add_rows, dropout_mask
 from rnnexp.params import Tape
+from rnnexp.threads import matmul
 
 
 class Layer:
@@ -126,10 +127,10 @@ class Decoder(Layer):
         """
         tape["h"] = h
         logits = tape.array("logits", (len(h), len(self.p["b"])))
-        return np.matmul(h, self.p["W"].T, out=logits)
+        return matmul(h, self.p["W"].T, out=logits)
 
     def backward(self, dlogits, tape: Tape):
         """Sets the gradients of W and b; returns dh (N, H)."""
-        np.matmul(dlogits.T, tape["h"], out=self.g["W"])
+        matmul(dlogits.T, tape["h"], out=self.g["W"])
         np.sum(dlogits, axis=0, out=self.g["b"])
-        return np.matmul(dlogits, self.p["W"], out=tape.array("dh", tape["h"].shape))
+        return matmul(dlogits, self.p["W"], out=tape.array("dh", tape["h"].shape))

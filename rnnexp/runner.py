@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from rnnexp import build, progress
+from rnnexp import build, progress, threads
 from rnnexp.data.corpus import END
 from rnnexp.data.streams import Streams
 from rnnexp.errors import Diverged, UserError, one_line
@@ -56,7 +55,7 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
         tracker.start(parameters(config), tags, folder.records())
         try:
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
-            with np.errstate(over="ignore", invalid="ignore"), threadpool_limits(experiment.threads, "blas"):
+            with np.errstate(over="ignore", invalid="ignore"), threads.use(experiment.threads):
                 metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
             folder.finish(metrics)
         except KeyboardInterrupt as stop:

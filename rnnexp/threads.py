@@ -1,9 +1,14 @@
-"""How many threads compute: those of the matrix products, and as many for the array maths between them."""
+"""Work shared out among threads: NumPy computes without Python's lock, so plain threads use every core.
 
-from collections.abc import Callable, Iterator
+BLAS itself computes with one thread here. Its own threads wait in busy loops for the next product, which
+takes the cores from the array maths between the products, and from every other process.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 _pool: ThreadPoolExecutor | None = None
@@ -12,35 +17,47 @@ _threads = 1
 
 @contextmanager
 def use(threads: int) -> Iterator[None]:
-    """Within: `threads` threads for BLAS and for `in_parts`."""
+    """Within: `in_parts` and `matmul` compute with that many threads."""
     global _pool, _threads
     before = _pool, _threads
-    with threadpool_limits(threads, "blas"), ThreadPoolExecutor(max(threads - 1, 1)) as _pool:
-        _threads = threads
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(threads - 1, 1)) as pool:
+        _pool, _threads = pool if threads > 1 else None, threads
         try:
             yield
         finally:
             _pool, _threads = before
 
 
-def in_parts(function: Callable[[slice], None], length: int, part: int) -> None:
-    """Call `function` on slices that make up range(length), `part` long each, in parallel.
+def shares(length: int, least: int = 1) -> list[slice]:
+    """range(length) in equal slices, one a thread, but none shorter than `least`."""
+    number = max(1, min(_threads, length // least))
+    return [slice(length * k // number, length * (k + 1) // number) for k in range(number)]
 
-    For work that NumPy does without Python's lock on parts that fit in a core's cache. What `function`
-    computes must not depend on the order.
+
+def in_parallel(function: Callable, parts: Iterable) -> None:
+    """Call `function` on each part; a thread that is done takes the next one.
+
+    What is computed must not depend on the order. Waking a thread takes some 50 microseconds: for work of
+    half a millisecond and more.
     """
-    slices = [slice(start, min(start + part, length)) for start in range(0, length, part)]
-    if _threads == 1 or len(slices) == 1:
-        for piece in slices:
-            function(piece)
-        return
-    assert _pool is not None
+    todo = iter(list(parts))  # a list's iterator gives each item to one thread only
 
-    def share(k: int) -> None:
-        for piece in slices[k::_threads]:
-            function(piece)
+    def work() -> None:
+        for part in todo:
+            function(part)
 
-    others = [_pool.submit(share, k) for k in range(1, _threads)]
-    share(0)
+    others = [_pool.submit(work) for _ in range(_threads - 1)] if _pool else []
+    work()
     for other in others:
         other.result()
+
+
+def in_parts(function: Callable[[slice], None], length: int, part: int) -> None:
+    """Call `function` on slices of range(length), `part` long each, so that each fits in a core's cache."""
+    in_parallel(function, [slice(k, min(k + part, length)) for k in range(0, length, part)])
+
+
+def matmul(a, b, out):
+    """np.matmul, the rows of the result shared out."""
+    in_parallel(lambda rows: np.matmul(a[rows], b, out=out[rows]), shares(len(out)))
+    return out

@@ -5,7 +5,9 @@ import inspect
 import numpy as np
 import pytest
 
-from rnnexp.cells import CELLS
+from rnnexp import threads
+from rnnexp.cells import CELLS, base
+from rnnexp.inputs import Symbols, Vectors
 from rnnexp.params import Tape
 from tests.gradcheck import check_gradients
 from tests.variants import OPTIONS, VARIANTS, bound_cell
@@ -35,7 +37,7 @@ class Probe:
         self.S = tuple(rng.standard_normal((B, H)) for _ in self.cell.states)
 
     def loss(self):
-        h, state = self.cell.forward(self.x, self.state, Tape(np.float64))
+        h, state = self.cell.forward(Vectors(self.x), self.state, Tape(np.float64))
         return float(np.sum(h * self.R) + sum(np.sum(s * S) for s, S in zip(state, self.S)))
 
     def arrays(self):
@@ -43,7 +45,7 @@ class Probe:
 
     def grads(self):
         tape = Tape(np.float64)
-        self.cell.forward(self.x, self.state, tape)
+        self.cell.forward(Vectors(self.x), self.state, tape)
         dx, dstate = self.cell.backward(self.R, self.S, tape)
         return self.params.grad | {"x": dx} | dict(zip(self.cell.states, dstate))
 
@@ -68,34 +70,27 @@ def s(x):
     return 1 / (1 + np.exp(-x))
 
 
-def naive_rnn(x, h, W, U_h, b):
-    return (np.tanh(x @ W + h @ U_h + b),)
+def naive_rnn(x, h, W, U_n, b):
+    return (np.tanh(x @ W[0] + h @ U_n[0] + b[0]),)
 
 
 def naive_lstm(x, h, c, W, U_ifog, b):
-    a = x @ W + h @ U_ifog + b
-    i, f, o, g = s(a[:, :H]), s(a[:, H : 2 * H]), s(a[:, 2 * H : 3 * H]), np.tanh(a[:, 3 * H :])
-    c = f * c + i * g
-    return o * np.tanh(c), c
+    i, f, o, g = (x @ W[k] + h @ U_ifog[k] + b[k] for k in range(4))
+    c = s(f) * c + s(i) * np.tanh(g)
+    return s(o) * np.tanh(c), c
 
 
 def naive_gru_before(x, h, W, U_rz, U_n, b):
-    W_r, W_z, W_n = np.split(W, 3, axis=1)
-    b_r, b_z, b_n = np.split(b, 3)
-    U_r, U_z = np.split(U_rz, 2, axis=1)
-    r = s(x @ W_r + h @ U_r + b_r)
-    z = s(x @ W_z + h @ U_z + b_z)
-    n = np.tanh(x @ W_n + (r * h) @ U_n + b_n)
+    r = s(x @ W[0] + h @ U_rz[0] + b[0])
+    z = s(x @ W[1] + h @ U_rz[1] + b[1])
+    n = np.tanh(x @ W[2] + (r * h) @ U_n[0] + b[2])
     return (z * h + (1 - z) * n,)
 
 
 def naive_gru_after(x, h, W, U_rzm, b):
-    W_n, W_r, W_z = np.split(W, 3, axis=1)
-    b_n, b_r, b_z, b_m = np.split(b, 4)
-    U_r, U_z, U_m = np.split(U_rzm, 3, axis=1)
-    r = s(x @ W_r + h @ U_r + b_r)
-    z = s(x @ W_z + h @ U_z + b_z)
-    n = np.tanh(x @ W_n + b_n + r * (h @ U_m + b_m))
+    r = s(x @ W[1] + h @ U_rzm[0] + b[1])
+    z = s(x @ W[2] + h @ U_rzm[1] + b[2])
+    n = np.tanh(x @ W[0] + b[0] + r * (h @ U_rzm[2] + b[3]))
     return (z * h + (1 - z) * n,)
 
 
@@ -121,7 +116,7 @@ def test_forward_and_gradients_equal_the_equations_step_by_step(name, options, e
             hs.append(state[0])
         return np.stack(hs), state
 
-    h, state = probe.cell.forward(probe.x, probe.state, Tape(np.float64))
+    h, state = probe.cell.forward(Vectors(probe.x), probe.state, Tape(np.float64))
     naive_h, naive_state = naive()
     np.testing.assert_allclose(h, naive_h, rtol=1e-12)
     for ours, theirs in zip(state, naive_state, strict=True):
@@ -141,15 +136,15 @@ def test_two_windows_with_the_carried_gradient_equal_one_long_window(name, optio
     whole = {key: grad.copy() for key, grad in probe.grads().items()}
 
     first, second = Tape(np.float64), Tape(np.float64)
-    h1, middle = cell.forward(probe.x[:cut], probe.state, first)
-    h2, _ = cell.forward(probe.x[cut:], middle, second)
+    h1, middle = cell.forward(Vectors(probe.x[:cut]), probe.state, first)
+    h2, _ = cell.forward(Vectors(probe.x[cut:]), middle, second)
     dx2, dmiddle = cell.backward(probe.R[cut:], probe.S, second)
     late = probe.params.grads.copy()
     dx1, dstate = cell.backward(probe.R[:cut], dmiddle, first)
     both = probe.params.split(late + probe.params.grads)
 
     np.testing.assert_allclose(
-        np.concatenate([h1, h2]), cell.forward(probe.x, probe.state, Tape(np.float64))[0]
+        np.concatenate([h1, h2]), cell.forward(Vectors(probe.x), probe.state, Tape(np.float64))[0]
     )
     parts = both | {"x": np.concatenate([dx1, dx2])} | dict(zip(cell.states, dstate))
     for key in whole:
@@ -165,4 +160,38 @@ def test_forget_bias_is_where_the_forget_gate_is(rng):
         *Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, np.float64).of("cell")
     )
     cell.init(rng)
-    assert cell.p["b"].tolist() == [0] * H + [1.5] * H + [0] * 2 * H
+    assert cell.p["b"].tolist() == [[0] * H, [1.5] * H, [0] * H, [0] * H]
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_tiles_and_threads_change_nothing_but_rounding(name, options, rng, monkeypatch):
+    """The fast ways through the recurrence, forced on a small cell: columns in tiles, streams on threads."""
+    probe = Probe(name, options, rng)
+    loss, grads = probe.loss(), {key: grad.copy() for key, grad in probe.grads().items()}
+    monkeypatch.setattr(base, "SMALL_PRODUCT", 0)
+    monkeypatch.setattr(base, "TILE", 4)  # of 6 columns
+    monkeypatch.setattr(base, "WORTH_SHARING", 0)
+    monkeypatch.setattr(base, "LEAST_STREAMS", 1)
+    for number in 1, 2, 3:
+        with threads.use(number):
+            assert probe.loss() == pytest.approx(loss, rel=1e-12)
+            for key, grad in probe.grads().items():
+                np.testing.assert_allclose(grad, grads[key], rtol=1e-11, atol=1e-13, err_msg=key)
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_symbols_are_the_rows_they_stand_for(name, options, rng):
+    probe = Probe(name, options, rng)
+    table, symbols = rng.standard_normal((7, D)), rng.integers(7, size=(T, B))
+    results = []
+    for x in Vectors(table[symbols]), Symbols(symbols, table):
+        tape = Tape(np.float64)
+        h, _ = probe.cell.forward(x, probe.state, tape)
+        dx, dstate = probe.cell.backward(probe.R, probe.S, tape)
+        results.append({"h": h, "dx": dx, "dh": dstate[0]} | {k: g.copy() for k, g in probe.params.grad.items()})
+    vectors, by_symbol = results
+    per_symbol = np.zeros_like(table)
+    np.add.at(per_symbol, symbols, vectors.pop("dx"))
+    np.testing.assert_allclose(by_symbol.pop("dx"), per_symbol, rtol=1e-11, atol=1e-13)
+    for key, array in by_symbol.items():
+        np.testing.assert_allclose(array, vectors[key], rtol=1e-11, atol=1e-13, err_msg=key)

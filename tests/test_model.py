@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from rnnexp import ops
+from rnnexp import ops, threads
 from rnnexp.cells import CELLS
 from rnnexp.errors import UserError
 from rnnexp.model import Model
@@ -120,23 +120,60 @@ def test_the_loss_does_not_depend_on_the_blocks(block, monkeypatch):
     monkeypatch.setattr(ops, "BLOCK", block)
     rng = np.random.default_rng(0)
     logits, targets = rng.standard_normal((12, V)) * 4, rng.integers(V, size=12)
-    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    bias = rng.standard_normal(V)
+    biased = logits + bias
+    p = np.exp(biased) / np.exp(biased).sum(axis=1, keepdims=True)
     gradient = (p - np.eye(V)[targets]) / 3
-    nats = ops.softmax_cross_entropy(logits, targets, grad_scale=1 / 3)
+    nats = ops.softmax_cross_entropy(logits, bias, targets, grad_scale=1 / 3)
     assert nats == pytest.approx(-np.log(p[np.arange(12), targets]).sum(), rel=1e-12)
     np.testing.assert_allclose(logits, gradient, atol=1e-15)
 
 
 def test_dropout_masks_are_addressed_by_seed_step_and_place():
-    from rnnexp.ops import dropout_mask
+    def draw(*key):
+        mask = np.empty((400, 50), np.float32)
+        ops.dropout_mask(0.3, key, out=mask)
+        return mask
 
-    mask = dropout_mask((400, 50), 0.3, (1, 2, 3), np.float32)
-    np.testing.assert_array_equal(mask, dropout_mask((400, 50), 0.3, (1, 2, 3), np.float32))
+    mask = draw(1, 2, 3)
+    np.testing.assert_array_equal(mask, draw(1, 2, 3))
     for other in (2, 2, 3), (1, 3, 3), (1, 2, 4):
-        assert (mask != dropout_mask((400, 50), 0.3, other, np.float32)).mean() > 0.3
+        assert (mask != draw(*other)).mean() > 0.3
     assert mask.dtype == np.float32
     assert set(np.unique(mask).tolist()) == {0.0, np.float32(1 / 0.7)}
     assert (mask == 0).mean() == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_mask_is_one_run_of_its_generator_whatever_draws_it(number, monkeypatch):
+    monkeypatch.setattr(ops, "PART", 64)
+    mask = np.empty((13, 23), np.float32)
+    with threads.use(number):
+        ops.dropout_mask(0.3, (1, 2, 3), out=mask)
+    rng = np.random.Generator(np.random.Philox(key=1, counter=[0, 0, 2, 3]))
+    drawn = rng.random(mask.shape, dtype=np.float32)
+    np.testing.assert_array_equal(mask, np.where(drawn < 0.3, 0, np.float32(1 / 0.7)))
+
+
+def test_symbols_and_vectors_give_one_model(monkeypatch):
+    """The same window below and above the size at which the products go over the vocabulary."""
+    model = small_model("lstm", num_layers=2, vocab_size=V)
+    inputs, targets = window()
+    assert inputs.size > V
+
+    def gradients():
+        tape = model.tape()
+        nats, _ = model.forward(inputs, targets, model.zero_state(B), tape, grad_scale=1.0)
+        model.backward(tape)
+        return nats, model.params.grads.copy()
+
+    nats, grads = gradients()
+    monkeypatch.setattr(type(model.dropouts[0]), "active", lambda self, key: self.place == 0)
+    monkeypatch.setattr(model.dropouts[0], "forward", lambda x, tape, key: x)
+    monkeypatch.setattr(model.dropouts[0], "backward", lambda dy, tape: dy)
+    by_vectors, vector_grads = gradients()
+    assert nats == pytest.approx(by_vectors, rel=1e-12)
+    np.testing.assert_allclose(grads, vector_grads, rtol=1e-10, atol=1e-13)
 
 
 def test_tying_needs_equal_sizes():
@@ -170,17 +207,16 @@ def test_same_weights_same_loss_and_gradients_as_pytorch(name, options, module, 
     p, g = model.params.value, model.params.grad
 
     # their blocks are stacked along rows as (i, f, g, o) or (r, z, n), and every block has two biases
-    theirs = {"RNN": "h", "LSTM": "ifgo", "GRU": "rzn"}[module]
+    theirs = {"RNN": "n", "LSTM": "ifgo", "GRU": "rzn"}[module]
     cell = model.cells[0]
 
     def rows(array, gates, order):
-        blocks = dict(zip(gates, np.split(array, len(gates), axis=-1), strict=True))
-        return torch.tensor(np.concatenate([blocks[gate] for gate in order], axis=-1).T.copy())
+        return torch.tensor(np.concatenate([array[gates.index(gate)].T for gate in order]))
 
-    recurrent = theirs.replace("n", "m") if name == "gru" else theirs
+    recurrent = theirs.replace("n", "m") if module == "GRU" else theirs
 
     def layer(source, k):
-        product = cell.products[0]
+        (product,) = cell.products
         b = source[f"cell{k}.b"]
         return {
             f"weight_ih_l{k}": rows(source[f"cell{k}.W"], cell.input_gates, theirs),

@@ -6,7 +6,7 @@ from torch import nn
 
 from analysis.speed.work import Task
 
-ORDER = {"rnn": "h", "lstm": "ifgo", "gru": "rzn"}  # of PyTorch's blocks
+ORDER = {"rnn": "n", "lstm": "ifgo", "gru": "rzn"}  # of PyTorch's blocks
 
 
 class PyTorch:
@@ -32,13 +32,12 @@ class PyTorch:
         """Take our first weights; returns, by name, which entries of PyTorch's second biases ours has too."""
         model = task.model()
         order = ORDER[task.form.cell]
-        recurrent = order.replace("n", "m")  # the candidate's recurrent part is a block of its own here
+        recurrent = order.replace("n", "m") if task.form.cell == "gru" else order  # the candidate's recurrent part is a block of its own here
         state, masks = {}, {}
         for k, cell in enumerate(model.cells):
 
             def rows(array, gates, wanted):
-                blocks = dict(zip(gates, np.split(array, len(gates), axis=-1)))
-                return torch.tensor(np.concatenate([blocks[gate] for gate in wanted], axis=-1).T)
+                return torch.tensor(np.concatenate([array[gates.index(gate)].T for gate in wanted]))
 
             (product,) = cell.products
             ours = torch.tensor(np.repeat([gate == "m" for gate in recurrent], task.shape.hidden_size)).float()

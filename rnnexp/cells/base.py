@@ -8,10 +8,16 @@ import numpy as np
 from rnnexp.inputs import Symbols, Vectors
 from rnnexp.layers import Layer
 from rnnexp.params import Tape
-from rnnexp.threads import in_parts
+from rnnexp.threads import in_parallel, in_parts, shares
 
 # Numbers of each gate that are worked through at a time, so that they stay in a core's cache.
 PART = 32_000
+# Multiplications of a step with U below which, and streams of a thread below which, the time loop is
+# faster on one thread: the threads get in each other's way with the Python code between the NumPy calls.
+WORTH_SHARING, LEAST_STREAMS = 5_000_000, 8
+# OpenBLAS takes products of up to 100^3 multiplications without rearranging their factors (its
+# sgemm_small_matrix_permit), fastest on columns in multiples of two AVX-512 registers.
+SMALL_PRODUCT, TILE = 1_000_000, 32
 
 
 class Cell(Layer):
@@ -95,6 +101,11 @@ class Cell(Layer):
         """
         raise NotImplementedError
 
+    def shares(self, B: int) -> list[slice]:
+        """The streams that each thread takes through the time loop: streams do not meet within a window."""
+        worth_it = B * self.hidden_size**2 * len(self.gates) > WORTH_SHARING
+        return shares(B, LEAST_STREAMS) if worth_it else [slice(0, B)]
+
     def zero_state(self, batch_size: int) -> tuple:
         shape = batch_size, self.hidden_size
         return tuple(np.zeros(shape, self.p["b"].dtype) for _ in self.states)
@@ -119,9 +130,17 @@ class Cell(Layer):
         w.gates[fed:] = self.p["b"][fed:, None, None]
         for name, array in zip(self.states, state):
             w.states[name][0] = array
-        recur = RecurrentProducts(self, B, tape)
-        for s in w.steps:
-            self.step(s, recur)
+
+        parts = self.shares(B)
+        widest = -(-B // len(parts))
+        weights = {run: arrange(self.p[f"U_{run}"], widest, tape, f"U_{run}") for run in self.products}
+
+        def loop(streams: slice) -> None:
+            recur = Recurrence(weights, streams.stop - streams.start)
+            for s in w.steps(streams):
+                self.step(s, recur)
+
+        in_parallel(loop, parts)
         return w.states["h"][1:], tuple(w.states[name][-1] for name in self.states)
 
     def backward(self, dh, dstate: tuple, tape: Tape):
@@ -139,22 +158,33 @@ class Cell(Layer):
         x, w = tape["x"], tape["window"]
         T, B = x.window
         dw = tape.keep("slopes", (T, B), lambda: Slopes(self, T, B, tape.dtype))
-        in_parts(lambda part: self.slopes_of(w.at(part), dw.at(part)), T, max(1, PART // (B * self.hidden_size)))
-        recur = RecurrentProducts(self, B, tape)
-        recur.transpose(tape)
-        dh_next, *dothers = (array.copy() for array in dstate)
-        for t in reversed(range(T)):
-            dh_next += dh[t]
-            self.step_backward(w.steps[t], dw.steps[t], recur, dh_next, *dothers)
+        in_parts(lambda part: self.slopes_of(w.at(part, slice(None)), dw.at(part, slice(None))), T, max(1, PART // (B * self.hidden_size)))
+        parts = self.shares(B)
+        widest = -(-B // len(parts))
+        weights = {
+            run: arrange(self.p[f"U_{run}"].swapaxes(1, 2), widest, tape, f"U_{run}.T") for run in self.products
+        }
+        dstate = tuple(array.copy() for array in dstate)
 
-        flat = dw.gates.reshape(len(self.gates), T * B, self.hidden_size)
-        np.sum(flat, axis=1, out=self.g["b"])
+        def loop(streams: slice) -> None:
+            recur = Recurrence(weights, streams.stop - streams.start)
+            dnext = [array[streams] for array in dstate]
+            steps = zip(w.steps(streams), dw.steps(streams), dh[:, streams])
+            for s, d, dh_t in reversed(list(steps)):
+                dnext[0] += dh_t
+                self.step_backward(s, d, recur, *dnext)
+
+        in_parallel(loop, parts)
+
+        da = dw.gates.reshape(len(self.gates), T * B, self.hidden_size)
+        jobs, dx = x.gradients(da[: len(self.input_gates)], self.p["W"], self.g["W"], tape)
         for run, name in self.products.items():
-            v = w.at(slice(None))[name].reshape(T * B, -1)
-            start = self.gates.index(run)
-            np.matmul(v.T, flat[start : start + len(run)], out=self.g[f"U_{run}"])
-        dx = x.backward(flat[: len(self.input_gates)], self.p["W"], self.g["W"], tape)
-        return dx, (dh_next, *dothers)
+            v = w.at(slice(None), slice(None))[name].reshape(T * B, -1)
+            for gate, dU in zip(run, self.g[f"U_{run}"]):
+                jobs.append(lambda v=v, g=self.gates.index(gate), dU=dU: np.matmul(v.T, da[g], out=dU))
+        jobs.append(lambda: np.sum(da, axis=1, out=self.g["b"]))
+        in_parallel(lambda job: job(), jobs)
+        return dx, dstate
 
 
 def runs(gates: str) -> dict:
@@ -164,7 +194,7 @@ def runs(gates: str) -> dict:
 
 
 class Window:
-    """What a layer computes in a window, all steps together, and dictionaries of views for each step."""
+    """What a layer computes in a window, all steps together, and dictionaries of views into it."""
 
     def __init__(self, cell: Cell, T: int, B: int, dtype):
         H = cell.hidden_size
@@ -172,48 +202,72 @@ class Window:
         self.gates = np.empty((len(cell.gates), T, B, H), dtype)
         self.states = {name: np.empty((T + 1, B, H), dtype) for name in cell.states}
         self.saved = {name: np.empty((T, B, H), dtype) for name in cell.saved}
-        self.steps = [self.at(t) for t in range(T)]
+        self.kept: dict = {}
 
-    def at(self, t: int | slice) -> dict:
-        views = {run: self.gates[place, t] for run, place in self.runs.items()}
+    def at(self, t: int | slice, streams: slice) -> dict:
+        """Views of some steps and streams."""
+        views = {run: self.gates[place, t, streams] for run, place in self.runs.items()}
         for name, array in self.states.items():
-            views[name], views[f"{name}_prev"] = array[1:][t], array[:-1][t]
-        return views | {name: array[t] for name, array in self.saved.items()}
+            views[name], views[f"{name}_prev"] = array[1:][t, streams], array[:-1][t, streams]
+        return views | {name: array[t, streams] for name, array in self.saved.items()}
+
+    def steps(self, streams: slice) -> list[dict]:
+        """Views of each step; made once, for making them takes as long as a small step's maths."""
+        key = streams.start, streams.stop
+        if key not in self.kept:
+            self.kept[key] = [self.at(t, streams) for t in range(self.gates.shape[1])]
+        return self.kept[key]
 
 
 class Slopes(Window):
     """The derivatives of a window's steps, laid out like what they belong to."""
 
     def __init__(self, cell: Cell, T: int, B: int, dtype):
-        self.runs = runs(cell.gates)
-        self.gates = np.empty((len(cell.gates), T, B, cell.hidden_size), dtype)
+        super().__init__(cell, T, B, dtype)
         self.states = {}
         self.saved = {name: np.empty((T, B, cell.hidden_size), dtype) for name in cell.slopes}
-        self.steps = [self.at(t) for t in range(T)]
 
 
-class RecurrentProducts:
-    """The products of a step with the recurrent weights, gate by gate: faster than all gates at once."""
+def arrange(U, B: int, tape: Tape, name: str):
+    """Weights U (G, K, H) as `Recurrence` wants them for B streams at a time: two contiguous copies, one of
+    the leading columns in tiles (G, tiles, K, TILE), one of the columns left over.
 
-    def __init__(self, cell: Cell, B: int, tape: Tape):
-        shape = B, cell.hidden_size
-        self.weights, self.out = {}, {}
-        for run in cell.products:
-            U = cell.p[f"U_{run}"]
-            self.weights[run] = U if len(run) > 1 else U[0]
-            self.out[run] = tape.array(f"U_{run}", (len(run), *shape) if len(run) > 1 else shape)
+    OpenBLAS rearranges U at every product, which takes longer than multiplying by it where there are few
+    streams, unless the product is small: so U is cut once a window into tiles that are narrow enough.
+    (4 gates of 650, 2 threads of 10 streams each: 0.40 ms instead of 0.71.)
+    """
+    G, K, H = U.shape
+    tiled = H - H % TILE if B * K * H > SMALL_PRODUCT else 0
+    tiles = tape.array(f"{name} tiles", (G, tiled // TILE, K, TILE))
+    tiles[...] = U[:, :, :tiled].reshape(G, K, -1, TILE).swapaxes(1, 2)
+    rest = tape.array(f"{name} rest", (G, K, H - tiled))
+    rest[...] = U[:, :, tiled:]
+    return tiles, rest
 
-    def __call__(self, run, v):
-        return np.matmul(v, self.weights[run], out=self.out[run])
 
-    def transpose(self, tape: Tape):
-        # contiguous copies of U.T, once a window: the product with a transposed view is slower by more
-        # than the copy costs
-        self.transposed = {}
-        for run, U in self.weights.items():
-            self.transposed[run] = tape.array(f"U_{run}.T", U.shape)
-            self.transposed[run][...] = U.swapaxes(-1, -2)
+class Recurrence:
+    """The recurrent products of the steps of B streams, with weights from `arrange`."""
 
-    def back(self, run, d):
-        out = np.matmul(d, self.transposed[run], out=self.out[run])
-        return out.sum(axis=0) if len(run) > 1 else out
+    def __init__(self, weights: dict, B: int):
+        self.weights = weights
+        self.out = {}
+        for run, (tiles, rest) in weights.items():
+            G, tiled = len(tiles), tiles.shape[1] * TILE
+            out = np.empty((G, B, tiled + rest.shape[2]), rest.dtype)
+            into_tiles = out[:, :, :tiled].reshape(G, B, -1, TILE).swapaxes(1, 2)
+            self.out[run] = out if G > 1 else out[0], into_tiles, out[:, :, tiled:]
+
+    def __call__(self, run: str, v):
+        """v @ U_run: (B, H), or (gates, B, H) where `run` has several."""
+        tiles, rest = self.weights[run]
+        out, into_tiles, into_rest = self.out[run]
+        if tiles.size:
+            np.matmul(v[:, None] if v.ndim == 3 else v, tiles, out=into_tiles)
+        if rest.size:
+            np.matmul(v, rest, out=into_rest)
+        return out
+
+    def back(self, run: str, d):
+        """The sum over the gates of d @ U_run.T (B, H), where the weights are those."""
+        out = self(run, d)
+        return out if out.ndim == 2 else out.sum(axis=0)
