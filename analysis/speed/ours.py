@@ -1,11 +1,13 @@
 """The training step of `rnnexp.trainer.fit`, its matrix products alone, and where its time goes."""
 
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from unittest.mock import patch
 
 import numpy as np
 
+from analysis.speed.parts import seconds_by_part
 from analysis.speed.work import SEED, Task
 from rnnexp import threads
 from rnnexp.optim import SGD
@@ -19,8 +21,12 @@ class Ours:
         self.tape = self.model.tape()
         self.state = self.model.zero_state(task.shape.batch_size)
         self.steps = 0
+        self.limit: AbstractContextManager | None = None
+        self.use_threads(1)
 
     def use_threads(self, number: int) -> None:
+        if self.limit:
+            self.limit.__exit__(None, None, None)
         self.limit = threads.use(number)
         self.limit.__enter__()
 
@@ -40,20 +46,27 @@ class Ours:
         return nats / targets.size
 
     def floor(self, repeats: int) -> float:
-        """Median seconds of a step's own matrix products, done again with nothing between them."""
-        calls = []
+        """Median seconds of a step's own matrix products, done again by the same threads with nothing between."""
+        products: dict[int, list[tuple]] = {}  # of each thread
         matmul = np.matmul
 
-        def record(a, b, out):
-            calls.append((a, b, out))
+        def record(a, b, out=None):
+            products.setdefault(threading.get_ident(), []).append((a, b, out))
             return matmul(a, b, out=out)
 
         with patch("numpy.matmul", record):
             self.step()
+
+        def multiply(calls: list[tuple]) -> None:
+            for a, b, out in calls:
+                matmul(a, b, out=out)
+
         seconds = []
         for _ in range(repeats):
             start = time.perf_counter()
-            for a, b, out in calls:
-                matmul(a, b, out=out)
+            threads.in_parallel(multiply, products.values())
             seconds.append(time.perf_counter() - start)
         return float(np.median(seconds))
+
+    def parts(self, steps: int) -> dict[str, float]:
+        return seconds_by_part(self.step, steps)

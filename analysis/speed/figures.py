@@ -1,0 +1,42 @@
+"""Figures of the measurements."""
+
+from pathlib import Path
+
+from analysis.speed.work import FORMS, GOALS, SHAPES
+
+COLORS = {form.label: f"C{k}" for k, form in enumerate(FORMS)}
+
+
+def draw_ratios(records: list[dict], path: Path) -> None:
+    """Times faster than PyTorch: a dot a shape and cell, its range over the rounds, the goal as a tick."""
+    from matplotlib.figure import Figure
+
+    records = [record for record in records if "torch" in record["times_faster_than"]]
+    if not records:
+        return
+    figure = Figure(figsize=(7.5, 1.2 + 0.22 * len(records)), layout="constrained")
+    axes = figure.subplots()
+    places, names = [], []
+    place = 0.0
+    for name in dict.fromkeys(record["shape"] for record in records):
+        place += 0.6
+        start = place
+        for record in (r for r in records if r["shape"] == name):
+            color = COLORS[record["cell"]]
+            low, high = record["times_faster_range"]["torch"]
+            axes.plot([low, high], [place, place], color=color, linewidth=2, alpha=0.5)
+            axes.plot(record["times_faster_than"]["torch"], place, "o", color=color)
+            axes.plot(GOALS[name][record["cell"].split()[0]], place, "|", color="0.2", markersize=11)
+            place += 1
+        places.append((start + place - 1) / 2)
+        names.append(f"{name}\n{SHAPES[name]}")
+    for label in dict.fromkeys(record["cell"] for record in records):
+        axes.plot([], [], "o", color=COLORS[label], label=label)
+    axes.plot([], [], "|", color="0.2", markersize=11, label="goal")
+    axes.axvline(1, color="0.3", linewidth=1, linestyle="--")
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.set(xlabel="times as fast as PyTorch on the same cores", xlim=(0, None))
+    axes.grid(axis="x", alpha=0.25)
+    axes.legend(frameon=False, fontsize="small", ncols=5, loc="upper center", bbox_to_anchor=(0.5, 1.12))
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,123 @@
+"""A contender in a process of its own, so that neither threads nor memory of one disturb another."""
+
+import importlib
+import multiprocessing
+import time
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from analysis.speed.work import Task
+
+CONTENDERS = {
+    "ours": "analysis.speed.ours.Ours",
+    "torch": "analysis.speed.pytorch.PyTorch",
+    "book": "analysis.speed.book.Book",
+}
+
+
+class Worker:
+    """`worker.ask("times", 0.5)` has the process call `times` of `Service` below; usable as a context."""
+
+    def __init__(self, contender: str, task: Task):
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, contender, task), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def ask(self, command: str, *arguments):
+        self.connection.send((command, arguments))
+        answer, error = self.connection.recv()
+        if error:
+            raise RuntimeError(error)
+        return answer
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.connection.close()
+        self.process.join(10)
+
+
+def serve(connection: Connection, contender: str, task: Task) -> None:
+    module, _, name = CONTENDERS[contender].rpartition(".")
+    service = None
+    while True:
+        try:
+            command, arguments = connection.recv()
+        except EOFError:
+            return
+        try:
+            service = service or Service(getattr(importlib.import_module(module), name), task)
+            connection.send((getattr(service, command)(*arguments), None))
+        except Exception:
+            connection.send((None, traceback.format_exc()))
+
+
+class Service:
+    """What can be asked of a contender."""
+
+    def __init__(self, contender: type, task: Task):
+        reset_peak()
+        before = memory("VmRSS")
+        self.contender = contender(task)
+        self.before = before
+
+    def losses(self, steps: int) -> list[float]:
+        """Nats per token of the first training steps, without dropout. Ready to race afterwards."""
+        self.contender.compare()
+        losses = [self.contender.step() for _ in range(steps)]
+        self.contender.race()
+        self.contender.step()
+        return losses
+
+    def use_fastest(self, numbers: list[int]) -> int:
+        """Compute with the number of threads that is fastest; returns it."""
+        seconds = {}
+        for number in numbers:
+            self.contender.use_threads(number)
+            self.times(0.2)
+            seconds[number] = np.median(self.times(0.4))
+        fastest = min(seconds, key=seconds.__getitem__)
+        self.contender.use_threads(fastest)
+        return fastest
+
+    def times(self, at_least_s: float) -> list[float]:
+        """Seconds of each of some training steps, which take that long together."""
+        times = []
+        while sum(times) < at_least_s or len(times) < 2:
+            start = time.perf_counter()
+            self.contender.step()
+            times.append(time.perf_counter() - start)
+        return times
+
+    def floor(self, repeats: int) -> float:
+        return self.contender.floor(repeats)
+
+    def parts(self, steps: int) -> dict[str, float]:
+        return self.contender.parts(steps)
+
+    def peak_bytes(self) -> int | None:
+        """The most memory held at a time, less what the process held before the model was made."""
+        peak = memory("VmHWM")
+        return None if peak is None or self.before is None else peak - self.before
+
+
+def memory(field: str) -> int | None:
+    """Bytes, from /proc; None where there is none."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def reset_peak() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
