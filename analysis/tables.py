@@ -7,7 +7,16 @@ import pandas as pd
 from scipy import stats
 
 # what does not define a result, so does not tell configurations apart
-NOT_SETTINGS = ["seed", "study", "threads", "tracking.", "dataset.dir", "dataset.url", "dataset.cache"]
+NOT_SETTINGS = [
+    "seed",
+    "study",
+    "threads",
+    "compiled",
+    "tracking.",
+    "dataset.dir",
+    "dataset.url",
+    "dataset.cache",
+]
 NOT_SETTINGS += ["train.checkpoint_every_s"]
 CHOICES = ["cell", "dataset", "optimizer", "schedule"]
 METRICS = {"valid": "best/valid_ppl", "test": "test/ppl", "oracle": "oracle/ppl"}

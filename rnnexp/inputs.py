@@ -1,6 +1,8 @@
 """What a recurrent layer reads: vectors, or symbols that stand for the rows of a table."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -25,14 +27,18 @@ class Vectors:
 
         in_parallel(some, shares(len(self.x)))
 
-    def gradients(self, da, W, dW, tape: Tape) -> tuple[list[Callable[[], None]], object]:
+    def gradients(self, da, W, dW, tape: Tape) -> tuple[list[Callable], Any]:
         """What is to be called, in any order, to set dW and the gradient of x, and that gradient.
 
         da (G, T B, H) is the gradient of what `project` gave.
         """
-        dx = tape.array("dx", self.x.shape)
-        jobs = [lambda g=g: np.matmul(self.x.T, da[g], out=dW[g]) for g in range(len(W))]
-        jobs += [lambda rows=rows: sum_of_products(da[:, rows], W, dx[rows]) for rows in shares(len(dx))]
+        dx, part = tape.array("dx", self.x.shape), tape.array("dx of a gate", self.x.shape)
+
+        def sum_rows(rows: slice) -> None:
+            sum_of_products(da[:, rows], W, part[rows], dx[rows])
+
+        jobs: list[Callable] = [partial(np.matmul, self.x.T, da[g], out=dW[g]) for g in range(len(W))]
+        jobs += [partial(sum_rows, rows) for rows in shares(len(dx))]
         return jobs, dx.reshape(*self.window, -1)
 
 
@@ -59,7 +65,7 @@ class Symbols:
 
         in_parallel(gate, range(len(W)))
 
-    def gradients(self, da, W, dW, tape: Tape) -> tuple[list[Callable[[], None]], object]:
+    def gradients(self, da, W, dW, tape: Tape) -> tuple[list[Callable], Any]:
         """As of `Vectors`; the gradient is that of the table (V, D)."""
         one_hot = tape.array("one hot", (len(self.table), len(self.symbols)))
         one_hot.fill(0)
@@ -70,13 +76,13 @@ class Symbols:
         def everything():
             np.matmul(one_hot, da, out=drows)
             np.matmul(self.table.T, drows, out=dW)
-            sum_of_products(drows, W, dtable)
+            sum_of_products(drows, W, tape.array("dtable of a gate", dtable.shape), dtable)
 
         return [everything], dtable
 
 
-def sum_of_products(da, W, out) -> None:
-    """out = the sum over the gates of da @ W.T, (N, D)."""
+def sum_of_products(da, W, part, out) -> None:
+    """out = the sum over the gates of da @ W.T, (N, D); `part` is scratch of that shape."""
     np.matmul(da[0], W[0].T, out=out)
     for gate in range(1, len(W)):
-        out += np.matmul(da[gate], W[gate].T)
+        out += np.matmul(da[gate], W[gate].T, out=part)

@@ -81,10 +81,11 @@ class Dropout:
     def forward(self, x, tape: Tape, key: tuple[int, int] | None):
         """`key` is (seed, step), the rest of the mask's address; None: no dropout."""
         tape["mask"] = None
-        if not self.active(key):
+        if key is None or not self.rate:
             return x
+        seed, step = key
         tape["mask"] = tape.array("a mask", x.shape)
-        dropout_mask(self.rate, (*key, self.place), out=tape["mask"])
+        dropout_mask(self.rate, (seed, step, self.place), out=tape["mask"])
         return np.multiply(x, tape["mask"], out=tape.array("y", x.shape))
 
     def backward(self, dy, tape: Tape):

@@ -6,7 +6,7 @@ import numpy as np
 
 from rnnexp.cells.base import Cell
 from rnnexp.errors import UserError
-from rnnexp.inputs import Vectors
+from rnnexp.inputs import Symbols, Vectors
 from rnnexp.layers import Decoder, Dropout, Embedding
 from rnnexp.ops import softmax_cross_entropy
 from rnnexp.params import Parameters, Tape
@@ -106,6 +106,7 @@ class Model:
         tape["symbols"] = few_symbols and not self.dropouts[0].active(dropout_key)
         x = None if tape["symbols"] else self.embedding.forward(inputs, bottom)
         for k, cell in enumerate(self.cells):
+            source: Vectors | Symbols
             if x is None:
                 source = self.embedding.symbols(inputs, bottom)
             else:

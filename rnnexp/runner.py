@@ -23,6 +23,7 @@ from rnnexp.trainer import Checkpoints, Progress, fit
 
 log = logging.getLogger(__name__)
 SAMPLE_TOKENS = 200
+FOUND_OUT = "threads", "compiled"
 
 
 def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
@@ -48,10 +49,10 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
             tracker.finish("FAILED", {}, {"rnnexp.error": str(error)}, [])
             raise
         tags |= {"rnnexp.config_hash": experiment.config_hash, "rnnexp.group_hash": experiment.group_hash}
-        # the number of threads changes the rounding: kept, so that `resume` computes with as many
-        config["threads"] = experiment.threads
+        # both change the rounding: kept, so that `resume` computes in the same way
+        config |= {"threads": experiment.threads, "compiled": experiment.compiled}
         folder.save_config(config)
-        tags["rnnexp.threads"] = str(experiment.threads)
+        tags |= {f"rnnexp.{key}": str(config[key]) for key in FOUND_OUT}
         tracker.start(parameters(config), tags, folder.records())
         try:
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
@@ -84,8 +85,8 @@ def report(config: dict[str, Any], folder: RunFolder, metrics: dict[str, float])
 
 
 def parameters(config: dict[str, Any]) -> dict[str, Any]:
-    """What is recorded of the config: every leaf but `threads`, a tag, since the number is found later."""
-    return {key: value for key, value in build.leaves(config).items() if key != "threads"}
+    """What is recorded of the config: every leaf but those that are found out later, which are tags."""
+    return {key: value for key, value in build.leaves(config).items() if key not in FOUND_OUT}
 
 
 def train_and_test(

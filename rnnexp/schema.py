@@ -55,6 +55,7 @@ class Config:
     study: str = MISSING
     seed: int = MISSING
     threads: int | None = None
+    compiled: bool | None = None
     cell: Choice = field(default_factory=Choice)
     model: ModelConfig = field(default_factory=ModelConfig)
     dataset: Choice = field(default_factory=Choice)

@@ -169,7 +169,7 @@ def test_tiles_and_threads_change_nothing_but_rounding(name, options, rng, monke
     probe = Probe(name, options, rng)
     loss, grads = probe.loss(), {key: grad.copy() for key, grad in probe.grads().items()}
     monkeypatch.setattr(base, "SMALL_PRODUCT", 0)
-    monkeypatch.setattr(base, "TILE", 4)  # of 6 columns
+    monkeypatch.setattr(base, "TILES", (4,))  # of 6 columns
     monkeypatch.setattr(base, "WORTH_SHARING", 0)
     monkeypatch.setattr(base, "LEAST_STREAMS", 1)
     for number in 1, 2, 3:
@@ -188,7 +188,8 @@ def test_symbols_are_the_rows_they_stand_for(name, options, rng):
         tape = Tape(np.float64)
         h, _ = probe.cell.forward(x, probe.state, tape)
         dx, dstate = probe.cell.backward(probe.R, probe.S, tape)
-        results.append({"h": h, "dx": dx, "dh": dstate[0]} | {k: g.copy() for k, g in probe.params.grad.items()})
+        grads = {key: grad.copy() for key, grad in probe.params.grad.items()}
+        results.append({"h": h, "dx": dx, "dh": dstate[0]} | grads)
     vectors, by_symbol = results
     per_symbol = np.zeros_like(table)
     np.add.at(per_symbol, symbols, vectors.pop("dx"))

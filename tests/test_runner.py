@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from rnnexp import build, runner
+from rnnexp import build, runner, threads
 from rnnexp.evaluate import evaluate
 from rnnexp.folder import RunFolder
 from rnnexp.generate import sample
@@ -191,22 +191,23 @@ def test_the_sweeps_bar_adds_up_its_jobs(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "threads"),
-    [([], 1), (["threads=2"], 2), (["model.hidden_size=300", "threads=null"], "all")],
+    ("overrides", "number"),
+    [([], 1), (["threads=2"], 2), (["model.hidden_size=600", "threads=null"], "all")],
 )
-def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, overrides, threads):
+def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, overrides, number):
     found = []
 
     def blas_threads():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
     def look(*args):
-        found.extend(blas_threads())
+        assert set(blas_threads()) == {1}  # the threads are ours
+        found.append(len(threads.shares(1000)))
         return {"best/valid_ppl": 1.0}
 
     monkeypatch.setattr(runner, "train_and_test", look)
     outside = blas_threads()
     run(tmp_path, *overrides)
-    assert found == (outside if threads == "all" else [threads] * len(outside))
+    assert found == [max(outside) if number == "all" else number]
     assert RunFolder(tmp_path).load_config()["threads"] == found[0]  # so that resume computes with as many
     assert blas_threads() == outside

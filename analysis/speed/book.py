@@ -6,6 +6,7 @@ gradients, the embedding makes a gradient of the whole vocabulary at every step,
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -94,12 +95,13 @@ def gru_after(x, state, W, U, b):
     return (h_next,), backward
 
 
-STEPS = {"lstm": lstm, "rnn": rnn, "gru": gru_before, "gru reset after": gru_after}
+STEPS: dict[str, Callable] = {"lstm": lstm, "rnn": rnn, "gru": gru_before, "gru reset after": gru_after}
 
 
 class Book:
     def __init__(self, task: Task):
-        self.task, self.step_of = task, STEPS[task.form.label]
+        self.task = task
+        self.step_of: Callable = STEPS[task.form.label]
         model = task.model()
 
         def columns(array):  # gates side by side
@@ -162,12 +164,13 @@ class Book:
         for k in reversed(range(len(self.layers))):
             dstate = tuple(np.zeros_like(array) for array in self.state[k])
             dweights = [np.zeros_like(weight) for weight in self.layers[k]]
-            dxs = [None] * T
+            dxs = []
             for t in reversed(range(T)):
-                dxs[t], dstate, parts = backwards[k][t]((dstate[0] + dx[t], *dstate[1:]))
+                dx_t, dstate, parts = backwards[k][t]((dstate[0] + dx[t], *dstate[1:]))
+                dxs.append(dx_t)
                 for total, part in zip(dweights, parts):
                     total += part
-            dx = np.stack(dxs) * masks[k]
+            dx = np.stack(dxs[::-1]) * masks[k]
             grads.append((self.layers[k], dweights))
         dembedding = ddecoder if self.decoder is self.embedding else np.zeros_like(self.embedding)
         for t in range(T):

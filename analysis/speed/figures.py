@@ -7,13 +7,16 @@ from analysis.speed.work import FORMS, GOALS, SHAPES
 COLORS = {form.label: f"C{k}" for k, form in enumerate(FORMS)}
 
 
-def draw_ratios(records: list[dict], path: Path) -> None:
-    """Times faster than PyTorch: a dot a shape and cell, its range over the rounds, the goal as a tick."""
+def draw_ratios(records: list[dict], path: Path) -> bool:
+    """Times as fast as PyTorch: a dot a shape and cell, its range over the rounds, the goal as a tick.
+
+    Returns whether there was anything to draw.
+    """
     from matplotlib.figure import Figure
 
-    records = [record for record in records if "torch" in record["times_faster_than"]]
+    records = [record for record in records if "ours/torch" in record["ratios"]]
     if not records:
-        return
+        return False
     figure = Figure(figsize=(7.5, 1.2 + 0.22 * len(records)), layout="constrained")
     axes = figure.subplots()
     places, names = [], []
@@ -23,9 +26,9 @@ def draw_ratios(records: list[dict], path: Path) -> None:
         start = place
         for record in (r for r in records if r["shape"] == name):
             color = COLORS[record["cell"]]
-            low, high = record["times_faster_range"]["torch"]
+            low, high = record["ranges"]["ours/torch"]
             axes.plot([low, high], [place, place], color=color, linewidth=2, alpha=0.5)
-            axes.plot(record["times_faster_than"]["torch"], place, "o", color=color)
+            axes.plot(record["ratios"]["ours/torch"], place, "o", color=color)
             axes.plot(GOALS[name][record["cell"].split()[0]], place, "|", color="0.2", markersize=11)
             place += 1
         places.append((start + place - 1) / 2)
@@ -40,3 +43,4 @@ def draw_ratios(records: list[dict], path: Path) -> None:
     axes.grid(axis="x", alpha=0.25)
     axes.legend(frameon=False, fontsize="small", ncols=5, loc="upper center", bbox_to_anchor=(0.5, 1.12))
     figure.savefig(path, dpi=150)
+    return True

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from unittest.mock import patch
@@ -14,15 +14,13 @@ PARTS = {  # what is timed -> the part it belongs to
     "rnnexp.inputs.Vectors.project": "input projection",
     "rnnexp.layers.Dropout.forward": "dropout",
     "rnnexp.layers.Dropout.backward": "dropout",
-    "rnnexp.cells.base.Cell.forward": "time loop forward",
-    "rnnexp.cells.base.Cell.backward": "time loop backward",
-    "rnnexp.cells.base.in_parts": "slopes of the gates",
-    "rnnexp.cells.base.in_parallel": "products for the gradients",
+    "rnnexp.cells.base.Cell.run_forward": "time loop forward",
+    "rnnexp.cells.base.Cell.run_backward": "time loop backward",
+    "rnnexp.cells.base.Cell.weight_gradients": "weight gradients",
     "rnnexp.model.softmax_cross_entropy": "softmax",
     "rnnexp.layers.Decoder.forward": "decoder",
     "rnnexp.layers.Decoder.backward": "decoder",
     "rnnexp.optim.SGD.update": "clip and update",
-    "rnnexp.cells.base.Recurrence.__call__": "recurrent products",
     "rnnexp.layers.matmul": "decoder products",
 }
 
@@ -33,7 +31,7 @@ def seconds_by_part(step: Callable[[], object], steps: int) -> dict[str, float]:
     The clock itself costs a microsecond a part, which small models notice.
     """
     main = threading.get_ident()
-    total: Counter[str] = Counter()
+    total: defaultdict[str, float] = defaultdict(float)
     inner = [0.0]  # seconds already counted by parts within the running ones
 
     def timed(part: str, function: Callable) -> Callable:
@@ -57,4 +55,4 @@ def seconds_by_part(step: Callable[[], object], steps: int) -> dict[str, float]:
             patches.enter_context(patch(target, timed(part, function)))
         for _ in range(steps):
             timed("the rest", step)()
-    return {part: seconds / steps for part, seconds in total.most_common()}
+    return {part: seconds / steps for part, seconds in sorted(total.items(), key=lambda item: -item[1])}

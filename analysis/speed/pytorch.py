@@ -1,5 +1,7 @@
 """The same training step in PyTorch: nn.LSTM, nn.GRU or nn.RNN, written as its own examples write it."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -26,13 +28,16 @@ class PyTorch:
         self.second_biases = self.load(task)
         self.optimizer = torch.optim.SGD(self.net.parameters(), task.lr)
         self.windows = [tuple(map(torch.from_numpy, window)) for window in task.windows()]
-        self.state, self.steps = None, 0
+        self.state: Any = None
+        self.steps = 0
 
     def load(self, task: Task) -> dict[str, torch.Tensor]:
         """Take our first weights; returns, by name, which entries of PyTorch's second biases ours has too."""
         model = task.model()
         order = ORDER[task.form.cell]
-        recurrent = order.replace("n", "m") if task.form.cell == "gru" else order  # the candidate's recurrent part is a block of its own here
+        recurrent = (
+            order.replace("n", "m") if task.form.cell == "gru" else order
+        )  # the candidate's recurrent part is a block of its own here
         state, masks = {}, {}
         for k, cell in enumerate(model.cells):
 
@@ -40,7 +45,9 @@ class PyTorch:
                 return torch.tensor(np.concatenate([array[gates.index(gate)].T for gate in wanted]))
 
             (product,) = cell.products
-            ours = torch.tensor(np.repeat([gate == "m" for gate in recurrent], task.shape.hidden_size)).float()
+            ours = torch.tensor(
+                np.repeat([gate == "m" for gate in recurrent], task.shape.hidden_size)
+            ).float()
             state[f"weight_ih_l{k}"] = rows(cell.p["W"], cell.input_gates, order)
             state[f"weight_hh_l{k}"] = rows(cell.p[f"U_{product}"], product, recurrent)
             state[f"bias_ih_l{k}"] = rows(cell.p["b"], cell.gates, order)
@@ -80,5 +87,7 @@ class PyTorch:
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), self.task.clip_norm)
         self.optimizer.step()
-        self.state = tuple(a.detach() for a in self.state) if isinstance(self.state, tuple) else self.state.detach()
+        self.state = (
+            tuple(a.detach() for a in self.state) if isinstance(self.state, tuple) else self.state.detach()
+        )
         return loss.item()

@@ -13,6 +13,7 @@ from analysis.speed.work import Task
 
 CONTENDERS = {
     "ours": "analysis.speed.ours.Ours",
+    "numpy": "analysis.speed.ours.NumPyOnly",
     "torch": "analysis.speed.pytorch.PyTorch",
     "book": "analysis.speed.book.Book",
 }
@@ -88,7 +89,7 @@ class Service:
 
     def times(self, at_least_s: float) -> list[float]:
         """Seconds of each of some training steps, which take that long together."""
-        times = []
+        times: list[float] = []
         while sum(times) < at_least_s or len(times) < 2:
             start = time.perf_counter()
             self.contender.step()

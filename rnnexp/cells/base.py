@@ -1,23 +1,28 @@
 """A recurrent layer: the time loop and every matrix product; a cell adds the maths of one step."""
 
 import math
+from functools import partial
 from itertools import combinations
+from types import ModuleType
 
 import numpy as np
 
+from rnnexp import compiled
 from rnnexp.inputs import Symbols, Vectors
 from rnnexp.layers import Layer
 from rnnexp.params import Tape
-from rnnexp.threads import in_parallel, in_parts, shares
+from rnnexp.threads import in_parallel, shares
 
-# Numbers of each gate that are worked through at a time, so that they stay in a core's cache.
+# Numbers of each gate whose slopes are computed at a time, so that they stay in a core's cache.
 PART = 32_000
-# Multiplications of a step with U below which, and streams of a thread below which, the time loop is
-# faster on one thread: the threads get in each other's way with the Python code between the NumPy calls.
-WORTH_SHARING, LEAST_STREAMS = 5_000_000, 8
 # OpenBLAS takes products of up to 100^3 multiplications without rearranging their factors (its
-# sgemm_small_matrix_permit), fastest on columns in multiples of two AVX-512 registers.
-SMALL_PRODUCT, TILE = 1_000_000, 32
+# sgemm_small_matrix_permit), fastest on columns in multiples of two AVX-512 registers; of these widths the
+# one that wastes least is taken.
+SMALL_PRODUCT, TILES = 1_000_000, (64, 32)
+# Multiplications with U in a step below which one thread takes all streams through the time loop, and
+# streams of a thread at least. Threads wait for Python's lock between the NumPy calls; compiled loops do
+# not, but a thread has to be woken.
+WORTH_SHARING, WORTH_SHARING_COMPILED, LEAST_STREAMS = 5_000_000, 500_000, 8
 
 
 class Cell(Layer):
@@ -52,6 +57,7 @@ class Cell(Layer):
     states: tuple[str, ...] = ("h",)
     saved: tuple[str, ...] = ()
     slopes: tuple[str, ...] = ()
+    loops: ModuleType | None = None
 
     def __init__(self, input_size: int, hidden_size: int):
         self.hidden_size = hidden_size
@@ -101,10 +107,10 @@ class Cell(Layer):
         """
         raise NotImplementedError
 
-    def shares(self, B: int) -> list[slice]:
-        """The streams that each thread takes through the time loop: streams do not meet within a window."""
-        worth_it = B * self.hidden_size**2 * len(self.gates) > WORTH_SHARING
-        return shares(B, LEAST_STREAMS) if worth_it else [slice(0, B)]
+    def compile(self) -> None:
+        """Run the time loops that numba compiles, where there are some of this cell, instead of `step` and
+        `step_backward`. UserError where numba is not installed."""
+        self.loops = compiled.loops(type(self).__name__)
 
     def zero_state(self, batch_size: int) -> tuple:
         shape = batch_size, self.hidden_size
@@ -123,24 +129,14 @@ class Cell(Layer):
         h (T, B, H), and the state after the last step: arrays of the tape.
         """
         T, B = x.window
-        tape["x"] = x
-        w = tape["window"] = tape.keep("window", (T, B), lambda: Window(self, T, B, tape.dtype))
+        w = tape.keep("window", (T, B), lambda: Window(self, T, B, tape.dtype))
+        tape["x"], tape["window"] = x, w
         fed = len(self.input_gates)
         x.project(self.p["W"], self.p["b"][:fed], w.gates[:fed], tape)
         w.gates[fed:] = self.p["b"][fed:, None, None]
         for name, array in zip(self.states, state):
             w.states[name][0] = array
-
-        parts = self.shares(B)
-        widest = -(-B // len(parts))
-        weights = {run: arrange(self.p[f"U_{run}"], widest, tape, f"U_{run}") for run in self.products}
-
-        def loop(streams: slice) -> None:
-            recur = Recurrence(weights, streams.stop - streams.start)
-            for s in w.steps(streams):
-                self.step(s, recur)
-
-        in_parallel(loop, parts)
+        self.run_forward(w, tape)
         return w.states["h"][1:], tuple(w.states[name][-1] for name in self.states)
 
     def backward(self, dh, dstate: tuple, tape: Tape):
@@ -155,36 +151,72 @@ class Cell(Layer):
         -------
         the gradient of the inputs, in the form of `x`, and that of the state before the first step.
         """
-        x, w = tape["x"], tape["window"]
-        T, B = x.window
+        w = tape["window"]
+        _, T, B, _ = w.gates.shape
         dw = tape.keep("slopes", (T, B), lambda: Slopes(self, T, B, tape.dtype))
-        in_parts(lambda part: self.slopes_of(w.at(part, slice(None)), dw.at(part, slice(None))), T, max(1, PART // (B * self.hidden_size)))
-        parts = self.shares(B)
-        widest = -(-B // len(parts))
-        weights = {
-            run: arrange(self.p[f"U_{run}"].swapaxes(1, 2), widest, tape, f"U_{run}.T") for run in self.products
-        }
         dstate = tuple(array.copy() for array in dstate)
+        self.run_backward(w, dw, dh, dstate, tape)
+        return self.weight_gradients(tape["x"], w, dw, tape), dstate
+
+    def run_forward(self, w: "Window", tape: Tape) -> None:
+        """The steps, one after the other; each thread takes its share of the streams."""
+        parts = self.shares(w.gates.shape[2])
+        weights = {run: tiled(self.p[f"U_{run}"], parts, tape.part(f"U_{run}")) for run in self.products}
 
         def loop(streams: slice) -> None:
-            recur = Recurrence(weights, streams.stop - streams.start)
+            if self.loops:
+                self.loops.forward(w, weights, streams.start, streams.stop)
+                return
+            recur = Recurrence(weights, streams)
+            for s in w.steps(streams):
+                self.step(s, recur)
+
+        in_parallel(loop, parts)
+
+    def run_backward(self, w: "Window", dw: "Slopes", dh, dstate: tuple, tape: Tape) -> None:
+        """The steps in reverse; leaves the gradient of all preactivations in `dw`, changes `dstate`."""
+        _, T, B, H = w.gates.shape
+        parts = self.shares(B)
+        weights = {
+            # a product with a transposed view is slower by more than a copy costs, so `tiled` copies
+            run: tiled(self.p[f"U_{run}"].swapaxes(1, 2), parts, tape.part(f"U_{run}.T"))
+            for run in self.products
+        }
+
+        def loop(streams: slice) -> None:
+            if self.loops:
+                self.loops.backward(w, dw, weights, dh, dstate, streams.start, streams.stop)
+                return
+            several = max(1, PART // (B * H))
+            for t in range(0, T, several):
+                some = slice(t, t + several)
+                self.slopes_of(w.at(some, streams), dw.at(some, streams))
+            recur = Recurrence(weights, streams)
             dnext = [array[streams] for array in dstate]
-            steps = zip(w.steps(streams), dw.steps(streams), dh[:, streams])
-            for s, d, dh_t in reversed(list(steps)):
+            for s, d, dh_t in zip(w.steps(streams)[::-1], dw.steps(streams)[::-1], dh[::-1, streams]):
                 dnext[0] += dh_t
                 self.step_backward(s, d, recur, *dnext)
 
         in_parallel(loop, parts)
 
-        da = dw.gates.reshape(len(self.gates), T * B, self.hidden_size)
+    def weight_gradients(self, x: Vectors | Symbols, w: "Window", dw: "Slopes", tape: Tape):
+        """Set the gradients of W, U and b from those of all preactivations; returns the inputs'."""
+        G, T, B, H = dw.gates.shape
+        da = dw.gates.reshape(G, T * B, H)
         jobs, dx = x.gradients(da[: len(self.input_gates)], self.p["W"], self.g["W"], tape)
         for run, name in self.products.items():
-            v = w.at(slice(None), slice(None))[name].reshape(T * B, -1)
-            for gate, dU in zip(run, self.g[f"U_{run}"]):
-                jobs.append(lambda v=v, g=self.gates.index(gate), dU=dU: np.matmul(v.T, da[g], out=dU))
-        jobs.append(lambda: np.sum(da, axis=1, out=self.g["b"]))
+            v = w.at(slice(None), slice(None))[name].reshape(T * B, H)
+            for da_gate, dU in zip(da[self.gates.index(run) :], self.g[f"U_{run}"]):
+                jobs.append(partial(np.matmul, v.T, da_gate, out=dU))
+        jobs.append(partial(np.sum, da, axis=1, out=self.g["b"]))
         in_parallel(lambda job: job(), jobs)
-        return dx, dstate
+        return dx
+
+    def shares(self, B: int) -> list[slice]:
+        """The streams that each thread takes through the time loop: within a window they do not meet."""
+        least = WORTH_SHARING_COMPILED if self.loops else WORTH_SHARING
+        worth_it = B * self.hidden_size**2 * len(self.gates) > least
+        return shares(B, LEAST_STREAMS) if worth_it else [slice(0, B)]
 
 
 def runs(gates: str) -> dict:
@@ -228,44 +260,41 @@ class Slopes(Window):
         self.saved = {name: np.empty((T, B, cell.hidden_size), dtype) for name in cell.slopes}
 
 
-def arrange(U, B: int, tape: Tape, name: str):
-    """Weights U (G, K, H) as `Recurrence` wants them for B streams at a time: two contiguous copies, one of
-    the leading columns in tiles (G, tiles, K, TILE), one of the columns left over.
+def tiled(U, parts: list[slice], tape: Tape):
+    """Recurrent weights U (G, K, H) as (G, tiles, K, columns): contiguous tiles, the last filled with zeros.
 
     OpenBLAS rearranges U at every product, which takes longer than multiplying by it where there are few
     streams, unless the product is small: so U is cut once a window into tiles that are narrow enough.
     (4 gates of 650, 2 threads of 10 streams each: 0.40 ms instead of 0.71.)
     """
     G, K, H = U.shape
-    tiled = H - H % TILE if B * K * H > SMALL_PRODUCT else 0
-    tiles = tape.array(f"{name} tiles", (G, tiled // TILE, K, TILE))
-    tiles[...] = U[:, :, :tiled].reshape(G, K, -1, TILE).swapaxes(1, 2)
-    rest = tape.array(f"{name} rest", (G, K, H - tiled))
-    rest[...] = U[:, :, tiled:]
-    return tiles, rest
+    streams = max(part.stop - part.start for part in parts)
+    columns = H if streams * K * H <= SMALL_PRODUCT else min(TILES, key=lambda width: -H % width)
+    whole, left = divmod(H, columns)
+    tiles = tape.array("tiles", (G, whole + (left > 0), K, columns))
+    tiles[:, :whole] = U[:, :, : H - left].reshape(G, K, whole, columns).swapaxes(1, 2)
+    if left:
+        tiles[:, whole, :, :left] = U[:, :, H - left :]
+        tiles[:, whole, :, left:] = 0
+    return tiles
 
 
 class Recurrence:
-    """The recurrent products of the steps of B streams, with weights from `arrange`."""
+    """The recurrent products of the steps of some streams, with weights from `tiled`."""
 
-    def __init__(self, weights: dict, B: int):
-        self.weights = weights
-        self.out = {}
-        for run, (tiles, rest) in weights.items():
-            G, tiled = len(tiles), tiles.shape[1] * TILE
-            out = np.empty((G, B, tiled + rest.shape[2]), rest.dtype)
-            into_tiles = out[:, :, :tiled].reshape(G, B, -1, TILE).swapaxes(1, 2)
-            self.out[run] = out if G > 1 else out[0], into_tiles, out[:, :, tiled:]
+    def __init__(self, weights: dict, streams: slice):
+        self.weights, self.out, self.result = weights, {}, {}
+        B = streams.stop - streams.start
+        for run, tiles in weights.items():
+            G, number, H, columns = tiles.shape
+            out = np.empty((G, B, number, columns), tiles.dtype)
+            result = out.reshape(G, B, -1)[:, :, :H]
+            self.out[run], self.result[run] = out.swapaxes(1, 2), result if G > 1 else result[0]
 
     def __call__(self, run: str, v):
         """v @ U_run: (B, H), or (gates, B, H) where `run` has several."""
-        tiles, rest = self.weights[run]
-        out, into_tiles, into_rest = self.out[run]
-        if tiles.size:
-            np.matmul(v[:, None] if v.ndim == 3 else v, tiles, out=into_tiles)
-        if rest.size:
-            np.matmul(v, rest, out=into_rest)
-        return out
+        np.matmul(v[:, None] if v.ndim == 3 else v, self.weights[run], out=self.out[run])
+        return self.result[run]
 
     def back(self, run: str, d):
         """The sum over the gates of d @ U_run.T (B, H), where the weights are those."""

@@ -1,0 +1,85 @@
+"""The records of the races in words."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from analysis.speed.work import GOALS, SHAPES
+
+NOTES = """x PyTorch, x textbook: times as fast, median of the rounds; without numba: our NumPy alone, times
+as fast as PyTorch. PyTorch's GRU has the reset gate after the product, whichever form ours has.
+Each contender uses the number of threads that is fastest for it. The floor is the step's matrix
+products alone. Peak memory is that of the process less what it held with its libraries loaded."""
+NAMES = {"numpy": "ours without numba", "torch": "PyTorch", "book": "textbook code"}
+
+
+def sentence(record: dict) -> str:
+    parts = [f"{record['shape']}, {record['cell']}: {record['tokens_per_s']['ours']:,.0f} tokens/s"]
+    for pair, ratio in record["ratios"].items():
+        ours, _, other = pair.partition("/")
+        low, high = record["ranges"][pair]
+        if ours == "ours":
+            parts.append(f"{ratio:.2f} x {NAMES[other]} ({low:.2f} to {high:.2f})")
+    return ", ".join([*parts, f"{record['floor_ratio']:.2f} of the products' speed"])
+
+
+def table(records: list[dict]) -> str:
+    """The records as Markdown."""
+    rows = []
+    for record in records:
+        ratios, peaks = record["ratios"], record["peak_bytes"]
+        rows.append(
+            {
+                "shape": record["shape"],
+                "cell": record["cell"],
+                "tokens/s": f"{record['tokens_per_s']['ours']:,.0f}",
+                "x PyTorch": number(ratios.get("ours/torch")),
+                "goal": number(GOALS[record["shape"]][record["cell"].split()[0]]),
+                "without numba": number(ratios.get("numpy/torch")),
+                "x textbook": number(ratios.get("ours/book")),
+                "of the floor": number(record["floor_ratio"]),
+                "peak MB": number(peaks["ours"], 1e-6, 0),
+                "PyTorch's MB": number(peaks.get("torch"), 1e-6, 0),
+            }
+        )
+    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
+    lines = [{name: name for name in widths}, {name: "-" * width for name, width in widths.items()}, *rows]
+    used = dict.fromkeys(record["shape"] for record in records)
+    return "\n".join(
+        [
+            *(
+                "| " + " | ".join(line[name].ljust(width) for name, width in widths.items()) + " |"
+                for line in lines
+            ),
+            "",
+            "Shapes (vocabulary / hidden x layers / batch / window):",
+            "",
+            *(f"- {name}: {SHAPES[name]}" for name in used),
+            "",
+            NOTES,
+            "",
+            machine(),
+            "",
+        ]
+    )
+
+
+def number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
+    return "-" if value is None else f"{value * scale:.{digits}f}"
+
+
+def machine() -> str:
+    """What was measured on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        cpu = platform.processor() or platform.machine()
+    parts = [cpu, f"{os.cpu_count()} cores", platform.system(), f"Python {platform.python_version()}"]
+    for name in "numpy", "numba", "torch":
+        try:
+            parts.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(parts)
