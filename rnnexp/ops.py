@@ -68,8 +68,7 @@ def softmax_cross_entropy(logits, bias, targets, grad_scale=None):
 def add_rows(target, index, rows):
     """target[index[k]] += rows[k] for every k, where an index may occur many times.
 
-    Sorts the indices and sums each run of equal ones, which beats `np.add.at` and, unlike it, adds
-    whole rows at a time.
+    Row by row: for 700 rows of 650 that takes 0.5 ms, `np.add.reduceat` over sorted rows 4, `np.add.at` more.
 
     Parameters
     ----------
@@ -77,10 +76,8 @@ def add_rows(target, index, rows):
     index : (N,) integers below V.
     rows : (N, D) array.
     """
-    order = np.argsort(index, kind="stable")
-    ordered = index[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    target[ordered[starts]] += np.add.reduceat(rows[order], starts, axis=0)
+    for k, row in zip(index.tolist(), rows):
+        target[k] += row
 
 
 def dropout_mask(rate, key, out):

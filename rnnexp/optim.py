@@ -7,7 +7,7 @@ import numpy as np
 from rnnexp.params import Parameters
 from rnnexp.threads import in_parts
 
-PART = 65_536  # numbers that are updated at a time, so that the second pass finds them in the cache
+PART = 65_536  # numbers that are worked through at a time, so that they stay in a core's cache
 
 
 class SGD:
@@ -28,16 +28,26 @@ class SGD:
     def update(self, params: Parameters, lr: float) -> float:
         """One step; returns the norm before clipping. A norm that is not finite changes nothing."""
         values, grads = params.values, params.grads
-        norm = math.sqrt(float(np.dot(grads, grads)))
+        norm = math.sqrt(squared_norm(grads))
         if math.isfinite(norm):
             scale = self.clip_norm / norm if self.clip_norm and norm > self.clip_norm else 1.0
 
             def descend(part: slice) -> None:
-                grads[part] *= -lr * scale
-                values[part] += grads[part]
+                values[part] -= lr * scale * grads[part]
 
             in_parts(descend, len(values), PART)
         return norm
+
+
+def squared_norm(array) -> float:
+    """The sum of squares, the same for any number of threads."""
+    squares = np.zeros(-(-len(array) // PART))
+
+    def square(part: slice) -> None:
+        squares[part.start // PART] = np.dot(array[part], array[part])
+
+    in_parts(square, len(array), PART)
+    return float(squares.sum())
 
 
 OPTIMIZERS = {"sgd": SGD}
