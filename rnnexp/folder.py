@@ -6,6 +6,7 @@ records.jsonl   a line an epoch
 last.npz        the checkpoint to go on from; best.npz the best weights
 result.json     the final metrics, once there are any
 mlflow_run_id   under which a tracker keeps the run
+.tracking.lock  held by the process that sends its records
 """
 
 import json

@@ -90,12 +90,30 @@ def test_max_steps(rnnexp, tmp_path):
     assert record["step"] == 7
 
 
-def test_without_tracking_mlflow_is_not_imported(tmp_path):
-    code = "import sys; from rnnexp.run import main; main(); print('mlflow' in sys.modules)"
+@pytest.mark.parametrize("tracking", ["none", "mlflow"])
+def test_the_run_itself_imports_no_mlflow_and_nothing_slow_before_its_first_step(tmp_path, tracking):
+    code = """if True:
+        import sys
+        from rnnexp import run, runner
+
+        def fit(*arguments):
+            print(*{"mlflow", "sqlalchemy", "pandas", "matplotlib"} & sys.modules.keys())
+            yield from train(*arguments)
+            print("mlflow" in sys.modules)
+
+        train, runner.fit = runner.fit, fit
+        run.main()
+    """
     result = subprocess.run(
-        [sys.executable, "-c", code, *QUICK], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code, *QUICK, f"tracking={tracking}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    assert result.stdout.splitlines()[-1] == "False", result.stdout + result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[1] == "", result.stdout + result.stderr
+    assert "False" in lines, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Records in a real MLflow: complete, once each, and never in the way of training."""
 
+import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -8,7 +10,10 @@ import time
 import urllib.request
 
 import pytest
+from filelock import FileLock, Timeout
 
+from rnnexp.tracking.background import Background
+from rnnexp.tracking.sender import serve
 from tests.conftest import SMALL, command
 
 PER_EPOCH = {
@@ -68,26 +73,42 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
     assert len({run.data.tags["rnnexp.config_hash"] for run in runs}) == 6
 
 
-def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(tmp_path, rnnexp):
-    process = subprocess.Popen(
-        command(*SMALL, "train.max_epochs=12", "train.patience=null", "hydra.run.dir=run"),
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    records = tmp_path / "run" / "records.jsonl"
+def wait_for(condition, process):
+    """Until a condition holds, while a process runs."""
     deadline = time.monotonic() + 60
-    while not (records.exists() and len(records.read_text().splitlines()) >= 3):
+    while not condition():
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.005)
-    process.kill()
+
+
+def started(tmp_path, *overrides, **environment):
+    return subprocess.Popen(
+        command(*SMALL, "train.patience=null", "hydra.run.dir=run", *overrides),
+        cwd=tmp_path,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["once the store knows of it", "at once"])
+def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(tmp_path, rnnexp, known):
+    """Also when what sends its records is still at it, which survives the run."""
+    process = started(tmp_path, "train.max_epochs=12", "dataset.train_tokens=30000")
+    records, run_id = tmp_path / "run" / "records.jsonl", tmp_path / "run" / "mlflow_run_id"
+    wait_for(lambda: records.exists() and (not known or run_id.exists()), process)
+    before = run_id.read_text() if known else None
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    uri = f"sqlite:///{tmp_path}/runs/mlflow.db"
-    _, (before,) = runs_of(uri, "default")
+    process.stdout.close()
+    assert not (tmp_path / "run" / "result.json").exists()
     assert rnnexp("resume=run").returncode == 0
-    c, (run,) = runs_of(uri, "default")
-    assert run.info.run_id == before.info.run_id
+    c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert run.info.run_id == run_id.read_text()
+    assert before in (None, run.info.run_id)
     assert run.info.status == "FINISHED"
     history = c.get_metric_history(run.info.run_id, "valid/loss")
     assert [point.step for point in history] == list(range(1, 13))
@@ -107,20 +128,19 @@ def test_a_failed_run_says_why(rnnexp, tmp_path, overrides, status, error):
     assert error in run.data.tags["rnnexp.error"]
 
 
-def test_an_interrupted_run_is_killed_not_failed(tmp_path):
-    process = subprocess.Popen(
-        command(*SMALL, "train.max_epochs=500", "train.patience=null", "hydra.run.dir=run"),
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not (tmp_path / "run" / "records.jsonl").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.terminate()
-    assert process.wait(timeout=30) == 128 + 15
-    _, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+@pytest.mark.parametrize("to_all", [True, False], ids=["group", "run"])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_killed_not_failed(tmp_path, signum, to_all):
+    process = started(tmp_path, "train.max_epochs=500")
+    wait_for((tmp_path / "run" / "records.jsonl").exists, process)
+    os.killpg(process.pid, signum) if to_all else process.send_signal(signum)
+    stdout, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + signum, stdout
+    c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
     assert run.info.status == "KILLED"
+    epochs = len((tmp_path / "run" / "records.jsonl").read_text().splitlines())
+    history = c.get_metric_history(run.info.run_id, "valid/loss")
+    assert [point.step for point in history] == list(range(1, epochs + 1))
 
 
 def free_port():
@@ -186,6 +206,35 @@ def test_a_server_that_takes_the_call_and_never_answers_costs_a_warning(rnnexp, 
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("does not take the records") == 1
     assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_training_does_not_wait_for_a_server_that_takes_the_call_and_never_answers(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
+        process = started(tmp_path, uri, MLFLOW_HTTP_REQUEST_TIMEOUT="600")
+        connection, _ = silent.accept()
+        wait_for((tmp_path / "run" / "result.json").exists, process)
+        assert process.poll() is None  # now it waits
+    connection.close()
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert stdout.count("does not take the records") == 1
+
+
+def test_the_wait_for_a_server_can_be_cut_short(tmp_path):
+    """By a second Ctrl-C, for the first is a request to the training."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
+        process = started(tmp_path, uri, MLFLOW_HTTP_REQUEST_TIMEOUT="600")
+        wait_for((tmp_path / "run" / "result.json").exists, process)
+        process.send_signal(signal.SIGINT)
+        time.sleep(1)  # two at once are one
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    process.stdout.close()
+    assert process.returncode == 128 + signal.SIGINT
 
 
 def test_a_store_that_cannot_be_written_costs_a_warning(rnnexp, tmp_path):
@@ -279,3 +328,96 @@ def test_a_run_that_failed_before_it_began_is_recorded_once_it_runs(rnnexp, tmp_
     )
     assert len(c.get_metric_history(runs[0].info.run_id, "valid/loss")) == 2
     assert runs[0].data.tags["rnnexp.threads"] == "1"
+
+
+def test_a_parallel_sweep_is_recorded(rnnexp, tmp_path):
+    """Several jobs of one process, one after the other, have one sender."""
+    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    result = rnnexp("-m", *SMALL, "seed=0,1,2,3,4", *launcher)
+    assert result.returncode == 0, result.stderr
+    c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert sorted(run.data.params["seed"] for run in runs) == list("01234")
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        assert [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2]
+
+
+def test_calls_are_carried_out_in_order_and_alone_in_the_run_folder(tmp_path):
+    said = []
+
+    class Tracker:
+        def __init__(self, uri, study, folder):
+            self.lock = FileLock(folder / ".tracking.lock", timeout=0)
+            said.append((uri, study, folder))
+
+        def start(self, *arguments):
+            with pytest.raises(Timeout):
+                self.lock.acquire()
+            said.append(arguments)
+
+        epoch = finish = start
+
+    folders = [tmp_path / "a", tmp_path / "b"]
+    calls = []
+    for folder in folders:
+        folder.mkdir()
+        calls += [
+            ("open", ["uri", "s", str(folder)]),
+            ("start", [{"p": 1}, {}, []]),
+            ("epoch", [{"epoch": 1}]),
+            ("epoch", [{"epoch": 2}]),
+            ("finish", ["FINISHED", {}, {}, []]),
+        ]
+    serve(calls, Tracker, said.append)
+    expected = [({"p": 1}, {}, []), ({"epoch": 1},), ({"epoch": 2},), ("FINISHED", {}, {}, []), None]
+    assert said == [("uri", "s", folders[0]), *expected, ("uri", "s", folders[1]), *expected]
+    for folder in folders:
+        FileLock(folder / ".tracking.lock", timeout=0).acquire()
+
+
+FAULTY = """
+import sys, types
+
+class MlflowTracker:
+    def __init__(self, *arguments):
+        print("printed, not said")
+    def start(self, params, tags, records):
+        pass
+    def epoch(self, record):
+        if record["epoch"] == 2:
+            raise KeyError("a mistake")
+    def finish(self, *arguments):
+        pass
+
+sys.modules["rnnexp.tracking.mlflow"] = types.SimpleNamespace(MlflowTracker=MlflowTracker)
+from rnnexp.tracking import sender
+sender.main()
+"""
+
+
+def test_a_mistake_of_ours_in_the_sender_is_a_warning_and_the_next_run_has_another(
+    tmp_path, monkeypatch, caplog, capfd
+):
+    monkeypatch.setattr(Background, "command", (sys.executable, "-c", FAULTY))
+    monkeypatch.setattr(Background, "sender", None)
+
+    def run(epochs):
+        tracker = Background("uri", "s", tmp_path)
+        tracker.start({}, {}, [])
+        for epoch in range(1, epochs + 1):
+            tracker.epoch({"epoch": epoch})
+        tracker.finish("FINISHED", {}, {}, [])
+        return tracker.mine
+
+    first = run(1)
+    second = run(3)
+    assert first is second
+    assert "KeyError: 'a mistake'" in capfd.readouterr().err
+    (warning,) = (record for record in caplog.records if record.levelno == logging.WARNING)
+    assert "the process that sends the records ended, with status 1" in warning.getMessage()
+    third = run(1)
+    assert third is not second
+    for sender in second, third:
+        sender.process.stdin.close()
+        sender.listener.join()
+        sender.process.stdout.close()

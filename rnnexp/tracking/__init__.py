@@ -31,10 +31,10 @@ class NullTracker:
 
 
 def make(name: str, uri: str | None, study: str, folder: Path) -> Tracker:
-    """The tracker that the config names; only "mlflow" imports MLflow."""
+    """The tracker that the config names."""
     if name == "none":
         return NullTracker()
-    from rnnexp.tracking.mlflow import MlflowTracker
+    from rnnexp.tracking.background import Background  # here, for the process it starts imports this package
 
     assert uri is not None
-    return MlflowTracker(uri, study, folder)
+    return Background(uri, study, folder)

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
-# set before MLflow is imported. A server that does not answer must not hold training up for minutes.
+# set before MLflow is imported. A server that does not answer must not hold the end of a run up for minutes.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
