@@ -192,7 +192,11 @@ def test_the_sweeps_bar_adds_up_its_jobs(capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     ("overrides", "number"),
-    [([], 1), (["threads=2"], 2), (["model.hidden_size=600", "threads=null"], "all")],
+    [
+        ([], 1),
+        (["threads=2"], 2),
+        (["model.hidden_size=400", "train.batch_size=32", "train.bptt=32", "threads=null"], "all"),
+    ],
 )
 def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, overrides, number):
     found = []

@@ -119,7 +119,7 @@ def test_checkpoints_within_an_epoch(tmp_path):
 
 
 def test_the_best_weights_are_what_is_left(tmp_path):
-    run = Run(tmp_path, lr=30.0, schedule=Constant(), max_epochs=6)
+    run = Run(tmp_path, lr=30.0, schedule=Constant(), max_epochs=5)
     records = run.records()
     losses = [record["valid/loss"] for record in records]
     assert min(losses) < losses[-1], "choose settings under which the last epoch is not the best"
