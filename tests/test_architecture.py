@@ -40,7 +40,7 @@ ALLOWED = {  # library -> the modules of rnnexp that may import it
     "numba": {"compiled.maths"},
     "cupy": set(),
     "pandas": set(),
-    "scipy": set(),
+    "scipy": {"compiled.maths"},
     "pickle": set(),
 }
 

@@ -214,4 +214,4 @@ def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, o
     run(tmp_path, *overrides)
     assert found == [max(outside) if number == "all" else number]
     assert RunFolder(tmp_path).load_config()["threads"] == found[0]  # so that resume computes with as many
-    assert blas_threads() == outside
+    assert set(blas_threads()) == set(outside)

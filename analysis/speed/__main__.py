@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from analysis.speed.figures import draw_ratios
-from analysis.speed.race import Refused, race
+from analysis.speed.options import Refused, choose, read
+from analysis.speed.race import race
 from analysis.speed.tables import machine, sentence, table
 from analysis.speed.work import FORMS, SHAPES
 from rnnexp import compiled
@@ -31,26 +32,6 @@ def main() -> None:
         report(shapes, cells, int(options["rounds"]), Path(options["out"]))
     except (Refused, OSError) as error:
         sys.exit(f"analysis.speed: {error}")
-
-
-def read(arguments: list[str], defaults: dict[str, str]) -> dict[str, str]:
-    """key=value arguments over their defaults."""
-    options = dict(defaults)
-    for argument in arguments:
-        key, separator, value = argument.partition("=")
-        if not separator or key not in defaults:
-            raise Refused(f"{argument} is not known: give {', '.join(f'{key}=VALUE' for key in defaults)}")
-        options[key] = value
-    return options
-
-
-def choose(key: str, value: str, known: list[str]) -> list[str]:
-    """The names in a comma-separated list; all where there are none."""
-    names = [name for name in value.split(",") if name] or known
-    for name in names:
-        if name not in known:
-            raise Refused(f"{key}={name} is not known: choose from {', '.join(known)}")
-    return names
 
 
 def report(shapes: list[str], cells: list[str], rounds: int, out: Path) -> None:

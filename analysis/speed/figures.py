@@ -44,3 +44,34 @@ def draw_ratios(records: list[dict], path: Path) -> bool:
     axes.legend(frameon=False, fontsize="small", ncols=5, loc="upper center", bbox_to_anchor=(0.5, 1.12))
     figure.savefig(path, dpi=150)
     return True
+
+
+def draw_growth(records: list[dict], path: Path) -> None:
+    """Milliseconds and megabytes of a step over each axis: a line a cell and contender."""
+    from matplotlib.figure import Figure
+
+    axes_names = list(dict.fromkeys(record["axis"] for record in records))
+    figure = Figure(figsize=(3 * len(axes_names), 5.4), layout="constrained")
+    grid = figure.subplots(2, len(axes_names), squeeze=False, sharex="col", sharey="row")
+    for column, axis in enumerate(axes_names):
+        for who, cell in dict.fromkeys((record["contender"], record["cell"]) for record in records):
+            line = [r for r in records if (r["axis"], r["contender"], r["cell"]) == (axis, who, cell)]
+            style = {
+                "color": COLORS["lstm" if cell == "lstm" else "gru"],
+                "linestyle": "-" if who == "ours" else "--",
+                "marker": ".",
+                "label": cell if who == "ours" else f"{cell}, PyTorch",
+            }
+            values = [record[axis] for record in line]
+            grid[0, column].plot(values, [record["seconds"] * 1e3 for record in line], **style)
+            if all(record["peak_bytes"] for record in line):
+                grid[1, column].plot(values, [record["peak_bytes"] / 1e6 for record in line], **style)
+        grid[1, column].set_xlabel(axis.replace("_", " "))
+        for row in grid:
+            row[column].set(xscale="log", yscale="log")
+            row[column].grid(alpha=0.25)
+    grid[0, 0].set_ylabel("milliseconds a step")
+    grid[1, 0].set_ylabel("peak megabytes")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    figure.savefig(path, dpi=150)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from analysis.speed.options import Refused
 from analysis.speed.work import FORMS, SHAPES, Form, Task
 from analysis.speed.worker import Worker
 
@@ -17,10 +18,6 @@ TOLERANCE = 5e-4
 # PyTorch's GRU is the form with the reset gate after the product, whichever is ours
 RIVALS = {"gru": next(form for form in FORMS if form.label == "gru reset after")}
 TURN_S = 0.4
-
-
-class Refused(Exception):
-    """There is nothing to report; the message says why."""
 
 
 def race(name: str, form: Form, contenders: list[str], rounds: int) -> dict:

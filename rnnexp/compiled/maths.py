@@ -5,6 +5,7 @@ from typing import Any
 
 import numba
 import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  numba multiplies with its BLAS, which `threads.use` must find loaded
 from numba import types
 from numba.extending import overload
 
