@@ -1,9 +1,10 @@
 # make demo    LSTM against GRU on the built-in grammar: a table and a figure in under three minutes
 # make test    the fast tests
+# make bench   the speed of a training step beside PyTorch's (where torch is installed), in some 20 minutes
 PYTHON ?= python3
 STAMP := .venv/.installed
 
-.PHONY: demo test test-slow lint venv ui clean
+.PHONY: demo test test-slow bench lint venv ui clean
 
 demo: $(STAMP)
 	.venv/bin/rnnexp -m experiment=demo cell=lstm,gru seed=0,1,2 hydra/launcher=joblib
@@ -14,6 +15,11 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	.venv/bin/python -m pytest -m slow
+
+bench: $(STAMP)
+	.venv/bin/python -m analysis.speed
+	.venv/bin/python -m analysis.speed.growth
+	.venv/bin/python -m analysis.speed.overhead
 
 lint: $(STAMP)
 	.venv/bin/ruff check .

@@ -46,9 +46,18 @@ class Symbols:
     """Inputs of a window as symbols (T, B), each standing for a row of a table (V, D).
 
     The same as `Vectors(table[symbols])`, but the products go over the V rows of the table instead of
-    the T B inputs: x @ W is (table @ W)[symbols]. Worth it where the window has more inputs than the
-    vocabulary has symbols, as with characters.
+    the T B inputs: x @ W is (table @ W)[symbols].
     """
+
+    @staticmethod
+    def worth_it(symbols, table) -> bool:
+        """Whether that takes fewer multiplications, as it does with characters.
+
+        Three products over the table and one that sums the gradients of equal symbols, against three
+        over the inputs.
+        """
+        V, D = table.shape
+        return V * (3 * D + symbols.size) < 3 * symbols.size * D
 
     def __init__(self, symbols, table):
         self.window = symbols.shape

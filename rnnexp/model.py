@@ -102,8 +102,8 @@ class Model:
         """
         next_state = []
         bottom = tape.part("embedding")
-        few_symbols = len(self.embedding.p["W"]) < inputs.size
-        tape["symbols"] = few_symbols and not self.dropouts[0].active(dropout_key)
+        by_symbol = Symbols.worth_it(inputs, self.embedding.p["W"])
+        tape["symbols"] = by_symbol and not self.dropouts[0].active(dropout_key)
         x = None if tape["symbols"] else self.embedding.forward(inputs, bottom)
         for k, cell in enumerate(self.cells):
             source: Vectors | Symbols

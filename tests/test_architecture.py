@@ -90,5 +90,13 @@ def test_imports(name, path):
 
 
 def test_analysis_reads_records_only():
+    """All but analysis.speed, which measures the training code itself."""
     for path in (REPOSITORY / "analysis").glob("*.py"):
-        assert not any(imported.split(".")[0] == "rnnexp" for imported in imports(path)), path
+        for imported in imports(path):
+            assert not imported.startswith(("rnnexp", "analysis.speed")), path
+
+
+def test_speed_is_measured_with_the_library_alone():
+    for path in (REPOSITORY / "analysis/speed").glob("*.py"):
+        heavy = {"hydra", "omegaconf", "mlflow", "pandas"}
+        assert not heavy & {imported.split(".")[0] for imported in imports(path)}, path

@@ -9,6 +9,7 @@ import pytest
 from rnnexp import ops, threads
 from rnnexp.cells import CELLS
 from rnnexp.errors import UserError
+from rnnexp.inputs import Symbols
 from rnnexp.model import Model
 from tests.gradcheck import check_gradients
 from tests.variants import VARIANTS, small_model
@@ -155,25 +156,27 @@ def test_a_mask_is_one_run_of_its_generator_whatever_draws_it(number, monkeypatc
     np.testing.assert_array_equal(mask, np.where(drawn < 0.3, 0, np.float32(1 / 0.7)))
 
 
-def test_symbols_and_vectors_give_one_model(monkeypatch):
-    """The same window below and above the size at which the products go over the vocabulary."""
-    model = small_model("lstm", num_layers=2, vocab_size=V)
+@pytest.mark.parametrize("tie", [False, True])
+def test_symbols_and_vectors_give_one_model(tie, monkeypatch):
+    model = small_model("lstm", num_layers=2, tie=tie)
     inputs, targets = window()
-    assert inputs.size > V
-
-    def gradients():
+    results = []
+    for by_symbol in True, False:
+        monkeypatch.setattr(Symbols, "worth_it", lambda *_, by_symbol=by_symbol: by_symbol)
         tape = model.tape()
         nats, _ = model.forward(inputs, targets, model.zero_state(B), tape, grad_scale=1.0)
+        assert tape["symbols"] == by_symbol
         model.backward(tape)
-        return nats, model.params.grads.copy()
+        results.append((nats, model.params.grads.copy()))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-12)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-10, atol=1e-13)
 
-    nats, grads = gradients()
-    monkeypatch.setattr(type(model.dropouts[0]), "active", lambda self, key: self.place == 0)
-    monkeypatch.setattr(model.dropouts[0], "forward", lambda x, tape, key: x)
-    monkeypatch.setattr(model.dropouts[0], "backward", lambda dy, tape: dy)
-    by_vectors, vector_grads = gradients()
-    assert nats == pytest.approx(by_vectors, rel=1e-12)
-    np.testing.assert_allclose(grads, vector_grads, rtol=1e-10, atol=1e-13)
+
+def test_symbols_are_for_small_vocabularies():
+    tokens = np.zeros((64, 32), int)
+    assert Symbols.worth_it(tokens, np.empty((65, 256)))
+    assert not Symbols.worth_it(tokens, np.empty((2000, 256)))
+    assert not Symbols.worth_it(tokens[:1, :1], np.empty((65, 256)))
 
 
 def test_tying_needs_equal_sizes():

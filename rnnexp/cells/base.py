@@ -269,7 +269,8 @@ def tiled(U, parts: list[slice], tape: Tape):
     """
     G, K, H = U.shape
     streams = max(part.stop - part.start for part in parts)
-    columns = H if streams * K * H <= SMALL_PRODUCT else min(TILES, key=lambda width: -H % width)
+    narrow = [width for width in TILES if streams * K * width <= SMALL_PRODUCT] or TILES[-1:]
+    columns = H if streams * K * H <= SMALL_PRODUCT else min(narrow, key=lambda width: -H % width)
     whole, left = divmod(H, columns)
     tiles = tape.array("tiles", (G, whole + (left > 0), K, columns))
     tiles[:, :whole] = U[:, :, : H - left].reshape(G, K, whole, columns).swapaxes(1, 2)
