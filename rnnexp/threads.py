@@ -5,11 +5,14 @@ takes the cores from the array maths between the products, and from every other 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+
+# Multiplications below which a product is done sooner than a second thread is awake.
+WORTH_SHARING = 30_000_000
 
 _pool: ThreadPoolExecutor | None = None
 _threads = 1
@@ -40,14 +43,18 @@ def in_parallel(function: Callable, parts: Iterable) -> None:
     What is computed must not depend on the order. Waking a thread takes some 50 microseconds: for work of
     half a millisecond and more.
     """
-    todo = iter(list(parts))  # a list's iterator gives each item to one thread only
+    parts = list(parts)
+    todo = iter(parts)  # a list's iterator gives each item to one thread only
 
     def work() -> None:
         for part in todo:
             function(part)
 
-    others = [_pool.submit(work) for _ in range(_threads - 1)] if _pool else []
-    work()
+    others = [_pool.submit(work) for _ in range(min(_threads, len(parts)) - 1)] if _pool else []
+    try:
+        work()
+    finally:
+        wait(others)
     for other in others:
         other.result()
 
@@ -58,6 +65,8 @@ def in_parts(function: Callable[[slice], None], length: int, part: int) -> None:
 
 
 def matmul(a, b, out):
-    """np.matmul, the rows of the result shared out."""
+    """np.matmul, the rows of the result shared out where it is large."""
+    if out.size * a.shape[-1] < WORTH_SHARING:
+        return np.matmul(a, b, out=out)
     in_parallel(lambda rows: np.matmul(a[rows], b, out=out[rows]), shares(len(out)))
     return out

@@ -56,7 +56,7 @@ def test_other_work_is_refused(monkeypatch):
         patched.setattr(other, "step_of", forgetful)
         other.compare()
         difference = max(abs(np.array([other.step() for _ in range(10)]) / ours - 1))
-    with pytest.raises(Refused, match="names, lstm: in 10 steps .* they do not do the same work"):
+    with pytest.raises(Refused, match=r"names, lstm: in 10 steps .* they do not do the same work"):
         require_same_work("names, lstm", "book", difference)
     with pytest.raises(Refused):
         require_same_work("names, lstm", "book", float("nan"))

@@ -1,6 +1,6 @@
 """Tokens a second of a training step: ours, PyTorch's, textbook code, and the step's own matrix products.
 
-python -m analysis.speed [shapes=better,names] [cells=lstm,gru] [rounds=7] [out=runs]
+python -m analysis.speed [shapes=better,names] [cells=lstm,gru] [rounds=5] [out=runs]
 
 Every contender trains the same model on the same text from the same weights in a process of its own, and
 its losses must be the same: else nothing is reported. Then they are timed in turn, round after round.
@@ -24,7 +24,7 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv):
         sys.exit(print(__doc__))
     try:
-        options = read(sys.argv[1:], {"shapes": "", "cells": "", "rounds": "7", "out": "runs"})
+        options = read(sys.argv[1:], {"shapes": "", "cells": "", "rounds": "5", "out": "runs"})
         shapes = choose("shapes", options["shapes"], list(SHAPES))
         cells = choose("cells", options["cells"], [form.label for form in FORMS])
         if not options["rounds"].isdigit() or options["rounds"] == "0":

@@ -49,9 +49,10 @@ def draw_ratios(records: list[dict], path: Path) -> bool:
 def draw_growth(records: list[dict], path: Path) -> None:
     """Milliseconds and megabytes of a step over each axis: a line a cell and contender."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, ScalarFormatter
 
     axes_names = list(dict.fromkeys(record["axis"] for record in records))
-    figure = Figure(figsize=(3 * len(axes_names), 5.4), layout="constrained")
+    figure = Figure(figsize=(3.1 * len(axes_names), 5.4), layout="constrained")
     grid = figure.subplots(2, len(axes_names), squeeze=False, sharex="col", sharey="row")
     for column, axis in enumerate(axes_names):
         for who, cell in dict.fromkeys((record["contender"], record["cell"]) for record in records):
@@ -67,8 +68,13 @@ def draw_growth(records: list[dict], path: Path) -> None:
             if all(record["peak_bytes"] for record in line):
                 grid[1, column].plot(values, [record["peak_bytes"] / 1e6 for record in line], **style)
         grid[1, column].set_xlabel(axis.replace("_", " "))
+        ticks = sorted({record[axis] for record in records if record["axis"] == axis})
         for row in grid:
             row[column].set(xscale="log", yscale="log")
+            row[column].set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            row[column].minorticks_off()
+            row[column].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            row[column].yaxis.set_major_formatter(ScalarFormatter())
             row[column].grid(alpha=0.25)
     grid[0, 0].set_ylabel("milliseconds a step")
     grid[1, 0].set_ylabel("peak megabytes")

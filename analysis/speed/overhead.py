@@ -19,8 +19,6 @@ import numpy as np
 from analysis.speed.options import Refused, read
 from analysis.speed.tables import machine
 
-EPOCHS = 2
-
 
 @dataclass(frozen=True)
 class Case:
@@ -30,6 +28,8 @@ class Case:
     vocab_size: int
     tokens: int  # of a step
     steps: int  # of an epoch
+    epochs: int
+    runs: int  # of which the median is taken
 
 
 CASES = {  # the first and the smallest of `work.SHAPES`
@@ -38,13 +38,17 @@ CASES = {  # the first and the smallest of `work.SHAPES`
         "model.tie_weights=true train.batch_size=20 train.bptt=35",
         10_000,
         20 * 35,
-        60,
+        300,
+        1,
+        1,
     ),
     "names": Case(
         "model.embed_size=50 model.hidden_size=50 model.num_layers=1 train.batch_size=32 train.bptt=16",
         27,
         32 * 16,
         2000,
+        2,
+        3,
     ),
 }
 
@@ -121,13 +125,13 @@ def overhead(folder: str, text: Path, case: Case) -> dict[str, float]:
     """Share of the time between start and end of training that is no computation, over all epochs; and
     the seconds from the command to the first update."""
     command = [
-        f"dataset=text dataset.path={text} dataset.level=word train.max_epochs={EPOCHS}",
+        f"dataset=text dataset.path={text} dataset.level=word train.max_epochs={case.epochs}",
         case.overrides,
     ]
-    runs = [run(folder, " ".join(command).split()) for _ in range(3)]
+    runs = [run(folder, " ".join(command).split()) for _ in range(case.runs)]
     return {
         "share": float(np.median([1 - spent["computation"] / spent["training"] for _, spent in runs])),
-        "epoch_s": float(np.median([spent["training"] / EPOCHS for _, spent in runs])),
+        "epoch_s": float(np.median([spent["training"] / case.epochs for _, spent in runs])),
         "first_step_s": float(np.median([spent["first update"] - started for started, spent in runs])),
     }
 
