@@ -88,7 +88,9 @@ def test_a_race_from_the_command_to_its_files(tmp_path):
     assert record["ratios"]["ours/book"] > 0
     assert 0 < record["floor_ratio"] < 2
     assert record["peak_bytes"]["ours"] > 0
-    assert f"| names | rnn  | {record['tokens_per_s']['ours']:,.0f}" in (tmp_path / "speed.md").read_text()
+    report = (tmp_path / "speed.md").read_text()
+    assert f"| names | rnn  | {record['tokens_per_s']['ours']:,.0f}" in report
+    assert "time loop forward" in report
     assert (tmp_path / "speed.png").exists() == ("torch" in record["tokens_per_s"])
 
 

@@ -5,6 +5,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from analysis.speed.parts import PARTS
 from analysis.speed.work import GOALS, SHAPES
 
 NOTES = """x PyTorch, x textbook: times as fast, median of the rounds; without numba: our NumPy alone, times
@@ -43,15 +44,10 @@ def table(records: list[dict]) -> str:
                 "PyTorch's MB": number(peaks.get("torch"), 1e-6, 0),
             }
         )
-    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
-    lines = [{name: name for name in widths}, {name: "-" * width for name, width in widths.items()}, *rows]
     used = dict.fromkeys(record["shape"] for record in records)
     return "\n".join(
         [
-            *(
-                "| " + " | ".join(line[name].ljust(width) for name, width in widths.items()) + " |"
-                for line in lines
-            ),
+            *aligned(rows),
             "",
             "Shapes (vocabulary / hidden x layers / batch / window):",
             "",
@@ -59,10 +55,33 @@ def table(records: list[dict]) -> str:
             "",
             NOTES,
             "",
+            "Where a step of ours spends its time, in percent:",
+            "",
+            *aligned([profile(record) for record in records]),
+            "",
             machine(),
             "",
         ]
     )
+
+
+def profile(record: dict) -> dict[str, str]:
+    """A row of shares of a step's time."""
+    parts = record["seconds_by_part"]
+    shares = {
+        part: f"{parts.get(part, 0) / sum(parts.values()):.0%}" for part in dict.fromkeys(PARTS.values())
+    }
+    return {"shape": record["shape"], "cell": record["cell"]} | shares
+
+
+def aligned(rows: list[dict[str, str]]) -> list[str]:
+    """Rows with the same keys as the lines of a Markdown table."""
+    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
+    head = [{name: name for name in widths}, {name: "-" * width for name, width in widths.items()}]
+    return [
+        "| " + " | ".join(row[name].ljust(width) for name, width in widths.items()) + " |"
+        for row in head + rows
+    ]
 
 
 def number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
