@@ -1,4 +1,4 @@
-# make demo    LSTM against GRU on the built-in grammar: a table and a figure in under three minutes
+# make demo    LSTM against GRU on the built-in grammar: a table and a figure in under two minutes
 # make test    the fast tests
 # make bench   the speed of a training step beside PyTorch's (where torch is installed), in some 20 minutes
 PYTHON ?= python3
