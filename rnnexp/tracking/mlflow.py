@@ -115,7 +115,9 @@ class MlflowTracker:
                 self.sent = {metric.step for metric in client.get_metric_history(self.run_id, "epoch_s")}
             else:
                 self.run_id = client.create_run(experiment_id, run_name=self.folder.name).info.run_id
-                kept.write_text(self.run_id, encoding="utf-8")
+                part = kept.with_suffix(".part")  # there as a whole or not at all
+                part.write_text(self.run_id, encoding="utf-8")
+                part.replace(kept)
             # on resume too: the same values again are no change, and a crash may have come before them
             client.log_batch(
                 self.run_id,
