@@ -11,19 +11,20 @@ from tests.conftest import command
 from tests.test_run import LONG, assert_same_run
 
 pytestmark = pytest.mark.slow
+LONGER = [*LONG, "train.max_epochs=8"]  # seconds enough for several kills
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    subprocess.run(command(*LONG, "hydra.run.dir=run"), cwd=folder, check=True, capture_output=True)
+    subprocess.run(command(*LONGER, "hydra.run.dir=run"), cwd=folder, check=True, capture_output=True)
     return folder / "run"
 
 
 def test_killed_again_and_again_at_random_points_the_run_ends_the_same(tmp_path, undisturbed):
     """A run that is killed with -9 every time it has just got going again."""
     rng = random.Random(0)
-    kills, arguments = 0, [*LONG, "hydra.run.dir=run"]
+    kills, arguments = 0, [*LONGER, "hydra.run.dir=run"]
     while True:
         process = subprocess.Popen(
             command(*arguments), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
