@@ -11,7 +11,7 @@ NOT_SETTINGS = [
     "seed",
     "study",
     "threads",
-    "compiled",
+    "engine",
     "tracking.",
     "dataset.dir",
     "dataset.url",

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from threadpoolctl import threadpool_info
 
-from rnnexp import compiled, tracking
+from rnnexp import engine, tracking
 from rnnexp.cells import CELLS
 from rnnexp.data import DATASETS
 from rnnexp.data.corpus import Corpus
@@ -54,7 +54,7 @@ RULES = {
 SMALL_STEP = 400_000_000
 # what a result does not depend on: where things are, how they are recorded and what they are called.
 # The data counts by its digest.
-NOT_RESULT = {"study", "threads", "compiled", "tracking"}
+NOT_RESULT = {"study", "threads", "engine", "tracking"}
 PATHS = {"dir", "path", "cache"}
 NOT_RESULT_OPTIONS = PATHS | {"url", "checkpoint_every_s"}
 
@@ -85,9 +85,9 @@ class Experiment:
         return self.config["threads"] or (1 if small else max(allowed, default=1))
 
     @property
-    def compiled(self) -> bool:
-        """Whether numba compiled the time loops."""
-        return any(cell.loops for cell in self.model.cells)
+    def engine(self) -> str:
+        """What computes: as the config says, else the fastest that is installed."""
+        return self.config["engine"] or engine.fastest()
 
     @property
     def label(self) -> str:
@@ -119,6 +119,8 @@ def check(config: dict[str, Any]) -> None:
             raise UserError(f"{key}={value} must be {meaning}")
     if values["tracking.name"] == "mlflow" and not values["tracking.uri"]:
         raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
+    if config["engine"]:
+        engine.require(config["engine"])
     make_model(config, vocab_size=1)
 
 
@@ -154,9 +156,6 @@ def make_model(config: dict[str, Any], vocab_size: int) -> Model:
     hidden_size = shape.pop("hidden_size")
     inputs = [shape["embed_size"]] + [hidden_size] * (shape.pop("num_layers") - 1)
     cells = [choose(CELLS, config["cell"], input_size, hidden_size) for input_size in inputs]
-    if compiled.available() if config["compiled"] is None else config["compiled"]:
-        for cell in cells:
-            cell.compile()
     return Model(cells, vocab_size, **shape)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnexp import engine
 from rnnexp.params import Tape
 from rnnexp.threads import in_parallel, shares
 
@@ -22,7 +23,7 @@ class Vectors:
         flat = out.reshape(len(W), len(self.x), -1)
 
         def some(rows: slice) -> None:
-            np.matmul(self.x[rows], W, out=flat[:, rows])
+            engine.matmul(self.x[rows], W, flat[:, rows])
             flat[:, rows] += b[:, None]
 
         in_parallel(some, shares(len(self.x)))
@@ -37,7 +38,7 @@ class Vectors:
         def sum_rows(rows: slice) -> None:
             sum_of_products(da[:, rows], W, part[rows], dx[rows])
 
-        jobs: list[Callable] = [partial(np.matmul, self.x.T, da[g], out=dW[g]) for g in range(len(W))]
+        jobs: list[Callable] = [partial(engine.matmul, self.x.T, da[g], dW[g]) for g in range(len(W))]
         jobs += [partial(sum_rows, rows) for rows in shares(len(dx))]
         return jobs, dx.reshape(*self.window, -1)
 
@@ -64,7 +65,7 @@ class Symbols:
         self.symbols, self.table = symbols.ravel(), table
 
     def project(self, W, b, out, tape: Tape) -> None:
-        rows = np.matmul(self.table, W, out=tape.array("rows", (len(W), len(self.table), W.shape[2])))
+        rows = engine.matmul(self.table, W, tape.array("rows", (len(W), len(self.table), W.shape[2])))
         rows += b[:, None]
         flat = out.reshape(len(W), len(self.symbols), -1)
 
@@ -83,8 +84,8 @@ class Symbols:
         dtable = tape.array("dtable", self.table.shape)
 
         def everything():
-            np.matmul(one_hot, da, out=drows)
-            np.matmul(self.table.T, drows, out=dW)
+            engine.matmul(one_hot, da, drows)
+            engine.matmul(self.table.T, drows, dW)
             sum_of_products(drows, W, tape.array("dtable of a gate", dtable.shape), dtable)
 
         return [everything], dtable
@@ -92,6 +93,6 @@ class Symbols:
 
 def sum_of_products(da, W, part, out) -> None:
     """out = the sum over the gates of da @ W.T, (N, D); `part` is scratch of that shape."""
-    np.matmul(da[0], W[0].T, out=out)
+    engine.matmul(da[0], W[0].T, out)
     for gate in range(1, len(W)):
-        out += np.matmul(da[gate], W[gate].T, out=part)
+        out += engine.matmul(da[gate], W[gate].T, part)

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from rnnexp.engine import shared_matmul
 from rnnexp.inputs import Symbols
 from rnnexp.ops import add_rows, dropout_mask
 from rnnexp.params import Tape
-from rnnexp.threads import matmul
 
 
 class Layer:
@@ -128,10 +128,10 @@ class Decoder(Layer):
         """
         tape["h"] = h
         logits = tape.array("logits", (len(h), len(self.p["b"])))
-        return matmul(h, self.p["W"].T, out=logits)
+        return shared_matmul(h, self.p["W"].T, logits)
 
     def backward(self, dlogits, tape: Tape):
         """Sets the gradients of W and b; returns dh (N, H)."""
-        matmul(dlogits.T, tape["h"], out=self.g["W"])
+        shared_matmul(dlogits.T, tape["h"], self.g["W"])
         np.sum(dlogits, axis=0, out=self.g["b"])
-        return matmul(dlogits, self.p["W"], out=tape.array("dh", tape["h"].shape))
+        return shared_matmul(dlogits, self.p["W"], tape.array("dh", tape["h"].shape))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnexp import build, progress, threads
+from rnnexp import build, engine, progress
 from rnnexp.data.corpus import END
 from rnnexp.data.streams import Streams
 from rnnexp.errors import Diverged, UserError, one_line
@@ -23,7 +23,7 @@ from rnnexp.trainer import Checkpoints, Progress, fit
 
 log = logging.getLogger(__name__)
 SAMPLE_TOKENS = 200
-FOUND_OUT = "threads", "compiled"
+FOUND_OUT = "threads", "engine"
 
 
 def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
@@ -50,13 +50,16 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
             raise
         tags |= {"rnnexp.config_hash": experiment.config_hash, "rnnexp.group_hash": experiment.group_hash}
         # both change the rounding: kept, so that `resume` computes in the same way
-        config |= {"threads": experiment.threads, "compiled": experiment.compiled}
+        config |= {"threads": experiment.threads, "engine": experiment.engine}
         folder.save_config(config)
         tags |= {f"rnnexp.{key}": str(config[key]) for key in FOUND_OUT}
         tracker.start(parameters(config), tags, folder.records())
         try:
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
-            with np.errstate(over="ignore", invalid="ignore"), threads.use(experiment.threads):
+            with (
+                np.errstate(over="ignore", invalid="ignore"),
+                engine.use(experiment.engine, experiment.threads),
+            ):
                 metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
             folder.finish(metrics)
         except KeyboardInterrupt as stop:

@@ -55,7 +55,7 @@ class Config:
     study: str = MISSING
     seed: int = MISSING
     threads: int | None = None
-    compiled: bool | None = None
+    engine: str | None = None
     cell: Choice = field(default_factory=Choice)
     model: ModelConfig = field(default_factory=ModelConfig)
     dataset: Choice = field(default_factory=Choice)

@@ -8,11 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
-import numpy as np
 from threadpoolctl import threadpool_limits
-
-# Multiplications below which a product is done sooner than a second thread is awake.
-WORTH_SHARING = 30_000_000
 
 _pool: ThreadPoolExecutor | None = None
 _threads = 1
@@ -20,7 +16,7 @@ _threads = 1
 
 @contextmanager
 def use(threads: int) -> Iterator[None]:
-    """Within: `in_parts` and `matmul` compute with that many threads."""
+    """Within: `in_parallel` and `in_parts` compute with that many threads."""
     global _pool, _threads
     before = _pool, _threads
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(threads - 1, 1)) as pool:
@@ -62,11 +58,3 @@ def in_parallel(function: Callable, parts: Iterable) -> None:
 def in_parts(function: Callable[[slice], None], length: int, part: int) -> None:
     """Call `function` on slices of range(length), `part` long each, so that each fits in a core's cache."""
     in_parallel(function, [slice(k, min(k + part, length)) for k in range(0, length, part)])
-
-
-def matmul(a, b, out):
-    """np.matmul, the rows of the result shared out where it is large."""
-    if out.size * a.shape[-1] < WORTH_SHARING:
-        return np.matmul(a, b, out=out)
-    in_parallel(lambda rows: np.matmul(a[rows], b, out=out[rows]), shares(len(out)))
-    return out

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from rnnexp import build, runner, threads
+from rnnexp import build, engine, runner, threads
 from rnnexp.evaluate import evaluate
 from rnnexp.folder import RunFolder
 from rnnexp.generate import sample
@@ -60,7 +60,8 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path):
     losses = [record["valid/loss"] for record in folder.records()]
     assert min(losses) < losses[-1]
     splits = experiment.corpus.splits
-    assert metrics["test/loss"] == evaluate(experiment.model, splits["test"])
+    with engine.use(experiment.engine):
+        assert metrics["test/loss"] == evaluate(experiment.model, splits["test"])
     assert metrics["test/ppl"] == math.exp(metrics["test/loss"])
     assert math.log(metrics["best/valid_ppl"]) == pytest.approx(min(losses), rel=1e-12)
     assert evaluate(experiment.model, splits["valid"]) == min(losses)

@@ -9,9 +9,10 @@ import pytest
 
 from analysis.speed.book import STEPS, Book
 from analysis.speed.options import Refused
-from analysis.speed.ours import NumPyOnly, Ours
+from analysis.speed.ours import Numba, NumPy, Ours
 from analysis.speed.race import RIVALS, TOLERANCE, require_same_work
 from analysis.speed.work import FORMS, GOALS, SHAPES, Shape, Task
+from rnnexp import engine
 from tests.conftest import REPOSITORY
 
 SMALL = Shape(11, 6, 2, 3, 4, dropout=0.4)
@@ -29,7 +30,8 @@ def test_all_contenders_do_the_same_work(form, tie):
     task = Task(Shape(11, 6, 2, 3, 4, dropout=0.4, tie_weights=tie), form, lr=5.0)
     ours = losses(Ours, task)
     assert abs(ours[0] - ours[-1]) > 1e-3  # they train
-    np.testing.assert_allclose(losses(NumPyOnly, task), ours, rtol=1e-5)
+    for slower in [Numba] * ("numba" in engine.installed()) + [NumPy]:
+        np.testing.assert_allclose(losses(slower, task), ours, rtol=1e-5)
     np.testing.assert_allclose(losses(Book, task), ours, rtol=1e-5)
 
 

@@ -17,7 +17,7 @@ from analysis.speed.options import Refused, choose, read
 from analysis.speed.race import race
 from analysis.speed.tables import machine, sentence, table
 from analysis.speed.work import FORMS, SHAPES
-from rnnexp import compiled
+from rnnexp import engine
 
 
 def main() -> None:
@@ -36,9 +36,9 @@ def main() -> None:
 
 def report(shapes: list[str], cells: list[str], rounds: int, out: Path) -> None:
     """Measure, print as it goes, and write the files."""
-    contenders = ["ours", "book"]
-    if compiled.available():
-        contenders.append("numpy")
+    print(f"Ours computes with engine={engine.fastest()}, the fastest that is installed.\n")
+    slower = set(engine.installed()) - {engine.fastest()}
+    contenders = ["ours", *sorted(slower), "book"]
     if importlib.util.find_spec("torch"):
         contenders.append("torch")
     else:

@@ -2,28 +2,30 @@
 
 import threading
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from unittest.mock import patch
 
 import numpy as np
 
 from analysis.speed.parts import seconds_by_part
+from analysis.speed.recurrence import multiply_window
 from analysis.speed.work import SEED, Task
-from rnnexp import compiled, threads
+from rnnexp import engine, threads
+from rnnexp.cells.base import Cell
 from rnnexp.optim import SGD
 
-if compiled.available():
-    from rnnexp.compiled import maths  # noqa: F401  a library is loaded before memory is counted
+with engine.use(engine.fastest()):  # libraries are loaded before memory is counted
+    engine.loops("LSTM")
+    engine.matmul(*np.ones((3, 2, 2), np.float32))
 
 
 class Ours:
-    """With compiled time loops where numba is installed."""
+    """By the fastest engine that is installed."""
+
+    engine = engine.fastest()
 
     def __init__(self, task: Task):
         self.model = task.model()
-        if compiled.available():
-            for cell in self.model.cells:
-                cell.compile()
         self.optimizer = SGD(task.lr, task.clip_norm)
         self.windows = task.windows()
         self.tape = self.model.tape()
@@ -35,7 +37,7 @@ class Ours:
     def use_threads(self, number: int) -> None:
         if self.limit:
             self.limit.__exit__(None, None, None)
-        self.limit = threads.use(number)
+        self.limit = engine.use(self.engine, number)
         self.limit.__enter__()
 
     def compare(self) -> None:
@@ -56,29 +58,26 @@ class Ours:
     def floor(self, repeats: int) -> float:
         """Median seconds of a step's own matrix products, done again by the same threads."""
         products: dict[int, list[tuple]] = {}  # of each thread
-        matmul = np.matmul
+        matmul = engine.matmul
 
-        def record(a, b, out=None):
+        def record(a, b, out):
             products.setdefault(threading.get_ident(), []).append((a, b, out))
-            return matmul(a, b, out=out)
+            return matmul(a, b, out)
 
-        # the readable loops make the products of the compiled ones, where they can be seen
-        with ExitStack() as patches:
-            patches.enter_context(patch("numpy.matmul", record))
-            for cell in self.model.cells:
-                parts = cell.shares(self.windows[0][0].shape[1])
-                patches.enter_context(patch.object(cell, "shares", lambda B, parts=parts: parts))
-                patches.enter_context(patch.object(cell, "loops", None))
+        with patch.object(engine, "matmul", record):
             self.step()
 
         def multiply(calls: list[tuple]) -> None:
             for a, b, out in calls:
-                matmul(a, b, out=out)
+                matmul(a, b, out)
 
         seconds = []
         for _ in range(repeats):
             start = time.perf_counter()
             threads.in_parallel(multiply, products.values())
+            for name, layer in self.model.layers.items():
+                if isinstance(layer, Cell):
+                    multiply_window(layer, self.tape.part(name))
             seconds.append(time.perf_counter() - start)
         return float(np.median(seconds))
 
@@ -86,10 +85,9 @@ class Ours:
         return seconds_by_part(self.step, steps)
 
 
-class NumPyOnly(Ours):
-    """With the readable time loops."""
+class Numba(Ours):
+    engine = "numba"
 
-    def __init__(self, task: Task):
-        super().__init__(task)
-        for cell in self.model.cells:
-            cell.loops = None
+
+class NumPy(Ours):
+    engine = "numpy"

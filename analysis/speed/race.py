@@ -10,6 +10,7 @@ import numpy as np
 from analysis.speed.options import Refused
 from analysis.speed.work import FORMS, SHAPES, Form, Task
 from analysis.speed.worker import Worker
+from rnnexp import engine
 
 STEPS_COMPARED = 10
 # Relative difference of losses that ten steps of rounding errors can make (7e-5 was seen); the two forms of
@@ -55,12 +56,13 @@ def race(name: str, form: Form, contenders: list[str], rounds: int) -> dict:
     times = {who: np.array(values) for who, values in seconds.items()}
     tokens = shape.batch_size * shape.bptt
     ratios = {f"ours/{who}": times[who] / times["ours"] for who in contenders if who != "ours"}
-    if {"numpy", "torch"} <= times.keys():
-        ratios["numpy/torch"] = times["torch"] / times["numpy"]
+    for slower in {"numba", "numpy"} & times.keys() if "torch" in times else ():
+        ratios[f"{slower}/torch"] = times["torch"] / times[slower]
     return {
         "shape": name,
         **asdict(shape),
         "cell": form.label,
+        "engine": engine.fastest(),
         "torch_cell": forms["torch"].label if "torch" in forms else None,
         "tokens_per_s": {who: tokens / float(np.median(values)) for who, values in times.items()},
         "ratios": {pair: float(np.median(ratio)) for pair, ratio in ratios.items()},

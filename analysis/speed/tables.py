@@ -8,11 +8,11 @@ from pathlib import Path
 from analysis.speed.parts import PARTS
 from analysis.speed.work import GOALS, SHAPES
 
-NOTES = """x PyTorch, x textbook: times as fast, median of the rounds; without numba: our NumPy alone, times
-as fast as PyTorch. PyTorch's GRU has the reset gate after the product, whichever form ours has.
-Each contender uses the number of threads that is fastest for it. The floor is the step's matrix
+NOTES = """x PyTorch, x textbook: times as fast, median of the rounds; engine=numba, engine=numpy: the slower
+engines, times as fast as PyTorch. PyTorch's GRU has the reset gate after the product, whichever form
+ours has. Each contender uses the number of threads that is fastest for it. The floor is the step's matrix
 products alone. Peak memory is that of the process less what it held with its libraries loaded."""
-NAMES = {"numpy": "ours without numba", "torch": "PyTorch", "book": "textbook code"}
+NAMES = {"numba": "engine=numba", "numpy": "engine=numpy", "torch": "PyTorch", "book": "textbook code"}
 
 
 def sentence(record: dict) -> str:
@@ -37,7 +37,8 @@ def table(records: list[dict]) -> str:
                 "tokens/s": f"{record['tokens_per_s']['ours']:,.0f}",
                 "x PyTorch": number(ratios.get("ours/torch")),
                 "goal": number(GOALS[record["shape"]][record["cell"].split()[0]]),
-                "without numba": number(ratios.get("numpy/torch")),
+                "engine=numba": number(ratios.get("numba/torch")),
+                "engine=numpy": number(ratios.get("numpy/torch")),
                 "x textbook": number(ratios.get("ours/book")),
                 "of the floor": number(record["floor_ratio"]),
                 "peak MB": number(peaks["ours"], 1e-6, 0),
@@ -96,7 +97,7 @@ def machine() -> str:
     except (OSError, StopIteration):
         cpu = platform.processor() or platform.machine()
     parts = [cpu, f"{os.cpu_count()} cores", platform.system(), f"Python {platform.python_version()}"]
-    for name in "numpy", "numba", "torch":
+    for name in "numpy", "numba", "mkl", "torch":
         try:
             parts.append(f"{name} {version(name)}")
         except PackageNotFoundError:

@@ -13,7 +13,8 @@ from analysis.speed.work import Task
 
 CONTENDERS = {
     "ours": "analysis.speed.ours.Ours",
-    "numpy": "analysis.speed.ours.NumPyOnly",
+    "numba": "analysis.speed.ours.Numba",
+    "numpy": "analysis.speed.ours.NumPy",
     "torch": "analysis.speed.pytorch.PyTorch",
     "book": "analysis.speed.book.Book",
 }

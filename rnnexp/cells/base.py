@@ -7,7 +7,7 @@ from types import ModuleType
 
 import numpy as np
 
-from rnnexp import compiled
+from rnnexp import engine
 from rnnexp.inputs import Symbols, Vectors
 from rnnexp.layers import Layer
 from rnnexp.params import Tape
@@ -57,7 +57,6 @@ class Cell(Layer):
     states: tuple[str, ...] = ("h",)
     saved: tuple[str, ...] = ()
     slopes: tuple[str, ...] = ()
-    loops: ModuleType | None = None
 
     def __init__(self, input_size: int, hidden_size: int):
         self.hidden_size = hidden_size
@@ -106,11 +105,6 @@ class Cell(Layer):
         dstate : gradients (B, H) of the states after the step, overwritten by those before it.
         """
         raise NotImplementedError
-
-    def compile(self) -> None:
-        """Run the time loops that numba compiles, where there are some of this cell, instead of `step` and
-        `step_backward`. UserError where numba is not installed."""
-        self.loops = compiled.loops(type(self).__name__)
 
     def zero_state(self, batch_size: int) -> tuple:
         shape = batch_size, self.hidden_size
@@ -161,13 +155,14 @@ class Cell(Layer):
     def run_forward(self, w: "Window", tape: Tape) -> None:
         """The steps, one after the other; each thread takes its share of the streams."""
         parts = self.shares(w.gates.shape[2])
-        weights = {run: tiled(self.p[f"U_{run}"], parts, tape.part(f"U_{run}")) for run in self.products}
+        weights = self.weights(parts, tape.part("forward"))
+        loops = self.loops()
 
         def loop(streams: slice) -> None:
-            if self.loops:
-                self.loops.forward(w, weights, streams.start, streams.stop)
+            if loops:
+                loops.forward(w, weights[length(streams)], streams.start, streams.stop)
                 return
-            recur = Recurrence(weights, streams)
+            recur = Recurrence(weights[length(streams)], streams)
             for s in w.steps(streams):
                 self.step(s, recur)
 
@@ -177,21 +172,18 @@ class Cell(Layer):
         """The steps in reverse; leaves the gradient of all preactivations in `dw`, changes `dstate`."""
         _, T, B, H = w.gates.shape
         parts = self.shares(B)
-        weights = {
-            # a product with a transposed view is slower by more than a copy costs, so `tiled` copies
-            run: tiled(self.p[f"U_{run}"].swapaxes(1, 2), parts, tape.part(f"U_{run}.T"))
-            for run in self.products
-        }
+        weights = self.weights(parts, tape.part("backward"), transposed=True)
+        loops = self.loops()
 
         def loop(streams: slice) -> None:
-            if self.loops:
-                self.loops.backward(w, dw, weights, dh, dstate, streams.start, streams.stop)
+            if loops:
+                loops.backward(w, dw, weights[length(streams)], dh, dstate, streams.start, streams.stop)
                 return
             several = max(1, PART // (B * H))
             for t in range(0, T, several):
                 some = slice(t, t + several)
                 self.slopes_of(w.at(some, streams), dw.at(some, streams))
-            recur = Recurrence(weights, streams)
+            recur = Recurrence(weights[length(streams)], streams)
             dnext = [array[streams] for array in dstate]
             for s, d, dh_t in zip(w.steps(streams)[::-1], dw.steps(streams)[::-1], dh[::-1, streams]):
                 dnext[0] += dh_t
@@ -207,16 +199,37 @@ class Cell(Layer):
         for run, name in self.products.items():
             v = w.at(slice(None), slice(None))[name].reshape(T * B, H)
             for da_gate, dU in zip(da[self.gates.index(run) :], self.g[f"U_{run}"]):
-                jobs.append(partial(np.matmul, v.T, da_gate, out=dU))
+                jobs.append(partial(engine.matmul, v.T, da_gate, dU))
         jobs.append(partial(np.sum, da, axis=1, out=self.g["b"]))
         in_parallel(lambda job: job(), jobs)
         return dx
 
     def shares(self, B: int) -> list[slice]:
         """The streams that each thread takes through the time loop: within a window they do not meet."""
-        least = WORTH_SHARING_COMPILED if self.loops else WORTH_SHARING
+        least = WORTH_SHARING_COMPILED if self.loops() else WORTH_SHARING
         worth_it = B * self.hidden_size**2 * len(self.gates) > least
         return shares(B, LEAST_STREAMS) if worth_it else [slice(0, B)]
+
+    def weights(self, parts: list[slice], tape: Tape, transposed: bool = False) -> dict[int, dict]:
+        """The recurrent weights in the form that multiplies fastest: part's length -> product -> weights."""
+        gemm = engine.gemm(self.p["b"].dtype)
+        form = gemm.packed if gemm and self.loops() else tiled
+        U = {run: self.p[f"U_{run}"] for run in self.products}
+        if transposed:
+            # a product with a transposed view is slower by more than the copy costs that `form` makes
+            U = {run: array.swapaxes(1, 2) for run, array in U.items()}
+        return {
+            streams: {run: form(array, streams, tape.part(f"{run}{streams}")) for run, array in U.items()}
+            for streams in {length(part) for part in parts}
+        }
+
+    def loops(self) -> ModuleType | None:
+        """The compiled loops, where the engine in use has some of this cell."""
+        return engine.loops(type(self).__name__)
+
+
+def length(part: slice) -> int:
+    return part.stop - part.start
 
 
 def runs(gates: str) -> dict:
@@ -260,15 +273,15 @@ class Slopes(Window):
         self.saved = {name: np.empty((T, B, cell.hidden_size), dtype) for name in cell.slopes}
 
 
-def tiled(U, parts: list[slice], tape: Tape):
-    """Recurrent weights U (G, K, H) as (G, tiles, K, columns): contiguous tiles, the last filled with zeros.
+def tiled(U, streams: int, tape: Tape):
+    """Recurrent weights U (G, K, H) as (G, tiles, K, columns): contiguous tiles, the last filled with zeros,
+    for products v @ U[g] with v (streams, K).
 
     OpenBLAS rearranges U at every product, which takes longer than multiplying by it where there are few
     streams, unless the product is small: so U is cut once a window into tiles that are narrow enough.
     (4 gates of 650, 2 threads of 10 streams each: 0.40 ms instead of 0.71.)
     """
     G, K, H = U.shape
-    streams = max(part.stop - part.start for part in parts)
     narrow = [width for width in TILES if streams * K * width <= SMALL_PRODUCT] or TILES[-1:]
     columns = H if streams * K * H <= SMALL_PRODUCT else min(narrow, key=lambda width: -H % width)
     whole, left = divmod(H, columns)
@@ -285,7 +298,7 @@ class Recurrence:
 
     def __init__(self, weights: dict, streams: slice):
         self.weights, self.out, self.result = weights, {}, {}
-        B = streams.stop - streams.start
+        B = length(streams)
         for run, tiles in weights.items():
             G, number, H, columns = tiles.shape
             out = np.empty((G, B, number, columns), tiles.dtype)

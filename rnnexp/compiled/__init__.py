@@ -1,25 +1,14 @@
 """The time loops of the cells compiled by numba: the same maths, without Python between the steps.
 
-An extra: where numba is not installed, or a cell has no compiled loops, the loops of `cells.base` run. These
-are what the compiled ones are tested against.
+A module named like the class of the cell, in lower case, has its `forward` and `backward`. The methods of the
+cell are what they are tested against, and what runs where numba is not installed.
 """
 
-import importlib
-import importlib.util
-from types import ModuleType
+from typing import Any
 
-from rnnexp.errors import UserError
+import numba
 
-INSTALL = "pip install 'rnnexp[compiled]'"
-
-
-def available() -> bool:
-    return importlib.util.find_spec("numba") is not None
-
-
-def loops(name: str) -> ModuleType | None:
-    """The module with `forward` and `backward` of the class of cells called so; None where there is none."""
-    if not available():
-        raise UserError(f"compiled=true needs numba: {INSTALL}, or say compiled=false")
-    name = f"{__name__}.{name.lower()}"
-    return importlib.import_module(name) if importlib.util.find_spec(name) else None
+# Reordering is fine, but a number that is not finite must stay so: `nnan` and `ninf` are left out.
+# error_model="numpy": a division that can raise is not vectorised.
+OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "arcp", "nsz"}}
+jit: Any = numba.njit(cache=True, **OPTIONS)

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from rnnexp.compiled.maths import add_sigmoid, add_tanh, jit, multiply, multiply_back
+from rnnexp.compiled import jit
+from rnnexp.compiled.maths import add_sigmoid, add_tanh
+from rnnexp.compiled.products import multiply, multiply_back, scratch
 
 
 def forward(w, weights, first, last):
@@ -16,9 +18,8 @@ def backward(w, dw, weights, dh_out, dstate, first, last):
 
 @jit
 def gru_forward(a, h, reset_h, U_rz, U_n, first, last):
-    H, columns = U_n.shape[2:]
-    part = np.empty((last - first, columns), a.dtype)
-    u = np.empty((2, last - first, H), a.dtype)
+    part = scratch(last - first, U_n, a)
+    u = np.empty((2, last - first, a.shape[3]), a.dtype)
     for t in range(a.shape[1]):
         multiply(h[t, first:last], U_rz, part, u)
         for b in range(first, last):
@@ -48,9 +49,8 @@ def interpolate(z, n, h, h_next):
 
 @jit
 def gru_backward(gates, h, da, dh_out, dh, U_rz_T, U_n_T, first, last):
-    H, columns = U_n_T.shape[2:]
-    part = np.empty((last - first, columns), gates.dtype)
-    d_reset_h = np.empty((last - first, H), gates.dtype)
+    part = scratch(last - first, U_n_T, gates)
+    d_reset_h = np.empty((last - first, h.shape[2]), h.dtype)
     for t in range(len(dh_out) - 1, -1, -1):
         for b in range(first, last):
             z, n = gates[1, t, b], gates[2, t, b]

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from rnnexp.compiled import jit
 from rnnexp.compiled.gru import interpolate, through_interpolation
-from rnnexp.compiled.maths import add_sigmoid, jit, multiply, multiply_back, tanh
+from rnnexp.compiled.maths import add_sigmoid, tanh
+from rnnexp.compiled.products import multiply, multiply_back, scratch
 
 
 def forward(w, weights, first, last):
@@ -16,9 +18,8 @@ def backward(w, dw, weights, dh_out, dstate, first, last):
 
 @jit
 def gru_forward(a, h, U, first, last):
-    H, columns = U.shape[2:]
-    part = np.empty((last - first, columns), a.dtype)
-    u = np.empty((3, last - first, H), a.dtype)
+    part = scratch(last - first, U, a)
+    u = np.empty((3, last - first, a.shape[3]), a.dtype)
     for t in range(a.shape[1]):
         multiply(h[t, first:last], U, part, u)
         for b in range(first, last):
@@ -39,7 +40,7 @@ def candidate(n, r, m, u):
 
 @jit
 def gru_backward(gates, h, da, dh_out, dh, U_T, first, last):
-    part = np.empty((last - first, U_T.shape[3]), gates.dtype)
+    part = scratch(last - first, U_T, gates)
     for t in range(len(dh_out) - 1, -1, -1):
         for b in range(first, last):
             n, z, da_n, da_z = gates[0, t, b], gates[2, t, b], da[0, t, b], da[2, t, b]

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from rnnexp.compiled.maths import add_sigmoid, add_tanh, jit, multiply, multiply_back, tanh
+from rnnexp.compiled import jit
+from rnnexp.compiled.maths import add_sigmoid, add_tanh, tanh
+from rnnexp.compiled.products import multiply, multiply_back, scratch
 
 
 def forward(w, weights, first, last):
@@ -17,9 +19,8 @@ def backward(w, dw, weights, dh_out, dstate, first, last):
 
 @jit
 def lstm_forward(a, h, c, tanh_c, U, first, last):
-    H, columns = U.shape[2:]
-    part = np.empty((last - first, columns), a.dtype)
-    u = np.empty((4, last - first, H), a.dtype)
+    part = scratch(last - first, U, a)
+    u = np.empty((4, last - first, a.shape[3]), a.dtype)
     for t in range(a.shape[1]):
         multiply(h[t, first:last], U, part, u)
         for b in range(first, last):
@@ -47,7 +48,7 @@ def output(o, c, tanh_c, h):
 
 @jit
 def lstm_backward(gates, c, tanh_c, da, dh_out, dh, dc, U_T, first, last):
-    part = np.empty((last - first, U_T.shape[3]), gates.dtype)
+    part = scratch(last - first, U_T, gates)
     for t in range(len(dh_out) - 1, -1, -1):
         for b in range(first, last):
             i, f, o, g = gates[0, t, b], gates[1, t, b], gates[2, t, b], gates[3, t, b]

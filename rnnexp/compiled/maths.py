@@ -1,19 +1,12 @@
-"""What the compiled loops share: the compiler's options, sigmoid and tanh, products with the weights."""
+"""What the compiled loops compute element by element."""
 
 import math
-from typing import Any
 
-import numba
 import numpy as np
-import scipy.linalg.cython_blas  # noqa: F401  numba multiplies with its BLAS, which `threads.use` must find loaded
 from numba import types
 from numba.extending import overload
 
-# Reordering is fine, but a number that is not finite must stay so: `nnan` and `ninf` are left out.
-# error_model="numpy": a division that can raise is not vectorised.
-jit: Any = numba.njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp", "nsz"}
-)
+from rnnexp.compiled import jit
 
 # tanh(x) = x P(x^2) / Q(x^2), fitted by least squares of the relative error over |x| < 8.5: within 4e-7 in
 # single precision. The C library's tanh would be called number by number, ten times slower.
@@ -68,37 +61,6 @@ def add_sigmoid(a, u):
     half = a.dtype.type(0.5)
     for j in range(len(a)):
         a[j] = half + half * tanh(half * (a[j] + u[j]))
-
-
-@jit
-def multiply(v, U, part, out):
-    """out[g] = v @ U[g] for every gate g: v (B, K), U (G, tiles, K, columns), out (G, B, H).
-
-    `part` (B, columns) is scratch: BLAS fills contiguous arrays only.
-    """
-    columns, H = part.shape[1], out.shape[2]
-    for g in range(len(U)):
-        if columns == H:
-            np.dot(v, U[g, 0], out[g])
-        else:
-            for tile in range(U.shape[1]):
-                np.dot(v, U[g, tile], part)
-                left = tile * columns
-                right = min(left + columns, H)
-                for b in range(len(v)):
-                    copy(out[g, b, left:right], part[b])
-
-
-@jit
-def multiply_back(d, U, part, total):
-    """total += d @ U, of one gate: d (B, K), U (tiles, K, columns), total (B, H)."""
-    columns, H = part.shape[1], total.shape[1]
-    for tile in range(len(U)):
-        np.dot(d, U[tile], part)
-        left = tile * columns
-        right = min(left + columns, H)
-        for b in range(len(total)):
-            add(total[b, left:right], part[b])
 
 
 @jit

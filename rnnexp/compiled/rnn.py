@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from rnnexp.compiled.maths import jit, multiply, multiply_back, tanh
+from rnnexp.compiled import jit
+from rnnexp.compiled.maths import tanh
+from rnnexp.compiled.products import multiply, multiply_back, scratch
 
 
 def forward(w, weights, first, last):
@@ -15,9 +17,8 @@ def backward(w, dw, weights, dh_out, dstate, first, last):
 
 @jit
 def rnn_forward(a, h, U, first, last):
-    H, columns = U.shape[2:]
-    part = np.empty((last - first, columns), a.dtype)
-    u = np.empty((1, last - first, H), a.dtype)
+    part = scratch(last - first, U, a)
+    u = np.empty((1, last - first, a.shape[3]), a.dtype)
     for t in range(a.shape[1]):
         multiply(h[t, first:last], U, part, u)
         for b in range(first, last):
@@ -32,7 +33,7 @@ def new_state(a, u, h):
 
 @jit
 def rnn_backward(h, da, dh_out, dh, U_T, first, last):
-    part = np.empty((last - first, U_T.shape[3]), h.dtype)
+    part = scratch(last - first, U_T, h)
     for t in range(len(dh_out) - 1, -1, -1):
         for b in range(first, last):
             through_state(dh_out[t, b], dh[b], h[t + 1, b], da[0, t, b])
