@@ -62,15 +62,15 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path):
     splits = experiment.corpus.splits
     with engine.use(experiment.engine):
         assert metrics["test/loss"] == evaluate(experiment.model, splits["test"])
-    assert metrics["test/ppl"] == math.exp(metrics["test/loss"])
-    assert math.log(metrics["best/valid_ppl"]) == pytest.approx(min(losses), rel=1e-12)
-    assert evaluate(experiment.model, splits["valid"]) == min(losses)
-    assert metrics["best/epoch"] == 1 + losses.index(min(losses))
-    for split, key in ("test", "oracle/ppl"), ("valid", "oracle/valid_ppl"), ("train", "oracle/train_ppl"):
-        assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
-    assert metrics["num_params"] == len(experiment.model.params.values)
-    assert listener.finished == [("FINISHED", metrics, {}, listener.finished[0][3])]
-    assert listener.finished[0][3] == ["config.yaml", "curves.png", "samples.txt", "best.npz"]
+        assert metrics["test/ppl"] == math.exp(metrics["test/loss"])
+        assert math.log(metrics["best/valid_ppl"]) == pytest.approx(min(losses), rel=1e-12)
+        assert evaluate(experiment.model, splits["valid"]) == min(losses)
+        assert metrics["best/epoch"] == 1 + losses.index(min(losses))
+        for split, key in ("test", "oracle/ppl"), ("valid", "oracle/valid_ppl"), ("train", "oracle/train_ppl"):
+            assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
+        assert metrics["num_params"] == len(experiment.model.params.values)
+        assert listener.finished == [("FINISHED", metrics, {}, listener.finished[0][3])]
+        assert listener.finished[0][3] == ["config.yaml", "curves.png", "samples.txt", "best.npz"]
 
 
 def test_records_say_what_was_done(listener, tmp_path):
