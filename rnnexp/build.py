@@ -50,8 +50,8 @@ RULES = {
     "tracking.name": (lambda v: v in ("mlflow", "none"), "mlflow or none"),
 }
 # Multiplications of a training step (parameters x tokens, roughly) below which a second thread does not pay:
-# on two cores it gained 43% at 1,500 million, 4% at 300, and lost 17% at 70.
-SMALL_STEP = 400_000_000
+# on two cores it gained 43% at 300 million, 18% at 85, and lost a third at 12.
+SMALL_STEP = 60_000_000
 # what a result does not depend on: where things are, how they are recorded and what they are called.
 # The data counts by its digest.
 NOT_RESULT = {"study", "threads", "engine", "tracking"}

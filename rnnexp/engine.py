@@ -1,9 +1,9 @@
 """How a run computes: NumPy alone, the loops over time compiled by numba, or those with MKL's products."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -85,9 +85,8 @@ def matmul(a, b, out):
     return mkl_gemm.matmul(a, b, out) if mkl_gemm else np.matmul(a, b, out=out)
 
 
-def shared_matmul(a, b, out):
-    """np.matmul, the rows of the result shared out among the threads where it is large."""
-    if out.size * a.shape[-1] < WORTH_SHARING:
-        return matmul(a, b, out)
-    threads.in_parallel(lambda rows: matmul(a[rows], b, out[rows]), threads.shares(len(out)))
-    return out
+def products(a, b, out) -> list[Callable]:
+    """What is to be called, in any order, for out = a @ b: a product a thread where it is large."""
+    large = out.size * a.shape[-1] >= WORTH_SHARING
+    parts = threads.shares(len(out)) if large else [slice(None)]
+    return [partial(matmul, a[rows], b, out[rows]) for rows in parts]

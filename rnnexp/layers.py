@@ -1,13 +1,15 @@
 """The layers around the recurrent ones: embedding, dropout, decoder."""
 
 import math
+from functools import partial
 
 import numpy as np
 
-from rnnexp.engine import shared_matmul
+from rnnexp.engine import products
 from rnnexp.inputs import Symbols
 from rnnexp.ops import add_rows, dropout_mask
 from rnnexp.params import Tape
+from rnnexp.threads import run_all
 
 
 class Layer:
@@ -128,10 +130,12 @@ class Decoder(Layer):
         """
         tape["h"] = h
         logits = tape.array("logits", (len(h), len(self.p["b"])))
-        return shared_matmul(h, self.p["W"].T, logits)
+        run_all(products(h, self.p["W"].T, logits))
+        return logits
 
     def backward(self, dlogits, tape: Tape):
         """Sets the gradients of W and b; returns dh (N, H)."""
-        shared_matmul(dlogits.T, tape["h"], self.g["W"])
-        np.sum(dlogits, axis=0, out=self.g["b"])
-        return shared_matmul(dlogits, self.p["W"], tape.array("dh", tape["h"].shape))
+        dh = tape.array("dh", tape["h"].shape)
+        jobs = products(dlogits.T, tape["h"], self.g["W"]) + products(dlogits, self.p["W"], dh)
+        run_all([*jobs, partial(np.sum, dlogits, axis=0, out=self.g["b"])])
+        return dh

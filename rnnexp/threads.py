@@ -55,6 +55,11 @@ def in_parallel(function: Callable, parts: Iterable) -> None:
         other.result()
 
 
+def run_all(jobs: Iterable[Callable]) -> None:
+    """Call each, in parallel."""
+    in_parallel(lambda job: job(), jobs)
+
+
 def in_parts(function: Callable[[slice], None], length: int, part: int) -> None:
     """Call `function` on slices of range(length), `part` long each, so that each fits in a core's cache."""
     in_parallel(function, [slice(k, min(k + part, length)) for k in range(0, length, part)])

@@ -66,7 +66,11 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path):
         assert math.log(metrics["best/valid_ppl"]) == pytest.approx(min(losses), rel=1e-12)
         assert evaluate(experiment.model, splits["valid"]) == min(losses)
         assert metrics["best/epoch"] == 1 + losses.index(min(losses))
-        for split, key in ("test", "oracle/ppl"), ("valid", "oracle/valid_ppl"), ("train", "oracle/train_ppl"):
+        for split, key in (
+            ("test", "oracle/ppl"),
+            ("valid", "oracle/valid_ppl"),
+            ("train", "oracle/train_ppl"),
+        ):
             assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
         assert metrics["num_params"] == len(experiment.model.params.values)
         assert listener.finished == [("FINISHED", metrics, {}, listener.finished[0][3])]

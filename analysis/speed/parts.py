@@ -21,7 +21,7 @@ PARTS = {  # what is timed -> the part it belongs to
     "rnnexp.layers.Decoder.forward": "decoder",
     "rnnexp.layers.Decoder.backward": "decoder",
     "rnnexp.optim.SGD.update": "clip and update",
-    "rnnexp.layers.shared_matmul": "decoder products",
+    "rnnexp.layers.run_all": "decoder products",
 }
 
 

@@ -11,7 +11,7 @@ from rnnexp import engine
 from rnnexp.inputs import Symbols, Vectors
 from rnnexp.layers import Layer
 from rnnexp.params import Tape
-from rnnexp.threads import in_parallel, shares
+from rnnexp.threads import in_parallel, run_all, shares
 
 # Numbers of each gate whose slopes are computed at a time, so that they stay in a core's cache.
 PART = 32_000
@@ -201,7 +201,7 @@ class Cell(Layer):
             for da_gate, dU in zip(da[self.gates.index(run) :], self.g[f"U_{run}"]):
                 jobs.append(partial(engine.matmul, v.T, da_gate, dU))
         jobs.append(partial(np.sum, da, axis=1, out=self.g["b"]))
-        in_parallel(lambda job: job(), jobs)
+        run_all(jobs)
         return dx
 
     def shares(self, B: int) -> list[slice]:
