@@ -39,9 +39,9 @@ def fastest() -> str:
 def require(engine: str) -> None:
     """UserError where the engine does not exist or is not installed."""
     if engine not in ENGINES:
-        raise UserError(f"engine={engine} must be {', '.join(ENGINES)}")
+        raise UserError(f"engine={engine} must be one of {', '.join(ENGINES)}")
     if lacking := missing(engine):
-        raise UserError(f"engine={engine} needs {' and '.join(lacking)}: pip install 'rnnexp[{engine}]'")
+        raise UserError(f"engine={engine} needs {' and '.join(lacking)}: pip install {' '.join(lacking)}")
 
 
 @contextmanager

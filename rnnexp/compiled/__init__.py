@@ -10,5 +10,6 @@ import numba
 
 # Reordering is fine, but a number that is not finite must stay so: `nnan` and `ninf` are left out.
 # error_model="numpy": a division that can raise is not vectorised.
-OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "arcp", "nsz"}}
-jit: Any = numba.njit(cache=True, **OPTIONS)
+jit: Any = numba.njit(
+    nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp", "nsz"}
+)
