@@ -6,6 +6,8 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
+from rnnexp.errors import UserError
+
 SEQUENTIAL, CBWR_AUTO = 1, 2  # of mkl_service.h
 # What compiled code calls MKL's functions: other libraries in the process may have some of the same name.
 PREFIX = "rnnexp_mkl_"
@@ -21,10 +23,13 @@ def path() -> Path | None:
 
 @cache
 def load() -> None:
-    """Let compiled code find its functions."""
+    """Let compiled code find its functions. UserError where the library is broken."""
     import llvmlite.binding  # of numba, which may not be installed
 
-    mkl = ctypes.CDLL(str(path()))
+    try:
+        mkl = ctypes.CDLL(str(path()))
+    except OSError as error:
+        raise UserError(f"engine=mkl cannot load {path()} ({error}): say engine=numba") from error
     # Our threads call it, so it needs none of its own; and the same product gives the same bits wherever its
     # arrays happen to lie.
     mkl.MKL_Set_Threading_Layer(SEQUENTIAL)

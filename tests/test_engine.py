@@ -157,3 +157,12 @@ def test_what_an_engine_lacks_is_named(monkeypatch):
         engine.require("mkl")
     with pytest.raises(UserError, match="engine=fortran must be one of mkl, numba, numpy"):
         engine.require("fortran")
+
+
+@needs_numba
+def test_a_broken_mkl_is_named(monkeypatch, tmp_path):
+    broken = tmp_path / "libmkl_rt.so"
+    broken.write_bytes(b"no library")
+    monkeypatch.setattr(mkl, "path", lambda: broken)
+    with pytest.raises(UserError, match=r"engine=mkl cannot load .*libmkl_rt.so .*: say engine=numba"):
+        mkl.load.__wrapped__()
