@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnexp import build, progress, runner, schema
+from rnnexp import build, help, progress, runner, schema
 from rnnexp.errors import Interrupted, UserError, one_line
 from rnnexp.folder import RunFolder
 from rnnexp.signals import stop_requests
@@ -99,6 +99,9 @@ def main() -> None:
 def command(arguments: list[str]) -> None:
     """Carry out a command line."""
     schema.register()
+    if {"-h", "--help"} & set(arguments):
+        print(help.text([argument for argument in arguments if not argument.startswith("-")], CONF))
+        return
     resumed = [argument for argument in arguments if argument.startswith("resume=")]
     if resumed:
         if len(arguments) > 1:
