@@ -1,43 +1,78 @@
-"""The loss of a model on a text: the sum of nats over all targets, divided once."""
+"""The perplexity of given weights.
 
-import math
+python -m rnnexp.evaluate weights=FILE [protocol=exact] [split=test] [OVERRIDE ...]
 
-from rnnexp.data.streams import Streams
+weights: an npz file; `rnnexp.weights` says which names and shapes it holds and how to bring them from the
+book's layout, from PyTorch's and from Keras's. The overrides say which model and data they belong to, as for
+`rnnexp`: cell=lstm dataset=ptb model.hidden_size=650. protocol=exact: every token once, the split as one
+stream. protocol=book: as "Deep Learning from Scratch 2" does, 10 streams, windows of 35, the tail dropped.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import MISSING
+from omegaconf.errors import OmegaConfBaseException
+
+from rnnexp import arguments, build, engine, schema, weights
+from rnnexp.data.corpus import Corpus
+from rnnexp.errors import UserError, one_line
 from rnnexp.model import Model
-
-# Rows of logits in one window of an evaluation: many enough for the decoder's product to run at full
-# speed. The result does not depend on it, for the state is carried.
-ROWS = 512
+from rnnexp.perplexity import book_loss, evaluate, perplexity
+from rnnexp.run import CONF
 
 
-def evaluate(model: Model, tokens, streams: int = 1) -> float:
-    """Nats per token, every target counted once, tail included.
-
-    Parameters
-    ----------
-    tokens : (N,), of which the last N - 1 are predicted.
-    streams : 1 reads the text as one stream, the exact definition. More read it as that many streams
-        side by side, each from a zero state: faster for large models, and slightly worse, since the
-        first words of each stream lack their context.
-    """
-    batches = Streams(tokens, streams, max(1, ROWS // streams))
-    tape, state, nats = model.tape(), model.zero_state(streams), 0.0
-    for inputs, targets in batches:
-        window_nats, state = model.forward(inputs, targets, state, tape)
-        nats += window_nats
-    inputs, targets = batches.tail
-    if len(inputs):  # goes on from the last stream
-        last = [tuple(array[-1:] for array in layer) for layer in state]
-        nats += model.forward(inputs, targets, last, tape)[0]
-    return nats / (len(tokens) - 1)
+@dataclass
+class Options:
+    weights: str = MISSING
+    protocol: str = "exact"
+    split: str = "test"
 
 
-def perplexity(loss: float) -> float:
-    """exp of nats per token; infinite where that is too large for a float."""
-    return math.exp(loss) if loss < 700 else math.inf
+def loss_of(options: Options, model: Model, corpus: Corpus) -> float:
+    """Nats per token of a split."""
+    if options.split not in corpus.splits:
+        raise UserError(f"split={options.split} is not known: choose from {', '.join(corpus.splits)}")
+    tokens = corpus.splits[options.split]
+    if options.protocol == "exact":
+        return evaluate(model, tokens, end=corpus.end)
+    if options.protocol != "book":
+        raise UserError(f"protocol={options.protocol} is not known: choose exact or book")
+    if corpus.end is not None:
+        raise UserError("protocol=book is for one stream of text; this data set has sequences")
+    corpus.require(options.split, 351, "protocol=book")
+    return book_loss(model, tokens)
 
 
-def measures(split: str, loss: float, level: str) -> dict[str, float]:
-    """A loss in all the units it is recorded in: nats, perplexity, for characters also bits."""
-    units = {f"{split}/loss": loss, f"{split}/ppl": perplexity(loss)}
-    return units | ({f"{split}/bpc": loss / math.log(2)} if level == "char" else {})
+def report(given: list[str]) -> str:
+    """What the weights come to, in one line."""
+    own = [argument for argument in given if argument.partition("=")[0] in Options.__annotations__]
+    options = arguments.read(own, Options)
+    schema.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides=[argument for argument in given if argument not in own])
+    experiment = build.experiment(build.resolve(schema.typed(cfg)))
+    path = Path(options.weights)
+    weights.put(experiment.model, weights.read(path), f"weights={path}")
+    with np.errstate(over="ignore"), engine.use(experiment.engine, experiment.threads):
+        loss = loss_of(options, experiment.model, experiment.corpus)
+    return (
+        f"{options.split} ({options.protocol}): {loss:.6f} nats per token, perplexity {perplexity(loss):.4f}"
+    )
+
+
+def main() -> None:
+    if {"-h", "--help"} & set(sys.argv):
+        sys.exit(print(__doc__))
+    try:
+        print(report(sys.argv[1:]))
+    except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
+        sys.exit(f"rnnexp.evaluate: {one_line(error)}")
+
+
+if __name__ == "__main__":
+    main()
