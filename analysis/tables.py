@@ -17,7 +17,7 @@ NOT_SETTINGS = [
     "dataset.url",
     "dataset.cache",
 ]
-NOT_SETTINGS += ["train.checkpoint_every_s"]
+NOT_SETTINGS += ["train.checkpoint_every_s", "train.sample_"]
 CHOICES = ["cell", "dataset", "optimizer", "schedule"]
 METRICS = {"valid": "best/valid_ppl", "test": "test/ppl", "oracle": "oracle/ppl"}
 WHY = {"RUNNING": "still running, or killed without a chance to say so", "KILLED": "interrupted"}

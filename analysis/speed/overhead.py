@@ -57,7 +57,7 @@ CASES = {  # the first and the smallest of `work.SHAPES`
 TIMED = """
 import json, time
 from unittest.mock import patch
-from rnnexp import evaluate, model, optim, run, runner
+from rnnexp import model, optim, perplexity, run, runner
 spent = {"training": 0.0, "computation": 0.0, "first update": None}
 running = []
 def timed(key, function):
@@ -78,7 +78,7 @@ update = optim.SGD.update
 with (
     patch("rnnexp.runner.train_and_test", timed("training", runner.train_and_test)),
     patch("rnnexp.runner.final_metrics", timed("computation", runner.final_metrics)),
-    patch("rnnexp.trainer.evaluate", timed("computation", evaluate.evaluate)),
+    patch("rnnexp.trainer.evaluate", timed("computation", perplexity.evaluate)),
     patch("rnnexp.model.Model.forward", timed("computation", model.Model.forward)),
     patch("rnnexp.model.Model.backward", timed("computation", model.Model.backward)),
     patch("rnnexp.optim.SGD.update", timed("computation", update)),

@@ -15,7 +15,7 @@ def multiply_window(cell: Cell, tape: Tape) -> None:
     parts = cell.shares(h.shape[1])
     for direction in "forward", "backward":
         # backward makes as many products of the same shapes, with the weights transposed
-        weights = cell.weights(parts, tape.part(direction), transposed=direction == "backward")
+        weights = cell.weights(parts, tape.part(direction), cell.loops(), transposed=direction == "backward")
         in_parallel(lambda part, weights=weights: multiply(cell, weights[length(part)], h, part), parts)
 
 

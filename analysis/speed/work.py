@@ -76,7 +76,9 @@ class Task:
             CELLS[self.form.cell](shape.hidden_size, shape.hidden_size, **dict(self.form.options))
             for _ in range(shape.num_layers)
         ]
-        model = Model(cells, shape.vocab_size, shape.hidden_size, shape.dropout, shape.tie_weights)
+        model = Model(
+            cells, shape.vocab_size, shape.hidden_size, shape.dropout, tie_weights=shape.tie_weights
+        )
         model.init(SEED)
         return model
 
