@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from threadpoolctl import threadpool_info
 
-from rnnexp import engine, tracking
+from rnnexp import checkpoint, engine, tracking
 from rnnexp.cells import CELLS
 from rnnexp.data import DATASETS
 from rnnexp.data.corpus import Corpus
@@ -19,7 +19,7 @@ from rnnexp.errors import UserError
 from rnnexp.model import Model
 from rnnexp.optim import OPTIMIZERS, SGD
 from rnnexp.schedule import SCHEDULES, Constant, Plateau
-from rnnexp.trainer import Settings
+from rnnexp.trainer import Settings, restore
 
 # key -> what its value must be besides of the right type, and how to say so; None passes everywhere
 AT_LEAST_1 = (lambda v: v >= 1, "at least 1")
@@ -33,12 +33,16 @@ RULES = {
     "model.embed_size": AT_LEAST_1,
     "model.hidden_size": AT_LEAST_1,
     "model.num_layers": AT_LEAST_1,
+    "model.init_std": POSITIVE,
     "model.dropout": (lambda v: 0 <= v < 1, "from 0 to below 1"),
+    "model.recurrent_dropout": (lambda v: 0 <= v < 1, "from 0 to below 1"),
     "dataset.train_tokens": AT_LEAST_2,
     "dataset.valid_tokens": AT_LEAST_2,
     "dataset.test_tokens": AT_LEAST_2,
     "optimizer.lr": POSITIVE,
     "optimizer.clip_norm": POSITIVE,
+    "optimizer.clip_value": POSITIVE,
+    "optimizer.epsilon": POSITIVE,
     "schedule.factor": (lambda v: v > 1, "greater than 1"),
     "train.batch_size": AT_LEAST_1,
     "train.bptt": AT_LEAST_1,
@@ -46,6 +50,9 @@ RULES = {
     "train.max_steps": AT_LEAST_1,
     "train.patience": AT_LEAST_1,
     "train.eval_streams": AT_LEAST_1,
+    "train.sample_every": AT_LEAST_1,
+    "train.sample_num": AT_LEAST_1,
+    "train.sample_length": AT_LEAST_1,
     "train.checkpoint_every_s": NOT_NEGATIVE,
     "tracking.name": (lambda v: v in ("mlflow", "none"), "mlflow or none"),
 }
@@ -56,7 +63,7 @@ SMALL_STEP = 60_000_000
 # The data counts by its digest.
 NOT_RESULT = {"study", "threads", "engine", "tracking"}
 PATHS = {"dir", "path", "cache"}
-NOT_RESULT_OPTIONS = PATHS | {"url", "checkpoint_every_s"}
+NOT_RESULT_OPTIONS = PATHS | {"url", "checkpoint_every_s", "sample_every", "sample_num", "sample_length"}
 
 
 @dataclass(frozen=True)
@@ -129,10 +136,11 @@ def experiment(config: dict[str, Any]) -> Experiment:
     check(config)
     settings = Settings(**config["train"])
     corpus = choose(DATASETS, config["dataset"])
-    window = settings.batch_size * settings.bptt
-    corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
-    for split in "valid", "test":
-        corpus.require(split, settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
+    if corpus.end is None:
+        window = settings.batch_size * settings.bptt
+        corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
+        for split in "valid", "test":
+            corpus.require(split, settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
     model = make_model(config, len(corpus.vocabulary))
     model.init(config["seed"])
 
@@ -154,9 +162,19 @@ def experiment(config: dict[str, Any]) -> Experiment:
 def make_model(config: dict[str, Any], vocab_size: int) -> Model:
     shape = dict(config["model"])
     hidden_size = shape.pop("hidden_size")
-    inputs = [shape["embed_size"]] + [hidden_size] * (shape.pop("num_layers") - 1)
+    inputs = [shape["embed_size"] or vocab_size] + [hidden_size] * (shape.pop("num_layers") - 1)
     cells = [choose(CELLS, config["cell"], input_size, hidden_size) for input_size in inputs]
     return Model(cells, vocab_size, **shape)
+
+
+def load_weights(model: Model, folder: Path) -> None:
+    """Set a model's parameters to the best of a run, or to its last where no epoch is done."""
+    best, last = folder / "best.npz", folder / "last.npz"
+    try:
+        arrays, _ = checkpoint.read(best if best.exists() else last)
+    except FileNotFoundError:
+        raise UserError(f"{folder} holds no weights: the run has not begun to train") from None
+    restore(model, arrays)
 
 
 def choose(choices: dict[str, Any], section: dict[str, Any], *given):

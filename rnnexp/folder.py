@@ -2,6 +2,7 @@
 
 .lock           held by the process that is at the run
 config.yaml     the resolved config
+vocabulary.json what the tokens mean
 records.jsonl   a line an epoch
 last.npz        the checkpoint to go on from; best.npz the best weights
 result.json     the final metrics, once there are any
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
+from rnnexp.data.corpus import Corpus, Vocabulary
 from rnnexp.errors import UserError, one_line
 
 
@@ -28,6 +30,7 @@ class RunFolder:
         self.path = path
         self.lock = FileLock(path / ".lock", timeout=0)
         self.config_file = path / "config.yaml"
+        self.vocabulary_file = path / "vocabulary.json"
         self.records_file = path / "records.jsonl"
         self.result_file = path / "result.json"
 
@@ -68,12 +71,25 @@ class RunFolder:
         try:
             config = OmegaConf.load(self.config_file)
         except FileNotFoundError:
-            raise UserError(f"resume={self.path} is no run folder: it holds no config.yaml") from None
+            raise UserError(f"{self.path} is no run folder: it holds no config.yaml") from None
         except (OSError, YAMLError) as error:
             raise UserError(f"{self.config_file} cannot be read: {one_line(error)}") from error
         if not isinstance(config, DictConfig):
             raise UserError(f"{self.config_file} holds no config")
         return config
+
+    def save_vocabulary(self, corpus: Corpus) -> None:
+        """What the model's tokens mean, so that it can be used without the data."""
+        meaning = {"level": corpus.level, "end": corpus.end, "symbols": corpus.vocabulary.symbols}
+        replace_text(self.vocabulary_file, json.dumps(meaning) + "\n")
+
+    def load_vocabulary(self) -> Corpus:
+        """The vocabulary, in a corpus without text."""
+        try:
+            meaning = json.loads(self.vocabulary_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.vocabulary_file} cannot be read: {one_line(error)}") from error
+        return Corpus(Vocabulary(meaning["symbols"]), {}, meaning["level"], meaning["end"])
 
     def records(self) -> list[dict[str, Any]]:
         """The records of the epochs so far; a last line that a crash cut short is dropped."""

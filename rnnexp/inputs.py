@@ -44,7 +44,7 @@ class Vectors:
 
 
 class Symbols:
-    """Inputs of a window as symbols (T, B), each standing for a row of a table (V, D).
+    """Inputs of a window as symbols (T, B), each standing for a row of a table (V, D), -1 for zeros.
 
     The same as `Vectors(table[symbols])`, but the products go over the V rows of the table instead of
     the T B inputs: x @ W is (table @ W)[symbols].
@@ -65,21 +65,24 @@ class Symbols:
         self.symbols, self.table = symbols.ravel(), table
 
     def project(self, W, b, out, tape: Tape) -> None:
-        rows = engine.matmul(self.table, W, tape.array("rows", (len(W), len(self.table), W.shape[2])))
+        rows = tape.array("rows with zeros", (len(W), len(self.table) + 1, W.shape[2]))
+        engine.matmul(self.table, W, rows[:, :-1])
+        rows[:, -1] = 0  # the row that -1 finds
         rows += b[:, None]
         flat = out.reshape(len(W), len(self.symbols), -1)
 
         def gate(g: int) -> None:
-            # mode="clip" only because NumPy fills `out` through a copy otherwise
-            np.take(rows[g], self.symbols, axis=0, out=flat[g], mode="clip")
+            # mode="wrap" also because NumPy fills `out` through a copy by default
+            np.take(rows[g], self.symbols, axis=0, out=flat[g], mode="wrap")
 
         in_parallel(gate, range(len(W)))
 
     def gradients(self, da, W, dW, tape: Tape) -> tuple[list[Callable], Any]:
         """As of `Vectors`; the gradient is that of the table (V, D)."""
-        one_hot = tape.array("one hot", (len(self.table), len(self.symbols)))
+        one_hot = tape.array("one hot", (len(self.table) + 1, len(self.symbols)))
         one_hot.fill(0)
         one_hot[self.symbols, np.arange(len(self.symbols))] = 1
+        one_hot = one_hot[:-1]
         drows = tape.array("rows", (len(W), len(self.table), W.shape[2]))
         dtable = tape.array("dtable", self.table.shape)
 

@@ -44,11 +44,13 @@ class Embedding(Layer):
         self.p["W"][...] = rng.normal(0, 0.01, self.shapes["W"])
 
     def forward(self, tokens, tape: Tape):
-        """(T, B) tokens to (T, B, D) vectors."""
+        """(T, B) tokens to (T, B, D) vectors; -1, nothing, to zeros."""
         tape["tokens"] = tokens
-        x = tape.array("x", (*tokens.shape, self.shapes["W"][1]))
+        x = tape.array("x", (*tokens.shape, self.p["W"].shape[1]))
         # mode="clip" only because NumPy fills `out` through a copy otherwise
-        return np.take(self.p["W"], tokens, axis=0, out=x, mode="clip")
+        np.take(self.p["W"], tokens, axis=0, out=x, mode="clip")
+        x[tokens < 0] = 0
+        return x
 
     def symbols(self, tokens, tape: Tape) -> Symbols:
         """The same vectors, left in the table."""
@@ -68,27 +70,55 @@ class Embedding(Layer):
             add_rows(self.g["W"], tape["tokens"].ravel(), dx.reshape(-1, dx.shape[-1]))
 
 
-class Dropout:
-    """Multiplies by a fresh random mask while training, between layers: in the depth direction only.
+class OneHot(Embedding):
+    """Each token as zeros with a one in its own place: vectors of V numbers, no parameters."""
 
-    Zaremba et al. 2014, "Recurrent neural network regularization".
+    def __init__(self, vocab_size: int, dtype):
+        self.shapes = {}
+        self.p = {"W": np.eye(vocab_size, dtype=dtype)}
+
+    def bind(self, values, grads):
+        pass
+
+    def init(self, rng):
+        pass
+
+    def backward(self, dx, tape, accumulate):
+        pass
+
+
+class Dropout:
+    """Multiplies by a fresh random mask while training.
+
+    Between layers, in the depth direction: Zaremba et al. 2014, "Recurrent neural network regularization".
+
+    Parameters
+    ----------
+    rate : how much is dropped.
+    place : of the mask among those of a model; makes it another one than theirs.
+    variational : one mask for all steps of a window (Gal & Ghahramani 2016, "A theoretically grounded
+        application of dropout in recurrent neural networks"); else one for each step.
     """
 
-    def __init__(self, rate: float, place: int):
-        self.rate, self.place = rate, place
+    def __init__(self, rate: float, place: int, variational: bool = False):
+        self.rate, self.place, self.variational = rate, place, variational
 
     def active(self, key: tuple[int, int] | None) -> bool:
+        """`key` is (seed, step), the rest of a mask's address; None: no dropout."""
         return key is not None and self.rate > 0
 
-    def forward(self, x, tape: Tape, key: tuple[int, int] | None):
-        """`key` is (seed, step), the rest of the mask's address; None: no dropout."""
-        tape["mask"] = None
+    def mask(self, shape: tuple[int, int, int], tape: Tape, key: tuple[int, int] | None):
+        """The mask (T, B, D) of a window; None where there is no dropout."""
         if key is None or not self.rate:
-            return x
-        seed, step = key
-        tape["mask"] = tape.array("a mask", x.shape)
-        dropout_mask(self.rate, (seed, step, self.place), out=tape["mask"])
-        return np.multiply(x, tape["mask"], out=tape.array("y", x.shape))
+            return None
+        T, B, D = shape
+        mask = tape.array("a mask", (1 if self.variational else T, B, D))
+        dropout_mask(self.rate, (*key, self.place), out=mask)
+        return np.broadcast_to(mask, shape)
+
+    def forward(self, x, tape: Tape, key: tuple[int, int] | None):
+        mask = tape["mask"] = self.mask(x.shape, tape, key)
+        return x if mask is None else np.multiply(x, mask, out=tape.array("y", x.shape))
 
     def backward(self, dy, tape: Tape):
         """In place: dx takes the memory of dy."""

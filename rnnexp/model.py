@@ -7,7 +7,7 @@ import numpy as np
 from rnnexp.cells.base import Cell
 from rnnexp.errors import UserError
 from rnnexp.inputs import Symbols, Vectors
-from rnnexp.layers import Decoder, Dropout, Embedding
+from rnnexp.layers import Decoder, Dropout, Embedding, OneHot
 from rnnexp.ops import softmax_cross_entropy
 from rnnexp.params import Parameters, Tape
 
@@ -18,9 +18,12 @@ class Model:
     Parameters
     ----------
     cells : the recurrent layers, bottom first; the first takes vectors of `embed_size`.
-    vocab_size, embed_size : V and D.
+    vocab_size, embed_size : V and D; embed_size None: one-hot vectors, D = V, instead of an embedding.
     dropout : rate before every cell and before the decoder, while training.
+    recurrent_dropout : rate of the hidden state where the recurrent products read it, while training.
+    variational : the masks of both are the same for all steps of a window.
     tie_weights : the decoder uses the embedding's matrix.
+    init_std : standard deviation of the first weights, biases apart; None: as each layer says.
     dtype : of parameters and everything computed from them.
 
     Attributes
@@ -33,21 +36,33 @@ class Model:
         self,
         cells: Sequence[Cell],
         vocab_size: int,
-        embed_size: int,
+        embed_size: int | None,
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        variational: bool = False,
         tie_weights: bool = False,
+        init_std: float | None = None,
         dtype=np.float32,
     ):
         hidden_size = cells[-1].hidden_size
         if tie_weights and embed_size != hidden_size:
             raise UserError(
                 "model.tie_weights=true makes one matrix serve as embedding and decoder, so "
-                f"model.embed_size={embed_size} must equal model.hidden_size={hidden_size}"
+                f"model.embed_size={'null' if embed_size is None else embed_size} "
+                f"must equal model.hidden_size={hidden_size}"
             )
         self.cells = list(cells)
         self.tie_weights = tie_weights
-        self.embedding = Embedding(vocab_size, embed_size)
-        self.dropouts = [Dropout(dropout, place) for place in range(len(cells) + 1)]
+        self.init_std = init_std
+        if embed_size is None:
+            self.embedding: Embedding = OneHot(vocab_size, dtype)
+        else:
+            self.embedding = Embedding(vocab_size, embed_size)
+        L = len(cells)
+        self.dropouts = [Dropout(dropout, place, variational) for place in range(L + 1)]
+        self.recurrent_dropouts = [
+            Dropout(recurrent_dropout, place, variational) for place in range(L + 1, 2 * L + 1)
+        ]
         self.decoder = Decoder(vocab_size, hidden_size, self.embedding if tie_weights else None)
         self.layers = {
             "embedding": self.embedding,
@@ -70,6 +85,10 @@ class Model:
         rng = np.random.default_rng(seed)
         for layer in self.layers.values():
             layer.init(rng)
+        if self.init_std is not None:
+            for name, value in self.params.value.items():
+                if not name.endswith(".b"):
+                    value[...] = rng.normal(0, self.init_std, value.shape)
 
     def num_params(self) -> dict[str, int]:
         """Parameter counts by part; a tied matrix counts once, as the embedding's."""
@@ -92,7 +111,7 @@ class Model:
 
         Parameters
         ----------
-        inputs : (T, B) tokens.
+        inputs : (T, B) tokens; -1 is nothing, a vector of zeros.
         state : the state before the window, as from `zero_state` or an earlier call.
         dropout_key : (seed, step), the address of the dropout masks; None: no dropout.
 
@@ -111,7 +130,9 @@ class Model:
                 source = self.embedding.symbols(inputs, bottom)
             else:
                 source = Vectors(self.dropouts[k].forward(x, tape.part(f"dropout{k}"), dropout_key))
-            x, after = cell.forward(source, state[k], tape.part(f"cell{k}"))
+            shape = *inputs.shape, cell.hidden_size
+            mask = self.recurrent_dropouts[k].mask(shape, tape.part(f"recurrent_dropout{k}"), dropout_key)
+            x, after = cell.forward(source, state[k], tape.part(f"cell{k}"), mask)
             # copies: what a cell returns may be part of the tape, which the next window overwrites
             next_state.append(tuple(array.copy() for array in after))
         x = self.dropouts[-1].forward(x, tape.part("dropout_top"), dropout_key)
@@ -128,7 +149,7 @@ class Model:
         Parameters
         ----------
         inputs, state, dropout_key : see `features`.
-        targets : (T, B) tokens.
+        targets : (T, B) tokens; -1 does not count.
         grad_scale : factor of the summed loss in the gradients of `backward`; None: no `backward`
             will follow.
 

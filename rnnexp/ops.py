@@ -39,7 +39,7 @@ def softmax_cross_entropy(logits, bias, targets, grad_scale=None):
     logits : (N, V) array. Overwritten: by its own gradient times `grad_scale` where that is given,
         else by scratch numbers.
     bias : (V,) array.
-    targets : (N,) integers below V.
+    targets : (N,) integers below V; negative: a row that does not count.
     grad_scale : factor of the gradient, such as 1 / N for the gradient of the mean.
 
     Returns
@@ -50,15 +50,17 @@ def softmax_cross_entropy(logits, bias, targets, grad_scale=None):
 
     def block(part: slice) -> None:
         rows = logits[part]
-        at_target = np.arange(len(rows)), targets[part]
+        counted = targets[part] >= 0
+        at_target = np.flatnonzero(counted), targets[part][counted]
         rows += bias
         rows -= rows.max(axis=1, keepdims=True)
         log_numerator = rows[at_target]
         np.exp(rows, out=rows)
         denominator = rows.sum(axis=1)
-        nats[part] = np.log(denominator, dtype=np.float64) - log_numerator
+        nats[part] = np.log(denominator, dtype=np.float64) * counted
+        nats[part][counted] -= log_numerator
         if grad_scale is not None:
-            rows *= (grad_scale / denominator).astype(rows.dtype)[:, None]
+            rows *= (grad_scale / denominator * counted).astype(rows.dtype)[:, None]
             rows[at_target] -= rows.dtype.type(grad_scale)
 
     in_parts(block, len(logits), max(1, BLOCK // logits.shape[1]))
@@ -73,11 +75,12 @@ def add_rows(target, index, rows):
     Parameters
     ----------
     target : (V, D) array, changed in place.
-    index : (N,) integers below V.
+    index : (N,) integers below V; negative: the row is left out.
     rows : (N, D) array.
     """
     for k, row in zip(index.tolist(), rows):
-        target[k] += row
+        if k >= 0:
+            target[k] += row
 
 
 def dropout_mask(rate, key, out):

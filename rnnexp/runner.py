@@ -11,18 +11,15 @@ from typing import Any
 import numpy as np
 
 from rnnexp import build, engine, progress
-from rnnexp.data.corpus import END
-from rnnexp.data.streams import Streams
 from rnnexp.errors import Diverged, UserError, one_line
-from rnnexp.evaluate import evaluate, measures, perplexity
 from rnnexp.folder import RunFolder
-from rnnexp.generate import sample
+from rnnexp.perplexity import evaluate, measures, perplexity
+from rnnexp.sampling import NOTHING, sample
 from rnnexp.signals import stop_requests
 from rnnexp.tracking import Tracker
-from rnnexp.trainer import Checkpoints, Progress, fit
+from rnnexp.trainer import Checkpoints, Progress, batches, fit
 
 log = logging.getLogger(__name__)
-SAMPLE_TOKENS = 200
 FOUND_OUT = "threads", "engine"
 
 
@@ -52,6 +49,7 @@ def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
         # both change the rounding: kept, so that `resume` computes in the same way
         config |= {"threads": experiment.threads, "engine": experiment.engine}
         folder.save_config(config)
+        folder.save_vocabulary(experiment.corpus)
         tags |= {f"rnnexp.{key}": str(config[key]) for key in FOUND_OUT}
         tracker.start(parameters(config), tags, folder.records())
         try:
@@ -106,7 +104,7 @@ def train_and_test(
     )
     records = folder.records()
     done = records[-1]["step"] if records else 0
-    steps = len(Streams(corpus.splits["train"], settings.batch_size, settings.bptt)) * settings.max_epochs
+    steps = len(batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     with closing(
         progress.for_run(folder.path.name, done, min(steps, settings.max_steps or steps))
     ) as display:
@@ -114,6 +112,9 @@ def train_and_test(
 
         def on_step(state: Progress) -> None:
             display.step(state.step)
+            if settings.sample_every and state.step % settings.sample_every == 0:
+                smooth = f", smoothed loss {state.smooth_loss:.2f}" if corpus.end is not None else ""
+                write_samples(experiment, folder, f"step {state.step}{smooth}")
             raise_if_asked()
 
         for record in fit(
@@ -156,10 +157,10 @@ def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -
         best = min(records, key=lambda record: record["valid/loss"])
         best_loss, best_epoch = best["valid/loss"], best["epoch"]
     else:  # max_epochs=0: the untrained model
-        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], streams), 0
+        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], streams, corpus.end), 0
     parts = model.num_params()
     metrics = {
-        **measures("test", evaluate(model, corpus.splits["test"], streams), corpus.level),
+        **measures("test", evaluate(model, corpus.splits["test"], streams, corpus.end), corpus.level),
         "time": int(time.time() * 1000),
         "best/valid_ppl": perplexity(best_loss),
         "best/epoch": best_epoch,
@@ -174,20 +175,25 @@ def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -
 
 def artifacts(folder: RunFolder) -> list[Path]:
     """The files worth keeping with the record: config, learning curve, text from the model, best weights."""
-    names = "config.yaml", "curves.png", "samples.txt", "best.npz"
+    names = "config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"
     return [path for name in names if (path := folder.path / name).exists()]
 
 
 def make_artifacts(experiment: build.Experiment, folder: RunFolder) -> None:
-    """Write text from the model and the learning curve into the run folder."""
-    corpus = experiment.corpus
-    first = int(corpus.splits["test"][0])
-    tokens = sample(experiment.model, first, SAMPLE_TOKENS, np.random.default_rng(experiment.seed))
-    symbols = [corpus.vocabulary.symbols[token] for token in tokens]
-    text = "".join(symbols) if corpus.level == "char" else " ".join(symbols).replace(END, "\n")
-    (folder.path / "samples.txt").write_text(text + "\n", encoding="utf-8")
+    """Write text from the trained model and the learning curve into the run folder."""
+    write_samples(experiment, folder, "at the end, with the best weights")
     if records := folder.records():
         draw_curves(records, folder.path / "curves.png")
+
+
+def write_samples(experiment: build.Experiment, folder: RunFolder, when: str) -> None:
+    """Add text from the model as it is to samples.txt."""
+    corpus, settings = experiment.corpus, experiment.settings
+    prompt = [NOTHING] if corpus.end is not None else [int(corpus.splits["test"][0])]
+    rng = np.random.default_rng(experiment.seed)
+    texts = sample(experiment.model, prompt, settings.sample_length, rng, settings.sample_num, corpus.end)
+    with (folder.path / "samples.txt").open("a", encoding="utf-8") as file:
+        file.write(f"# {when}\n" + "".join(f"{corpus.text(tokens)}\n" for tokens in texts) + "\n")
 
 
 def draw_curves(records: list[dict[str, Any]], path: Path) -> None:

@@ -37,11 +37,14 @@ class Choice:
 
 @dataclass
 class ModelConfig:
-    embed_size: int = MISSING
+    embed_size: int | None = MISSING
     hidden_size: int = MISSING
     num_layers: int = MISSING
     dropout: float = MISSING
+    recurrent_dropout: float = MISSING
+    variational: bool = MISSING
     tie_weights: bool = MISSING
+    init_std: float | None = MISSING
 
 
 @dataclass

@@ -7,37 +7,50 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from rnnexp import checkpoint
 from rnnexp.data.corpus import Corpus
+from rnnexp.data.sequences import Sequences
 from rnnexp.data.streams import Streams
 from rnnexp.errors import Diverged, Interrupted, UserError
-from rnnexp.evaluate import evaluate, measures
 from rnnexp.model import Model
 from rnnexp.optim import SGD
+from rnnexp.perplexity import evaluate, measures
 from rnnexp.schedule import Constant, Plateau
 
 log = logging.getLogger(__name__)
+# The smoothed loss of Coursera's "Sequence Models": of each update's nats per sequence this share is added to
+# the rest of what it was, and it starts where a model that knows nothing reads 7 symbols.
+SMOOTHING, FIRST_SYMBOLS = 0.001, 7
 
 
 @dataclass
 class Settings:
     """How long and in what portions to train.
 
-    batch_size : parallel streams of the training text.
+    batch_size : parallel streams of the training text, or sequences side by side.
     bptt : steps of a window, through which gradients flow.
+    shuffle : sequences come in another order each epoch; streams never do.
     max_epochs, max_steps : the end, whichever comes first; max_steps None: no such limit.
     patience : epochs in a row without a better validation loss after which training stops; None: never.
     eval_streams : see `evaluate`.
+    sample_every : steps between texts from the model, `sample_num` of them with at most `sample_length`
+        tokens each, while it trains; None: only at the end.
     checkpoint_every_s : seconds between checkpoints within an epoch; each epoch ends with one anyway.
     """
 
     batch_size: int
     bptt: int
+    shuffle: bool
     max_epochs: int
     max_steps: int | None
     patience: int | None
     eval_streams: int
     checkpoint_every_s: float
+    sample_every: int | None
+    sample_num: int
+    sample_length: int
 
 
 @dataclass
@@ -48,10 +61,12 @@ class Progress:
     step: int = 0  # updates done
     epoch: int = 0  # epochs done
     window: int = 0  # windows of the current epoch done
-    nats: float = 0.0  # summed over them, as are the next three
+    nats: float = 0.0  # summed over them, as are the next four
     tokens: int = 0
+    sequences: int = 0
     grad_norm: float = 0.0
     seconds: float = 0.0
+    smooth_loss: float = 0.0  # of sequences, see SMOOTHING
     best_loss: float = math.inf
     best_epoch: int = 0
 
@@ -77,20 +92,24 @@ class Checkpoints:
         self.last, self.best = folder / "last.npz", folder / "best.npz"
         self.fingerprint = fingerprint
 
-    def save_last(self, model: Model, state: list[tuple], progress: Progress) -> None:
+    def save_last(self, model: Model, optimizer: SGD, state: list[tuple], progress: Progress) -> None:
         # an update can overflow although its gradient was finite
         require_finite("sum of the parameters", float(model.params.values.sum()), progress.step)
         arrays = {f"state.{k}.{j}": a for k, layer in enumerate(state) for j, a in enumerate(layer)}
+        arrays |= {f"optimizer.{name}": a for name, a in optimizer.state.items()}
         meta = {"fingerprint": self.fingerprint, "progress": asdict(progress)}
         checkpoint.write(self.last, model.params.value | arrays, meta)
 
-    def load_last(self, model: Model, batch_size: int) -> tuple[list[tuple], Progress] | None:
-        """Set the parameters to those of the last checkpoint; None where there is none."""
+    def load_last(self, model: Model, optimizer: SGD, batch_size: int) -> tuple[list[tuple], Progress] | None:
+        """Set parameters and optimizer to those of the last checkpoint; None where there is none."""
         try:
             arrays, meta = self.read(self.last)
         except FileNotFoundError:
             return None
         restore(model, arrays)
+        optimizer.state = {
+            name.removeprefix("optimizer."): a for name, a in arrays.items() if name.startswith("optimizer.")
+        }
         state = [
             tuple(arrays[f"state.{k}.{j}"] for j in range(len(layer)))
             for k, layer in enumerate(model.zero_state(batch_size))
@@ -134,11 +153,11 @@ def fit(
 ) -> Iterator[dict[str, float]]:
     """Train, and yield a record after each epoch; the end leaves the best weights in the model.
 
-    An epoch goes through the windows of `Streams`, without its tail of less than a batch. Training goes
-    on from the last checkpoint where there is one. That holds everything the next step depends on, so a
-    run that was cut off anywhere ends with the parameters of one that was not, to the bit. The checkpoint
-    of an epoch is written after its record was taken: whoever takes it may see the record of the last
-    epoch before a crash twice, but never misses one.
+    An epoch goes through the windows of `batches`, of a stream without the tail of less than a batch.
+    Training goes on from the last checkpoint where there is one. That holds everything the next step
+    depends on, so a run that was cut off anywhere ends with the parameters of one that was not, to the
+    bit. The checkpoint of an epoch is written after its record was taken: whoever takes it may see the
+    record of the last epoch before a crash twice, but never misses one.
 
     Parameters
     ----------
@@ -149,19 +168,22 @@ def fit(
     ------
     Diverged when a loss or gradient is not finite; the last checkpoint stays as it was.
     """
-    streams = Streams(corpus.splits["train"], settings.batch_size, settings.bptt)
-    # of the mean over a full window, for a short one too: its few tokens must not weigh more than others
-    grad_scale = 1 / (settings.batch_size * settings.bptt)
     tape = model.tape()
     fresh_state = model.zero_state(settings.batch_size)
-    resumed = checkpoints.load_last(model, settings.batch_size)
-    state, progress = resumed or (fresh_state, Progress(optimizer.lr))
+    resumed = checkpoints.load_last(model, optimizer, settings.batch_size)
+    smooth_loss = FIRST_SYMBOLS * math.log(len(corpus.vocabulary))
+    state, progress = resumed or (fresh_state, Progress(optimizer.lr, smooth_loss=smooth_loss))
     if not resumed:
-        checkpoints.save_last(model, state, progress)
+        checkpoints.save_last(model, optimizer, state, progress)
     saved_at = now = time.perf_counter()
     while progress.window or not progress.over(settings):  # an epoch that was begun is always completed
-        while progress.window < len(streams) and progress.step < (settings.max_steps or math.inf):
-            inputs, targets = streams.window(progress.window)
+        windows = batches(corpus, settings, seed, progress.epoch)
+        # the same for a window that is not full: its few tokens must not weigh more than others
+        grad_scale = 1 / windows.unit
+        while progress.window < len(windows) and progress.step < (settings.max_steps or math.inf):
+            inputs, targets = windows.window(progress.window)
+            if windows.begins(progress.window):
+                state = fresh_state
             dropout_key = seed, progress.step
             nats, state = model.forward(inputs, targets, state, tape, dropout_key, grad_scale)
             require_finite("loss", nats, progress.step + 1)
@@ -173,19 +195,21 @@ def fit(
             progress.step += 1
             progress.window += 1
             progress.nats += nats
-            progress.tokens += targets.size
+            progress.smooth_loss += SMOOTHING * (nats / windows.unit - progress.smooth_loss)
+            progress.tokens += int(np.count_nonzero(targets >= 0))
+            progress.sequences += int(np.count_nonzero(targets == corpus.end))
             progress.grad_norm += norm
             progress.seconds += now - before
             try:
                 on_step(progress)
             except Interrupted:
-                checkpoints.save_last(model, state, progress)
+                checkpoints.save_last(model, optimizer, state, progress)
                 raise
             if now - saved_at > settings.checkpoint_every_s:
-                checkpoints.save_last(model, state, progress)
+                checkpoints.save_last(model, optimizer, state, progress)
                 saved_at = now
 
-        valid_loss = evaluate(model, corpus.splits["valid"], settings.eval_streams)
+        valid_loss = evaluate(model, corpus.splits["valid"], settings.eval_streams, corpus.end)
         require_finite("validation loss", valid_loss, progress.step)
         before, now = now, time.perf_counter()
         progress.epoch += 1
@@ -199,19 +223,31 @@ def fit(
             "tokens_per_s": progress.tokens / progress.seconds,
             "epoch_s": progress.seconds + now - before,
         }
+        if corpus.end is not None:
+            record["train/sequence_loss"] = progress.nats / progress.sequences
+            record["train/smooth_loss"] = progress.smooth_loss
         improved = valid_loss < progress.best_loss
         if improved:
             progress.best_loss, progress.best_epoch = valid_loss, progress.epoch
             checkpoints.save_best(model, progress)
         yield record
         progress.lr = schedule.next_lr(progress.lr, improved)
-        progress.window = progress.tokens = 0
+        progress.window = progress.tokens = progress.sequences = 0
         progress.nats = progress.grad_norm = progress.seconds = 0.0
-        state = fresh_state
-        checkpoints.save_last(model, state, progress)
+        checkpoints.save_last(model, optimizer, state, progress)
         saved_at = now = time.perf_counter()
     if progress.best_epoch:
         checkpoints.load_best(model, progress.best_epoch)
+
+
+def batches(corpus: Corpus, settings: Settings, seed: int, epoch: int) -> Streams | Sequences:
+    """The windows of an epoch of training."""
+    tokens, sizes = corpus.splits["train"], (settings.batch_size, settings.bptt)
+    if corpus.end is None:
+        return Streams(tokens, *sizes)
+    number = np.count_nonzero(tokens == corpus.end)
+    order = np.random.default_rng([seed, epoch]).permutation(number) if settings.shuffle else None
+    return Sequences(tokens, corpus.end, *sizes, order)
 
 
 def require_finite(what: str, value: float, step: int) -> None:

@@ -27,7 +27,13 @@ def random_state(model, seed=2):
     return [tuple(rng.standard_normal(array.shape) for array in layer) for layer in model.zero_state(B)]
 
 
-SHAPES = list(itertools.product([1, 2, 3], [False, True], [0.0, 0.4]))
+DROPOUTS = [
+    {},
+    {"dropout": 0.4},
+    {"recurrent_dropout": 0.3},
+    {"dropout": 0.4, "recurrent_dropout": 0.3, "variational": True},
+]
+SHAPES = list(itertools.product([1, 2, 3], [False, True], DROPOUTS))
 
 
 @pytest.mark.parametrize(("depth", "tie", "dropout"), SHAPES)
@@ -35,7 +41,7 @@ SHAPES = list(itertools.product([1, 2, 3], [False, True], [0.0, 0.4]))
 def test_gradients(name, options, depth, tie, dropout, monkeypatch):
     monkeypatch.setattr(ops, "BLOCK", 5 * V)  # blocks of 5, 5 and 2 rows
     embed_size = None if tie else 5
-    model = small_model(name, options, num_layers=depth, tie=tie, dropout=dropout, embed_size=embed_size)
+    model = small_model(name, options, num_layers=depth, tie=tie, embed_size=embed_size, **dropout)
     inputs, targets = window()
     state, key = random_state(model), (7, 3)
     dlast = random_state(model, seed=4)  # as if a later window had sent a gradient back
@@ -143,6 +149,36 @@ def test_dropout_masks_are_addressed_by_seed_step_and_place():
     assert mask.dtype == np.float32
     assert set(np.unique(mask).tolist()) == {0.0, np.float32(1 / 0.7)}
     assert (mask == 0).mean() == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize("variational", [False, True])
+def test_where_the_masks_of_dropout_act(variational):
+    """A vanilla network written out: inputs, what the recurrent product reads, and outputs are masked."""
+    model = small_model("rnn", dropout=0.4, recurrent_dropout=0.3, variational=variational)
+    inputs, targets = window()
+    p, key, rows = model.params.value, (7, 3), 1 if variational else T
+
+    def mask(rate, place):
+        return dropout_mask_of((rows, B, 6), rate, (*key, place))
+
+    x = p["embedding.W"][inputs] * mask(0.4, 0)
+    h, m, out = np.zeros((B, 6)), np.broadcast_to(mask(0.3, 2), (T, B, 6)), []
+    for t in range(T):
+        h = np.tanh(x[t] @ p["cell0.W"][0] + (h * m[t]) @ p["cell0.U_n"][0] + p["cell0.b"][0])
+        out.append(h)
+    logits = (np.array(out) * mask(0.4, 1)) @ p["decoder.W"].T + p["decoder.b"]
+    log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    expected = -np.take_along_axis(log_p, targets[..., None], axis=-1).sum()
+    nats, _ = model.forward(inputs, targets, model.zero_state(B), model.tape(), key)
+    assert nats == pytest.approx(expected, rel=1e-12)
+    without, _ = model.forward(inputs, targets, model.zero_state(B), model.tape())
+    assert abs(without - expected) > 1e-3
+
+
+def dropout_mask_of(shape, rate, key):
+    mask = np.empty(shape)
+    ops.dropout_mask(rate, key, out=mask)
+    return mask
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

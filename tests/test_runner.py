@@ -9,11 +9,11 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from rnnexp import build, engine, runner, threads
-from rnnexp.evaluate import evaluate
 from rnnexp.folder import RunFolder
-from rnnexp.generate import sample
+from rnnexp.perplexity import evaluate
 from rnnexp.progress import JobReport, sweep_bar, sweep_folder
 from rnnexp.run import count_jobs
+from rnnexp.sampling import sample
 from tests.conftest import QUICK
 from tests.test_configs import composed
 from tests.variants import small_model
@@ -74,7 +74,8 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path):
             assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
         assert metrics["num_params"] == len(experiment.model.params.values)
         assert listener.finished == [("FINISHED", metrics, {}, listener.finished[0][3])]
-        assert listener.finished[0][3] == ["config.yaml", "curves.png", "samples.txt", "best.npz"]
+        files = ["config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"]
+        assert listener.finished[0][3] == files
 
 
 def test_records_say_what_was_done(listener, tmp_path):
@@ -149,15 +150,15 @@ def test_samples_follow_the_models_distribution():
     model.params.value["decoder.W"][...] = 0
     p = np.array([0.1, 0.2, 0.3, 0.4])
     model.params.value["decoder.b"][...] = np.log(p)
-    tokens = sample(model, 0, 4000, np.random.default_rng(0))
+    (tokens,) = sample(model, [0], 4000, np.random.default_rng(0))
     np.testing.assert_allclose(np.bincount(tokens) / 4000, p, atol=0.03)
-    assert tokens == sample(model, 0, 4000, np.random.default_rng(0))
+    assert [tokens] == sample(model, [0], 4000, np.random.default_rng(0))
 
 
 def test_samples_depend_on_what_came_before():
     model = small_model("lstm")
     state, tape, rng = model.zero_state(1), model.tape(), np.random.default_rng(1)
-    tokens = sample(model, 3, 20, np.random.default_rng(1))
+    (tokens,) = sample(model, [3], 20, np.random.default_rng(1))
     for before, after in zip([3, *tokens], tokens):
         logits, state = model.logits(np.array([[before]]), state, tape)
         p = np.exp(logits[0]) / np.exp(logits[0]).sum()

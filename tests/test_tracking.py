@@ -68,7 +68,7 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
         assert run.data.params["model.hidden_size"] == "8"
         assert run.data.params["train.patience"] == "5"
         artifacts = {file.path for file in c.list_artifacts(run.info.run_id)}
-        assert artifacts == {"config.yaml", "curves.png", "samples.txt", "best.npz"}
+        assert artifacts == {"config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"}
     assert len({run.data.tags["rnnexp.group_hash"] for run in runs}) == 1
     assert len({run.data.tags["rnnexp.config_hash"] for run in runs}) == 6
 

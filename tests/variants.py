@@ -8,7 +8,10 @@ from rnnexp.model import Model
 from rnnexp.params import Parameters
 
 # options worth a run of their own; a new cell runs with its defaults without a line here
-OPTIONS = {"gru": [{"reset": "before"}, {"reset": "after"}], "lstm": [{"forget_bias": 1.0}]}
+OPTIONS = {
+    "gru": [{"reset": "before"}, {"reset": "after"}, {"reset": "before", "bias": False}],
+    "lstm": [{"forget_bias": 1.0}],
+}
 
 VARIANTS = [
     pytest.param(name, options, id="-".join([name, *map(str, options.values())]))
@@ -23,7 +26,8 @@ def bound_cell(name, options, input_size, hidden_size, rng, dtype=np.float64):
     params = Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, dtype)
     cell.bind(*params.of("cell"))
     cell.init(rng)
-    cell.p["b"][...] = rng.standard_normal(cell.p["b"].shape)
+    if cell.bias:
+        cell.p["b"][...] = rng.standard_normal(cell.p["b"].shape)
     return cell, params
 
 
@@ -37,12 +41,14 @@ def small_model(
     dropout=0.0,
     tie=False,
     embed_size=None,
+    one_hot=False,
     dtype=np.float64,
+    **more,
 ):
     """A model with random parameters, large enough for every gradient to matter."""
-    embed_size = embed_size or size
-    inputs = [embed_size] + [size] * (num_layers - 1)
+    embed_size = None if one_hot else embed_size or size
+    inputs = [embed_size or vocab_size] + [size] * (num_layers - 1)
     cells = [CELLS[name](input_size, size, **(options or {})) for input_size in inputs]
-    model = Model(cells, vocab_size, embed_size, dropout, tie, dtype)
+    model = Model(cells, vocab_size, embed_size, dropout, tie_weights=tie, dtype=dtype, **more)
     model.params.values[...] = np.random.default_rng(3).normal(0, 0.4, len(model.params.values))
     return model

@@ -38,9 +38,9 @@ class Cell(Layer):
     saved : what else a step keeps for its backward pass.
     slopes : what else `slopes_of` computes besides a slope for every gate.
 
-    Parameters: W (input gates, D, H), U_<product> (gates of it, H, H), b (gates, H). First values: W
-    normal with standard deviation 1 / sqrt(D), U with 1 / sqrt(H), b zero ("Deep Learning from Scratch
-    2").
+    Parameters: W (input gates, D, H), U_<product> (gates of it, H, H), and unless bias=False b (gates, H).
+    First values: W normal with standard deviation 1 / sqrt(D), U with 1 / sqrt(H), b zero ("Deep Learning
+    from Scratch 2").
 
     A cell defines `step`, `slopes_of` and `step_backward`; the loop over time, the product with the input
     (all steps at once, before the loop) and the gradients of the weights (all steps at once, after it)
@@ -58,13 +58,20 @@ class Cell(Layer):
     saved: tuple[str, ...] = ()
     slopes: tuple[str, ...] = ()
 
-    def __init__(self, input_size: int, hidden_size: int):
-        self.hidden_size = hidden_size
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
+        self.hidden_size, self.bias = hidden_size, bias
         self.shapes = {
             "W": (len(self.input_gates), input_size, hidden_size),
             **{f"U_{run}": (len(run), hidden_size, hidden_size) for run in self.products},
-            "b": (len(self.gates), hidden_size),
         }
+        if bias:
+            self.shapes["b"] = len(self.gates), hidden_size
+
+    def bind(self, values, grads):
+        if not self.bias:  # zeros that nobody trains
+            b = np.zeros((len(self.gates), self.hidden_size), values["W"].dtype)
+            values, grads = values | {"b": b}, grads | {"b": b.copy()}
+        super().bind(values, grads)
 
     def init(self, rng):
         for name, shape in self.shapes.items():
@@ -110,13 +117,15 @@ class Cell(Layer):
         shape = batch_size, self.hidden_size
         return tuple(np.zeros(shape, self.p["b"].dtype) for _ in self.states)
 
-    def forward(self, x: Vectors | Symbols, state: tuple, tape: Tape):
+    def forward(self, x: Vectors | Symbols, state: tuple, tape: Tape, mask=None):
         """Run over a window.
 
         Parameters
         ----------
         x : the inputs of all steps.
         state : the state before the first step, arrays (B, H).
+        mask : (T, B, H), by which what the recurrent products multiply is multiplied first (dropout in the
+            time direction); None: it is not.
 
         Returns
         -------
@@ -124,7 +133,7 @@ class Cell(Layer):
         """
         T, B = x.window
         w = tape.keep("window", (T, B), lambda: Window(self, T, B, tape.dtype))
-        tape["x"], tape["window"] = x, w
+        tape["x"], tape["window"], tape["mask"] = x, w, mask
         fed = len(self.input_gates)
         x.project(self.p["W"], self.p["b"][:fed], w.gates[:fed], tape)
         w.gates[fed:] = self.p["b"][fed:, None, None]
@@ -154,16 +163,16 @@ class Cell(Layer):
 
     def run_forward(self, w: "Window", tape: Tape) -> None:
         """The steps, one after the other; each thread takes its share of the streams."""
-        parts = self.shares(w.gates.shape[2])
-        weights = self.weights(parts, tape.part("forward"))
-        loops = self.loops()
+        parts, mask = self.shares(w.gates.shape[2]), tape["mask"]
+        loops = self.loops() if mask is None else None
+        weights = self.weights(parts, tape.part("forward"), loops)
 
         def loop(streams: slice) -> None:
             if loops:
                 loops.forward(w, weights[length(streams)], streams.start, streams.stop)
                 return
-            recur = Recurrence(weights[length(streams)], streams)
-            for s in w.steps(streams):
+            recur = Recurrence(weights[length(streams)], streams, mask)
+            for recur.t, s in enumerate(w.steps(streams)):
                 self.step(s, recur)
 
         in_parallel(loop, parts)
@@ -171,9 +180,9 @@ class Cell(Layer):
     def run_backward(self, w: "Window", dw: "Slopes", dh, dstate: tuple, tape: Tape) -> None:
         """The steps in reverse; leaves the gradient of all preactivations in `dw`, changes `dstate`."""
         _, T, B, H = w.gates.shape
-        parts = self.shares(B)
-        weights = self.weights(parts, tape.part("backward"), transposed=True)
-        loops = self.loops()
+        parts, mask = self.shares(B), tape["mask"]
+        loops = self.loops() if mask is None else None
+        weights = self.weights(parts, tape.part("backward"), loops, transposed=True)
 
         def loop(streams: slice) -> None:
             if loops:
@@ -183,11 +192,12 @@ class Cell(Layer):
             for t in range(0, T, several):
                 some = slice(t, t + several)
                 self.slopes_of(w.at(some, streams), dw.at(some, streams))
-            recur = Recurrence(weights[length(streams)], streams)
+            recur = Recurrence(weights[length(streams)], streams, mask)
             dnext = [array[streams] for array in dstate]
-            for s, d, dh_t in zip(w.steps(streams)[::-1], dw.steps(streams)[::-1], dh[::-1, streams]):
-                dnext[0] += dh_t
-                self.step_backward(s, d, recur, *dnext)
+            steps, dsteps = w.steps(streams), dw.steps(streams)
+            for recur.t in reversed(range(T)):
+                dnext[0] += dh[recur.t, streams]
+                self.step_backward(steps[recur.t], dsteps[recur.t], recur, *dnext)
 
         in_parallel(loop, parts)
 
@@ -197,7 +207,8 @@ class Cell(Layer):
         da = dw.gates.reshape(G, T * B, H)
         jobs, dx = x.gradients(da[: len(self.input_gates)], self.p["W"], self.g["W"], tape)
         for run, name in self.products.items():
-            v = w.at(slice(None), slice(None))[name].reshape(T * B, H)
+            v = w.at(slice(None), slice(None))[name]
+            v = (v if tape["mask"] is None else v * tape["mask"]).reshape(T * B, H)
             for da_gate, dU in zip(da[self.gates.index(run) :], self.g[f"U_{run}"]):
                 jobs.append(partial(engine.matmul, v.T, da_gate, dU))
         jobs.append(partial(np.sum, da, axis=1, out=self.g["b"]))
@@ -210,10 +221,12 @@ class Cell(Layer):
         worth_it = B * self.hidden_size**2 * len(self.gates) > least
         return shares(B, LEAST_STREAMS) if worth_it else [slice(0, B)]
 
-    def weights(self, parts: list[slice], tape: Tape, transposed: bool = False) -> dict[int, dict]:
+    def weights(
+        self, parts: list[slice], tape: Tape, loops: ModuleType | None, transposed: bool = False
+    ) -> dict[int, dict]:
         """The recurrent weights in the form that multiplies fastest: part's length -> product -> weights."""
         gemm = engine.gemm(self.p["b"].dtype)
-        form = gemm.packed if gemm and self.loops() else tiled
+        form = gemm.packed if gemm and loops else tiled
         U = {run: self.p[f"U_{run}"] for run in self.products}
         if transposed:
             # a product with a transposed view is slower by more than the copy costs that `form` makes
@@ -294,10 +307,15 @@ def tiled(U, streams: int, tape: Tape):
 
 
 class Recurrence:
-    """The recurrent products of the steps of some streams, with weights from `tiled`."""
+    """The recurrent products of the steps of some streams, with weights from `tiled`.
 
-    def __init__(self, weights: dict, streams: slice):
+    mask : (T, B, H) or None, see `Cell.forward`; `t` is the step that the products belong to.
+    """
+
+    def __init__(self, weights: dict, streams: slice, mask=None):
         self.weights, self.out, self.result = weights, {}, {}
+        self.mask = None if mask is None else mask[:, streams]
+        self.t = 0
         B = length(streams)
         for run, tiles in weights.items():
             G, number, H, columns = tiles.shape
@@ -306,11 +324,15 @@ class Recurrence:
             self.out[run], self.result[run] = out.swapaxes(1, 2), result if G > 1 else result[0]
 
     def __call__(self, run: str, v):
-        """v @ U_run: (B, H), or (gates, B, H) where `run` has several."""
-        np.matmul(v[:, None] if v.ndim == 3 else v, self.weights[run], out=self.out[run])
-        return self.result[run]
+        """v @ U_run of v (B, H): (B, H), or (gates, B, H) where `run` has several."""
+        return self.multiply(run, v if self.mask is None else v * self.mask[self.t])
 
     def back(self, run: str, d):
         """The sum over the gates of d @ U_run.T (B, H), where the weights are those."""
-        out = self(run, d)
-        return out if out.ndim == 2 else out.sum(axis=0)
+        out = self.multiply(run, d)
+        total = out if out.ndim == 2 else out.sum(axis=0)
+        return total if self.mask is None else total * self.mask[self.t]
+
+    def multiply(self, run: str, v):
+        np.matmul(v[:, None] if v.ndim == 3 else v, self.weights[run], out=self.out[run])
+        return self.result[run]

@@ -93,9 +93,9 @@ def slopes_of_interpolation(s, d):
     d["n"] *= 1 - s["z"]
 
 
-def make(input_size: int, hidden_size: int, reset: str = "before") -> Cell:
+def make(input_size: int, hidden_size: int, reset: str = "before", bias: bool = True) -> Cell:
     """`reset` is "before" (Cho et al. 2014) or "after" (cuDNN) the recurrent product."""
     variants = {"before": GRU, "after": GRUResetAfter}
     if reset not in variants:
         raise UserError(f"cell.reset={reset} is not known: choose before or after")
-    return variants[reset](input_size, hidden_size)
+    return variants[reset](input_size, hidden_size, bias)

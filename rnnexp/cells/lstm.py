@@ -27,13 +27,14 @@ class LSTM(Cell):
     saved = ("tanh_c",)
     slopes = ("c",)  # dh / dc
 
-    def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0):
-        super().__init__(input_size, hidden_size)
+    def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0, bias: bool = True):
+        super().__init__(input_size, hidden_size, bias)
         self.forget_bias = forget_bias
 
     def init(self, rng):
         super().init(rng)
-        self.p["b"][self.gates.index("f")] = self.forget_bias
+        if self.bias:
+            self.p["b"][self.gates.index("f")] = self.forget_bias
 
     def step(self, s, recur):
         s["ifog"] += recur("ifog", s["h_prev"])

@@ -1,5 +1,12 @@
 """The data sets: `make(**options)` of a file gives a `Corpus`; the options stand in conf/dataset/."""
 
-from rnnexp.data import grammar, ptb, text
+from rnnexp.data import dinos, gettysburg, grammar, ptb, text, tinyshakespeare
 
-DATASETS = {"grammar": grammar.make, "ptb": ptb.make, "text": text.make}
+DATASETS = {
+    "dinos": dinos.make,
+    "gettysburg": gettysburg.make,
+    "grammar": grammar.make,
+    "ptb": ptb.make,
+    "text": text.make,
+    "tinyshakespeare": tinyshakespeare.make,
+}

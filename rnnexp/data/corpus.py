@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rnnexp.errors import UserError
 
+log = logging.getLogger(__name__)
 UNKNOWN = "<unk>"
 END = "<eos>"
 
@@ -46,6 +48,8 @@ class Corpus:
     ----------
     splits : "train", "valid" and "test", each (N,) int32 tokens.
     level : "word" or "char", what a token is.
+    end : where a split is a set of sequences that have nothing to do with each other: the symbol that each
+        of them ends with. None: a split is one stream.
     oracle : where the true distribution is known, for each split the nats per predicted token of a
         model that knows it: the best loss that can be expected of any model.
     """
@@ -53,14 +57,22 @@ class Corpus:
     vocabulary: Vocabulary
     splits: dict
     level: str = "word"
+    end: int | None = None
     oracle: dict[str, float] = field(default_factory=dict)
 
     def digest(self) -> str:
         """sha256 of the vocabulary and every token: the same for the same data, wherever it came from."""
         sha = hashlib.sha256(json.dumps(self.vocabulary.symbols).encode())
+        if self.end is not None:
+            sha.update(f"sequences end with {self.end}".encode())
         for split in "train", "valid", "test":
             sha.update(np.ascontiguousarray(self.splits[split], "<i4").tobytes())
         return sha.hexdigest()
+
+    def text(self, tokens: Iterable[int]) -> str:
+        """The tokens as one reads them."""
+        symbols = [self.vocabulary.symbols[token] for token in tokens]
+        return "".join(symbols) if self.level == "char" else " ".join(symbols).replace(END, "\n")
 
     def require(self, split: str, tokens: int, because: str) -> None:
         """Raises UserError where a split is shorter than `tokens`."""
@@ -69,3 +81,22 @@ class Corpus:
                 f"the {split} split has {len(self.splits[split])} tokens, "
                 f"but {because} takes at least {tokens}"
             )
+
+
+def of_parts(parts: Mapping[str, Sequence[str]], level: str, last: str | None = None) -> Corpus:
+    """The corpus of three splits; see `Corpus` for the rest.
+
+    The vocabulary is that of the training split; what the other two have beyond it becomes <unk>.
+
+    Parameters
+    ----------
+    last : the symbol that ends a sequence; None: each split is one stream.
+    """
+    vocabulary = Vocabulary.of(parts["train"])
+    unseen = sum(token not in vocabulary.index for part in parts.values() for token in part)
+    if unseen:
+        log.info("%d tokens of valid and test do not occur in train: they become %s", unseen, UNKNOWN)
+        if UNKNOWN not in vocabulary.index:
+            vocabulary = Vocabulary([*vocabulary.symbols, UNKNOWN])
+    splits = {name: vocabulary.encode(part) for name, part in parts.items()}
+    return Corpus(vocabulary, splits, level, end=vocabulary.index[last] if last else None)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rnnexp.data.corpus import END, Corpus, Vocabulary
 from rnnexp.data.files import read_checked
+from rnnexp.errors import UserError
 
 URL = "https://raw.githubusercontent.com/tomsercu/lstm/master/data"
 SHA256 = {
@@ -13,18 +14,25 @@ SHA256 = {
 }
 
 
-def make(dir: str | None = None, url: str = URL, cache: str = "runs/data") -> Corpus:
+def make(
+    dir: str | None = None, url: str = URL, cache: str = "runs/data", order: str = "frequency"
+) -> Corpus:
     """Words of `ptb.{train,valid,test}.txt`, a newline as <eos>.
 
     Parameters
     ----------
     dir : folder that holds the three files; None: they are downloaded once, to `cache`/ptb.
     url : the address that they are downloaded from.
+    order : of the words' numbers: by "frequency", or by first "appearance" as in "Deep Learning from Scratch
+        2", for weights that were trained with its numbers.
     """
+    if order not in ("frequency", "appearance"):
+        raise UserError(f"dataset.order={order} is not known: choose frequency or appearance")
     words = {}
     for split in "train", "valid", "test":
         name = f"ptb.{split}.txt"
         text = read_checked(name, SHA256[name], dir, Path(cache) / "ptb", url)
         words[split] = text.replace("\n", f" {END} ").split()
-    vocabulary = Vocabulary.of(words["train"])
+    by_appearance = Vocabulary(list(dict.fromkeys(words["train"])))
+    vocabulary = Vocabulary.of(words["train"]) if order == "frequency" else by_appearance
     return Corpus(vocabulary, {split: vocabulary.encode(tokens) for split, tokens in words.items()})

@@ -15,11 +15,12 @@ class Streams:
 
     Attributes
     ----------
+    unit : targets of a full window; the gradient is that of the summed loss divided by this.
     tail : inputs and targets, each (R, 1) with R < B, that go on where the last stream ends.
     """
 
     def __init__(self, tokens, batch_size: int, bptt: int):
-        self.bptt = bptt
+        self.bptt, self.unit = bptt, batch_size * bptt
         length = (len(tokens) - 1) // batch_size
         inputs, targets = tokens[:-1], tokens[1:]
         end = batch_size * length
@@ -31,6 +32,10 @@ class Streams:
     def __len__(self) -> int:
         """The number of windows."""
         return -(-len(self.inputs) // self.bptt)
+
+    def begins(self, k: int) -> bool:
+        """Whether window k is the first, before which there is no state."""
+        return k == 0
 
     def window(self, k: int):
         """Inputs and targets (T, B) of window k."""

@@ -1,18 +1,23 @@
-"""Any UTF-8 file, as words or as characters, split by ratio in the order of the file."""
+"""Any UTF-8 file, as words or as characters, as one stream or line by line."""
 
-import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
-from rnnexp.data.corpus import END, UNKNOWN, Corpus, Vocabulary
+from rnnexp.data.corpus import END, Corpus, of_parts
 from rnnexp.data.files import read_bytes
+from rnnexp.data.lines import of_lines
 from rnnexp.errors import UserError
 
-log = logging.getLogger(__name__)
 
-
-def make(path: str, level: str = "word", split: tuple[float, float, float] = (0.9, 0.05, 0.05)) -> Corpus:
-    """One file as one stream.
+def make(
+    path: str,
+    level: str = "word",
+    split: tuple[float, float, float] = (0.9, 0.05, 0.05),
+    lines: bool = False,
+    split_seed: int = 0,
+) -> Corpus:
+    """One file, split by ratio.
 
     The vocabulary is that of the training split; what the other two have beyond it becomes <unk>.
 
@@ -21,6 +26,9 @@ def make(path: str, level: str = "word", split: tuple[float, float, float] = (0.
     path : the file.
     level : "word" (separated by white space, a newline becomes <eos>) or "char" (every character counts).
     split : the shares of train, valid and test; they sum to 1.
+    lines : every line is a sequence of its own, and the splits are drawn at random; else the file is one
+        stream, and they stand in its order.
+    split_seed : of the order of the lines.
     """
     if level not in ("word", "char"):
         raise UserError(f"dataset.level={level} is not known: choose word or char")
@@ -29,17 +37,16 @@ def make(path: str, level: str = "word", split: tuple[float, float, float] = (0.
             f"dataset.split={list(split)} must be three positive shares (train, valid, test) that sum to 1"
         )
     text = read_text(Path(path))
-    tokens = list(text) if level == "char" else text.replace("\n", f" {END} ").split()
+    if lines:
+        return of_lines(text.splitlines(), level, split, split_seed, f"dataset.path={path}")
+    return of_stream(list(text) if level == "char" else text.replace("\n", f" {END} ").split(), level, split)
+
+
+def of_stream(tokens: Sequence[str], level: str, split: Sequence[float]) -> Corpus:
+    """The corpus of one stream, split in its order."""
     ends = [round(len(tokens) * share) for share in (split[0], split[0] + split[1])]
     parts = {"train": tokens[: ends[0]], "valid": tokens[ends[0] : ends[1]], "test": tokens[ends[1] :]}
-
-    vocabulary = Vocabulary.of(parts["train"])
-    unseen = sum(token not in vocabulary.index for name in ("valid", "test") for token in parts[name])
-    if unseen:
-        log.info("%d tokens of valid and test do not occur in train: they become %s", unseen, UNKNOWN)
-        if UNKNOWN not in vocabulary.index:
-            vocabulary = Vocabulary([*vocabulary.symbols, UNKNOWN])
-    return Corpus(vocabulary, {name: vocabulary.encode(part) for name, part in parts.items()}, level)
+    return of_parts(parts, level)
 
 
 def read_text(path: Path) -> str:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from rnnexp.errors import UserError
+
 
 class Tracker(Protocol):
     def start(self, params: dict[str, Any], tags: dict[str, str], records: list[dict]) -> None:
@@ -38,3 +40,16 @@ def make(name: str, uri: str | None, study: str, folder: Path) -> Tracker:
 
     assert uri is not None
     return Background(uri, study, folder)
+
+
+def folder_of(run_id: str, uri: str) -> Path:
+    """The run folder of an MLflow run; UserError where there is none."""
+    file = uri.partition("sqlite:///")[2]
+    if file and not Path(file).exists():
+        raise UserError(f"run={run_id} is no folder, and there is no store {uri} to look for such a run in")
+    from rnnexp.tracking.mlflow import tag_of  # mlflow takes seconds to import
+
+    folder = tag_of(run_id, "rnnexp.folder", uri)
+    if folder is None:
+        raise UserError(f"run={run_id} is neither a run folder nor the id of a run in {uri}")
+    return Path(folder)

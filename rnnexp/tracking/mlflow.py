@@ -25,7 +25,7 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 SQLITE = "sqlite:///"
-NOT_METRICS = {"epoch", "step", "time"}
+NOT_METRICS = {"epoch", "time"}
 
 
 class MlflowTracker:
@@ -157,6 +157,14 @@ def find_experiment(client: MlflowClient, study: str, artifacts: Path | None) ->
             if experiment is None:
                 raise
     return experiment.experiment_id
+
+
+def tag_of(run_id: str, tag: str, uri: str) -> str | None:
+    """A tag of a run; None where the store has no such run, or that has no such tag."""
+    try:
+        return MlflowClient(uri).get_run(run_id).data.tags.get(tag)
+    except MlflowException:
+        return None
 
 
 def metrics(record: dict[str, float], time_ms: int, step: int) -> list[Metric]:

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from rnnexp import evaluate as module
-from rnnexp.evaluate import evaluate, measures, perplexity
+from rnnexp import perplexity as module
+from rnnexp.perplexity import evaluate, measures, perplexity
 from tests.variants import small_model
 
 V = 11

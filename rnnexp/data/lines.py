@@ -1,0 +1,42 @@
+"""A text as a set of lines that have nothing to do with each other: names, sentences."""
+
+import logging
+from collections.abc import Sequence
+from random import Random
+
+from rnnexp.data.corpus import END, Corpus, of_parts
+from rnnexp.errors import UserError
+
+log = logging.getLogger(__name__)
+SPLITS = "train", "valid", "test"
+LAST = {"word": END, "char": "\n"}  # the symbol that ends a line
+
+
+def of_lines(lines: Sequence[str], level: str, split: Sequence[float], seed: int, origin: str) -> Corpus:
+    """The corpus of lines, in a random order; empty ones are left out.
+
+    Copies of a line are in the same split: else a model would be tested on what it was trained on.
+
+    Parameters
+    ----------
+    split : the shares of train, valid and test, of the lines that differ.
+    seed : of the order.
+    origin : where the lines come from, for errors.
+    """
+    full = [line for line in lines if line.strip()]
+    if len(full) < len(lines):
+        log.info("%d empty lines are left out", len(lines) - len(full))
+    Random(seed).shuffle(full)
+    distinct = list(dict.fromkeys(full))
+    valid, test = (max(1, round(len(distinct) * share)) for share in split[1:])
+    train = len(distinct) - valid - test
+    if train < 1:
+        raise UserError(
+            f"{origin} has {len(distinct)} lines that differ; training, validation and test take one each"
+        )
+    named = [name for name, number in zip(SPLITS, (train, valid, test)) for _ in range(number)]
+    split_of = dict(zip(distinct, named))
+    parts: dict[str, list[str]] = {name: [] for name in SPLITS}
+    for line in full:
+        parts[split_of[line]] += [*(list(line) if level == "char" else line.split()), LAST[level]]
+    return of_parts(parts, level, LAST[level])
