@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from analysis.challenge import beaten
 from analysis.tables import compare, markdown, spread
 from tests.conftest import REPOSITORY, SMALL
 
@@ -293,3 +294,52 @@ def test_infinite_perplexities_do_not_spoil_the_report():
     text = markdown(compare(finished(("lstm", 10.0, {}), ("gru", 1.7e308, {})), NO_HISTORY))
     assert "| gru  | 2    | 7          | inf " in text
     assert "minus" not in text
+
+
+def command(folder, module, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_who_is_beaten():
+    values = np.array([[1, 5, 5], [2, 4, 5], [2, 5, 5], [1, 5, 5], [3, 3, 3], [3, 3, 4]])
+    assert beaten(values).tolist() == [False, False, True, False, False, True]
+
+
+def test_the_challenge_ranks_the_runs_of_a_study(rnnexp, tmp_path):
+    assert rnnexp("-m", *SMALL, "study=s", "cell=rnn,gru", "model.hidden_size=4,8").returncode == 0
+    result = command(tmp_path, "analysis.challenge", "study=s")
+    assert result.returncode == 0, result.stderr
+    folder = tmp_path / "runs" / "reports" / "s"
+    assert result.stdout.startswith((folder / "challenge.md").read_text().removeprefix("# s\n\n"))
+    assert (folder / "challenge.png").read_bytes().startswith(b"\x89PNG")
+    rows = [line.split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")][2:]
+    losses = [float(row[2]) for row in rows]
+    assert len(rows) == 4
+    assert losses == sorted(losses)
+    recorded = [pd.read_json(p, lines=True) for p in tmp_path.glob("runs/s/*_sweep/*/records.jsonl")]
+    assert losses == pytest.approx(sorted(r["valid/loss"].min() for r in recorded), abs=1e-4)
+    assert any("nobody beats it" in row[-1] for row in rows)
+
+
+def test_the_published_figures_beside_ours(tmp_path):
+    nothing = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon")
+    assert nothing.returncode == 0, nothing.stderr
+    assert "| not run |" in nothing.stdout
+    made = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon", "run=true")
+    assert made.returncode == 0, made.stderr
+    records = [
+        pd.read_json(p, lines=True) for p in tmp_path.glob("runs/char_gru_hackathon/*_sweep/*/records.jsonl")
+    ]
+    assert len(records) == 3
+    ours = np.mean([r[r["step"] >= 10]["train/sequence_loss"].iloc[0] for r in records])
+    assert f"| {ours:.4g} |" in made.stdout
+    again = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon", "run=true")
+    assert len(again.stdout) < len(made.stdout), "what has finished is not run again"
+    assert command(tmp_path, "analysis.reproduce", "only=nonsense").returncode == 1

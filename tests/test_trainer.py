@@ -7,11 +7,12 @@ import pytest
 
 from rnnexp.data import grammar
 from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.lines import of_lines
 from rnnexp.errors import Diverged, Interrupted, UserError
-from rnnexp.optim import SGD
+from rnnexp.optim import SGD, Adagrad
 from rnnexp.perplexity import evaluate
 from rnnexp.schedule import Constant, Plateau
-from rnnexp.trainer import Checkpoints, Settings, fit
+from rnnexp.trainer import Checkpoints, Settings, batches, fit
 from tests.variants import small_model
 
 CORPUS = grammar.make(train_tokens=700, valid_tokens=200, test_tokens=200)
@@ -92,6 +93,69 @@ def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, max
         rest = resumed.records()
         assert rest == records[len(records) - len(rest) :]
         np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
+
+
+NAMES = [f"{a}{b * k}" for a in "abc" for b in "xy" for k in range(1, 6)]
+LINES = of_lines(NAMES, "char", (0.8, 0.1, 0.1), 0, "")
+
+
+def sequence_run(folder):
+    """Sequences in a new order each epoch, longer ones cut into windows, an optimizer with a memory."""
+    folder.mkdir(exist_ok=True)
+    run = Run(folder, corpus=LINES, bptt=4, batch_size=3, schedule=Constant())
+    run.optimizer = Adagrad(0.05, clip_value=5.0)
+    return run
+
+
+def test_sequences_resume_at_any_step_as_well(tmp_path):
+    whole = sequence_run(tmp_path / "whole")
+    records = whole.records()
+    assert records[-1]["train/sequence_loss"] < records[0]["train/sequence_loss"]
+    for stop_at in range(1, int(records[-1]["step"]), 4):
+
+        def stop(progress, stop_at=stop_at):
+            if progress.step == stop_at:
+                raise Interrupted(15)
+
+        with pytest.raises(Interrupted):
+            sequence_run(tmp_path / str(stop_at)).records(stop)
+        resumed = sequence_run(tmp_path / str(stop_at))
+        rest = resumed.records()
+        assert rest == records[len(records) - len(rest) :]
+        np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
+
+
+def test_the_order_of_sequences_is_new_each_epoch_and_the_same_again():
+    def first_inputs(**changes):
+        chosen = settings(batch_size=3, bptt=50, **changes)
+        return [batches(LINES, chosen, 7, epoch).window(0)[1].tolist() for epoch in (0, 1, 0)]
+
+    shuffled = first_inputs()
+    assert shuffled[0] == shuffled[2] != shuffled[1]
+    in_order = first_inputs(shuffle=False)
+    assert in_order[0] == in_order[1]
+
+
+def test_the_smoothed_loss_is_that_of_the_course(tmp_path):
+    seen = []
+    corpus = LINES
+    run = Run(tmp_path, corpus=corpus, batch_size=1, bptt=100, max_epochs=2)
+    forward = run.model.forward
+
+    def spy(inputs, targets, state, tape, dropout_key=None, grad_scale=None):
+        nats, after = forward(inputs, targets, state, tape, dropout_key, grad_scale)
+        if grad_scale is not None:
+            seen.append(nats)
+        return nats, after
+
+    run.model.forward = spy
+    records = run.records()
+    smooth = -np.log(1 / len(corpus.vocabulary)) * 7
+    for loss in seen:
+        smooth = smooth * 0.999 + loss * 0.001
+    assert records[-1]["train/smooth_loss"] == pytest.approx(smooth, rel=1e-12)
+    epoch = seen[len(seen) // 2 :]
+    assert records[-1]["train/sequence_loss"] == pytest.approx(np.mean(epoch), rel=1e-12)
 
 
 def test_a_crash_before_the_checkpoint_of_an_epoch_repeats_its_record(tmp_path):
