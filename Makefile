@@ -1,10 +1,11 @@
 # make demo    LSTM against GRU on the built-in grammar: a table and a figure in under two minutes
 # make test    the fast tests
 # make bench   the speed of a training step beside PyTorch's (where torch is installed), in some 20 minutes
+# make reproduce  published figures beside ours: runs what is not recorded yet (DATA=FOLDER names the data sets)
 PYTHON ?= python3
 STAMP := .venv/.installed
 
-.PHONY: demo test test-slow bench lint venv ui clean
+.PHONY: demo test test-slow bench reproduce lint venv ui clean
 
 demo: $(STAMP)
 	.venv/bin/rnnexp -m experiment=demo cell=lstm,gru seed=0,1,2 hydra/launcher=joblib
@@ -20,6 +21,9 @@ bench: $(STAMP)
 	.venv/bin/python -m analysis.speed
 	.venv/bin/python -m analysis.speed.growth
 	.venv/bin/python -m analysis.speed.overhead
+
+reproduce: $(STAMP)
+	.venv/bin/python -m analysis.reproduce run=true $(if $(DATA),data=$(DATA))
 
 lint: $(STAMP)
 	.venv/bin/ruff check .

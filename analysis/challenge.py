@@ -7,16 +7,15 @@ token; the iterations are the updates until then. A run is beaten by one that is
 better in one. Writes challenge.md and challenge.png.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING
 
+from analysis.command import run
 from analysis.load import NoRecords, load_history, load_runs
 from analysis.tables import group_names, varying_settings
 
@@ -97,18 +96,11 @@ def report(study: str, uri: str, out: Path) -> str:
     return text
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    try:
-        arguments = OmegaConf.merge(OmegaConf.structured(Arguments), OmegaConf.from_cli())
-        folder = Path(arguments.out) / arguments.study
-        print(report(arguments.study, arguments.uri, folder))
-        print(f"Written: {folder}/challenge.md, challenge.png")
-    except (NoRecords, OmegaConfBaseException, OSError) as error:
-        message = str(error).partition("\n")[0]
-        sys.exit(f"analysis.challenge: {message}")
+def main(arguments: Arguments) -> None:
+    folder = Path(arguments.out) / arguments.study
+    print(report(arguments.study, arguments.uri, folder))
+    print(f"Written: {folder}/challenge.md, challenge.png")
 
 
 if __name__ == "__main__":
-    main()
+    run(main, Arguments, "challenge", __doc__)

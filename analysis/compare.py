@@ -3,15 +3,14 @@
 python -m analysis.compare study=NAME [uri=MLFLOW_STORE] [out=FOLDER]
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING
 
+from analysis.command import run
 from analysis.figures import learning_curves
-from analysis.load import NoRecords, load_history, load_runs
+from analysis.load import load_history, load_runs
 from analysis.tables import compare, markdown
 
 
@@ -37,18 +36,11 @@ def report(study: str, uri: str, out: Path) -> str:
     return text
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    try:
-        arguments = OmegaConf.merge(OmegaConf.structured(Arguments), OmegaConf.from_cli())
-        folder = Path(arguments.out) / arguments.study
-        print(report(arguments.study, arguments.uri, folder))
-        print(f"Written: {folder}/table.md, table.csv, curves.png")
-    except (NoRecords, OmegaConfBaseException, OSError) as error:
-        message = str(error).partition("\n")[0]
-        sys.exit(f"analysis.compare: {message}")
+def main(arguments: Arguments) -> None:
+    folder = Path(arguments.out) / arguments.study
+    print(report(arguments.study, arguments.uri, folder))
+    print(f"Written: {folder}/table.md, table.csv, curves.png")
 
 
 if __name__ == "__main__":
-    main()
+    run(main, Arguments, "compare", __doc__)

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from analysis.command import run
 from analysis.load import NoRecords, load_history, load_runs
 
 
@@ -164,34 +163,26 @@ def report(models: list[Model], uri: str) -> str:
     return "\n".join(lines + [row(model, finished(model, uri)) for model in models]) + "\n"
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    try:
-        arguments = OmegaConf.merge(OmegaConf.structured(Arguments), OmegaConf.from_cli())
-        names = [name for name in arguments.only.split(",") if name]
-        known = {model.name: model for model in MODELS}
-        for name in names:
-            if name not in known:
-                raise NoRecords(f"only={name} is not known: choose from {', '.join(known)}")
-        models = [known[name] for name in names] or MODELS
-        for model in models if arguments.run else []:
-            needs_data = any(o.endswith("{data}") for o in model.overrides) and not arguments.data
-            if finished(model, arguments.uri) is None and (names or not model.gpu) and not needs_data:
-                parts = command(model, arguments.uri, arguments.data)
-                print("rnnexp", *parts, flush=True)
-                subprocess.run([sys.executable, "-m", "rnnexp.run", *parts], check=True)
-        text = report(models, arguments.uri)
-        out = Path(arguments.out)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "reproduce.md").write_text(text)
-        print(f"{text}\nWritten: {out}/reproduce.md")
-    except subprocess.CalledProcessError:
-        sys.exit("analysis.reproduce: a run failed; what it said stands above")
-    except (NoRecords, OmegaConfBaseException, OSError) as error:
-        message = str(error).partition("\n")[0]
-        sys.exit(f"analysis.reproduce: {message}")
+def main(arguments: Arguments) -> None:
+    names = [name for name in arguments.only.split(",") if name]
+    known = {model.name: model for model in MODELS}
+    for name in names:
+        if name not in known:
+            raise NoRecords(f"only={name} is not known: choose from {', '.join(known)}")
+    models = [known[name] for name in names] or MODELS
+    for model in models if arguments.run else []:
+        needs_data = any(o.endswith("{data}") for o in model.overrides) and not arguments.data
+        if finished(model, arguments.uri) is None and (names or not model.gpu) and not needs_data:
+            parts = command(model, arguments.uri, arguments.data)
+            print("rnnexp", *parts, flush=True)
+            if subprocess.run([sys.executable, "-m", "rnnexp.run", *parts], check=False).returncode:
+                raise NoRecords("a run failed; what it said stands above")
+    text = report(models, arguments.uri)
+    out = Path(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "reproduce.md").write_text(text)
+    print(f"{text}\nWritten: {out}/reproduce.md")
 
 
 if __name__ == "__main__":
-    main()
+    run(main, Arguments, "reproduce", __doc__)

@@ -50,6 +50,21 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
     assert (before != e.model.params.values).mean() > 0.1
 
 
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [  # embedding, recurrent (layers of 4 or 3 gates, each with D + H + 1 rows of H), output
+        ("dlfs2_rnnlm", 10_000 * 100 + 4 * 201 * 100 + 10_000 * 101),
+        ("dlfs2_better_lstm", 10_000 * 650 + 2 * 4 * 1301 * 650 + 10_000),
+        ("dlfs2_better_gru", 10_000 * 650 + 2 * 3 * 1301 * 650 + 10_000),
+        ("dinosaur_names", (27 + 50 + 1) * 50 + 51 * 27),
+    ],
+)
+def test_the_presets_have_the_parameters_of_their_documents(preset, expected):
+    config = composed(f"experiment={preset}", *(["dataset.dir=."] if preset == "dinosaur_names" else []))
+    model = build.make_model(config, 27 if preset == "dinosaur_names" else 10_000)
+    assert len(model.params.values) == expected
+
+
 def test_hashes_tell_results_apart_and_nothing_else():
     def hashes(*overrides):
         e = build.experiment(composed("dataset.train_tokens=2000", *overrides))
