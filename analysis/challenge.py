@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from omegaconf import MISSING
 
 from analysis.command import run
@@ -60,12 +61,12 @@ def beaten(values) -> np.ndarray:
 
 def markdown(table: pd.DataFrame) -> str:
     lines = [
-        "| entry | seed | loss | iterations | parameters | |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| place | entry | seed | loss | iterations | parameters | |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in table.itertuples():
-        values = f"{row.loss:.4f} | {row.iterations:,} | {row.parameters:,}"
-        lines.append(f"| {row.entry} | {row.seed} | {values} | {'' if row.beaten else 'nobody beats it'} |")
+    for place, row in enumerate(table.itertuples(), 1):
+        values = f"{row.seed} | {row.loss:.4f} | {row.iterations:,} | {row.parameters:,}"
+        lines.append(f"| {place} | {row.entry} | {values} | {'' if row.beaten else 'nobody beats it'} |")
     return "\n".join(lines) + "\n"
 
 
@@ -81,6 +82,10 @@ def draw(table: pd.DataFrame, path: Path) -> None:
             at = table[x].iloc[place], table[y].iloc[place]
             axes.annotate(str(place + 1), at, xytext=(4, 4), textcoords="offset points")
         axes.set(xlabel=AXES[x], ylabel=AXES[y], xscale="log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.margins(0.1)
         axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)

@@ -320,7 +320,7 @@ def test_the_challenge_ranks_the_runs_of_a_study(rnnexp, tmp_path):
     assert result.stdout.startswith((folder / "challenge.md").read_text().removeprefix("# s\n\n"))
     assert (folder / "challenge.png").read_bytes().startswith(b"\x89PNG")
     rows = [line.split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")][2:]
-    losses = [float(row[2]) for row in rows]
+    losses = [float(row[3]) for row in rows]
     assert len(rows) == 4
     assert losses == sorted(losses)
     recorded = [pd.read_json(p, lines=True) for p in tmp_path.glob("runs/s/*_sweep/*/records.jsonl")]
