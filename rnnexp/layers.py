@@ -109,7 +109,7 @@ class Dropout:
 
     def mask(self, shape: tuple[int, int, int], tape: Tape, key: tuple[int, int] | None):
         """The mask (T, B, D) of a window; None where there is no dropout."""
-        if key is None or not self.rate:
+        if key is None or not self.active(key):
             return None
         T, B, D = shape
         mask = tape.array("a mask", (1 if self.variational else T, B, D))

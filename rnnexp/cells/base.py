@@ -132,7 +132,7 @@ class Cell(Layer):
         h (T, B, H), and the state after the last step: arrays of the tape.
         """
         T, B = x.window
-        w = tape.keep("window", (T, B), lambda: Window(self, T, B, tape.dtype))
+        w = tape.keep("window", (T, B), lambda: Window(self, T, B, tape.dtype, self.states, self.saved))
         tape["x"], tape["window"], tape["mask"] = x, w, mask
         fed = len(self.input_gates)
         x.project(self.p["W"], self.p["b"][:fed], w.gates[:fed], tape)
@@ -156,7 +156,7 @@ class Cell(Layer):
         """
         w = tape["window"]
         _, T, B, _ = w.gates.shape
-        dw = tape.keep("slopes", (T, B), lambda: Slopes(self, T, B, tape.dtype))
+        dw = tape.keep("slopes", (T, B), lambda: Window(self, T, B, tape.dtype, (), self.slopes))
         dstate = tuple(array.copy() for array in dstate)
         self.run_backward(w, dw, dh, dstate, tape)
         return self.weight_gradients(tape["x"], w, dw, tape), dstate
@@ -177,7 +177,7 @@ class Cell(Layer):
 
         in_parallel(loop, parts)
 
-    def run_backward(self, w: "Window", dw: "Slopes", dh, dstate: tuple, tape: Tape) -> None:
+    def run_backward(self, w: "Window", dw: "Window", dh, dstate: tuple, tape: Tape) -> None:
         """The steps in reverse; leaves the gradient of all preactivations in `dw`, changes `dstate`."""
         _, T, B, H = w.gates.shape
         parts, mask = self.shares(B), tape["mask"]
@@ -201,7 +201,7 @@ class Cell(Layer):
 
         in_parallel(loop, parts)
 
-    def weight_gradients(self, x: Vectors | Symbols, w: "Window", dw: "Slopes", tape: Tape):
+    def weight_gradients(self, x: Vectors | Symbols, w: "Window", dw: "Window", tape: Tape):
         """Set the gradients of W, U and b from those of all preactivations; returns the inputs'."""
         G, T, B, H = dw.gates.shape
         da = dw.gates.reshape(G, T * B, H)
@@ -252,14 +252,17 @@ def runs(gates: str) -> dict:
 
 
 class Window:
-    """What a layer computes in a window, all steps together, and dictionaries of views into it."""
+    """Arrays of a window, all steps together, and dictionaries of views into them.
 
-    def __init__(self, cell: Cell, T: int, B: int, dtype):
+    What a layer computes, or (without states) the derivatives laid out like it.
+    """
+
+    def __init__(self, cell: Cell, T: int, B: int, dtype, states: tuple[str, ...], saved: tuple[str, ...]):
         H = cell.hidden_size
         self.runs = runs(cell.gates)
         self.gates = np.empty((len(cell.gates), T, B, H), dtype)
-        self.states = {name: np.empty((T + 1, B, H), dtype) for name in cell.states}
-        self.saved = {name: np.empty((T, B, H), dtype) for name in cell.saved}
+        self.states = {name: np.empty((T + 1, B, H), dtype) for name in states}
+        self.saved = {name: np.empty((T, B, H), dtype) for name in saved}
         self.kept: dict = {}
 
     def at(self, t: int | slice, streams: slice) -> dict:
@@ -275,15 +278,6 @@ class Window:
         if key not in self.kept:
             self.kept[key] = [self.at(t, streams) for t in range(self.gates.shape[1])]
         return self.kept[key]
-
-
-class Slopes(Window):
-    """The derivatives of a window's steps, laid out like what they belong to."""
-
-    def __init__(self, cell: Cell, T: int, B: int, dtype):
-        super().__init__(cell, T, B, dtype)
-        self.states = {}
-        self.saved = {name: np.empty((T, B, cell.hidden_size), dtype) for name in cell.slopes}
 
 
 def tiled(U, streams: int, tape: Tape):
