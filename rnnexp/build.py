@@ -33,6 +33,7 @@ RULES = {
     "model.embed_size": AT_LEAST_1,
     "model.hidden_size": AT_LEAST_1,
     "model.num_layers": AT_LEAST_1,
+    "model.clip_through_time": POSITIVE,
     "model.init_std": POSITIVE,
     "model.dropout": (lambda v: 0 <= v < 1, "from 0 to below 1"),
     "model.recurrent_dropout": (lambda v: 0 <= v < 1, "from 0 to below 1"),

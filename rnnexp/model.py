@@ -23,6 +23,7 @@ class Model:
     recurrent_dropout : rate of the hidden state where the recurrent products read it, while training.
     variational : the masks of both are the same for all steps of a window.
     tie_weights : the decoder uses the embedding's matrix.
+    clip_through_time : limit of every number of the gradients that go from step to step; None: none.
     init_std : standard deviation of the first weights, biases apart; None: as each layer says.
     dtype : of parameters and everything computed from them.
 
@@ -41,6 +42,7 @@ class Model:
         recurrent_dropout: float = 0.0,
         variational: bool = False,
         tie_weights: bool = False,
+        clip_through_time: float | None = None,
         init_std: float | None = None,
         dtype=np.float32,
     ):
@@ -52,6 +54,8 @@ class Model:
                 f"must equal model.hidden_size={hidden_size}"
             )
         self.cells = list(cells)
+        for cell in self.cells:
+            cell.clip_through_time = clip_through_time
         self.tie_weights = tie_weights
         self.init_std = init_std
         if embed_size is None:

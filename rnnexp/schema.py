@@ -44,6 +44,7 @@ class ModelConfig:
     recurrent_dropout: float = MISSING
     variational: bool = MISSING
     tie_weights: bool = MISSING
+    clip_through_time: float | None = MISSING
     init_std: float | None = MISSING
 
 

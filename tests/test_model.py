@@ -181,6 +181,28 @@ def dropout_mask_of(shape, rate, key):
     return mask
 
 
+@pytest.mark.parametrize("limit", [1e9, 0.02])
+def test_gradients_clipped_on_their_way_through_time(limit):
+    """Of a vanilla network, written out."""
+    model = small_model("rnn", clip_through_time=limit)
+    inputs, targets = window()
+    p, tape = model.params.value, model.tape()
+    model.forward(inputs, targets, model.zero_state(B), tape, grad_scale=1.0)
+    model.backward(tape)
+    hs = [np.zeros((B, 6))]
+    for x in p["embedding.W"][inputs]:
+        hs.append(np.tanh(x @ p["cell0.W"][0] + hs[-1] @ p["cell0.U_n"][0] + p["cell0.b"][0]))
+    dh, dU = np.zeros((B, 6)), np.zeros((6, 6))
+    for t in reversed(range(T)):
+        logits = hs[t + 1] @ p["decoder.W"].T + p["decoder.b"]
+        dlogits = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        dlogits[np.arange(B), targets[t]] -= 1
+        da = (dh + dlogits @ p["decoder.W"]) * (1 - hs[t + 1] ** 2)
+        dU += hs[t].T @ da
+        dh = np.clip(da @ p["cell0.U_n"][0].T, -limit, limit)
+    np.testing.assert_allclose(model.params.grad["cell0.U_n"][0], dU, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_mask_is_one_run_of_its_generator_whatever_draws_it(number, monkeypatch):
     monkeypatch.setattr(ops, "PART", 64)

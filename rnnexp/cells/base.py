@@ -38,6 +38,9 @@ class Cell(Layer):
     saved : what else a step keeps for its backward pass.
     slopes : what else `slopes_of` computes besides a slope for every gate.
 
+    `clip_through_time` is the limit of every number of the gradient that goes from step to step (Graves 2013,
+    "Generating sequences with recurrent neural networks", limits gradients on their way); None: no limit.
+
     Parameters: W (input gates, D, H), U_<product> (gates of it, H, H), and unless bias=False b (gates, H).
     First values: W normal with standard deviation 1 / sqrt(D), U with 1 / sqrt(H), b zero ("Deep Learning
     from Scratch 2").
@@ -57,6 +60,7 @@ class Cell(Layer):
     states: tuple[str, ...] = ("h",)
     saved: tuple[str, ...] = ()
     slopes: tuple[str, ...] = ()
+    clip_through_time: float | None = None
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
         self.hidden_size, self.bias = hidden_size, bias
@@ -180,8 +184,8 @@ class Cell(Layer):
     def run_backward(self, w: "Window", dw: "Window", dh, dstate: tuple, tape: Tape) -> None:
         """The steps in reverse; leaves the gradient of all preactivations in `dw`, changes `dstate`."""
         _, T, B, H = w.gates.shape
-        parts, mask = self.shares(B), tape["mask"]
-        loops = self.loops() if mask is None else None
+        parts, mask, limit = self.shares(B), tape["mask"], self.clip_through_time
+        loops = self.loops() if mask is None and limit is None else None
         weights = self.weights(parts, tape.part("backward"), loops, transposed=True)
 
         def loop(streams: slice) -> None:
@@ -198,6 +202,9 @@ class Cell(Layer):
             for recur.t in reversed(range(T)):
                 dnext[0] += dh[recur.t, streams]
                 self.step_backward(steps[recur.t], dsteps[recur.t], recur, *dnext)
+                if limit is not None:
+                    for array in dnext:
+                        np.clip(array, -limit, limit, out=array)
 
         in_parallel(loop, parts)
 
