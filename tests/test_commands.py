@@ -6,7 +6,11 @@ import sys
 import numpy as np
 import pytest
 
+from rnnexp import generate
+from rnnexp.arguments import read
 from rnnexp.data import grammar
+from rnnexp.errors import UserError
+from rnnexp.evaluate import report
 from rnnexp.perplexity import evaluate
 from tests.conftest import SMALL
 from tests.variants import small_model
@@ -16,13 +20,6 @@ def run(module, *arguments, cwd):
     return subprocess.run(
         [sys.executable, "-m", module, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120
     )
-
-
-def refused(result, *parts):
-    assert result.returncode == 1
-    (line,) = result.stderr.strip().splitlines()
-    for part in parts:
-        assert part in line
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +68,21 @@ def test_a_prompt_stands_before_every_text(runs):
         (["run=empty"], ["empty is no run folder"]),
     ],
 )
-def test_what_generate_refuses(runs, arguments, parts):
+def test_what_generate_refuses(runs, monkeypatch, arguments, parts):
     (runs / "empty").mkdir(exist_ok=True)
-    refused(run("rnnexp.generate", "run=words", *arguments, cwd=runs), *parts)
+    monkeypatch.chdir(runs)
+    with pytest.raises(UserError) as refused:
+        generate.generate(read(["run=words", *arguments], generate.Options))
+    for part in parts:
+        assert part in str(refused.value)
+
+
+def test_a_mistake_is_one_plain_line(runs):
+    for module in "rnnexp.generate", "rnnexp.evaluate":
+        result = run(module, "nonsense=1", cwd=runs)
+        assert result.returncode == 1
+        (line,) = result.stderr.splitlines()
+        assert line.startswith(f"{module}: ")
 
 
 GRAMMAR = ["dataset.train_tokens=3000", "dataset.valid_tokens=400", "dataset.test_tokens=800"]
@@ -101,8 +110,9 @@ def test_the_perplexity_of_given_weights(model, tmp_path):
     assert abs(float(book.stdout.split()[-1]) / expected - 1) < 0.05
 
 
-def test_what_evaluate_refuses(model, tmp_path):
+def test_what_evaluate_refuses(model, tmp_path, monkeypatch):
     model, _ = model
+    monkeypatch.chdir(tmp_path)
     arrays = dict(model.params.value)
     np.savez(tmp_path / "w.npz", **arrays)
     np.savez(tmp_path / "less.npz", **{name: a for name, a in arrays.items() if name != "cell1.b"})
@@ -121,4 +131,7 @@ def test_what_evaluate_refuses(model, tmp_path):
         (["weights=w.npz", *common, "protocol=mine"], ["protocol=mine is not known"]),
         (["weights=w.npz", *common, "split=dev"], ["split=dev is not known"]),
     ]:
-        refused(run("rnnexp.evaluate", *arguments, cwd=tmp_path), *parts)
+        with pytest.raises(UserError) as refused:
+            report(arguments)
+        for part in parts:
+            assert part in str(refused.value)
