@@ -223,7 +223,7 @@ def fit(
             "tokens_per_s": progress.tokens / progress.seconds,
             "epoch_s": progress.seconds + now - before,
         }
-        if corpus.end is not None:
+        if progress.sequences:  # none may have ended before max_steps
             record["train/sequence_loss"] = progress.nats / progress.sequences
             record["train/smooth_loss"] = progress.smooth_loss
         improved = valid_loss < progress.best_loss

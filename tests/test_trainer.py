@@ -136,6 +136,11 @@ def test_the_order_of_sequences_is_new_each_epoch_and_the_same_again():
     assert in_order[0] == in_order[1]
 
 
+def test_steps_may_end_before_any_sequence_does(tmp_path):
+    (record,) = Run(tmp_path, corpus=LINES, batch_size=1, bptt=1, max_epochs=1, max_steps=1).records()
+    assert "train/sequence_loss" not in record
+
+
 def test_the_smoothed_loss_is_that_of_the_course(tmp_path):
     seen = []
     corpus = LINES
