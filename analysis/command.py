@@ -22,3 +22,5 @@ def run(command: Callable[[T], None], arguments: type[T], name: str, doc: str | 
     except (NoRecords, OmegaConfBaseException, OSError) as error:
         message = str(error).partition("\n")[0]
         sys.exit(f"analysis.{name}: {message}")
+    except KeyboardInterrupt:
+        sys.exit(130)

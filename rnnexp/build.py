@@ -121,15 +121,20 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 def check(config: dict[str, Any]) -> None:
     """UserError where a value, or a combination of them, is impossible."""
     values = leaves(config)
-    for key, (holds, meaning) in RULES.items():
-        value = values.get(key)
-        if value is not None and not holds(value):
-            raise UserError(f"{key}={value} must be {meaning}")
+    for key in RULES:
+        check_value(key, values.get(key))
     if values["tracking.name"] == "mlflow" and not values["tracking.uri"]:
         raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
     if config["engine"]:
         engine.require(config["engine"])
     make_model(config, vocab_size=1)
+
+
+def check_value(key: str, value: Any) -> None:
+    """UserError where the value of a key is impossible."""
+    holds, meaning = RULES[key]
+    if value is not None and not holds(value):
+        raise UserError(f"{key}={value} must be {meaning}")
 
 
 def experiment(config: dict[str, Any]) -> Experiment:

@@ -72,6 +72,8 @@ def main() -> None:
         print(report(sys.argv[1:]))
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
         sys.exit(f"rnnexp.evaluate: {one_line(error)}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

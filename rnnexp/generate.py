@@ -1,7 +1,7 @@
 """Text from the model of a run.
 
 python -m rnnexp.generate run=FOLDER_OR_ID [prompt="the cat"] [num=5] [length=200] [temperature=1] [top_k=20]
-                          [seed=0] [weights=best] [uri=MLFLOW_STORE]
+                          [seed=0] [uri=MLFLOW_STORE]
 
 run: a run folder, or the id of an MLflow run in the store `uri`. A prompt goes before every text; a model of
 names or sentences begins a new one without it. temperature=0 always takes the likeliest symbol; below 1 the
@@ -94,6 +94,8 @@ def main() -> None:
         texts = generate(arguments.read(sys.argv[1:], Options))
     except (UserError, OSError) as error:
         sys.exit(f"rnnexp.generate: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     print("\n".join(texts) if all("\n" not in text for text in texts) else "\n---\n".join(texts))
 
 

@@ -89,6 +89,8 @@ def main() -> None:
         command(sys.argv[1:])
     except KeyboardInterrupt as stop:
         sys.exit(128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT))
+    except MemoryError as error:
+        give_up(f"not enough memory: {one_line(error) or 'choose a smaller model or data set'}")
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
         if FULL_ERRORS:
             raise
@@ -119,6 +121,8 @@ def command(arguments: list[str]) -> None:
         for override in parsed(arguments):  # Hydra would write its own files there before `start` runs
             if override.key_or_group == "hydra.run.dir":
                 RunFolder(Path(str(override.value()))).require_new()
+            if override.key_or_group == "study":
+                build.check_value("study", str(override.value()))
         start()
 
 

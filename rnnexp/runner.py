@@ -113,8 +113,11 @@ def train_and_test(
         def on_step(state: Progress) -> None:
             display.step(state.step)
             if settings.sample_every and state.step % settings.sample_every == 0:
-                smooth = f", smoothed loss {state.smooth_loss:.2f}" if corpus.end is not None else ""
-                write_samples(experiment, folder, f"step {state.step}{smooth}")
+                loss = ""
+                if state.sequences:
+                    mean = state.nats / state.sequences
+                    loss = f", loss {mean:.2f} a sequence this epoch, smoothed {state.smooth_loss:.2f}"
+                write_samples(experiment, folder, f"step {state.step}{loss}")
             raise_if_asked()
 
         for record in fit(

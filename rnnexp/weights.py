@@ -31,10 +31,10 @@ KERAS = {"lstm": "ifgo", "gru": "zrn", "rnn": "n"}
 
 
 def read(path: Path) -> dict:
-    """The arrays of an npz file. Nothing is unpickled."""
+    """The arrays of an npz file, our checkpoints among them. Nothing is unpickled."""
     try:
-        with np.load(path) as members:
-            return dict(members)
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file) as members:
+            return {name: array for name, array in members.items() if name != "meta"}
     except FileNotFoundError:
         raise UserError(f"weights={path} does not exist") from None
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
@@ -50,6 +50,8 @@ def put(model: Model, arrays: Mapping, origin: str) -> None:
     for name, array in arrays.items():
         if name not in expected:
             raise UserError(f"{origin} has {name}, which this model does not: it has {', '.join(expected)}")
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise UserError(f"{origin}: {name} does not hold finite real numbers")
         if array.shape != expected[name].shape:
             raise UserError(
                 f"{origin}: {name} has the shape {array.shape}, the model's has {expected[name].shape}"

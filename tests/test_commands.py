@@ -59,6 +59,8 @@ def test_a_prompt_stands_before_every_text(runs):
     ("arguments", "parts"),
     [
         (["prompt=the unicorn"], ["'unicorn'", "does not know"]),
+        (["prompt=${x}"], ["'${x}'", "does not know"]),
+        (["prompt=null"], ["'null'", "does not know"]),
         (["temperature=-1"], ["temperature=-1.0 must be 0 or more"]),
         (["temperature=warm"], ["temperature=warm"]),
         (["top_k=0"], ["top_k=0 must be 1 or more"]),
@@ -119,6 +121,9 @@ def test_what_evaluate_refuses(model, tmp_path, monkeypatch):
     np.savez(tmp_path / "more.npz", **arrays, extra=np.ones(3))
     np.savez(tmp_path / "pickle.npz", **{"decoder.b": np.array([{}], object)})
     (tmp_path / "text.npz").write_text("no archive")
+    np.save(tmp_path / "array.npy", np.ones(3))
+    np.savez(tmp_path / "nan.npz", **arrays | {"decoder.b": np.full(len(arrays["decoder.b"]), np.nan)})
+    np.savez(tmp_path / "words.npz", **arrays | {"decoder.b": np.array(["a"])})
     common = ["cell=gru", *GRAMMAR, *SHAPE]
     for arguments, parts in [
         (["weights=w.npz", *common, "model.hidden_size=7"], ["cell0.W has the shape (3, 6, 6)", "(3, 6, 7)"]),
@@ -127,6 +132,9 @@ def test_what_evaluate_refuses(model, tmp_path, monkeypatch):
         (["weights=pickle.npz", *common], ["no npz file of plain arrays"]),
         (["weights=text.npz", *common], ["no npz file of plain arrays"]),
         (["weights=none.npz", *common], ["weights=none.npz does not exist"]),
+        (["weights=array.npy", *common], ["no npz file of plain arrays"]),
+        (["weights=nan.npz", *common], ["decoder.b does not hold finite real numbers"]),
+        (["weights=words.npz", *common], ["decoder.b does not hold finite real numbers"]),
         (common, ["weights has no value"]),
         (["weights=w.npz", *common, "protocol=mine"], ["protocol=mine is not known"]),
         (["weights=w.npz", *common, "split=dev"], ["split=dev is not known"]),

@@ -72,7 +72,9 @@ class Corpus:
     def text(self, tokens: Iterable[int]) -> str:
         """The tokens as one reads them."""
         symbols = [self.vocabulary.symbols[token] for token in tokens]
-        return "".join(symbols) if self.level == "char" else " ".join(symbols).replace(END, "\n")
+        if self.level == "char":
+            return "".join(symbols)
+        return "\n".join(line.strip() for line in " ".join(symbols).split(END))
 
     def require(self, split: str, tokens: int, because: str) -> None:
         """Raises UserError where a split is shorter than `tokens`."""

@@ -38,7 +38,7 @@ def make(
         )
     text = read_text(Path(path))
     if lines:
-        return of_lines(text.splitlines(), level, split, split_seed, f"dataset.path={path}")
+        return of_lines(text.removesuffix("\n").split("\n"), level, split, split_seed, f"dataset.path={path}")
     return of_stream(list(text) if level == "char" else text.replace("\n", f" {END} ").split(), level, split)
 
 
