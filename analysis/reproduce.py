@@ -10,9 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from omegaconf import OmegaConf
 
 from analysis.command import run
 from analysis.load import NoRecords, load_history, load_runs
@@ -134,24 +137,61 @@ def command(model: Model, uri: str, data: str | None) -> list[str]:
 
 
 def finished(model: Model, uri: str) -> pd.DataFrame | None:
-    """Its finished runs, the last of each seed; None where there are none."""
+    """Its finished runs with the settings of the preset, the last of each seed; None where there are none."""
     try:
         runs = load_runs(model.name, uri)
     except NoRecords:
         return None
-    runs = runs[runs["status"] == "FINISHED"].drop_duplicates("params.seed", keep="last")
-    return None if runs.empty else runs
+    runs = runs[runs["status"] == "FINISHED"]
+    for key, value in settings(model).items():
+        recorded = runs.get(f"params.{key}", pd.Series("", index=runs.index))
+        runs = runs[[same(text, value) for text in recorded]]
+    return None if runs.empty else runs.drop_duplicates("params.seed", keep="last")
+
+
+def settings(model: Model) -> dict[str, Any]:
+    """What the preset and the overrides of a model set, config key -> value, but seeds and places."""
+    chosen = dict(override.partition("=")[::2] for override in model.overrides)
+    values = preset(chosen["experiment"]) | chosen
+    return {key: v for key, v in values.items() if key not in ("experiment", "seed", "dataset.dir", "study")}
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The values in a file of conf/experiment and in those that it builds upon."""
+    package = find_spec("rnnexp")
+    assert package is not None
+    assert package.submodule_search_locations
+    file = Path(package.submodule_search_locations[0]) / "conf" / "experiment" / f"{name}.yaml"
+    content: Any = OmegaConf.to_container(OmegaConf.load(file))
+    values: dict[str, Any] = {}
+    for below in content.pop("defaults"):
+        if isinstance(below, str):
+            values |= preset(below)
+    for section, options in content.items():
+        if isinstance(options, dict):
+            values |= {f"{section}.{key}": value for key, value in options.items()}
+    return {key: value for key, value in values.items() if not key.startswith("train.sample_")}
+
+
+def same(recorded: str, value: Any) -> bool:
+    """Whether a recorded parameter is that value, however it was written."""
+    if value is None:
+        return recorded in ("null", "None")
+    try:
+        return float(recorded) == float(value)
+    except ValueError:
+        return recorded.lower() == str(value).lower()
 
 
 def row(model: Model, runs: pd.DataFrame | None) -> str:
     """A line of the table."""
-    shown = " ".join(["rnnexp", *(o for o in model.overrides if "{data}" not in o)])
-    if runs is None:
-        ours, spread = "not run" + (" (takes a GPU)" if model.gpu else ""), ""
-    else:
-        values = model.measure(runs).dropna()
+    overrides = [o.format(data="FOLDER") for o in model.overrides if "{data}/" not in o]
+    shown = " ".join(["rnnexp -m", *overrides])
+    values = pd.Series(dtype=float) if runs is None else model.measure(runs).dropna()
+    ours = "not run" + (" (takes a GPU)" if model.gpu else "")
+    if len(values):
         ours = f"{values.mean():.4g}"
-        spread = ", ".join(f"{value:.4g}" for value in values) if len(values) > 1 else ""
+    spread = ", ".join(f"{value:.4g}" for value in values) if len(values) > 1 else ""
     return f"| {model.what} | {model.unit} | {model.published} | {ours} | {spread} | `{shown}` |"
 
 

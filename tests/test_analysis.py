@@ -328,10 +328,13 @@ def test_the_challenge_ranks_the_runs_of_a_study(rnnexp, tmp_path):
     assert any("nobody beats it" in row[-1] for row in rows)
 
 
-def test_the_published_figures_beside_ours(tmp_path):
+def test_the_published_figures_beside_ours(rnnexp, tmp_path):
     nothing = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon")
     assert nothing.returncode == 0, nothing.stderr
     assert "| not run |" in nothing.stdout
+    assert rnnexp("experiment=char_gru_hackathon", "train.max_epochs=1", "seed=7").returncode == 0
+    other = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon")
+    assert "| not run |" in other.stdout, "a run with other settings is not the preset's"
     made = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon", "run=true")
     assert made.returncode == 0, made.stderr
     records = [
