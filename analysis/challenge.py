@@ -7,27 +7,18 @@ token; the iterations are the updates until then. A run is beaten by one that is
 better in one. Writes challenge.md and challenge.png.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-from omegaconf import MISSING
 
-from analysis.command import run
+from analysis.command import run_on_study
 from analysis.load import NoRecords, load_history, load_runs
 from analysis.tables import group_names, varying_settings
 
 AXES = {"loss": "validation loss, nats per token", "iterations": "iterations", "parameters": "parameters"}
-
-
-@dataclass
-class Arguments:
-    study: str = MISSING
-    uri: str = "sqlite:///runs/mlflow.db"
-    out: str = "runs/reports"
 
 
 def entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -101,11 +92,5 @@ def report(study: str, uri: str, out: Path) -> str:
     return text
 
 
-def main(arguments: Arguments) -> None:
-    folder = Path(arguments.out) / arguments.study
-    print(report(arguments.study, arguments.uri, folder))
-    print(f"Written: {folder}/challenge.md, challenge.png")
-
-
 if __name__ == "__main__":
-    run(main, Arguments, "challenge", __doc__)
+    run_on_study(report, "challenge", "challenge.md, challenge.png", __doc__)

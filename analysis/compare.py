@@ -3,24 +3,12 @@
 python -m analysis.compare study=NAME [uri=MLFLOW_STORE] [out=FOLDER]
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import MISSING
-
-from analysis.command import run
+from analysis.command import run_on_study
 from analysis.figures import learning_curves
 from analysis.load import load_history, load_runs
 from analysis.tables import compare, markdown
-
-
-@dataclass
-class Arguments:
-    """study: which; uri: the MLflow store; out: the folder for <study>/table.md, table.csv and curves.png."""
-
-    study: str = MISSING
-    uri: str = "sqlite:///runs/mlflow.db"
-    out: str = "runs/reports"
 
 
 def report(study: str, uri: str, out: Path) -> str:
@@ -36,11 +24,5 @@ def report(study: str, uri: str, out: Path) -> str:
     return text
 
 
-def main(arguments: Arguments) -> None:
-    folder = Path(arguments.out) / arguments.study
-    print(report(arguments.study, arguments.uri, folder))
-    print(f"Written: {folder}/table.md, table.csv, curves.png")
-
-
 if __name__ == "__main__":
-    run(main, Arguments, "compare", __doc__)
+    run_on_study(report, "compare", "table.md, table.csv, curves.png", __doc__)

@@ -30,26 +30,26 @@ class Arguments:
     out: str = "runs/reports"
 
 
+def test_perplexity(runs: pd.DataFrame) -> pd.Series:
+    return runs["metrics.test/ppl"]
+
+
 @dataclass(frozen=True)
 class Model:
     """A model of a document.
 
-    measure : from its finished runs to the figure of each, in the unit of the published one.
     overrides : what `rnnexp` is told; `{data}` is the folder of the data.
+    unit, measure : of the published figure; from the finished runs to the figure of each.
     gpu : only run where somebody asks for it by name: it takes a day on a CPU.
     """
 
     name: str
     what: str
     published: str
-    unit: str
-    measure: Callable[[pd.DataFrame], pd.Series]
     overrides: tuple[str, ...]
+    unit: str = "test perplexity"
+    measure: Callable[[pd.DataFrame], pd.Series] = test_perplexity
     gpu: bool = False
-
-
-def test_perplexity(runs: pd.DataFrame) -> pd.Series:
-    return runs["metrics.test/ppl"]
 
 
 def at_step(metric: str, step: int) -> Callable[[pd.DataFrame], pd.Series]:
@@ -70,48 +70,40 @@ MODELS = [
         "char_gru_hackathon",
         "hackathon: character GRU, 100 units, Adagrad",
         "301.4 early on, another text",
+        ("experiment=char_gru_hackathon", "seed=0,1,2"),
         "nats per training sentence after 10 updates or more",
         at_step("train/sequence_loss", 10),
-        ("experiment=char_gru_hackathon", "seed=0,1,2"),
     ),
     Model(
         "dinosaur_names",
         "Coursera: dinosaur names, vanilla RNN, 50 units",
         "22.73",
+        ("experiment=dinosaur_names", "seed=0,1,2", "dataset.dir={data}"),
         "smoothed loss of a name after 22,000 updates",
         at_step("train/smooth_loss", 22_000),
-        ("experiment=dinosaur_names", "seed=0,1,2", "dataset.dir={data}"),
     ),
     Model(
         "dlfs2_rnnlm",
         "the book's RNNLM: LSTM, 1 x 100, PTB",
         "136.1",
-        "test perplexity",
-        test_perplexity,
         ("experiment=dlfs2_rnnlm", "seed=0,1,2", *PTB),
     ),
     Model(
         "dlfs2_better_lstm_200",
         "the better RNNLM with 2 x 200, 13 epochs: LSTM",
         "-",
-        "test perplexity",
-        test_perplexity,
         ("experiment=dlfs2_better_lstm", "seed=0", *PTB, *REDUCED),
     ),
     Model(
         "dlfs2_better_gru_200",
         "the same: GRU",
         "-",
-        "test perplexity",
-        test_perplexity,
         ("experiment=dlfs2_better_gru", "seed=0", *PTB, *REDUCED),
     ),
     Model(
         "dlfs2_better_lstm",
         "the better RNNLM: LSTM, 2 x 650, 40 epochs",
         "75.76",
-        "test perplexity",
-        test_perplexity,
         ("experiment=dlfs2_better_lstm", "seed=0,1,2", *PTB),
         gpu=True,
     ),
@@ -119,8 +111,6 @@ MODELS = [
         "dlfs2_better_gru",
         "the same: GRU",
         "low 80s",
-        "test perplexity",
-        test_perplexity,
         ("experiment=dlfs2_better_gru", "seed=0,1,2", *PTB),
         gpu=True,
     ),

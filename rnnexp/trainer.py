@@ -197,7 +197,8 @@ def fit(
             progress.nats += nats
             progress.smooth_loss += SMOOTHING * (nats / windows.unit - progress.smooth_loss)
             progress.tokens += int(np.count_nonzero(targets >= 0))
-            progress.sequences += int(np.count_nonzero(targets == corpus.end))
+            if corpus.end is not None:
+                progress.sequences += int(np.count_nonzero(targets == corpus.end))
             progress.grad_norm += norm
             progress.seconds += now - before
             try:
