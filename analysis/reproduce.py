@@ -1,16 +1,16 @@
 """The models of the source documents: what was published, and what their presets give here.
 
-python -m analysis.reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [uri=MLFLOW_STORE] [out=FOLDER]
+python -m analysis.reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [into=PAGE] [uri=STORE] [out=FOLDER]
 
 Reads what is recorded; run=true first runs the presets that have no finished run. data: the folder that holds
-dinos.txt and ptb/; without it PTB is downloaded, and the dinosaur names are left out. Writes reproduce.md.
+dinos.txt and ptb/; without it PTB is downloaded, and the dinosaur names are left out. Writes reproduce.md;
+into=README.md puts the table between the two marks of that page, too.
 """
 
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Arguments:
     run: bool = False
     data: str | None = None
     only: str = ""
+    into: str | None = None
     uri: str = "sqlite:///runs/mlflow.db"
     out: str = "runs/reports"
 
@@ -63,6 +64,12 @@ def at_step(metric: str, step: int) -> Callable[[pd.DataFrame], pd.Series]:
     return measure
 
 
+BEGIN, END = "<!-- made by python -m analysis.reproduce -->", "<!-- to here -->"
+# beginnings of keys: where things are and how they are recorded, and what rounds differently only
+NO_MATTER = (
+    *("study", "seed", "tracking.", "dataset.dir", "dataset.url", "dataset.cache"),
+    *("threads", "engine", "train.sample_", "train.checkpoint_every_s"),
+)
 PTB = ("dataset.dir={data}/ptb",)
 REDUCED = ("model.embed_size=200", "model.hidden_size=200", "train.max_epochs=13")
 MODELS = [
@@ -76,10 +83,10 @@ MODELS = [
     ),
     Model(
         "dinosaur_names",
-        "Coursera: dinosaur names, vanilla RNN, 50 units",
+        "Coursera's dinosaur names: vanilla RNN, 50 units; here nine tenths of the names",
         "22.73",
         ("experiment=dinosaur_names", "seed=0,1,2", "dataset.dir={data}"),
-        "smoothed loss of a name after 22,000 updates",
+        "smoothed nats of a name after 22,000 updates",
         at_step("train/smooth_loss", 22_000),
     ),
     Model(
@@ -90,19 +97,19 @@ MODELS = [
     ),
     Model(
         "dlfs2_better_lstm_200",
-        "the better RNNLM with 2 x 200, 13 epochs: LSTM",
-        "-",
+        "the better RNNLM, reduced to 2 x 200 and 13 epochs: LSTM",
+        "ahead of GRU",
         ("experiment=dlfs2_better_lstm", "seed=0", *PTB, *REDUCED),
     ),
     Model(
         "dlfs2_better_gru_200",
         "the same: GRU",
-        "-",
+        "",
         ("experiment=dlfs2_better_gru", "seed=0", *PTB, *REDUCED),
     ),
     Model(
         "dlfs2_better_lstm",
-        "the better RNNLM: LSTM, 2 x 650, 40 epochs",
+        "the better RNNLM: LSTM, 2 x 650, PTB, 40 epochs",
         "75.76",
         ("experiment=dlfs2_better_lstm", "seed=0,1,2", *PTB),
         gpu=True,
@@ -134,33 +141,20 @@ def finished(model: Model, uri: str) -> pd.DataFrame | None:
         return None
     runs = runs[runs["status"] == "FINISHED"]
     for key, value in settings(model).items():
-        recorded = runs.get(f"params.{key}", pd.Series("", index=runs.index))
-        runs = runs[[same(text, value) for text in recorded]]
+        # a run that was recorded before there was such a key has what is now its default
+        recorded = runs.get(f"params.{key}", pd.Series(index=runs.index, dtype=object))
+        runs = runs[[pd.isna(text) or same(text, value) for text in recorded]]
     return None if runs.empty else runs.drop_duplicates("params.seed", keep="last")
 
 
 def settings(model: Model) -> dict[str, Any]:
-    """What the preset and the overrides of a model set, config key -> value, but seeds and places."""
-    chosen = dict(override.partition("=")[::2] for override in model.overrides)
-    values = preset(chosen["experiment"]) | chosen
-    return {key: v for key, v in values.items() if key not in ("experiment", "seed", "dataset.dir", "study")}
-
-
-def preset(name: str) -> dict[str, Any]:
-    """The values in a file of conf/experiment and in those that it builds upon."""
-    package = find_spec("rnnexp")
-    assert package is not None
-    assert package.submodule_search_locations
-    file = Path(package.submodule_search_locations[0]) / "conf" / "experiment" / f"{name}.yaml"
-    content: Any = OmegaConf.to_container(OmegaConf.load(file))
-    values: dict[str, Any] = {}
-    for below in content.pop("defaults"):
-        if isinstance(below, str):
-            values |= preset(below)
-    for section, options in content.items():
-        if isinstance(options, dict):
-            values |= {f"{section}.{key}": value for key, value in options.items()}
-    return {key: value for key, value in values.items() if not key.startswith("train.sample_")}
+    """What `rnnexp` makes of the overrides, key -> value, but what the result does not depend on."""
+    overrides = [o for o in model.overrides if not o.startswith(("seed=", "dataset.dir="))]
+    show = [sys.executable, "-m", "rnnexp.run", *overrides, "--cfg", "job"]
+    text = subprocess.run(show, check=True, capture_output=True, text=True).stdout
+    config: Any = OmegaConf.to_container(OmegaConf.create(text))
+    leaves = pd.json_normalize(config).iloc[0].items()
+    return {str(key): value for key, value in leaves if not str(key).startswith(NO_MATTER)}
 
 
 def same(recorded: str, value: Any) -> bool:
@@ -176,21 +170,35 @@ def same(recorded: str, value: Any) -> bool:
 def row(model: Model, runs: pd.DataFrame | None) -> str:
     """A line of the table."""
     overrides = [o.format(data="FOLDER") for o in model.overrides if "{data}/" not in o]
-    shown = " ".join(["rnnexp -m", *overrides])
-    values = pd.Series(dtype=float) if runs is None else model.measure(runs).dropna()
-    ours = "not run" + (" (takes a GPU)" if model.gpu else "")
-    if len(values):
-        ours = f"{values.mean():.4g}"
-    spread = ", ".join(f"{value:.4g}" for value in values) if len(values) > 1 else ""
-    return f"| {model.what} | {model.unit} | {model.published} | {ours} | {spread} | `{shown}` |"
+    shown = " ".join(["rnnexp -m" if "," in "".join(overrides) else "rnnexp", *overrides])
+    here, takes = "not run" + (" (takes a GPU)" if model.gpu else ""), ""
+    if runs is not None and len(values := model.measure(runs).dropna()):
+        here = f"**{values.mean():.4g}**"
+        if len(values) > 1:
+            here += f" ({', '.join(f'{value:.4g}' for value in values)})"
+        takes = duration((runs["end_time"] - runs["start_time"]).dt.total_seconds().mean())
+    return f"| {model.what} | {model.unit} | {model.published} | {here} | {takes} | `{shown}` |"
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def report(models: list[Model], uri: str) -> str:
     lines = [
-        "| model | figure | published | here | of the seeds | command |",
+        "| model | figure | published | here: mean (each seed) | a run takes | command |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     return "\n".join(lines + [row(model, finished(model, uri)) for model in models]) + "\n"
+
+
+def put_into(page: Path, table: str) -> None:
+    """Replace what stands between the two marks of a page."""
+    before, first, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, last, after = rest.partition(END)
+    if not last:
+        raise NoRecords(f"into={page} has no place for the table: write {BEGIN} and {END} there")
+    page.write_text(f"{before}{first}\n{table}{last}{after}", encoding="utf-8")
 
 
 def main(arguments: Arguments) -> None:
@@ -211,6 +219,8 @@ def main(arguments: Arguments) -> None:
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "reproduce.md").write_text(text)
+    if arguments.into:
+        put_into(Path(arguments.into), text)
     print(f"{text}\nWritten: {out}/reproduce.md")
 
 

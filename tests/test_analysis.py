@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from analysis.challenge import beaten
+from analysis.reproduce import BEGIN, END, MODELS, row
 from analysis.tables import compare, markdown, spread
 from tests.conftest import REPOSITORY, SMALL
 
@@ -342,7 +343,18 @@ def test_the_published_figures_beside_ours(rnnexp, tmp_path):
     ]
     assert len(records) == 3
     ours = np.mean([r[r["step"] >= 10]["train/sequence_loss"].iloc[0] for r in records])
-    assert f"| {ours:.4g} |" in made.stdout
-    again = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon", "run=true")
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    again = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon", "run=true", "into=page.md")
     assert len(again.stdout) < len(made.stdout), "what has finished is not run again"
+    table = (tmp_path / "runs/reports/reproduce.md").read_text()
+    assert f"**{ours:.4g}** (" in table
+    assert page.read_text() == f"before\n{BEGIN}\n{table}{END}\nafter\n"
     assert command(tmp_path, "analysis.reproduce", "only=nonsense").returncode == 1
+
+
+def test_the_readme_has_the_table_of_the_models():
+    _, _, rest = (REPOSITORY / "README.md").read_text().partition(f"{BEGIN}\n")
+    shown = [line.split(" | ") for line in rest.partition(END)[0].splitlines()[2:]]
+    made = [row(model, None).split(" | ") for model in MODELS]
+    assert [line[:3] + line[-1:] for line in shown] == [line[:3] + line[-1:] for line in made]
