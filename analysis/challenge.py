@@ -29,10 +29,16 @@ def entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     finished = runs[(runs["status"] == "FINISHED") & runs["run_id"].isin(history["run_id"])].copy()
     if finished.empty or "step" not in history:
         raise NoRecords("the study has no finished runs that recorded their iterations")
+    settings = varying_settings(finished)
+    if several := [key for key in settings if key.startswith("dataset.")]:
+        raise NoRecords(
+            f"the runs differ in {several[0]}, and losses on different data cannot be ranked: "
+            "give each data set a study of its own"
+        )
     best = history.loc[history.groupby("run_id")["valid/loss"].idxmin()].set_index("run_id")
     table = pd.DataFrame(
         {
-            "entry": group_names(finished, varying_settings(finished)),
+            "entry": group_names(finished, settings),
             "seed": finished["params.seed"].to_numpy(),
             "loss": best.loc[finished["run_id"], "valid/loss"].to_numpy(),
             "iterations": best.loc[finished["run_id"], "step"].astype(int).to_numpy(),

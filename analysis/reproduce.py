@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 
 from analysis.command import run
 from analysis.load import NoRecords, load_history, load_runs
+from analysis.tables import NOT_SETTINGS
 
 
 @dataclass
@@ -65,11 +66,6 @@ def at_step(metric: str, step: int) -> Callable[[pd.DataFrame], pd.Series]:
 
 
 BEGIN, END = "<!-- made by python -m analysis.reproduce -->", "<!-- to here -->"
-# beginnings of keys: where things are and how they are recorded, and what rounds differently only
-NO_MATTER = (
-    *("study", "seed", "tracking.", "dataset.dir", "dataset.url", "dataset.cache"),
-    *("threads", "engine", "train.sample_", "train.checkpoint_every_s"),
-)
 PTB = ("dataset.dir={data}/ptb",)
 REDUCED = ("model.embed_size=200", "model.hidden_size=200", "train.max_epochs=13")
 MODELS = [
@@ -154,7 +150,7 @@ def settings(model: Model) -> dict[str, Any]:
     text = subprocess.run(show, check=True, capture_output=True, text=True).stdout
     config: Any = OmegaConf.to_container(OmegaConf.create(text))
     leaves = pd.json_normalize(config).iloc[0].items()
-    return {str(key): value for key, value in leaves if not str(key).startswith(NO_MATTER)}
+    return {str(key): value for key, value in leaves if not str(key).startswith(tuple(NOT_SETTINGS))}
 
 
 def same(recorded: str, value: Any) -> bool:

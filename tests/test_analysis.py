@@ -327,6 +327,10 @@ def test_the_challenge_ranks_the_runs_of_a_study(rnnexp, tmp_path):
     recorded = [pd.read_json(p, lines=True) for p in tmp_path.glob("runs/s/*_sweep/*/records.jsonl")]
     assert losses == pytest.approx(sorted(r["valid/loss"].min() for r in recorded), abs=1e-4)
     assert any("nobody beats it" in row[-1] for row in rows)
+    assert rnnexp(*SMALL, "study=s", "dataset.seed=1").returncode == 0
+    refused = command(tmp_path, "analysis.challenge", "study=s")
+    assert refused.returncode == 1
+    assert "dataset.seed" in refused.stderr
 
 
 def test_the_published_figures_beside_ours(rnnexp, tmp_path):
