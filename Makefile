@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 .PHONY: demo test test-slow bench reproduce lint venv ui clean
 
 demo: $(STAMP)
-	.venv/bin/rnnexp -m experiment=demo cell=lstm,gru seed=0,1,2 hydra/launcher=joblib
+	.venv/bin/rnnexp -m experiment=demo cell=lstm,gru seed=0,1,2
 	@.venv/bin/python -m analysis.compare study=demo
 
 test: $(STAMP)

@@ -126,7 +126,7 @@ def command(model: Model, uri: str, data: str | None) -> list[str]:
         overrides = [o for o in model.overrides if "{data}/" not in o]  # these can be downloaded
     else:
         overrides = [o.format(data=data) for o in model.overrides]
-    return ["-m", *overrides, f"study={model.name}", f"tracking.uri={uri}", "hydra/launcher=joblib"]
+    return ["-m", *overrides, f"study={model.name}", f"tracking.uri={uri}"]
 
 
 def finished(model: Model, uri: str) -> pd.DataFrame | None:

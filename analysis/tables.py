@@ -13,6 +13,8 @@ NOT_SETTINGS = [
     "threads",
     "engine",
     "tracking.",
+    "rerun",
+    "sweep.",
     "dataset.dir",
     "dataset.url",
     "dataset.cache",

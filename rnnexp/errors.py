@@ -11,6 +11,10 @@ class Diverged(UserError):
     """The loss or the gradient stopped being a finite number."""
 
 
+class Superseded(UserError):
+    """Another process has taken the run over."""
+
+
 class Interrupted(KeyboardInterrupt):
     """A signal asked the run to stop; it did so after saving a checkpoint.
 

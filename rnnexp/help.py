@@ -10,13 +10,13 @@ HEAD = """\
 rnnexp trains recurrent language models and records how they did.
 
   rnnexp [GROUP=OPTION] [KEY=VALUE] ...           one run
-  rnnexp -m cell=lstm,gru seed=0,1,2              a sweep: every combination, one after the other
-  rnnexp -m ... hydra/launcher=joblib             the same, in parallel over the cores
+  rnnexp -m cell=lstm,gru seed=0,1,2              a sweep: every combination, in parallel over the cores
   rnnexp experiment=dlfs2_rnnlm                   a preset
-  rnnexp resume=RUN_FOLDER                        go on with an interrupted run
+  rnnexp resume=RUN_FOLDER                        go on with an interrupted run, as its command again does
   rnnexp --cfg job                                only show the config
   python -m rnnexp.generate run=RUN_FOLDER        text from a trained model
   python -m rnnexp.evaluate weights=FILE ...      the perplexity of weights from elsewhere
+  python -m rnnexp.sync runs/                     records that a store missed, into MLflow
   python -m analysis.compare study=NAME           the table and the figure of a study
 """
 FOOT = "Options of the command itself: rnnexp --hydra-help. What the keys mean: conf/ and README.md"

@@ -2,17 +2,14 @@
 
 import json
 import os
-import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-SWEEP = "RNNEXP_SWEEP_PROGRESS"  # environment variable: the folder through which jobs tell their sweep
+REPORT = "RNNEXP_JOB_REPORT"  # environment variable: the file through which a job tells its sweep
 EVERY_S = 0.5
 
 
@@ -45,25 +42,19 @@ class RunBar:
         self.bar.close()
         self.open.close()
 
-    def say(self, line: str) -> None:
-        """Nothing: a single run's log is on the screen already."""
-
 
 class JobReport:
     """Progress of one job of a sweep, for the sweep's bar: a small file that is replaced now and then."""
 
-    def __init__(self, folder: Path, job: str, done: int, total: int):
-        self.path = folder / f"{job}.json"
-        self.done, self.total, self.text, self.line = done, total, "", ""
-        self.written = 0.0
+    def __init__(self, path: Path, done: int, total: int):
+        self.path, self.done, self.total, self.text = path, done, total, ""
         self.write()
 
     def write(self) -> None:
         self.written = time.monotonic()
         part = self.path.with_suffix(".part")
         with suppress(FileNotFoundError):  # the sweep is over
-            share = self.done / max(self.total, 1)
-            part.write_text(json.dumps({"share": share, "text": self.text, "line": self.line}))
+            part.write_text(json.dumps({"share": self.done / max(self.total, 1), "text": self.text}))
             part.replace(self.path)
 
     def step(self, done: int) -> None:
@@ -75,66 +66,35 @@ class JobReport:
         self.text = text
 
     def close(self) -> None:
-        self.done, self.text = self.total, ""
-        self.write()
-
-    def say(self, line: str) -> None:
-        """A line that stays, above the bar."""
-        self.line = line
         self.write()
 
 
-def sweep_folder() -> Path | None:
-    """The folder that the jobs of a sweep share; None outside a sweep."""
-    return Path(os.environ[SWEEP]) if SWEEP in os.environ else None
+def in_sweep() -> bool:
+    """Whether this process is a job of a sweep."""
+    return REPORT in os.environ
 
 
-def for_run(job: str, done: int, total: int) -> RunBar | JobReport:
+def for_run(done: int, total: int) -> RunBar | JobReport:
     """The display of a run: part of its sweep's, where it belongs to one."""
-    sweep = sweep_folder()
-    return JobReport(sweep, job, done, total) if sweep else RunBar(done, total)
+    return JobReport(Path(os.environ[REPORT]), done, total) if in_sweep() else RunBar(done, total)
 
 
-@contextmanager
-def sweep_bar(jobs: int) -> Iterator[Path]:
-    """Within: a bar over the jobs of this process and those it starts; gives the folder they share."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        tqdm(
-            total=jobs,
-            unit="job",
-            disable=None,
-            dynamic_ncols=True,
-            bar_format="{percentage:3.0f}%|{bar}| {n:.1f}/{total} jobs [{elapsed}<{remaining}]{postfix}",
-        ) as bar,
-    ):
-        over = threading.Event()
-        said: set[str] = set()
+def reported(path: Path) -> tuple[float, str]:
+    """What a job last told: its share of the work that is done, and where it is."""
+    try:
+        said = json.loads(path.read_text())
+    except FileNotFoundError:
+        return 0.0, ""
+    return said["share"], said["text"]
 
-        def look():
-            reports = []
-            for path in sorted(Path(folder).glob("*.json")):
-                with suppress(FileNotFoundError):
-                    reports.append(json.loads(path.read_text()))
-            for report in reports:
-                if report["line"] and report["line"] not in said:
-                    said.add(report["line"])
-                    bar.write(report["line"])
-            bar.n = sum(report["share"] for report in reports)
-            bar.total = max(jobs, len(reports))
-            bar.set_postfix_str("  ".join(report["text"] for report in reports if report["text"]))
 
-        def watch():
-            while not over.wait(EVERY_S):
-                look()
-
-        os.environ[SWEEP] = folder
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            yield Path(folder)
-        finally:
-            over.set()
-            watcher.join()
-            look()
-            del os.environ[SWEEP]
+def sweep_bar(jobs: int) -> tqdm:
+    """A bar over the jobs of a sweep; silent where the output is no terminal."""
+    return tqdm(
+        total=jobs,
+        unit="job",
+        disable=None,
+        leave=False,
+        dynamic_ncols=True,
+        bar_format="{percentage:3.0f}%|{bar}| {n:.1f}/{total} jobs [{elapsed}<{remaining}]{postfix}",
+    )

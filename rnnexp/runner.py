@@ -2,17 +2,16 @@
 
 import logging
 import subprocess
-import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rnnexp import build, engine, progress
-from rnnexp.errors import Diverged, UserError, one_line
-from rnnexp.folder import RunFolder
+from rnnexp import build, engine, identity, progress, tracking
+from rnnexp.errors import Diverged, Superseded, UserError, one_line
+from rnnexp.folder import RunFolder, now
 from rnnexp.perplexity import evaluate, measures, perplexity
 from rnnexp.sampling import NOTHING, sample
 from rnnexp.signals import stop_requests
@@ -23,71 +22,99 @@ log = logging.getLogger(__name__)
 FOUND_OUT = "threads", "engine"
 
 
-def execute(config: dict[str, Any], folder: RunFolder) -> dict[str, float]:
-    """Train and test what `config` says, in `folder`, from its last checkpoint where it has one.
+def carry_out(config: dict[str, Any], folder: RunFolder, wait: bool = False) -> dict[str, float]:
+    """The final metrics of the run that `config` says: as recorded, or by going on with it, or anew.
 
-    Returns
-    -------
-    the final metrics, which `folder` and the tracker then hold too.
+    Parameters
+    ----------
+    wait : where another process is at the run, until that has ended; else that is an error.
 
     Raises
     ------
     KeyboardInterrupt after SIGINT or SIGTERM, with a checkpoint to go on from; UserError for what a message
-    explains. The tracker then says KILLED or FAILED.
+    explains. The run is then KILLED or FAILED.
     """
-    tracker = build.make_tracker(config, folder.path)
-    tags = provenance(folder)
-    with stop_requests(progress.sweep_folder()) as raise_if_asked:
-        raise_if_asked()
+    config_hash = identity.hashes(config)[0]
+    other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
+    if other and (folder.path / "last.npz").exists():
+        raise UserError(
+            f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
+        )
+    with folder.claimed(wait):
+        if other:  # it failed before its first step, and its record stands
+            folder.delivered_file.unlink(missing_ok=True)
+        # a sweep delivers what its jobs record
+        tracker = tracking.make("none" if progress.in_sweep() else config["tracking"]["name"])
         try:
+            if metrics := folder.result():
+                if folder.state()["status"] != "FINISHED":  # it died at its last word
+                    folder.end("FINISHED")
+                said = f"{folder} has finished: test perplexity {metrics['test/ppl']:.4g}"
+                log.info(f"{said} (rerun=true makes a new run)")
+                return metrics
+            return execute(config, folder, tracker)
+        finally:
+            if folder.to_deliver(config["tracking"]["uri"]):
+                tracker.changed(folder.path)
+            tracker.wait()
+
+
+def execute(config: dict[str, Any], folder: RunFolder, tracker: Tracker) -> dict[str, float]:
+    """Train and test what `config` says, in `folder`, from its last checkpoint where it has one."""
+    with stop_requests() as raise_if_asked:
+
+        def raise_if_to_stop() -> None:
+            raise_if_asked()
+            folder.raise_if_lost()
+
+        try:
+            config = begin(config, folder)
+            tracker.changed(folder.path)
             experiment = build.experiment(config)
-        except UserError as error:
-            tracker.start(parameters(config), tags, [])
-            tracker.finish("FAILED", {}, {"rnnexp.error": str(error)}, [])
-            raise
-        tags |= {"rnnexp.config_hash": experiment.config_hash, "rnnexp.group_hash": experiment.group_hash}
-        # both change the rounding: kept, so that `resume` computes in the same way
-        config |= {"threads": experiment.threads, "engine": experiment.engine}
-        folder.save_config(config)
-        folder.save_vocabulary(experiment.corpus)
-        tags |= {f"rnnexp.{key}": str(config[key]) for key in FOUND_OUT}
-        tracker.start(parameters(config), tags, folder.records())
-        try:
+            # both change the rounding: kept, so that what goes on later computes in the same way
+            config |= {"threads": experiment.threads, "engine": experiment.engine}
+            folder.save_config(config)
+            folder.save_vocabulary(experiment.corpus)
+            folder.save_tags(folder.tags() | {f"rnnexp.{key}": str(config[key]) for key in FOUND_OUT})
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (
                 np.errstate(over="ignore", invalid="ignore"),
                 engine.use(experiment.engine, experiment.threads),
             ):
-                metrics = train_and_test(experiment, folder, tracker, raise_if_asked)
+                metrics = train_and_test(experiment, folder, tracker, raise_if_to_stop)
             folder.finish(metrics)
+        except Superseded:
+            raise
         except KeyboardInterrupt as stop:
             log.warning(f"stopped by {str(stop) or 'SIGINT'}; go on with: rnnexp resume={folder}")
-            tracker.finish("KILLED", {}, {}, [])
+            folder.end("KILLED")
             raise
         except BaseException as error:
-            tracker.finish("FAILED", {}, {"rnnexp.error": f"{type(error).__name__}: {error}"}, [])
+            with suppress(OSError):  # of a full disk; the error counts for more
+                folder.end("FAILED", error)
             if isinstance(error, Diverged):
                 raise Diverged(f"{error}; the last good checkpoint is {folder.path / 'last.npz'}") from error
             raise
         try:
             make_artifacts(experiment, folder)
+        except Superseded:
+            raise
         except Exception as error:  # the result counts for more than its illustrations
             log.warning(f"no samples or curves for {folder.path}: {one_line(error)}")
-        tracker.finish("FINISHED", metrics, {}, artifacts(folder))
+        folder.end("FINISHED")
         raise_if_asked()
     return metrics
 
 
-def report(config: dict[str, Any], folder: RunFolder, metrics: dict[str, float]) -> None:
-    """Tell the tracker of a run that has finished, for it may not know: sending again changes nothing."""
-    tracker = build.make_tracker(config, folder.path)
-    tracker.start(parameters(config), {}, folder.records())
-    tracker.finish("FINISHED", metrics, {}, artifacts(folder))
-
-
-def parameters(config: dict[str, Any]) -> dict[str, Any]:
-    """What is recorded of the config: every leaf but those that are found out later, which are tags."""
-    return {key: value for key, value in build.leaves(config).items() if key not in FOUND_OUT}
+def begin(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """Write down what the run is; returns the config, with what an earlier attempt at it computed with."""
+    before = folder.load_config() if folder.config_file.exists() else {}
+    config = config | {key: before.get(key) or config[key] for key in FOUND_OUT}
+    folder.save_config(config)
+    config_hash, group_hash = identity.hashes(config)
+    hashes = {"rnnexp.config_hash": config_hash, "rnnexp.group_hash": group_hash}
+    folder.save_tags(hashes | provenance())
+    return config
 
 
 def train_and_test(
@@ -96,7 +123,7 @@ def train_and_test(
     """Train, recording each epoch, and test the best weights; returns the final metrics."""
     corpus, settings = experiment.corpus, experiment.settings
     parts = experiment.model.num_params()
-    label = folder.path.name if progress.sweep_folder() else experiment.label
+    label = experiment.label
     log.info(
         f"{label}: {sum(parts.values()):,} parameters "
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
@@ -105,9 +132,7 @@ def train_and_test(
     records = folder.records()
     done = records[-1]["step"] if records else 0
     steps = len(batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
-    with closing(
-        progress.for_run(folder.path.name, done, min(steps, settings.max_steps or steps))
-    ) as display:
+    with closing(progress.for_run(done, min(steps, settings.max_steps or steps))) as display:
         display.describe(label)
 
         def on_step(state: Progress) -> None:
@@ -126,16 +151,16 @@ def train_and_test(
             experiment.optimizer,
             experiment.schedule,
             settings,
-            Checkpoints(folder.path, experiment.config_hash),
+            Checkpoints(folder.path, experiment.fingerprint, folder.mine),
             experiment.seed,
             on_step,
         ):
             if record["epoch"] <= len(records):  # taken just before a crash
                 continue
-            record["time"] = int(time.time() * 1000)
+            record["time"] = now()
             folder.append(record)
             records.append(record)
-            tracker.epoch(record)
+            tracker.changed(folder.path)
             display.describe(f"{label}: epoch {record['epoch']}, valid ppl {record['valid/ppl']:.4g}")
             log.info(
                 f"epoch {record['epoch']:2}/{settings.max_epochs}  train ppl {record['train/ppl']:8.3f}  "
@@ -144,12 +169,10 @@ def train_and_test(
             )
         metrics = final_metrics(experiment, records)
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if corpus.oracle else ""
-        summary = (
-            f"{label}: best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}, "
-            f"test ppl {metrics['test/ppl']:.4g}{reachable}"
-        )
-        display.say(summary)
-    log.info(f"{summary}; run folder {folder}")
+    log.info(
+        f"{label}: best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}, "
+        f"test ppl {metrics['test/ppl']:.4g}{reachable}; run folder {folder}"
+    )
     return metrics
 
 
@@ -164,7 +187,7 @@ def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -
     parts = model.num_params()
     metrics = {
         **measures("test", evaluate(model, corpus.splits["test"], streams, corpus.end), corpus.level),
-        "time": int(time.time() * 1000),
+        "time": now(),
         "best/valid_ppl": perplexity(best_loss),
         "best/epoch": best_epoch,
         "num_params": sum(parts.values()),
@@ -174,12 +197,6 @@ def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -
         metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
         metrics |= {f"oracle/{split}_ppl": perplexity(corpus.oracle[split]) for split in ("train", "valid")}
     return metrics
-
-
-def artifacts(folder: RunFolder) -> list[Path]:
-    """The files worth keeping with the record: config, learning curve, text from the model, best weights."""
-    names = "config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"
-    return [path for name in names if (path := folder.path / name).exists()]
 
 
 def make_artifacts(experiment: build.Experiment, folder: RunFolder) -> None:
@@ -195,7 +212,7 @@ def write_samples(experiment: build.Experiment, folder: RunFolder, when: str) ->
     prompt = [NOTHING] if corpus.end is not None else [int(corpus.splits["test"][0])]
     rng = np.random.default_rng(experiment.seed)
     texts = sample(experiment.model, prompt, settings.sample_length, rng, settings.sample_num, corpus.end)
-    with (folder.path / "samples.txt").open("a", encoding="utf-8") as file:
+    with folder.mine(), (folder.path / "samples.txt").open("a", encoding="utf-8") as file:
         file.write(f"# {when}\n" + "".join(f"{corpus.text(tokens)}\n" for tokens in texts) + "\n")
 
 
@@ -213,9 +230,9 @@ def draw_curves(records: list[dict[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def provenance(folder: RunFolder) -> dict[str, str]:
-    """Where a run comes from: its folder, the version of the code, and what it computed with."""
-    tags = {"rnnexp.folder": str(folder.path), "rnnexp.device": "cpu", "rnnexp.dtype": "float32"}
+def provenance() -> dict[str, str]:
+    """Where a run comes from: the version of the code, and what it computed with."""
+    tags = {"rnnexp.device": "cpu", "rnnexp.dtype": "float32"}
     here = Path(__file__).parent
     try:
         git = ["git", "-C", str(here)]

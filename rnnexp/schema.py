@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp.cells import CELLS
 from rnnexp.data import DATASETS
 from rnnexp.errors import UserError, one_line
+from rnnexp.identity import run_name
 from rnnexp.optim import OPTIMIZERS
 from rnnexp.schedule import SCHEDULES
 from rnnexp.trainer import Settings
@@ -55,9 +56,17 @@ class TrackingConfig:
 
 
 @dataclass
+class SweepConfig:
+    workers: int | None = None
+    timeout: float | None = None
+    on_error: str = "keep_going"
+
+
+@dataclass
 class Config:
     study: str = MISSING
     seed: int = MISSING
+    rerun: bool = False
     threads: int | None = None
     engine: str | None = None
     cell: Choice = field(default_factory=Choice)
@@ -67,6 +76,7 @@ class Config:
     schedule: Choice = field(default_factory=Choice)
     train: Settings = MISSING
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
 
 
 def options(chosen: Any) -> type:
@@ -99,8 +109,19 @@ def typed(config: DictConfig) -> DictConfig:
     return merged
 
 
+def folder_name(started: str, *, _root_: DictConfig) -> str:
+    """The name of a run's folder: the same for the same experiment, but where a rerun is asked for."""
+    config: Any = {
+        key: OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig) else value
+        for key, value in _root_.items()
+        if key != "hydra"
+    }
+    return run_name(config) + (f"_{started}" if config["rerun"] else "")
+
+
 def register() -> None:
     """Tell Hydra; the files of `conf/` name these in their defaults lists."""
+    OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     for group, choices in CHOICES.items():

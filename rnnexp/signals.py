@@ -4,7 +4,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rnnexp.errors import Interrupted
 
@@ -12,28 +11,21 @@ SIGNALS = signal.SIGINT, signal.SIGTERM
 
 
 @contextmanager
-def stop_requests(sweep: Path | None = None) -> Iterator[Callable[[], None]]:
+def stop_requests() -> Iterator[Callable[[], None]]:
     """Within: a function that raises Interrupted once SIGINT or SIGTERM has come.
 
     A second signal has its usual effect at once. Outside the main thread, where Python allows no
     handlers, signals are left alone.
-
-    Parameters
-    ----------
-    sweep : a folder that the processes of a sweep share: what one of them receives, all obey.
     """
     received: list[int] = []
 
     def note(signum, frame):
         received.append(signum)
-        if sweep:
-            (sweep / f"stop-{signum}").touch()
         restore()
 
     def check():
-        told = [signum for signum in SIGNALS if (sweep / f"stop-{signum}").exists()] if sweep else []
-        if received or told:
-            raise Interrupted((received + told)[0])
+        if received:
+            raise Interrupted(received[0])
 
     def restore():
         for signum, handler in before.items():

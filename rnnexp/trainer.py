@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -86,11 +87,14 @@ class Checkpoints:
     ----------
     folder : the run's.
     fingerprint : what the checkpoint must agree on with the run that reads it: a hash of config and data.
+    mine : a context in which nobody else writes the run; raises where somebody else does.
     """
 
-    def __init__(self, folder: Path, fingerprint: str):
+    def __init__(
+        self, folder: Path, fingerprint: str, mine: Callable[[], AbstractContextManager] = nullcontext
+    ):
         self.last, self.best = folder / "last.npz", folder / "best.npz"
-        self.fingerprint = fingerprint
+        self.fingerprint, self.mine = fingerprint, mine
 
     def save_last(self, model: Model, optimizer: SGD, state: list[tuple], progress: Progress) -> None:
         # an update can overflow although its gradient was finite
@@ -98,7 +102,8 @@ class Checkpoints:
         arrays = {f"state.{k}.{j}": a for k, layer in enumerate(state) for j, a in enumerate(layer)}
         arrays |= {f"optimizer.{name}": a for name, a in optimizer.state.items()}
         meta = {"fingerprint": self.fingerprint, "progress": asdict(progress)}
-        checkpoint.write(self.last, model.params.value | arrays, meta)
+        with self.mine():
+            checkpoint.write(self.last, model.params.value | arrays, meta)
 
     def load_last(self, model: Model, optimizer: SGD, batch_size: int) -> tuple[list[tuple], Progress] | None:
         """Set parameters and optimizer to those of the last checkpoint; None where there is none."""
@@ -118,7 +123,8 @@ class Checkpoints:
 
     def save_best(self, model: Model, progress: Progress) -> None:
         meta = {"fingerprint": self.fingerprint, "epoch": progress.epoch, "valid_loss": progress.best_loss}
-        checkpoint.write(self.best, model.params.value, meta)
+        with self.mine():
+            checkpoint.write(self.best, model.params.value, meta)
 
     def load_best(self, model: Model, epoch: int) -> None:
         """Set the parameters to the best ones, which are those of `epoch`."""

@@ -43,7 +43,7 @@ def test_a_study_from_the_command_to_table_and_figure(rnnexp, tmp_path):
     table = pd.read_csv(folder / "table.csv")
     assert table["runs"].tolist() == [2, 2, 0]
     # the numbers are those of the run folders
-    results = [pd.read_json(p, typ="series") for p in tmp_path.glob("runs/s/*_sweep/*lstm*/result.json")]
+    results = [pd.read_json(p, typ="series") for p in tmp_path.glob("runs/s/*lstm*/result.json")]
     lstm = table[table["cell.name"] == "lstm"].iloc[0]
     perplexities = [result["test/ppl"] for result in results]
     assert lstm["test_mean"] == pytest.approx(np.mean(perplexities), rel=1e-9)
@@ -324,7 +324,7 @@ def test_the_challenge_ranks_the_runs_of_a_study(rnnexp, tmp_path):
     losses = [float(row[3]) for row in rows]
     assert len(rows) == 4
     assert losses == sorted(losses)
-    recorded = [pd.read_json(p, lines=True) for p in tmp_path.glob("runs/s/*_sweep/*/records.jsonl")]
+    recorded = [pd.read_json(p, lines=True) for p in tmp_path.glob("runs/s/*/records.jsonl")]
     assert losses == pytest.approx(sorted(r["valid/loss"].min() for r in recorded), abs=1e-4)
     assert any("nobody beats it" in row[-1] for row in rows)
     assert rnnexp(*SMALL, "study=s", "dataset.seed=1").returncode == 0
@@ -342,9 +342,7 @@ def test_the_published_figures_beside_ours(rnnexp, tmp_path):
     assert "| not run |" in other.stdout, "a run with other settings is not the preset's"
     made = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon", "run=true")
     assert made.returncode == 0, made.stderr
-    records = [
-        pd.read_json(p, lines=True) for p in tmp_path.glob("runs/char_gru_hackathon/*_sweep/*/records.jsonl")
-    ]
+    records = [pd.read_json(p, lines=True) for p in tmp_path.glob("runs/char_gru_hackathon/*/records.jsonl")]
     assert len(records) == 3
     ours = np.mean([r[r["step"] >= 10]["train/sequence_loss"].iloc[0] for r in records])
     page = tmp_path / "page.md"

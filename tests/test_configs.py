@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
-from rnnexp import build, schema
+from rnnexp import build, identity, schema
 from rnnexp.cells import CELLS
 from rnnexp.errors import UserError
 from rnnexp.run import CONF
@@ -42,7 +42,7 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
     e = build.experiment(config)
     if e.corpus.end is None:
         e.corpus.splits["valid"] = e.corpus.splits["valid"][:200]
-    checkpoints = Checkpoints(tmp_path, e.config_hash)
+    checkpoints = Checkpoints(tmp_path, e.fingerprint)
     before = e.model.params.values.copy()
     (record,) = fit(e.model, e.corpus, e.optimizer, e.schedule, e.settings, checkpoints, e.seed)
     assert record["step"] == 2
@@ -67,14 +67,14 @@ def test_the_presets_have_the_parameters_of_their_documents(preset, expected):
 
 def test_hashes_tell_results_apart_and_nothing_else():
     def hashes(*overrides):
-        e = build.experiment(composed("dataset.train_tokens=2000", *overrides))
-        return e.config_hash, e.group_hash
+        return identity.hashes(composed("dataset.train_tokens=2000", *overrides))
 
     plain = hashes()
-    assert (
-        hashes("tracking=none", "study=other", "train.checkpoint_every_s=1", "threads=2", "engine=numpy")
-        == plain
-    )
+    for same in (
+        ["tracking=none", "study=other", "train.checkpoint_every_s=1", "threads=2", "engine=numpy"],
+        ["rerun=true", "sweep.workers=1", "sweep.timeout=5", "train.sample_every=3"],
+    ):
+        assert hashes(*same) == plain
     seed = hashes("seed=1")
     assert seed[0] != plain[0]
     assert seed[1] == plain[1]
@@ -87,10 +87,10 @@ def test_the_same_text_elsewhere_is_the_same_experiment(tmp_path):
     for name in "a", "b":
         path = tmp_path / f"{name}.txt"
         path.write_text("some words and more words\n" * 1000)
-        found.add(build.experiment(composed("dataset=text", f"dataset.path={path}")).config_hash)
+        found.add(identity.hashes(composed("dataset=text", f"dataset.path={path}")))
     path.write_text("other words and more words\n" * 1000)
     assert len(found) == 1
-    assert build.experiment(composed("dataset=text", f"dataset.path={path}")).config_hash not in found
+    assert identity.hashes(composed("dataset=text", f"dataset.path={path}")) not in found
 
 
 def test_the_books_model_has_the_books_parameters():

@@ -10,11 +10,11 @@ import sys
 import termios
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rnnexp.folder import RunFolder
 from tests.conftest import QUICK, command
 
 
@@ -65,7 +65,7 @@ def test_a_run_leaves_what_it_should(rnnexp, tmp_path):
     assert "epoch  2/2" in result.stdout
     assert "best reachable" in result.stdout
     (folder,) = run_folders(tmp_path)
-    assert folder.name.endswith("_gru_seed3")
+    assert re.fullmatch("gru_seed3_[0-9a-f]{8}", folder.name)
     names = {path.name for path in folder.iterdir()}
     assert {"config.yaml", "records.jsonl", "last.npz", "best.npz", "result.json", "rnnexp.log"} <= names
     metrics = result_of(folder)
@@ -194,7 +194,7 @@ def test_an_unwritable_runs_folder(rnnexp, tmp_path):
 def test_a_run_folder_is_never_overwritten(rnnexp, tmp_path):
     assert rnnexp(*QUICK, "hydra.run.dir=here").returncode == 0
     before = {p: p.read_bytes() for p in (tmp_path / "here").rglob("*.*") if p.is_file()}
-    one_line(rnnexp(*QUICK, "hydra.run.dir=here", "seed=1"), "here holds a run already", "resume=")
+    one_line(rnnexp(*QUICK, "hydra.run.dir=here", "seed=1"), "here holds a run with other settings")
     assert before == {p: p.read_bytes() for p in (tmp_path / "here").rglob("*.*") if p.is_file()}
     resumed = rnnexp("resume=here")
     assert resumed.returncode == 0
@@ -260,6 +260,29 @@ def test_asked_to_stop_it_saves_says_how_to_go_on_and_does(rnnexp, tmp_path, und
     assert_same_run(tmp_path / "run", undisturbed)
 
 
+def test_the_same_command_again_goes_on(rnnexp, tmp_path, undisturbed):
+    """Killed, given again, and again when it has finished; only when asked for is there another run."""
+    process = subprocess.Popen(command(*LONG), cwd=tmp_path, stdout=subprocess.DEVNULL)
+    while not list(tmp_path.glob("runs/default/*/last.npz.previous")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    (folder,) = run_folders(tmp_path)
+    assert RunFolder(folder).state()["status"] == "RUNNING"
+    assert rnnexp(*LONG).returncode == 0
+    assert run_folders(tmp_path) == [folder]
+    assert_same_run(folder, undisturbed)
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.suffix in (".npz", ".jsonl")}
+    again = rnnexp(*LONG, "train.checkpoint_every_s=9", "engine=numpy")  # which does not change the result
+    assert again.returncode == 0
+    assert f"{folder.relative_to(tmp_path)} has finished: test perplexity" in again.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert rnnexp(*LONG, "rerun=true").returncode == 0
+    first, second = run_folders(tmp_path)
+    assert_same_run(first, second)
+
+
 def test_two_processes_never_share_a_run(rnnexp, tmp_path):
     process = started(tmp_path, *LONG, "train.max_epochs=50", "hydra.run.dir=run")
     try:
@@ -292,50 +315,7 @@ def test_resume_after_the_config_was_changed(rnnexp, tmp_path):
     process.communicate()
     config = tmp_path / "run" / "config.yaml"
     config.write_text(config.read_text().replace("lr: 1.0", "lr: 2.0"))
-    one_line(rnnexp("resume=run"), "checkpoint of another config or other data")
-
-
-def test_a_sweep_one_after_the_other(rnnexp, tmp_path):
-    result = rnnexp(*QUICK, "cell=lstm,gru", "seed=0,1,2", "train.max_steps=3", "-m")
-    assert result.returncode == 0, result.stderr
-    folders = run_folders(tmp_path, "runs/default/*_sweep/*")
-    assert len(folders) == 6
-    assert all((folder / "result.json").exists() for folder in folders)
-
-
-def test_a_sweep_in_parallel(rnnexp, tmp_path):
-    result = rnnexp(
-        "-m",
-        *QUICK,
-        "cell=lstm,gru",
-        "seed=0,1",
-        "train.max_steps=3",
-        "hydra/launcher=joblib",
-        "hydra.launcher.n_jobs=2",
-    )
-    assert result.returncode == 0, result.stderr
-    assert len(list(tmp_path.glob("runs/default/*_sweep/*/result.json"))) == 4
-
-
-@pytest.mark.parametrize(
-    "launcher", [[], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]], ids=["serial", "joblib"]
-)
-def test_a_job_that_fails_does_not_take_the_others_with_it(rnnexp, tmp_path, launcher):
-    result = rnnexp("-m", *QUICK, "train.batch_size=4,1000,5", "train.max_steps=3", *launcher)
-    assert result.returncode == 1
-    assert "Traceback" not in result.stderr
-    (line,) = (line for line in result.stdout.splitlines() if "failed: " in line)
-    assert "train.batch_size=1000" in line
-    assert "failed: the train split has 3000 tokens" in line
-    assert len(list(tmp_path.glob("runs/default/*_sweep/*/result.json"))) == 2
-
-
-def test_a_sweep_with_a_misspelt_key_starts_nothing(rnnexp, tmp_path):
-    result = rnnexp("-m", *QUICK, "model.hiden_size=3,4")
-    assert result.returncode == 1
-    assert "model.hiden_size" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert not list(tmp_path.glob("runs/**/last.npz"))
+    one_line(rnnexp("resume=run"), "run holds a run with other settings")
 
 
 def test_text_of_the_users_own(rnnexp, tmp_path):
@@ -353,62 +333,17 @@ def test_text_of_the_users_own(rnnexp, tmp_path):
     one_line(rnnexp(*base, "dataset=text", "dataset.path=short.txt"), "not UTF-8", "offset 6")
 
 
-def processes_in(folder):
-    """The processes whose working folder is this one, zombies left out."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if (process / "cwd").readlink() == folder and (process / "cmdline").read_bytes():
-                found.append(process.name)
-    return found
-
-
-@pytest.mark.parametrize("to_all", [True, False], ids=["group", "parent"])
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_sweep_that_is_asked_to_stop_stops_with_all_its_jobs(rnnexp, tmp_path, jobs, signum, to_all):
-    """As Ctrl-C in a terminal does, to every process; or as `kill` does, to the one that was started."""
-    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"] if jobs == 2 else []
-    sweep = subprocess.Popen(
-        command("-m", *LONG, "train.max_epochs=500", "train.patience=null", "seed=0,1,2,3", *launcher),
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while len(list(tmp_path.glob("runs/default/*_sweep/*/records.jsonl"))) < jobs:
-        assert sweep.poll() is None, sweep.communicate()
-        time.sleep(0.02)
-    os.killpg(sweep.pid, signum) if to_all else sweep.send_signal(signum)
-    stdout, stderr = sweep.communicate(timeout=30)
-    assert sweep.returncode == 128 + signum, stderr
-    assert "Traceback" not in stderr
-    assert stdout.count(f"stopped by {signum.name}; go on with: rnnexp resume=") == jobs
-    deadline = time.monotonic() + 10
-    while processes_in(tmp_path):
-        assert time.monotonic() < deadline, "processes are left behind"
-        time.sleep(0.1)
-    checkpoints = list(tmp_path.glob("runs/default/*_sweep/*/last.npz"))
-    assert len(checkpoints) == jobs, "jobs that had not begun must not begin"
-
-
 def test_resume_from_another_place_finds_its_files(rnnexp, tmp_path):
     (tmp_path / "mine.txt").write_text("to be or not to be\n" * 2000)
     base = [s for s in LONG if not s.startswith("dataset.")]
-    process = started(
-        tmp_path, *base, "train.max_epochs=200", "dataset=text", "dataset.path=mine.txt", "hydra.run.dir=run"
-    )
+    process = started(tmp_path, *base, "dataset=text", "dataset.path=mine.txt", "hydra.run.dir=run")
     process.terminate()
     process.communicate()
     (tmp_path / "run").rename(tmp_path / "moved")
-    config = tmp_path / "moved" / "config.yaml"
-    config.write_text(config.read_text().replace("max_epochs: 200", "max_epochs: 0"))
     result = subprocess.run(
         command(f"resume={tmp_path / 'moved'}"), cwd="/", capture_output=True, text=True, timeout=60
     )
-    assert "another config" in result.stderr  # it found the text and the checkpoint
-    assert len(result.stderr.strip().splitlines()) == 1
+    assert result.returncode == 0, result.stderr  # it found the text and the checkpoint
 
 
 @pytest.mark.parametrize(

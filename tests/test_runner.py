@@ -1,6 +1,5 @@
 """What a run records is what it did: recomputed from its own files."""
 
-import json
 import math
 import subprocess
 
@@ -8,11 +7,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from rnnexp import build, engine, runner, threads
+from rnnexp import build, engine, runner, threads, tracking
+from rnnexp.errors import UserError
 from rnnexp.folder import RunFolder
 from rnnexp.perplexity import evaluate
-from rnnexp.progress import JobReport, sweep_bar, sweep_folder
-from rnnexp.run import count_jobs
 from rnnexp.sampling import sample
 from tests.conftest import QUICK
 from tests.test_configs import composed
@@ -20,34 +18,29 @@ from tests.variants import small_model
 
 
 class Listener:
-    """A tracker that keeps what it is told."""
+    """A tracker that keeps what the folder holds each time it is told of something new."""
 
     def __init__(self):
-        self.epochs, self.finished = [], []
+        self.seen = []
 
-    def start(self, params, tags, records):
-        self.params, self.tags, self.known = params, tags, list(records)
+    def changed(self, folder):
+        self.seen.append((RunFolder(folder).state()["status"], len(RunFolder(folder).records())))
 
-    def epoch(self, record):
-        self.epochs.append(record)
-
-    def finish(self, status, metrics, tags, artifacts):
-        self.finished.append((status, metrics, tags, [path.name for path in artifacts]))
+    def wait(self):
+        self.seen.append("wait")
 
 
 @pytest.fixture
 def listener(monkeypatch):
     listener = Listener()
-    monkeypatch.setattr(build, "make_tracker", lambda config, folder: listener)
+    monkeypatch.setattr(tracking, "make", lambda name: listener)
     return listener
 
 
 def run(path, *overrides):
     config = composed(*QUICK, *overrides)
-    path.mkdir(exist_ok=True)
-    with RunFolder(path) as folder:
-        folder.begin(config)
-        return folder, runner.execute(config, folder)
+    folder = RunFolder(path)
+    return folder, runner.carry_out(config, folder)
 
 
 def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path):
@@ -73,21 +66,21 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path):
         ):
             assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
         assert metrics["num_params"] == len(experiment.model.params.values)
-        assert listener.finished == [("FINISHED", metrics, {}, listener.finished[0][3])]
+        assert folder.result() == metrics
         files = ["config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"]
-        assert listener.finished[0][3] == files
+        assert [path.name for path in folder.artifacts()] == files
 
 
 def test_records_say_what_was_done(listener, tmp_path):
     folder, _ = run(tmp_path)
-    assert listener.epochs == folder.records()
-    for number, record in enumerate(listener.epochs, 1):
+    assert listener.seen == [("RUNNING", 0), ("RUNNING", 1), ("RUNNING", 2), ("FINISHED", 2), "wait"]
+    for number, record in enumerate(folder.records(), 1):
         assert (record["epoch"], record["step"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
         assert record["train/ppl"] == math.exp(record["train/loss"])
         assert 0 < record["epoch_s"] < 60
         # validation is part of an epoch's seconds and not of the training rate
         assert record["tokens_per_s"] * record["epoch_s"] > 2996
-    times = [record["time"] for record in listener.epochs]
+    times = [record["time"] for record in folder.records()]
     assert times == sorted(times)
     assert 1.7e12 < times[0] < 1e13
 
@@ -95,26 +88,28 @@ def test_records_say_what_was_done(listener, tmp_path):
 def test_an_epoch_that_was_recorded_before_a_crash_is_not_recorded_again(listener, tmp_path):
     folder, _ = run(tmp_path / "whole")
     records = folder.records()
-    (tmp_path / "crashed").mkdir()
-    with RunFolder(tmp_path / "crashed") as crashed:  # after the first record, before its checkpoint
-        config = composed(*QUICK)
-        crashed.begin(config)
+    crashed = RunFolder(tmp_path / "crashed")  # after the first record, before its checkpoint
+    with crashed.claimed():
         crashed.append(records[0])
-        with crashed.records_file.open("a") as file:
-            file.write('{"epoch": 2, "cut sh')
-        runner.execute(config, crashed)
+    with crashed.records_file.open("a") as file:
+        file.write('{"epoch": 2, "cut sh')
+    assert crashed.records() == records[:1]
+    listener.seen.clear()
+    run(tmp_path / "crashed")
     assert [record["epoch"] for record in crashed.records()] == [1, 2]
-    assert listener.known == records[:1]
-    assert listener.epochs[-1]["epoch"] == 2
-    assert len(listener.epochs) == 3  # two of the whole run, one of this
+    assert crashed.records()[0] == records[0]
+    assert listener.seen == [("RUNNING", 1), ("RUNNING", 2), ("FINISHED", 2), "wait"]
 
 
-def test_a_run_that_finished_is_reported_again_as_it_was(listener, tmp_path):
-    folder, _ = run(tmp_path)
-    runner.report(composed(*QUICK), folder, folder.result())
-    first, again = listener.finished
-    assert first == again
-    assert listener.known == folder.records()
+def test_a_run_that_has_finished_is_not_run_again(listener, tmp_path, monkeypatch):
+    folder, metrics = run(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.*") if path.name != "state.json"}
+    monkeypatch.delattr(runner, "train_and_test")
+    assert run(tmp_path)[1] == metrics
+    assert before == {path: path.read_bytes() for path in before}
+    assert folder.state()["status"] == "FINISHED"
+    with pytest.raises(UserError, match="holds a run with other settings"):
+        run(tmp_path, "seed=1")
 
 
 def test_artifacts_that_fail_do_not_fail_the_run(listener, tmp_path, monkeypatch, caplog):
@@ -123,7 +118,7 @@ def test_artifacts_that_fail_do_not_fail_the_run(listener, tmp_path, monkeypatch
 
     monkeypatch.setattr(runner, "draw_curves", fail)
     run(tmp_path)
-    assert listener.finished[0][0] == "FINISHED"
+    assert listener.seen[-2:] == [("FINISHED", 2), "wait"]
     assert "no ink" in caplog.text
 
 
@@ -136,13 +131,13 @@ def test_provenance_is_that_of_git(tmp_path, monkeypatch):
         ).stdout.strip()
 
     monkeypatch.setattr(runner, "__file__", str(tmp_path / "runner.py"))
-    assert "rnnexp.git_commit" not in runner.provenance(RunFolder(tmp_path))
+    assert "rnnexp.git_commit" not in runner.provenance()
     git("init")
     git("commit", "--allow-empty", "-m", "first")
-    tags = runner.provenance(RunFolder(tmp_path))
+    tags = runner.provenance()
     assert (tags["rnnexp.git_commit"], tags["rnnexp.git_dirty"]) == (git("rev-parse", "HEAD"), "false")
     (tmp_path / "new").write_text("")
-    assert runner.provenance(RunFolder(tmp_path))["rnnexp.git_dirty"] == "true"
+    assert runner.provenance()["rnnexp.git_dirty"] == "true"
 
 
 def test_samples_follow_the_models_distribution():
@@ -163,37 +158,6 @@ def test_samples_depend_on_what_came_before():
         logits, state = model.logits(np.array([[before]]), state, tape)
         p = np.exp(logits[0]) / np.exp(logits[0]).sum()
         assert rng.choice(len(p), p=p) == after
-
-
-@pytest.mark.parametrize(
-    ("arguments", "jobs"),
-    [
-        (["-m", "cell=lstm,gru", "seed=0,1,2"], 6),
-        (["-m", "seed=range(5)", "cell=gru"], 5),
-        (["-m", "seed=3"], 1),
-        (["-m", "seed=1,,"], 1),
-        (["-m", "cell=glob(*)"], 1),
-    ],
-)
-def test_the_jobs_of_a_sweep_are_counted(arguments, jobs):
-    assert count_jobs(arguments) == jobs
-
-
-def test_the_sweeps_bar_adds_up_its_jobs(capsys, monkeypatch):
-    monkeypatch.setattr("rnnexp.progress.EVERY_S", 0.01)
-    with sweep_bar(2) as folder:
-        assert sweep_folder() == folder
-        first, second = JobReport(folder, "a", 0, 10), JobReport(folder, "b", 0, 10)
-        first.step(10)
-        first.write()
-        second.step(5)
-        second.write()
-        shares = [json.loads(path.read_text())["share"] for path in sorted(folder.glob("*.json"))]
-        assert shares == [1.0, 0.5]
-        first.say("a is done")
-        first.close()
-    assert sweep_folder() is None
-    assert capsys.readouterr().out.count("a is done") == 1
 
 
 @pytest.mark.parametrize(

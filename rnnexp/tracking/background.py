@@ -1,85 +1,69 @@
-"""A tracker that hands everything to a process of its own and waits for it only when the run has ended."""
+"""A tracker that has another process deliver the records, and waits for it only at the end."""
 
+import json
 import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
-from rnnexp.tracking.sender import messages, say
+from rnnexp.tracking.sender import lines, say
 
 log = logging.getLogger(__name__)
 
 
-class Sender:
-    """The other process, seen from the run's."""
+class Background:
+    """The process that delivers, seen from the run's or the sweep's."""
 
-    def __init__(self, *command: str):
-        self.done, self.over = Event(), False
+    command = sys.executable, "-P", "-m", "rnnexp.tracking.sender"
+
+    process: subprocess.Popen | None = None  # until there is something to deliver
+
+    def start(self) -> None:
+        self.done = Event()
         self.process = subprocess.Popen(
-            command,
+            self.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            start_new_session=True,  # Ctrl-C is for the run: it says what is to be sent then
+            start_new_session=True,  # Ctrl-C is for the run: it says what is to be delivered then
         )
-        self.listener = Thread(target=self.listen, daemon=True)
-        self.listener.start()
+        Thread(target=self.listen, daemon=True).start()
 
     def listen(self) -> None:
+        assert self.process
+        assert self.process.stdin
         assert self.process.stdout
         try:
-            for message in messages(self.process.stdout.fileno()):
+            for line in lines(self.process.stdout.fileno()):
+                message = json.loads(line)
                 if message is None:
                     self.done.set()
                 else:
                     log.warning("%s", message)
             status = self.process.wait()
-            log.warning(
-                f"the process that sends the records ended, with status {status}: the run goes on, they are "
-                "in its records.jsonl, and resume=FOLDER sends them"
-            )
+            if not self.process.stdin.closed:
+                log.warning(
+                    f"the process that delivers the records ended, with status {status}: the run goes on, "
+                    "they are in its records.jsonl, and python -m rnnexp.sync FOLDER delivers them"
+                )
         finally:
-            self.over = True
             self.done.set()
 
-    def call(self, name: str, *arguments: Any) -> None:
+    def changed(self, folder: Path) -> None:
+        if not self.process:
+            self.start()
+        assert self.process
         assert self.process.stdin
-        say(self.process.stdin.fileno(), [name, arguments])
+        say(self.process.stdin.fileno(), str(folder).encode())
 
     def wait(self) -> None:
-        """Until a run's last call is carried out, or never will be."""
-        self.done.wait()
+        if not self.process:
+            return
+        assert self.process.stdin
         self.done.clear()
-
-
-class Background:
-    """Has another process send what a run records; a store that does not answer holds no step of it up.
-
-    Parameters
-    ----------
-    uri, study, folder : as of `MlflowTracker`.
-    """
-
-    sender: Sender | None = None  # serves one run of this process after the other: MLflow is imported once
-    command = sys.executable, "-P", "-m", "rnnexp.tracking.sender"
-
-    def __init__(self, uri: str, study: str, folder: Path):
-        self.opening = uri, study, str(folder)
-
-    def start(self, params, tags, records):
-        if not Background.sender or Background.sender.over:
-            Background.sender = Sender(*self.command)
-        self.mine = Background.sender
-        self.mine.call("open", *self.opening)
-        self.mine.call("start", params, tags, records)
-
-    def epoch(self, record):
-        self.mine.call("epoch", record)
-
-    def finish(self, status, metrics, tags, artifacts):
-        self.mine.call("finish", status, metrics, tags, [str(path) for path in artifacts])
-        self.mine.wait()
+        if self.process.poll() is None:
+            say(self.process.stdin.fileno(), b"")
+            self.done.wait()

@@ -4,12 +4,16 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from omegaconf import OmegaConf
+
+from rnnexp.folder import RunFolder, replace_text
+from rnnexp.identity import leaves
 
 # set before MLflow is imported. A server that does not answer must not hold the end of a run up for minutes.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -20,116 +24,81 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-log = logging.getLogger(__name__)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 SQLITE = "sqlite:///"
 NOT_METRICS = {"epoch", "time"}
+NOT_PARAMETERS = ("threads", "engine", "rerun", "sweep.")  # beginnings: how it was run; some become tags
+BATCH = 1000  # metrics that MLflow takes at a time
 
 
-class MlflowTracker:
-    """Sends what a run records to an MLflow store.
+def deliver(folder: RunFolder, uri: str) -> None:
+    """Bring what MLflow knows of a run up to what the run folder holds.
 
-    Training never depends on the store: when it fails, a warning says so, the run goes on, and the
-    records stay in `records.jsonl` of the run folder. What could not be sent is tried again at the end.
+    Every record goes with the time at which it was taken, so a store that has got it already keeps it as it
+    was: what was sent once or was cut off in the middle can be sent again, by anyone.
 
     Parameters
     ----------
+    folder : any run folder that has begun; one that has not is left alone.
     uri : `sqlite:///<file>` or the address of a server.
-    study : the MLflow experiment; made where it does not exist.
-    folder : the run folder, which keeps the id of the MLflow run.
+
+    Raises
+    ------
+    whatever a store, a network or a server can.
     """
+    with FileLock(folder.path / ".delivery.lock"):
+        here = folder.to_deliver(uri)
+        if not here:
+            return
+        before = folder.delivered()
+        if before.get("uri") != uri:
+            before = {}
+        with alone_with(uri) as artifacts:
+            client = MlflowClient(uri)
+            run_id = before.get("run_id") or new_run(client, folder, uri, artifacts)
+            if before.get("status") != here["status"]:
+                describe(client, run_id, folder, here["status"])
+            new = folder.records()[before.get("epochs", 0) : here["epochs"]]
+            points = [point for record in new for point in metrics(record, record["epoch"])]
+            if result := folder.result():
+                points += metrics(result, here["epochs"])
+            for start in range(0, len(points), BATCH):
+                client.log_batch(run_id, points[start : start + BATCH])
+            if here["ended"]:
+                for path in folder.artifacts():
+                    client.log_artifact(run_id, str(path))
+                client.set_terminated(run_id, here["status"], here["ended"])
+        replace_text(folder.delivered_file, json.dumps(here | {"run_id": run_id}) + "\n")
 
-    def __init__(self, uri: str, study: str, folder: Path):
-        self.uri, self.study, self.folder = uri, study, folder
-        self.client: MlflowClient | None = None
-        self.run_id = ""
-        self.unsent: list[dict] = []
-        self.sent: set[int] = set()  # epochs
-        self.failed = False
 
-    def start(self, params, tags, records):
-        self.params, self.tags = params, tags
-        self.unsent = list(records)
-        self.attempt(self.send)
+def new_run(client: MlflowClient, folder: RunFolder, uri: str, artifacts: Path | None) -> str:
+    """The id of a new MLflow run for a run folder, which keeps it."""
+    experiment_id = find_experiment(client, str(folder.load_config()["study"]), artifacts)
+    run = client.create_run(experiment_id, folder.state()["started"], run_name=folder.path.name)
+    made = {"uri": uri, "run_id": run.info.run_id}
+    replace_text(folder.delivered_file, json.dumps(made) + "\n")
+    return run.info.run_id
 
-    def epoch(self, record):
-        self.unsent.append(record)
-        if not self.failed:
-            self.attempt(self.send)
 
-    def finish(self, status, metrics, tags, artifacts):
-        self.attempt(lambda: self.end(status, metrics, tags, artifacts))
-
-    def attempt(self, action: Callable[[], None]) -> None:
-        """Run an action on the store; a failure is a warning, the first time."""
-        try:
-            action()
-        except Exception as error:  # whatever a store, a network or a server can raise
-            if not self.failed:
-                log.warning(
-                    "tracking.uri=%s does not take the records (%s): the run goes on, they are in %s",
-                    self.uri,
-                    str(error).strip().partition("\n")[0],
-                    self.folder / "records.jsonl",
-                )
-            self.failed = True
-
-    def send(self) -> None:
-        """Send every record that the store has not got yet, one batch an epoch."""
-        client = self.connected()
-        while self.unsent:
-            record = self.unsent[0]
-            # after a crash an epoch can come again; a store would keep it twice
-            if record["epoch"] not in self.sent:
-                client.log_batch(self.run_id, metrics(record, record["time"], record["epoch"]))
-                self.sent.add(record["epoch"])
-            self.unsent.pop(0)
-
-    def end(
-        self, status: str, summary: dict[str, float], tags: dict[str, str], artifacts: list[Path]
-    ) -> None:
-        self.send()
-        client = self.connected()
-        client.log_batch(
-            self.run_id,
-            metrics(summary, int(summary.get("time", 0)), max(self.sent, default=0)),
-            tags=[RunTag(key, value) for key, value in tags.items()],
-        )
-        client.set_terminated(self.run_id, status)
-        for path in artifacts:
-            client.log_artifact(self.run_id, str(path))
-
-    def connected(self) -> MlflowClient:
-        """The client, once the store, the experiment and the run are there."""
-        if self.client is None:
-            with store_lock(self.uri) as artifacts:
-                client = MlflowClient(self.uri)
-                experiment_id = find_experiment(client, self.study, artifacts)
-            kept = self.folder / "mlflow_run_id"
-            if kept.exists():
-                self.run_id = kept.read_text(encoding="utf-8")
-                client.update_run(self.run_id, "RUNNING")
-                client.set_tag(self.run_id, "rnnexp.error", "")  # of an earlier attempt
-                self.sent = {metric.step for metric in client.get_metric_history(self.run_id, "epoch_s")}
-            else:
-                self.run_id = client.create_run(experiment_id, run_name=self.folder.name).info.run_id
-                part = kept.with_suffix(".part")  # there as a whole or not at all
-                part.write_text(self.run_id, encoding="utf-8")
-                part.replace(kept)
-            # on resume too: the same values again are no change, and a crash may have come before them
-            client.log_batch(
-                self.run_id,
-                params=[Param(key, as_text(value)) for key, value in self.params.items()],
-                tags=[RunTag(key, value) for key, value in self.tags.items()],
-            )
-            self.client = client
-        return self.client
+def describe(client: MlflowClient, run_id: str, folder: RunFolder, status: str) -> None:
+    """Set status, tags, and those parameters that the run has not got: MLflow keeps their first value."""
+    config: Any = OmegaConf.to_container(folder.load_config())
+    known = client.get_run(run_id).data.params
+    params = [
+        Param(key, as_text(value))
+        for key, value in leaves(config).items()
+        if key not in known and not key.startswith(NOT_PARAMETERS)
+    ]
+    tags = {"rnnexp.folder": str(folder.path), "rnnexp.error": folder.state()["error"] or ""}
+    named = [RunTag(key, value) for key, value in (folder.tags() | tags).items()]
+    client.log_batch(run_id, params=params, tags=named)
+    client.update_run(run_id, status)
 
 
 @contextmanager
-def store_lock(uri: str) -> Iterator[Path | None]:
+def alone_with(uri: str) -> Iterator[Path | None]:
     """Alone with an SQLite store; gives the folder for artifacts beside it, None for other stores.
 
     Several processes on a fresh file crash in MLflow's migrations, and MLflow leaves SQLite in a
@@ -167,8 +136,9 @@ def tag_of(run_id: str, tag: str, uri: str) -> str | None:
         return None
 
 
-def metrics(record: dict[str, float], time_ms: int, step: int) -> list[Metric]:
-    return [Metric(key, value, time_ms, step) for key, value in record.items() if key not in NOT_METRICS]
+def metrics(record: dict[str, float], step: int) -> list[Metric]:
+    time = int(record["time"])
+    return [Metric(key, value, time, step) for key, value in record.items() if key not in NOT_METRICS]
 
 
 def as_text(value: Any) -> str:

@@ -1,39 +1,99 @@
-"""The process beside a run that sends its records, so that MLflow takes no time from the run itself.
+"""The process beside a run or a sweep that delivers the records, so that MLflow takes no time from training.
 
-It is told a tracker's calls and answers with its warnings and with null at the end of a run, each as a line
-of JSON. It goes on until its input ends, also when the run is killed, and sends all it was told before that.
+It is told of run folders in which something is new, one a line, and of an empty line that all is to be
+delivered now; it answers with its warnings, and with null when that is done, each as a line of JSON. When its
+input ends, however the process that told it has ended, it sees the runs to their end, and ends too.
 """
 
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from filelock import FileLock
+from rnnexp.folder import RunFolder
+
+RETRY_S = 30.0  # a store that failed is left alone for so long
+ORPHANS_S = 60.0  # a job takes at most so long to save and end when its sweep is gone
 
 
-def messages(file: int) -> Iterator[Any]:
+def lines(file: int) -> Iterator[bytes]:
     """What the process at the other end of a pipe says, to the end; of a line cut short, nothing.
 
     Not by a buffered file: a thread that waits in one holds a lock that Python wants when it ends.
     """
     rest = b""
     while part := os.read(file, 1 << 16):
-        *lines, rest = (rest + part).split(b"\n")
-        yield from map(json.loads, lines)
+        *complete, rest = (rest + part).split(b"\n")
+        yield from complete
 
 
-def say(file: int, message: Any) -> None:
-    """Write a message; of a reader that has gone its process takes note otherwise."""
-    line = memoryview(json.dumps(message).encode() + b"\n")
+def say(file: int, line: bytes) -> None:
+    """Write a line; of a reader that has gone its process takes note otherwise."""
+    left = memoryview(line + b"\n")
     with suppress(BrokenPipeError):
-        while line:
-            line = line[os.write(file, line) :]
+        while left:
+            left = left[os.write(file, left) :]
+
+
+class Deliveries:
+    """What is still to be delivered, and whether the stores take it.
+
+    Parameters
+    ----------
+    deliver : brings a store up to a run folder; raises where that fails.
+    warn : is told once a store when it begins to fail.
+    """
+
+    def __init__(self, deliver: Callable[[RunFolder, str], None], warn: Callable[[str], None]):
+        self.deliver, self.warn = deliver, warn
+        self.open: dict[str, RunFolder] = {}  # runs that have not ended, or whose end is not delivered
+        self.failed: dict[str, float] = {}  # store -> when
+
+    def attempt(self, path: str) -> None:
+        """Deliver a run folder, unless its store failed a moment ago."""
+        folder = self.open.setdefault(path, RunFolder(Path(path)))
+        if not folder.config_file.exists():  # it begins in a moment
+            return
+        uri = ""
+        try:
+            uri = folder.load_config()["tracking"]["uri"]
+            if time.monotonic() - self.failed.get(uri, -RETRY_S) < RETRY_S:
+                return
+            ended = folder.state().get("ended")
+            self.deliver(folder, uri)
+            if ended:
+                del self.open[path]
+        except Exception as error:  # whatever a store, a network or a server can raise
+            if uri not in self.failed:
+                reason = str(error).strip().partition("\n")[0] or type(error).__name__
+                self.warn(
+                    f"tracking.uri={uri} does not take the records ({reason}): the run goes on, they are in "
+                    f"{folder.records_file}, and python -m rnnexp.sync {folder.path} delivers them"
+                )
+            self.failed[uri] = time.monotonic()
+
+    def flush(self) -> None:
+        """Try everything that is open once more; a store that fails again, once only."""
+        self.failed = dict.fromkeys(self.failed, -RETRY_S)
+        for path in list(self.open):
+            self.attempt(path)
+
+    def see_to_the_end(self) -> None:
+        """Deliver the last of runs whose process has gone, or goes now."""
+        deadline = time.monotonic() + ORPHANS_S
+        while self.open and time.monotonic() < deadline:
+            for folder in self.open.values():
+                folder.bury()
+            if all(folder.state().get("ended", 1) for folder in self.open.values()):
+                break
+            time.sleep(0.2)
+        self.flush()
 
 
 class Answers(logging.Handler):
@@ -47,43 +107,43 @@ class Answers(logging.Handler):
         self.answer(record.getMessage())
 
 
-def serve(calls: Iterable, make_tracker: Callable, answer: Callable[[Any], None]) -> None:
-    """Carry out calls, one run's after another's."""
-    with ExitStack() as held:
-        for name, arguments in calls:
-            if name == "open":
-                uri, study, folder = arguments
-                held.close()
-                # a run that was killed and goes on at once: its old sender may not be done yet
-                held.enter_context(FileLock(Path(folder) / ".tracking.lock"))
-                tracker = make_tracker(uri, study, Path(folder))
-                continue
-            getattr(tracker, name)(*arguments)
-            if name == "finish":
-                held.close()
-                answer(None)
+def serve(told: SimpleQueue, deliveries: Deliveries, answer: Callable[[Any], None]) -> None:
+    """Do what is told, until None; of what waits, each folder once."""
+    while True:
+        batch = [told.get()]
+        with suppress(Empty):
+            while batch[-1]:
+                batch.append(told.get_nowait())
+        for path in dict.fromkeys(filter(None, batch)):
+            deliveries.attempt(path)
+        if batch[-1] is None:
+            deliveries.see_to_the_end()
+            return
+        if batch[-1] == "":
+            deliveries.flush()
+            answer(None)
 
 
 def main() -> None:
     output = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no answer
-    calls: SimpleQueue = SimpleQueue()
+    told: SimpleQueue = SimpleQueue()
 
     def read() -> None:
-        for call in messages(0):
-            calls.put(call)
-        calls.put(None)
+        for line in lines(0):
+            told.put(line.decode())
+        told.put(None)
 
     # always at it, for a pipe holds little and the run must not wait for room in it
     Thread(target=read, daemon=True).start()
 
     def answer(message: Any) -> None:
-        say(output, message)
+        say(output, json.dumps(message).encode())
 
     logging.getLogger().addHandler(Answers(answer))
-    from rnnexp.tracking.mlflow import MlflowTracker  # seconds, in which calls are taken already
+    from rnnexp.tracking.mlflow import deliver  # seconds, in which what is said is taken already
 
-    serve(iter(calls.get, None), MlflowTracker, answer)
+    serve(told, Deliveries(deliver, answer), answer)
 
 
 if __name__ == "__main__":

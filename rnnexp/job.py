@@ -1,0 +1,60 @@
+"""One job of a sweep, in a process of its own: `python -m rnnexp.job`, told what to do on its input.
+
+The first line there is JSON: the config and the folder of the run. The input stays open as long as the sweep
+lives; when it ends, the job saves a checkpoint and ends too.
+"""
+
+import json
+import logging
+import logging.config
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from rnnexp import runner
+from rnnexp.errors import UserError, one_line
+from rnnexp.folder import RunFolder
+
+CONF = Path(__file__).resolve().parent / "conf"  # in a checkout a link to the conf/ at the top
+
+
+def log_to(file: Path) -> None:
+    """Log as a run that Hydra starts does."""
+    logging_config: Any = OmegaConf.to_container(OmegaConf.load(CONF / "hydra/job_logging/rnnexp.yaml"))
+    logging_config["handlers"]["file"]["filename"] = str(file)
+    logging.config.dictConfig(logging_config)
+
+
+def end_with_the_sweep() -> None:
+    """As if asked by a signal, once the input has ended."""
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            return
+        line += byte
+    told = json.loads(line)
+    Thread(target=end_with_the_sweep, daemon=True).start()
+    folder = RunFolder(Path(told["folder"]))
+    log_to(folder.path / "rnnexp.log")
+    try:
+        runner.carry_out(told["config"], folder, wait=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (UserError, OSError, MemoryError) as error:
+        sys.exit(f"{one_line(error) or type(error).__name__}")
+
+
+if __name__ == "__main__":
+    main()

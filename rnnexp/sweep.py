@@ -1,0 +1,219 @@
+"""The jobs of a sweep, each in a process of its own, as many at a time as there are workers.
+
+What happens to one job happens to it alone: it may raise, exit, be killed, run out of memory or hang, and the
+others go on. A run that has finished is not done again, and one that was begun goes on: the same command
+given again takes up whatever is left.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from rnnexp import progress, tracking
+from rnnexp.folder import RunFolder
+from rnnexp.signals import stop_requests
+
+GRACE_S = 30.0  # between asking a job to stop and killing it
+LOOK_S = 0.1
+BLAS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
+
+
+@dataclass
+class Job:
+    """A job: what it is called, the config and the folder of its run, and how it goes.
+
+    outcome : "not begun", "running", "finished", "resumed and finished", "finished before" the sweep,
+        "stopped" with it, or "failed", for the reason in `error`.
+    """
+
+    name: str
+    config: dict[str, Any]
+    folder: RunFolder
+    outcome: str = "not begun"
+    error: str = ""
+
+    def start(self, threads: int, report: Path) -> None:
+        """Begin; `report` is the file in which the job tells how far it is."""
+        self.outcome, self.report, self.asked = "running", report, 0.0
+        self.resumed = (self.folder.path / "last.npz").exists()
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.output, self.records_size, self.started = self.folder.path / "output.txt", -1, time.monotonic()
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "rnnexp.job"],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env=os.environ
+                | {"PYTHONPATH": os.pathsep.join(sys.path), progress.REPORT: str(report)}
+                | dict.fromkeys(BLAS, str(threads)),
+                start_new_session=True,  # Ctrl-C is for the sweep, which asks its jobs
+            )
+        told = {"config": self.config, "folder": str(self.folder.path)}
+        assert self.process.stdin
+        with suppress(BrokenPipeError):  # it died at once, which is seen soon
+            self.process.stdin.write(json.dumps(told).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def ask_to_stop(self, why: str = "") -> None:
+        """Have it save a checkpoint and end; `why` where that counts as a failure."""
+        if not self.asked:
+            self.asked, self.error = time.monotonic(), why
+            self.process.terminate()
+
+    def ended(self) -> bool:
+        """Whether the process is over; the outcome then says how it went."""
+        code = self.process.poll()
+        if code is None:
+            if self.asked and time.monotonic() - self.asked > GRACE_S:
+                self.process.kill()
+            return False
+        assert self.process.stdin
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.folder.bury()
+        if code == 0 and self.folder.result():
+            self.outcome, self.error = f"{'resumed and ' if self.resumed else ''}finished", ""
+        elif self.asked and not self.error:
+            self.outcome = "stopped"
+        else:
+            self.outcome, self.error = "failed", self.error or self.reason(code)
+        if not self.output.stat().st_size:
+            self.output.unlink()
+        return True
+
+    def reason(self, code: int) -> str:
+        """Why it failed, in a line."""
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        state = self.folder.state()
+        if state.get("status") == "FAILED":
+            return state["error"]
+        said = self.output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        return said if code == 1 and said else f"exit status {code}{said and f' ({said})'}"
+
+    def has_news(self) -> bool:
+        """Whether there are records that it did not have when this was asked before."""
+        file, before = self.folder.records_file, self.records_size
+        self.records_size = file.stat().st_size if file.exists() else 0
+        return self.records_size != before
+
+    def __str__(self) -> str:
+        """A line on how it went."""
+        metrics = self.folder.result()
+        if metrics is None or self.outcome == "failed":
+            return f"{self.name}: {self.outcome}{self.error and f': {self.error}'}"
+        return (
+            f"{self.name}: best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}, "
+            f"test ppl {metrics['test/ppl']:.4g}{' (finished before)' if 'before' in self.outcome else ''}"
+        )
+
+
+class Sweep:
+    """The jobs and what is to be made of them.
+
+    Parameters
+    ----------
+    workers : jobs at a time; None: as many as there are cores. The cores are shared out among them.
+    timeout : seconds after which a job is stopped and counts as failed; None: never.
+    on_error : "keep_going" with the other jobs; "fail_fast": stop them; "return_inf": keep going, and the
+        value of a job that failed is infinite.
+    """
+
+    def __init__(self, jobs: list[Job], workers: int | None, timeout: float | None, on_error: str):
+        self.jobs, self.timeout, self.on_error = jobs, timeout, on_error
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.workers = min(workers or cores, len(jobs))
+        self.threads = max(1, cores // self.workers)
+        recorded = any(job.config["tracking"]["name"] != "none" for job in jobs)
+        self.tracker = tracking.make("mlflow" if recorded else "none")
+
+    def run(self) -> None:
+        """Until every job is over; KeyboardInterrupt after SIGINT or SIGTERM, with the jobs stopped."""
+        with (
+            tempfile.TemporaryDirectory() as reports,
+            stop_requests() as raise_if_asked,
+            progress.sweep_bar(len(self.jobs)) as bar,
+        ):
+            try:
+                self.work(Path(reports), raise_if_asked, bar)
+            except KeyboardInterrupt:
+                self.stop_all(bar)
+                raise
+            finally:
+                for job in self.running():  # after an error of ours, or a second Ctrl-C
+                    job.process.kill()
+        self.tracker.wait()
+
+    def work(self, reports: Path, raise_if_asked: Callable[[], None], bar: tqdm) -> None:
+        waiting = []
+        for job in self.jobs:
+            if job.folder.result():
+                job.outcome = "finished before"
+                job.folder.bury()
+                self.over(job, bar)
+            else:
+                waiting.append(job)
+        while waiting or self.running():
+            raise_if_asked()
+            while waiting and len(self.running()) < self.workers:
+                job = waiting.pop(0)
+                job.start(self.threads, reports / f"{len(waiting)}.json")
+            time.sleep(LOOK_S)
+            self.look_after(bar)
+            if self.on_error == "fail_fast" and any(job.outcome == "failed" for job in self.jobs):
+                self.stop_all(bar)
+                return
+
+    def running(self) -> list[Job]:
+        return [job for job in self.jobs if job.outcome == "running"]
+
+    def look_after(self, bar: tqdm) -> None:
+        """See which jobs have ended, have something new, or take too long."""
+        for job in self.running():
+            if job.ended():
+                self.over(job, bar)
+            elif job.has_news():
+                self.tell(job)
+            elif self.timeout and time.monotonic() - job.started > self.timeout:
+                job.ask_to_stop(f"stopped after sweep.timeout={self.timeout:g} s")
+        running = [(job, *progress.reported(job.report)) for job in self.running()]
+        done = sum(job.outcome not in ("running", "not begun") for job in self.jobs)
+        bar.n = done + sum(share for _, share, _ in running)
+        bar.set_postfix_str("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
+
+    def stop_all(self, bar: tqdm) -> None:
+        """Have the running jobs save and end, and wait for them."""
+        for job in self.running():
+            job.ask_to_stop()
+        while self.running():
+            time.sleep(LOOK_S)
+            self.look_after(bar)
+
+    def over(self, job: Job, bar: tqdm) -> None:
+        self.tell(job)
+        bar.write(str(job))
+
+    def tell(self, job: Job) -> None:
+        tracking = job.config["tracking"]
+        if tracking["name"] != "none" and job.folder.to_deliver(tracking["uri"]):
+            self.tracker.changed(job.folder.path)
+
+    def summary(self) -> str:
+        """How the jobs went: a line, and one for each that failed."""
+        counts = Counter(job.outcome for job in self.jobs)
+        failed = [f"failed: {job.name}: {job.error}; see {job.folder}" for job in self.jobs if job.error]
+        said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+        return "\n".join([f"{len(self.jobs)} jobs: {said}", *failed])
