@@ -23,10 +23,11 @@ from rnnexp.folder import RunFolder
 CONF = Path(__file__).resolve().parent / "conf"  # in a checkout a link to the conf/ at the top
 
 
-def log_to(file: Path) -> None:
-    """Log as a run that Hydra starts does."""
+def log_to(file: Path, *others: str) -> None:
+    """Log as a run that Hydra starts does: to a file, and to other handlers of its config."""
     logging_config: Any = OmegaConf.to_container(OmegaConf.load(CONF / "hydra/job_logging/rnnexp.yaml"))
     logging_config["handlers"]["file"]["filename"] = str(file)
+    logging_config["root"]["handlers"] = ["file", *others]
     logging.config.dictConfig(logging_config)
 
 
@@ -47,6 +48,7 @@ def main() -> None:
     told = json.loads(line)
     Thread(target=end_with_the_sweep, daemon=True).start()
     folder = RunFolder(Path(told["folder"]))
+    folder.path.mkdir(parents=True, exist_ok=True)
     log_to(folder.path / "rnnexp.log")
     try:
         runner.carry_out(told["config"], folder, wait=True)

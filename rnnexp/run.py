@@ -42,7 +42,7 @@ def resume(path: Path) -> None:
     folder = RunFolder(path.resolve())
     config = build.resolve(schema.typed(folder.load_config()))
     build.check(config)
-    log_to(folder.path / "rnnexp.log")
+    log_to(folder.path / "rnnexp.log", "console")
     runner.carry_out(config, folder)
 
 

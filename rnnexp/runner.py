@@ -41,8 +41,6 @@ def carry_out(config: dict[str, Any], folder: RunFolder, wait: bool = False) -> 
             f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
         )
     with folder.claimed(wait):
-        if other:  # it failed before its first step, and its record stands
-            folder.delivered_file.unlink(missing_ok=True)
         # a sweep delivers what its jobs record
         tracker = tracking.make("none" if progress.in_sweep() else config["tracking"]["name"])
         try:
@@ -109,6 +107,8 @@ def execute(config: dict[str, Any], folder: RunFolder, tracker: Tracker) -> dict
 def begin(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
     """Write down what the run is; returns the config, with what an earlier attempt at it computed with."""
     before = folder.load_config() if folder.config_file.exists() else {}
+    if not (folder.path / "last.npz").exists() and before != config:
+        folder.delivered_file.unlink(missing_ok=True)  # of another run, which failed before its first step
     config = config | {key: before.get(key) or config[key] for key in FOUND_OUT}
     folder.save_config(config)
     config_hash, group_hash = identity.hashes(config)

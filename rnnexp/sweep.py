@@ -7,6 +7,7 @@ given again takes up whatever is left.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,8 +49,7 @@ class Job:
         """Begin; `report` is the file in which the job tells how far it is."""
         self.outcome, self.report, self.asked = "running", report, 0.0
         self.resumed = (self.folder.path / "last.npz").exists()
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        self.output, self.records_size, self.started = self.folder.path / "output.txt", -1, time.monotonic()
+        self.output, self.records_size, self.started = report.with_suffix(".txt"), -1, time.monotonic()
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "rnnexp.job"],
@@ -90,8 +90,8 @@ class Job:
             self.outcome = "stopped"
         else:
             self.outcome, self.error = "failed", self.error or self.reason(code)
-        if not self.output.stat().st_size:
-            self.output.unlink()
+        if self.output.stat().st_size:
+            shutil.copy(self.output, self.folder.path / "output.txt")
         return True
 
     def reason(self, code: int) -> str:

@@ -1,5 +1,6 @@
 """Records in a real MLflow: complete, once each, and never in the way of training."""
 
+import json
 import logging
 import os
 import signal
@@ -10,11 +11,13 @@ import time
 import urllib.request
 
 import pytest
-from filelock import FileLock, Timeout
 
+from rnnexp.folder import RunFolder
 from rnnexp.tracking.background import Background
-from rnnexp.tracking.sender import serve
+from rnnexp.tracking.mlflow import deliver
+from rnnexp.tracking.sender import Deliveries
 from tests.conftest import SMALL, command
+from tests.test_configs import composed
 
 PER_EPOCH = {
     *("train/loss", "train/ppl", "valid/loss", "valid/ppl", "lr", "grad_norm"),
@@ -67,6 +70,7 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
         assert run.data.tags.keys() >= TAGS
         assert run.data.params["model.hidden_size"] == "8"
         assert run.data.params["train.patience"] == "5"
+        assert not run.data.params.keys() & {"threads", "engine", "rerun", "sweep.workers"}
         artifacts = {file.path for file in c.list_artifacts(run.info.run_id)}
         assert artifacts == {"config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"}
     assert len({run.data.tags["rnnexp.group_hash"] for run in runs}) == 1
@@ -100,16 +104,16 @@ def started(tmp_path, *overrides, **environment):
 def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(tmp_path, rnnexp, known):
     """Also when what sends its records is still at it, which survives the run."""
     process = started(tmp_path, "train.max_epochs=12", "dataset.train_tokens=30000")
-    records, run_id = tmp_path / "run" / "records.jsonl", tmp_path / "run" / "mlflow_run_id"
-    wait_for(lambda: records.exists() and (not known or run_id.exists()), process)
-    before = run_id.read_text() if known else None
+    records, delivered = tmp_path / "run" / "records.jsonl", tmp_path / "run" / "delivered.json"
+    wait_for(lambda: records.exists() and (not known or delivered.exists()), process)
+    before = json.loads(delivered.read_text())["run_id"] if known else None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
     assert not (tmp_path / "run" / "result.json").exists()
     assert rnnexp("resume=run").returncode == 0
     c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
-    assert run.info.run_id == run_id.read_text()
+    assert run.info.run_id == json.loads(delivered.read_text())["run_id"]
     assert before in (None, run.info.run_id)
     assert run.info.status == "FINISHED"
     history = c.get_metric_history(run.info.run_id, "valid/loss")
@@ -248,34 +252,148 @@ def test_a_store_that_cannot_be_written_costs_a_warning(rnnexp, tmp_path):
     assert (tmp_path / "run" / "result.json").exists()
 
 
-def test_records_missed_while_the_store_was_away_are_sent_at_the_end(tmp_path):
-    """The store comes back while the run goes on."""
-    from rnnexp.tracking.mlflow import MlflowTracker
+def record(epoch):
+    return {"epoch": epoch, "step": epoch, "time": 1000 + epoch, "valid/loss": 1 / epoch, "epoch_s": 1.0}
 
-    def record(epoch):
-        return {"epoch": epoch, "step": epoch, "time": 1000 + epoch, "valid/loss": 1 / epoch, "epoch_s": 1.0}
 
-    blocked = tmp_path / "store.db"
-    blocked.mkdir()  # a folder where the file should be
-    tracker = MlflowTracker(f"sqlite:///{blocked}", "s", tmp_path)
-    tracker.start({"seed": 0}, {"t": "1"}, [])
-    tracker.epoch(record(1))
-    tracker.epoch(record(2))
-    blocked.rmdir()
-    tracker.finish("FINISHED", {"test/ppl": 5.0}, {}, [])
-    c, (run,) = runs_of(f"sqlite:///{blocked}", "s")
-    assert run.info.status == "FINISHED"
-    assert run.data.metrics["test/ppl"] == 5.0
+@pytest.fixture
+def folder(tmp_path):
+    """A run folder with a config and nothing else, in the hands of this process."""
+    folder = RunFolder(tmp_path / "run")
+    with folder.claimed():
+        folder.save_config(composed(*SMALL, f"tracking.uri=sqlite:///{tmp_path}/store.db", "study=s"))
+        yield folder
+
+
+def test_what_is_delivered_again_is_there_once(folder, tmp_path):
+    """Whoever delivers, and wherever the one before was cut off."""
+    uri = f"sqlite:///{tmp_path}/store.db"
+    for epoch in 1, 2:
+        folder.append(record(epoch))
+    deliver(folder, uri)
+    folder.append(record(3))
+    for _ in range(2):
+        deliver(folder, uri)
+        for key in "epochs", "status":  # as if it had been cut off before it took note
+            known = folder.delivered()
+            del known[key]
+            folder.delivered_file.write_text(json.dumps(known))
+    c, (run,) = runs_of(uri, "s")
     history = c.get_metric_history(run.info.run_id, "valid/loss")
-    assert [(p.step, p.timestamp, p.value) for p in history] == [(1, 1001, 1.0), (2, 1002, 0.5)]
+    assert [(p.step, p.timestamp, p.value) for p in history] == [
+        (1, 1001, 1.0),
+        (2, 1002, 0.5),
+        (3, 1003, 1 / 3),
+    ]
+    assert (run.info.status, run.info.start_time) == ("RUNNING", folder.state()["started"])
+
+
+def test_a_run_that_succeeds_in_the_end_has_no_error(folder, tmp_path):
+    uri = f"sqlite:///{tmp_path}/store.db"
+    folder.end("FAILED", OSError("no space"))
+    deliver(folder, uri)
+    c, (run,) = runs_of(uri, "s")
+    assert (run.info.status, run.data.tags["rnnexp.error"]) == ("FAILED", "OSError: no space")
+    assert "traceback.txt" in {file.path for file in c.list_artifacts(run.info.run_id)}
+    with RunFolder(folder.path).claimed():
+        deliver(folder, uri)
+        c, (run,) = runs_of(uri, "s")
+        assert (run.info.status, run.data.tags["rnnexp.error"]) == ("RUNNING", "")
+
+
+def test_records_missed_while_the_store_was_away_are_delivered_later(folder, tmp_path):
+    """The store comes back while the run goes on, or when it has ended."""
+    blocked, warnings = tmp_path / "store.db", []
+    blocked.mkdir()  # a folder where the file should be
+    deliveries = Deliveries(deliver, warnings.append)
+    for epoch in 1, 2:
+        folder.append(record(epoch))
+        deliveries.attempt(str(folder.path))
+    (warning,) = warnings
+    assert "does not take the records" in warning
+    blocked.rmdir()
+    folder.append(record(3))
+    deliveries.attempt(str(folder.path))
+    assert not blocked.exists(), "a store that failed is left alone for a while"
+    folder.end("KILLED")
+    deliveries.flush()
+    c, (run,) = runs_of(f"sqlite:///{blocked}", "s")
+    assert (run.info.status, run.info.end_time) == ("KILLED", folder.state()["ended"])
+    assert [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2, 3]
+    assert not deliveries.open
+
+
+def test_sync_brings_what_a_store_missed(rnnexp, tmp_path):
+    """Also of a run that kept no records in MLflow, and of one that was killed without a word; once each."""
+    assert rnnexp(*SMALL, "tracking.uri=sqlite:////nowhere/store.db").returncode == 0
+    assert rnnexp(*SMALL, "seed=1", "tracking=none").returncode == 0
+    dead = RunFolder(tmp_path / "runs" / "dead")
+    with dead.claimed():
+        dead.save_config(composed(*SMALL, "seed=2"))
+        dead.append(record(1))
+        dead.write_state(dead.state() | {"pid": 2**22 + 1})
+    uri = f"sqlite:///{tmp_path}/store.db"
+    first = sync(tmp_path, "runs", f"uri={uri}")
+    assert first.returncode == 0, first.stderr
+    assert "3 runs: 3 delivered" in first.stdout
+    again = sync(tmp_path, "runs", f"uri={uri}")
+    assert "3 runs: 3 there already" in again.stdout
+    c, runs = runs_of(uri, "default")
+    assert {run.data.params["seed"]: run.info.status for run in runs} == {
+        "0": "FINISHED",
+        "1": "FINISHED",
+        "2": "KILLED",
+    }
+    for run in runs:
+        steps = [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")]
+        assert steps == ([1] if run.data.params["seed"] == "2" else [1, 2])
+
+
+def test_sync_says_what_it_could_not_deliver(folder, tmp_path):
+    (tmp_path / "store.db").write_text("no database at all, " * 100)
+    failed = sync(tmp_path, "run")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("run: ")
+    assert "1 runs: 1 not delivered" in failed.stdout
+    nothing = sync(tmp_path, "elsewhere")
+    assert nothing.returncode == 1
+    assert "no run folders in elsewhere" in nothing.stderr
+
+
+def sync(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "rnnexp.sync", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_run_that_was_killed_hard_is_recorded_as_killed(tmp_path):
+    """By what delivers its records, which outlives it."""
+    process = started(tmp_path, "train.max_epochs=500")
+    wait_for((tmp_path / "run" / "delivered.json").exists, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 30
+    while RunFolder(tmp_path / "run").delivered().get("status") != "KILLED":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert run.info.status == "KILLED"
+    epochs = len((tmp_path / "run" / "records.jsonl").read_text().splitlines())
+    assert len(c.get_metric_history(run.info.run_id, "valid/loss")) == epochs
 
 
 def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(rnnexp, tmp_path):
     """Killed between its result and its last word to the store; and sent twice, it is there once."""
     assert rnnexp(*SMALL, "hydra.run.dir=run").returncode == 0
-    uri = f"sqlite:///{tmp_path}/runs/mlflow.db"
+    uri, folder = f"sqlite:///{tmp_path}/runs/mlflow.db", RunFolder(tmp_path / "run")
     c, (before,) = runs_of(uri, "default")
     c.update_run(before.info.run_id, "RUNNING")
+    folder.delivered_file.write_text(json.dumps(folder.delivered() | {"status": "RUNNING", "epochs": 1}))
     for _ in range(2):
         result = rnnexp("resume=run")
         assert result.returncode == 0, result.stderr
@@ -288,31 +406,6 @@ def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(rnnexp
         assert len(c.get_metric_history(after.info.run_id, metric)) == 1, metric
     for metric in PER_EPOCH:
         assert len(c.get_metric_history(after.info.run_id, metric)) == 2, metric
-
-
-def test_a_job_of_a_sweep_that_is_refused_leaves_a_record(rnnexp, tmp_path):
-    assert rnnexp("-m", *SMALL, "train.batch_size=4,0").returncode == 1
-    _, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
-    assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED"]
-    assert "train.batch_size=0 must be at least 1" in [run.data.tags.get("rnnexp.error") for run in runs]
-
-
-def test_a_run_that_succeeds_in_the_end_has_no_error(tmp_path):
-    from rnnexp.tracking.mlflow import MlflowTracker
-
-    uri = f"sqlite:///{tmp_path}/store.db"
-    first = MlflowTracker(uri, "s", tmp_path)
-    first.start({}, {}, [])
-    first.finish("FAILED", {}, {"rnnexp.error": "no space"}, [])
-    second = MlflowTracker(uri, "s", tmp_path)
-    second.start({}, {}, [])
-    c, (run,) = runs_of(uri, "s")
-    assert run.info.status == "RUNNING"
-    second.finish("FINISHED", {"test/ppl": 2.0, "time": 5}, {}, [])
-    c, (run,) = runs_of(uri, "s")
-    assert (run.info.status, run.data.tags["rnnexp.error"]) == ("FINISHED", "")
-    (point,) = c.get_metric_history(run.info.run_id, "test/ppl")
-    assert (point.timestamp, point.value) == (5, 2.0)
 
 
 @pytest.mark.parametrize("again", ["resume", "new"])
@@ -332,94 +425,35 @@ def test_a_run_that_failed_before_it_began_is_recorded_once_it_runs(rnnexp, tmp_
     assert runs[0].data.tags["rnnexp.threads"] == "1"
 
 
-def test_a_parallel_sweep_is_recorded(rnnexp, tmp_path):
-    """Several jobs of one process, one after the other, have one sender."""
-    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    result = rnnexp("-m", *SMALL, "seed=0,1,2,3,4", *launcher)
-    assert result.returncode == 0, result.stderr
-    c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
-    assert sorted(run.data.params["seed"] for run in runs) == list("01234")
-    for run in runs:
-        assert run.info.status == "FINISHED"
-        assert [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2]
-
-
-def test_calls_are_carried_out_in_order_and_alone_in_the_run_folder(tmp_path):
-    said = []
-
-    class Tracker:
-        def __init__(self, uri, study, folder):
-            self.lock = FileLock(folder / ".tracking.lock", timeout=0)
-            said.append((uri, study, folder))
-
-        def start(self, *arguments):
-            with pytest.raises(Timeout):
-                self.lock.acquire()
-            said.append(arguments)
-
-        epoch = finish = start
-
-    folders = [tmp_path / "a", tmp_path / "b"]
-    calls = []
-    for folder in folders:
-        folder.mkdir()
-        calls += [
-            ("open", ["uri", "s", str(folder)]),
-            ("start", [{"p": 1}, {}, []]),
-            ("epoch", [{"epoch": 1}]),
-            ("epoch", [{"epoch": 2}]),
-            ("finish", ["FINISHED", {}, {}, []]),
-        ]
-    serve(calls, Tracker, said.append)
-    expected = [({"p": 1}, {}, []), ({"epoch": 1},), ({"epoch": 2},), ("FINISHED", {}, {}, []), None]
-    assert said == [("uri", "s", folders[0]), *expected, ("uri", "s", folders[1]), *expected]
-    for folder in folders:
-        FileLock(folder / ".tracking.lock", timeout=0).acquire()
-
-
 FAULTY = """
 import sys, types
 
-class MlflowTracker:
-    def __init__(self, *arguments):
-        print("printed, not said")
-    def start(self, params, tags, records):
-        pass
-    def epoch(self, record):
-        if record["epoch"] == 2:
-            raise KeyError("a mistake")
-    def finish(self, *arguments):
-        pass
+def deliver(folder, uri):
+    print("printed, not said")
+    if len(folder.records()) == 2:
+        sys.exit(3)
 
-sys.modules["rnnexp.tracking.mlflow"] = types.SimpleNamespace(MlflowTracker=MlflowTracker)
+sys.modules["rnnexp.tracking.mlflow"] = types.SimpleNamespace(deliver=deliver)
 from rnnexp.tracking import sender
 sender.main()
 """
 
 
-def test_a_mistake_of_ours_in_the_sender_is_a_warning_and_the_next_run_has_another(
-    tmp_path, monkeypatch, caplog, capfd
-):
+def test_the_run_goes_on_when_what_delivers_its_records_dies(folder, monkeypatch, caplog, capfd):
     monkeypatch.setattr(Background, "command", (sys.executable, "-c", FAULTY))
-    monkeypatch.setattr(Background, "sender", None)
-
-    def run(epochs):
-        tracker = Background("uri", "s", tmp_path)
-        tracker.start({}, {}, [])
-        for epoch in range(1, epochs + 1):
-            tracker.epoch({"epoch": epoch})
-        tracker.finish("FINISHED", {}, {}, [])
-        return tracker.mine
-
-    first = run(1)
-    second = run(3)
-    assert first is second
-    assert "KeyError: 'a mistake'" in capfd.readouterr().err
+    tracker = Background()
+    folder.append(record(1))
+    tracker.changed(folder.path)
+    tracker.wait()
+    assert not caplog.records
+    assert "printed, not said" in capfd.readouterr().err
+    folder.append(record(2))
+    tracker.changed(folder.path)
+    tracker.wait()
+    tracker.listener.join()
     (warning,) = (record for record in caplog.records if record.levelno == logging.WARNING)
-    assert "the process that sends the records ended, with status 1" in warning.getMessage()
-    third = run(1)
-    assert third is not second
-    for sender in second, third:
-        sender.process.stdin.close()
-        sender.listener.join()
-        sender.process.stdout.close()
+    assert "the process that delivers the records ended, with status 3" in warning.getMessage()
+    tracker.changed(folder.path)
+    tracker.wait()
+    tracker.process.stdin.close()
+    tracker.process.stdout.close()

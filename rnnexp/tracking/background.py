@@ -30,7 +30,8 @@ class Background:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
             start_new_session=True,  # Ctrl-C is for the run: it says what is to be delivered then
         )
-        Thread(target=self.listen, daemon=True).start()
+        self.listener = Thread(target=self.listen, daemon=True)
+        self.listener.start()
 
     def listen(self) -> None:
         assert self.process
