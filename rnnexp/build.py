@@ -2,6 +2,7 @@
 
 import math
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ RULES = {
     "model.embed_size": AT_LEAST_1,
     "model.hidden_size": AT_LEAST_1,
     "model.num_layers": AT_LEAST_1,
+    "model.match_params": AT_LEAST_1,
     "model.clip_through_time": POSITIVE,
     "model.init_std": POSITIVE,
     "model.dropout": (lambda v: 0 <= v < 1, "from 0 to below 1"),
@@ -164,8 +166,31 @@ def experiment(config: dict[str, Any]) -> Experiment:
 
 
 def make_model(config: dict[str, Any], vocab_size: int) -> Model:
+    """The model of a config, of the hidden size that it names or that brings it to model.match_params."""
+    target = config["model"]["match_params"]
+    if target is None:
+        return model_of_size(config, vocab_size, config["model"]["hidden_size"])
+
+    def excess(size: int) -> int:
+        return len(model_of_size(config, vocab_size, size).params.values) - target
+
+    if excess(1) > 0:
+        raise UserError(
+            f"model.match_params={target} is too small: one hidden unit takes {target + excess(1)}"
+        )
+    limit = 1
+    while excess(limit) < 0:
+        limit *= 2
+    above = 1 + bisect_left(range(1, limit), 0, key=excess)
+    nearest = min(above - 1 or 1, above, key=lambda size: abs(excess(size)))
+    return model_of_size(config, vocab_size, nearest)
+
+
+def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int) -> Model:
     shape = dict(config["model"])
-    hidden_size = shape.pop("hidden_size")
+    del shape["hidden_size"]
+    if shape.pop("match_params") and shape["tie_weights"]:
+        shape["embed_size"] = hidden_size
     inputs = [shape["embed_size"] or vocab_size] + [hidden_size] * (shape.pop("num_layers") - 1)
     cells = [choose(CELLS, config["cell"], input_size, hidden_size) for input_size in inputs]
     return Model(cells, vocab_size, **shape)

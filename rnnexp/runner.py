@@ -73,7 +73,9 @@ def execute(config: dict[str, Any], folder: RunFolder, tracker: Tracker) -> dict
             config |= {"threads": experiment.threads, "engine": experiment.engine}
             folder.save_config(config)
             folder.save_vocabulary(experiment.corpus)
-            folder.save_tags(folder.tags() | {f"rnnexp.{key}": str(config[key]) for key in FOUND_OUT})
+            tags = {f"rnnexp.{key}": str(config[key]) for key in FOUND_OUT}
+            tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
+            folder.save_tags(folder.tags() | tags)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (
                 np.errstate(over="ignore", invalid="ignore"),
@@ -125,7 +127,7 @@ def train_and_test(
     parts = experiment.model.num_params()
     label = experiment.label
     log.info(
-        f"{label}: {sum(parts.values()):,} parameters "
+        f"{label}: {experiment.model.cells[0].hidden_size} hidden units, {sum(parts.values()):,} parameters "
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )

@@ -47,6 +47,7 @@ class ModelConfig:
     tie_weights: bool = MISSING
     clip_through_time: float | None = MISSING
     init_std: float | None = MISSING
+    match_params: int | None = None
 
 
 @dataclass

@@ -342,7 +342,10 @@ def test_the_published_figures_beside_ours(rnnexp, tmp_path):
     assert "| not run |" in other.stdout, "a run with other settings is not the preset's"
     made = command(tmp_path, "analysis.reproduce", "only=char_gru_hackathon", "run=true")
     assert made.returncode == 0, made.stderr
-    records = [pd.read_json(p, lines=True) for p in tmp_path.glob("runs/char_gru_hackathon/*/records.jsonl")]
+    records = [
+        pd.read_json(p, lines=True)
+        for p in tmp_path.glob("runs/char_gru_hackathon/*seed[012]_*/records.jsonl")
+    ]
     assert len(records) == 3
     ours = np.mean([r[r["step"] >= 10]["train/sequence_loss"].iloc[0] for r in records])
     page = tmp_path / "page.md"

@@ -1,5 +1,6 @@
 """The commands beside `rnnexp`: text from a run, the perplexity of weights."""
 
+import json
 import subprocess
 import sys
 
@@ -39,7 +40,7 @@ def test_text_from_a_run(runs):
     plain = run("rnnexp.generate", "run=words", "num=2", "length=30", cwd=runs)
     assert plain.returncode == 0, plain.stderr
     assert len(plain.stdout.split()) > 30
-    run_id = (runs / "words" / "mlflow_run_id").read_text().strip()
+    run_id = json.loads((runs / "words" / "delivered.json").read_text())["run_id"]
     by_id = run("rnnexp.generate", f"run={run_id}", "num=2", "length=30", cwd=runs)
     assert by_id.stdout == plain.stdout, by_id.stderr
     assert (

@@ -98,6 +98,25 @@ def test_the_books_model_has_the_books_parameters():
     assert model.num_params() == {"embedding": 1_000_000, "recurrent": 80_400, "output": 1_010_000}
 
 
+@pytest.mark.parametrize("tie", [True, False])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_size_that_matches_a_number_of_parameters(cell, tie):
+    def count(*overrides):
+        config = composed(f"cell={cell}", f"model.tie_weights={tie}", *overrides)
+        model = build.make_model(config, vocab_size=50)
+        return model.cells[0].hidden_size, len(model.params.values)
+
+    counts = {
+        size: count(f"model.hidden_size={size}", f"model.embed_size={size if tie else 64}")[1]
+        for size in range(1, 100)
+    }
+    for target in counts[37], counts[37] + 1, counts[38] - 1, counts[1], 3 * counts[20] // 2:
+        best = min(counts, key=lambda size: abs(counts[size] - target))
+        assert count(f"model.match_params={target}") == (best, counts[best])
+    with pytest.raises(UserError, match=f"takes {counts[1]}"):
+        count(f"model.match_params={counts[1] - 1}")
+
+
 def test_every_cell_has_a_config_of_its_name():
     for name in CELLS:
         assert composed(f"cell={name}")["cell"]["name"] == name
