@@ -13,8 +13,6 @@ NOT_SETTINGS = [
     "threads",
     "engine",
     "tracking.",
-    "rerun",
-    "sweep.",
     "dataset.dir",
     "dataset.url",
     "dataset.cache",

@@ -58,6 +58,9 @@ RULES = {
     "train.checkpoint_every_s": NOT_NEGATIVE,
     "sweep.workers": AT_LEAST_1,
     "sweep.timeout": POSITIVE,
+    "sweep.trials": AT_LEAST_1,
+    "sweep.best_seeds": NOT_NEGATIVE,
+    "sweep.pruner": (lambda v: v in ("median", "hyperband"), "median, hyperband or null"),
     "sweep.on_error": (
         lambda v: v in ("keep_going", "fail_fast", "return_inf"),
         "keep_going, fail_fast or return_inf",
@@ -114,6 +117,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     if missing:
         raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
     config: Any = OmegaConf.to_container(cfg, resolve=True)
+    del config["sweep"], config["rerun"]  # say how a run comes about, not what it is
     for key in PATHS & config["dataset"].keys():
         if config["dataset"][key]:
             config["dataset"][key] = str(Path(config["dataset"][key]).absolute())
@@ -137,7 +141,7 @@ def check(config: dict[str, Any]) -> None:
 
 def check_value(key: str, value: Any) -> None:
     """UserError where the value of a key is impossible."""
-    holds, meaning = RULES[key]
+    holds, meaning = RULES.get(key, (lambda _: True, ""))
     if value is not None and not holds(value):
         raise UserError(f"{key}={value} must be {meaning}")
 

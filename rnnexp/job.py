@@ -51,7 +51,7 @@ def main() -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     log_to(folder.path / "rnnexp.log")
     try:
-        runner.carry_out(told["config"], folder, wait=True)
+        runner.carry_out(told["config"], folder, wait=True, more_tags=told["tags"])
     except KeyboardInterrupt:
         sys.exit(130)
     except (UserError, OSError, MemoryError) as error:

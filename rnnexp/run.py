@@ -47,16 +47,30 @@ def resume(path: Path) -> None:
 
 
 def sweep(arguments: list[str]) -> None:
-    """Every combination of the overrides; UserError where a job failed."""
-    jobs = combinations.jobs(arguments)
-    work = Sweep(jobs, **jobs[0].config["sweep"])
+    """Every combination of the overrides, or a search for good ones; UserError where a job failed."""
+    with combinations.asked(arguments) as request:
+        how = {key: request.settings[key] for key in ("workers", "timeout", "on_error")}
+        if request.settings["trials"]:
+            from rnnexp.search import Search  # imports Optuna, which is an extra
+
+            search = Search(request, **how)
+            run(search)
+            if search.seeds:
+                run(Sweep(search.best(), **how))
+        else:
+            run(Sweep(request.jobs(), **how))
+
+
+def run(work: Sweep) -> None:
     try:
         work.run()
     finally:
         print(work.summary(), flush=True)
-    failed = sum(job.outcome == "failed" for job in jobs)
+    failed = sum(job.outcome == "failed" for job in work.jobs)
     if failed:
-        raise UserError(f"{failed} of {len(jobs)} jobs failed; the same command again takes up what is left")
+        raise UserError(
+            f"{failed} of {len(work.jobs)} jobs failed; the same command again takes up what is left"
+        )
 
 
 def main() -> None:

@@ -22,12 +22,15 @@ log = logging.getLogger(__name__)
 FOUND_OUT = "threads", "engine"
 
 
-def carry_out(config: dict[str, Any], folder: RunFolder, wait: bool = False) -> dict[str, float]:
+def carry_out(
+    config: dict[str, Any], folder: RunFolder, wait: bool = False, more_tags: dict[str, str] | None = None
+) -> dict[str, float]:
     """The final metrics of the run that `config` says: as recorded, or by going on with it, or anew.
 
     Parameters
     ----------
     wait : where another process is at the run, until that has ended; else that is an error.
+    more_tags : to record with the run.
 
     Raises
     ------
@@ -50,14 +53,16 @@ def carry_out(config: dict[str, Any], folder: RunFolder, wait: bool = False) -> 
                 said = f"{folder} has finished: test perplexity {metrics['test/ppl']:.4g}"
                 log.info(f"{said} (rerun=true makes a new run)")
                 return metrics
-            return execute(config, folder, tracker)
+            return execute(config, folder, tracker, more_tags or {})
         finally:
             if folder.to_deliver(config["tracking"]["uri"]):
                 tracker.changed(folder.path)
             tracker.wait()
 
 
-def execute(config: dict[str, Any], folder: RunFolder, tracker: Tracker) -> dict[str, float]:
+def execute(
+    config: dict[str, Any], folder: RunFolder, tracker: Tracker, more_tags: dict[str, str]
+) -> dict[str, float]:
     """Train and test what `config` says, in `folder`, from its last checkpoint where it has one."""
     with stop_requests() as raise_if_asked:
 
@@ -66,7 +71,7 @@ def execute(config: dict[str, Any], folder: RunFolder, tracker: Tracker) -> dict
             folder.raise_if_lost()
 
         try:
-            config = begin(config, folder)
+            config = begin(config, folder, more_tags)
             tracker.changed(folder.path)
             experiment = build.experiment(config)
             # both change the rounding: kept, so that what goes on later computes in the same way
@@ -106,7 +111,7 @@ def execute(config: dict[str, Any], folder: RunFolder, tracker: Tracker) -> dict
     return metrics
 
 
-def begin(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) -> dict[str, Any]:
     """Write down what the run is; returns the config, with what an earlier attempt at it computed with."""
     before = folder.load_config() if folder.config_file.exists() else {}
     if not (folder.path / "last.npz").exists() and before != config:
@@ -115,7 +120,7 @@ def begin(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
     folder.save_config(config)
     config_hash, group_hash = identity.hashes(config)
     hashes = {"rnnexp.config_hash": config_hash, "rnnexp.group_hash": group_hash}
-    folder.save_tags(hashes | provenance())
+    folder.save_tags(hashes | provenance() | more_tags)
     return config
 
 

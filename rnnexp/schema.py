@@ -61,6 +61,11 @@ class SweepConfig:
     workers: int | None = None
     timeout: float | None = None
     on_error: str = "keep_going"
+    trials: int | None = None
+    params: dict[str, str] = field(default_factory=dict)
+    pruner: str | None = None
+    storage: str | None = None
+    best_seeds: int = 0
 
 
 @dataclass

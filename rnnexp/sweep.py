@@ -16,11 +16,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from rnnexp import progress, tracking
 from rnnexp.folder import RunFolder
@@ -35,19 +33,21 @@ BLAS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 class Job:
     """A job: what it is called, the config and the folder of its run, and how it goes.
 
+    tags : more to record with the run.
     outcome : "not begun", "running", "finished", "resumed and finished", "finished before" the sweep,
-        "stopped" with it, or "failed", for the reason in `error`.
+        "stopped" with it, "pruned", or "failed", for the reason in `error`.
     """
 
     name: str
     config: dict[str, Any]
     folder: RunFolder
+    tags: dict[str, str] = field(default_factory=dict)
     outcome: str = "not begun"
     error: str = ""
 
     def start(self, threads: int, report: Path) -> None:
         """Begin; `report` is the file in which the job tells how far it is."""
-        self.outcome, self.report, self.asked = "running", report, 0.0
+        self.outcome, self.report, self.asked, self.prune = "running", report, 0.0, False
         self.resumed = (self.folder.path / "last.npz").exists()
         self.output, self.records_size, self.started = report.with_suffix(".txt"), -1, time.monotonic()
         with self.output.open("wb") as output:
@@ -61,16 +61,16 @@ class Job:
                 | dict.fromkeys(BLAS, str(threads)),
                 start_new_session=True,  # Ctrl-C is for the sweep, which asks its jobs
             )
-        told = {"config": self.config, "folder": str(self.folder.path)}
+        told = {"config": self.config, "folder": str(self.folder.path), "tags": self.tags}
         assert self.process.stdin
         with suppress(BrokenPipeError):  # it died at once, which is seen soon
             self.process.stdin.write(json.dumps(told).encode() + b"\n")
             self.process.stdin.flush()
 
-    def ask_to_stop(self, why: str = "") -> None:
-        """Have it save a checkpoint and end; `why` where that counts as a failure."""
+    def ask_to_stop(self, why: str = "", prune: bool = False) -> None:
+        """Have it save a checkpoint and end; `why` where that is a failure, `prune` where it is no more."""
         if not self.asked:
-            self.asked, self.error = time.monotonic(), why
+            self.asked, self.error, self.prune = time.monotonic(), why, prune
             self.process.terminate()
 
     def ended(self) -> bool:
@@ -87,7 +87,7 @@ class Job:
         if code == 0 and self.folder.result():
             self.outcome, self.error = f"{'resumed and ' if self.resumed else ''}finished", ""
         elif self.asked and not self.error:
-            self.outcome = "stopped"
+            self.outcome = "pruned" if self.prune else "stopped"
         else:
             self.outcome, self.error = "failed", self.error or self.reason(code)
         if self.output.stat().st_size:
@@ -128,92 +128,111 @@ class Sweep:
     ----------
     workers : jobs at a time; None: as many as there are cores. The cores are shared out among them.
     timeout : seconds after which a job is stopped and counts as failed; None: never.
-    on_error : "keep_going" with the other jobs; "fail_fast": stop them; "return_inf": keep going, and the
-        value of a job that failed is infinite.
+    on_error : "keep_going" with the other jobs; "fail_fast": stop them; "return_inf": keep going, and for a
+        search the value of a job that failed is infinite.
+    total : how many jobs there will be; None: those given are all.
     """
 
-    def __init__(self, jobs: list[Job], workers: int | None, timeout: float | None, on_error: str):
-        self.jobs, self.timeout, self.on_error = jobs, timeout, on_error
+    def __init__(
+        self,
+        jobs: list[Job],
+        workers: int | None,
+        timeout: float | None,
+        on_error: str,
+        total: int | None = None,
+    ):
+        self.jobs, self.waiting, self.total = jobs, list(jobs), total or len(jobs)
+        self.timeout, self.on_error = timeout, on_error
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.workers = min(workers or cores, len(jobs))
+        self.workers = min(workers or cores, self.total)
         self.threads = max(1, cores // self.workers)
-        recorded = any(job.config["tracking"]["name"] != "none" for job in jobs)
-        self.tracker = tracking.make("mlflow" if recorded else "none")
+        self.tracker = tracking.make("mlflow")
 
     def run(self) -> None:
         """Until every job is over; KeyboardInterrupt after SIGINT or SIGTERM, with the jobs stopped."""
         with (
             tempfile.TemporaryDirectory() as reports,
             stop_requests() as raise_if_asked,
-            progress.sweep_bar(len(self.jobs)) as bar,
+            progress.sweep_bar(self.total) as self.bar,
         ):
             try:
-                self.work(Path(reports), raise_if_asked, bar)
+                self.work(Path(reports), raise_if_asked)
             except KeyboardInterrupt:
-                self.stop_all(bar)
+                self.stop_all()
                 raise
             finally:
                 for job in self.running():  # after an error of ours, or a second Ctrl-C
                     job.process.kill()
         self.tracker.wait()
 
-    def work(self, reports: Path, raise_if_asked: Callable[[], None], bar: tqdm) -> None:
-        waiting = []
-        for job in self.jobs:
-            if job.folder.result():
-                job.outcome = "finished before"
-                job.folder.bury()
-                self.over(job, bar)
-            else:
-                waiting.append(job)
-        while waiting or self.running():
-            raise_if_asked()
-            while waiting and len(self.running()) < self.workers:
-                job = waiting.pop(0)
-                job.start(self.threads, reports / f"{len(waiting)}.json")
-            time.sleep(LOOK_S)
-            self.look_after(bar)
-            if self.on_error == "fail_fast" and any(job.outcome == "failed" for job in self.jobs):
-                self.stop_all(bar)
+    def work(self, reports: Path, raise_if_asked: Callable[[], None]) -> None:
+        begun = 0
+        while True:
+            while len(self.running()) < self.workers and (job := self.next_job()):
+                raise_if_asked()
+                begun += 1
+                if job.folder.result():
+                    job.outcome = "finished before"
+                    job.folder.bury()
+                    self.over(job)
+                else:
+                    job.start(self.threads, reports / f"{begun}.json")
+            if not self.running():
                 return
+            time.sleep(LOOK_S)
+            raise_if_asked()
+            self.look_after()
+            if self.on_error == "fail_fast" and any(job.outcome == "failed" for job in self.jobs):
+                self.stop_all()
+                return
+
+    def next_job(self) -> Job | None:
+        """What is to be begun next; None where there is nothing."""
+        return self.waiting.pop(0) if self.waiting else None
 
     def running(self) -> list[Job]:
         return [job for job in self.jobs if job.outcome == "running"]
 
-    def look_after(self, bar: tqdm) -> None:
+    def look_after(self) -> None:
         """See which jobs have ended, have something new, or take too long."""
         for job in self.running():
             if job.ended():
-                self.over(job, bar)
+                self.over(job)
             elif job.has_news():
-                self.tell(job)
+                self.news(job)
             elif self.timeout and time.monotonic() - job.started > self.timeout:
                 job.ask_to_stop(f"stopped after sweep.timeout={self.timeout:g} s")
         running = [(job, *progress.reported(job.report)) for job in self.running()]
         done = sum(job.outcome not in ("running", "not begun") for job in self.jobs)
-        bar.n = done + sum(share for _, share, _ in running)
-        bar.set_postfix_str("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
+        self.bar.n = done + sum(share for _, share, _ in running)
+        self.bar.set_postfix_str("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
 
-    def stop_all(self, bar: tqdm) -> None:
+    def stop_all(self) -> None:
         """Have the running jobs save and end, and wait for them."""
         for job in self.running():
             job.ask_to_stop()
         while self.running():
             time.sleep(LOOK_S)
-            self.look_after(bar)
+            self.look_after()
 
-    def over(self, job: Job, bar: tqdm) -> None:
-        self.tell(job)
-        bar.write(str(job))
-
-    def tell(self, job: Job) -> None:
+    def news(self, job: Job) -> None:
+        """A job has recorded something."""
         tracking = job.config["tracking"]
         if tracking["name"] != "none" and job.folder.to_deliver(tracking["uri"]):
             self.tracker.changed(job.folder.path)
 
+    def over(self, job: Job) -> None:
+        """A job is over."""
+        Sweep.news(self, job)
+        self.bar.write(str(job))
+
     def summary(self) -> str:
         """How the jobs went: a line, and one for each that failed."""
         counts = Counter(job.outcome for job in self.jobs)
-        failed = [f"failed: {job.name}: {job.error}; see {job.folder}" for job in self.jobs if job.error]
+        failed = [
+            f"failed: {job.name}: {job.error}; see {job.folder}"
+            for job in self.jobs
+            if job.outcome == "failed"
+        ]
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
         return "\n".join([f"{len(self.jobs)} jobs: {said}", *failed])

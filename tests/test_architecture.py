@@ -37,19 +37,21 @@ LAYERS = [  # of rnnexp, lowest first; a module may import from any layer below 
     {"arguments", "help", "sync"},
     {"job", "sweep"},
     {"combinations"},
+    {"search"},
     {"run"},
     {"generate", "evaluate"},
 ]
 ALLOWED = {  # library -> the modules of rnnexp that may import it
-    "hydra": {"schema", "run", "combinations", "help", "evaluate"},
+    "hydra": {"schema", "run", "combinations", "search", "help", "evaluate"},
     "omegaconf": {
         *("schema", "build", "folder", "tracking.mlflow", "job", "combinations", "run"),
         *("arguments", "generate", "help", "evaluate"),
     },
     "mlflow": {"tracking.mlflow"},
     "matplotlib": {"runner"},
-    "tqdm": {"progress", "sweep"},
+    "tqdm": {"progress"},
     "psutil": {"folder"},
+    "optuna": {"search"},
     "numba": {"compiled", "compiled.maths", "compiled.gemm", "compiled.products"},
     "llvmlite": {"mkl"},
     "cupy": set(),

@@ -12,9 +12,10 @@ import pytest
 from filelock import FileLock, Timeout
 
 from rnnexp import schema
-from rnnexp.combinations import jobs
+from rnnexp.combinations import asked
 from rnnexp.errors import UserError
 from rnnexp.folder import RunFolder
+from rnnexp.search import Search
 from tests.conftest import QUICK, SMALL, command
 from tests.test_run import LONG, assert_same_run
 
@@ -28,7 +29,7 @@ if sys.orig_argv[-1] == "rnnexp.job":
 
     execute = runner.execute
 
-    def faulty(config, folder, tracker):
+    def faulty(config, *others):
         match config["seed"]:
             case 1:
                 raise RuntimeError("a mistake of ours")
@@ -43,7 +44,7 @@ if sys.orig_argv[-1] == "rnnexp.job":
                 time.sleep(1000)
             case 6:
                 sys.exit("no more")
-        return execute(config, folder, tracker)
+        return execute(config, *others)
 
     runner.execute = faulty
 '''
@@ -63,6 +64,11 @@ def faults(tmp_path):
     (tmp_path / "faults").mkdir()
     (tmp_path / "faults" / "sitecustomize.py").write_text(FAULTS)
     return {"PYTHONPATH": str(tmp_path / "faults")}
+
+
+def jobs(arguments):
+    with asked(arguments) as request:
+        return request.jobs()
 
 
 def folders(tmp_path):
@@ -294,7 +300,8 @@ def test_a_mistake_in_a_sweep_starts_nothing(rnnexp, tmp_path, arguments, parts)
 def test_what_comes_to_the_same_is_one_job(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = jobs([*QUICK, "seed=0,0", "optimizer.lr=1,1.0", "train.checkpoint_every_s=1,2"])
-    assert [job.name for job in found] == ["seed=0 optimizer.lr=1 train.checkpoint_every_s=1"]
+    assert [job.name for job in found] == ["optimizer.lr=1 seed=0 train.checkpoint_every_s=1"]
+    assert [job.name for job in jobs(["seed=0,1,2", "seed=3,4"])] == ["seed=3", "seed=4"]
     assert len(jobs(["seed=range(3)", "cell=glob(*gru*)", "model.hidden_size=choice(8,9)"])) == 6
     assert [job.name for job in jobs(["seed=3"])] == ["the only job"]
 
@@ -321,3 +328,77 @@ def test_a_preset_can_name_its_sweep(tmp_path, monkeypatch):
     assert [job.name for job in jobs([*preset, "cell=rnn"])] == ["seed=0", "seed=1", "seed=2"]
     with pytest.raises(UserError, match="nothing to run"):
         jobs([*preset, "seed=range(0)"])
+
+
+SEARCH = [
+    *("-m", *QUICK, "sweep=search", "sweep.trials=6", "sweep.best_seeds=2", "cell=lstm,gru", "study=tuned"),
+    *("optimizer.lr=tag(log,interval(0.01,4))", "optimizer.clip_norm=1", "train.max_epochs=6"),
+]
+
+
+def test_a_search_tries_as_much_for_each_cell_and_ends_with_the_best(rnnexp, tmp_path):
+    """Cut off in the middle, it goes on with the trials that were running."""
+    import optuna
+
+    first = subprocess.Popen(command(*SEARCH), cwd=tmp_path, stdout=subprocess.DEVNULL)
+    while len(list(tmp_path.glob("runs/tuned/*/result.json"))) < 4:
+        assert first.poll() is None
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    result = rnnexp(*SEARCH)
+    assert result.returncode == 0, result.stderr
+    storage = f"sqlite:///{tmp_path}/runs/tuned/search.db"
+    for name in optuna.get_all_study_names(storage):
+        cell = "gru" if "cell=gru" in name else "lstm"
+        study = optuna.load_study(study_name=name, storage=storage)
+        over = [trial for trial in study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
+        assert len(over) == 6
+        assert study.best_params.keys() == {"optimizer.lr", "model.dropout"}
+        assert all(0.01 <= trial.params["optimizer.lr"] <= 4 for trial in over)
+        best = [RunFolder(path) for path in folders(tmp_path) if path.parent.name == "tuned_best"]
+        values = {
+            folder.load_config()["seed"]: folder.result()["best/valid_ppl"]
+            for folder in best
+            if folder.load_config()["cell"]["name"] == cell
+        }
+        assert values.keys() == {0, 1}
+        assert values[0] == study.best_value
+        assert f"best valid ppl {study.best_value:.4g} with " in result.stdout
+    assert [folder.tags()["rnnexp.tuning_trials"] for folder in best] == ["6"] * 4
+    again = rnnexp(*SEARCH)
+    assert "4 jobs: 4 finished before" in again.stdout
+
+
+def test_a_trial_that_falls_behind_is_pruned(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lr = "optimizer.lr=choice(0.8,0.9,1,1.1,1.2,0.0001)"
+    search = [*SEARCH[1:], lr, "model.dropout=0", "cell=gru", "train.max_epochs=500"]
+    with asked(search) as request:
+        work = Search(request, workers=1, timeout=None, on_error="keep_going")
+        for value in "0.8", "0.9", "1", "1.1", "1.2", "0.0001":
+            work.arms[0].study.enqueue_trial({"optimizer.lr": value})
+        work.run()
+    assert [job.outcome for job in work.jobs] == ["finished"] * 5 + ["pruned"]
+    assert work.jobs[-1].folder.state()["status"] == "KILLED"
+    assert "6 of 6 trials, 1 of them pruned; best valid ppl" in work.summary()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["sweep=grid", "sweep.trials=3"], "sweep.params, which is empty"),
+        (["sweep=search", "sweep.trials=0"], "sweep.trials=0"),
+        (["sweep=search", "sweep.pruner=axe"], "median, hyperband or null"),
+        (["sweep=search", "optimizer.lr=interval(4,1)"], "optimizer.lr"),
+        (
+            ["sweep=search", "cell=lstm", "dataset=text", "dataset.path=gone.txt", "sweep.trials=2"],
+            "2 of 2 jobs failed",
+        ),
+    ],
+)
+def test_a_mistake_in_a_search(rnnexp, arguments, part):
+    result = rnnexp("-m", *QUICK[-5:], *arguments)
+    assert result.returncode == 1
+    assert part in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr

@@ -29,7 +29,7 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 SQLITE = "sqlite:///"
 NOT_METRICS = {"epoch", "time"}
-NOT_PARAMETERS = ("threads", "engine", "rerun", "sweep.")  # beginnings: how it was run; some become tags
+NOT_PARAMETERS = "threads", "engine"  # which are found out later, and become tags
 BATCH = 1000  # metrics that MLflow takes at a time
 
 
@@ -89,7 +89,7 @@ def describe(client: MlflowClient, run_id: str, folder: RunFolder, status: str) 
     params = [
         Param(key, as_text(value))
         for key, value in leaves(config).items()
-        if key not in known and not key.startswith(NOT_PARAMETERS)
+        if key not in known and key not in NOT_PARAMETERS
     ]
     tags = {"rnnexp.folder": str(folder.path), "rnnexp.error": folder.state()["error"] or ""}
     named = [RunTag(key, value) for key, value in (folder.tags() | tags).items()]
