@@ -48,9 +48,12 @@ def resume(path: Path) -> None:
 
 def sweep(arguments: list[str]) -> None:
     """Every combination of the overrides, or a search for good ones; UserError where a job failed."""
-    with combinations.asked(arguments) as request:
+    elsewhere = [a for a in arguments if a.startswith(("hydra/launcher=", "hydra.launcher."))]
+    with combinations.asked([a for a in arguments if a not in elsewhere]) as request:
         how = {key: request.settings[key] for key in ("workers", "timeout", "on_error")}
-        if request.settings["trials"]:
+        if elsewhere:
+            work = Sweep(request.jobs(), **how)
+        elif request.settings["trials"]:
             from rnnexp.search import Search  # imports Optuna, which is an extra
 
             search = Search(request, **how)
@@ -59,6 +62,18 @@ def sweep(arguments: list[str]) -> None:
                 run(Sweep(search.best(), **how))
         else:
             run(Sweep(request.jobs(), **how))
+    if elsewhere:  # Hydra hands the jobs over, which Hydra must not be at already
+        sys.argv[1:] = ["-m", *arguments]
+        try:
+            start()
+        except Exception as error:  # whatever another launcher raises
+            raise UserError(f"the launcher says: {str(error).strip().partition(chr(10))[0]}") from error
+        finally:
+            for job in work.jobs:
+                job.folder.bury()
+                state = job.folder.state()
+                job.outcome, job.error = state.get("status", "not begun").lower(), state.get("error") or ""
+            print(work.summary(), flush=True)
 
 
 def run(work: Sweep) -> None:
@@ -103,12 +118,7 @@ def command(arguments: list[str]) -> None:
             raise UserError(f"{resumed[0]} goes on with the run's own config: give it alone")
         resume(Path(resumed[0].removeprefix("resume=")))
     elif {"-m", "--multirun"} & set(arguments):
-        if any(argument.startswith(("hydra/launcher=", "hydra/sweeper=")) for argument in arguments):
-            # Hydra's parser takes options before overrides only
-            sys.argv[1:] = sorted(arguments, key=lambda argument: argument not in ("-m", "--multirun"))
-            start()
-        else:
-            sweep([argument for argument in arguments if argument not in ("-m", "--multirun")])
+        sweep([argument for argument in arguments if argument not in ("-m", "--multirun")])
     else:
         for argument in arguments:  # Hydra makes the folder before `start` runs
             if argument.startswith("study="):
@@ -122,4 +132,6 @@ def give_up(message: str) -> NoReturn:
 
 
 if __name__ == "__main__":
+    from rnnexp.run import main  # so that what is sent to other machines has its proper name
+
     main()

@@ -125,9 +125,12 @@ def folder_name(started: str, *, _root_: DictConfig) -> str:
     return run_name(config) + (f"_{started}" if config["rerun"] else "")
 
 
+# where this is imported, for a job on another machine composes its config without `register`
+OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+
+
 def register() -> None:
     """Tell Hydra; the files of `conf/` name these in their defaults lists."""
-    OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     for group, choices in CHOICES.items():

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 
 import pytest
 
@@ -155,36 +156,41 @@ def free_port():
         return s.getsockname()[1]
 
 
+@contextmanager
+def mlflow_server(tmp_path, store, workers=1):
+    """The address of a real MLflow server on this machine."""
+    port = free_port()
+    with (tmp_path / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
+                *("--workers", str(workers), "--backend-store-uri", store),
+                *("--artifacts-destination", str(tmp_path / "store")),
+            ],
+            cwd=tmp_path,
+            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
+                time.sleep(0.2)
+        yield url
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+
+
 @pytest.fixture
 def server(tmp_path):
-    """A real MLflow server on this machine."""
-    port = free_port()
-    log = (tmp_path / "server.log").open("w")
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
-            *("--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"),
-            *("--artifacts-destination", str(tmp_path / "store")),
-        ],
-        cwd=tmp_path,
-        env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/health", timeout=1).close()
-            break
-        except OSError:
-            assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
-            time.sleep(0.2)
-    yield url
-    os.killpg(process.pid, 15)
-    process.wait(timeout=30)
-    log.close()
+    with mlflow_server(tmp_path, f"sqlite:///{tmp_path}/server.db") as url:
+        yield url
 
 
 def test_a_server_takes_the_records(server, rnnexp):
