@@ -159,7 +159,8 @@ def differences(finished: pd.DataFrame, settings: dict[str, str]) -> list[str]:
     """
     sentences = []
     cell = [f"params.{key}" for key in settings if key.startswith("cell.")]
-    optimizer = [f"params.{key}" for key in settings if key.startswith("optimizer.")]
+    tuned = tuned_settings(finished)
+    optimizer = [f"params.{key}" for key in settings if key.startswith("optimizer.") or key in tuned]
     others = [f"params.{key}" for key in settings if f"params.{key}" not in cell + optimizer]
     for _, equal in finished.groupby([finished[key].fillna("") for key in others] or (lambda _: 0)):
         tests: dict[str, pd.Series] = {}
@@ -174,9 +175,31 @@ def differences(finished: pd.DataFrame, settings: dict[str, str]) -> list[str]:
                     sentences.append(difference(better, worse, paired))
     if len(sentences) > 1:
         sentences.append("each interval stands for itself: they are not corrected for their number")
-    if sentences and optimizer:
+    if sentences and tuned:
+        sentences.append(budgets(finished, tuned))
+    elif sentences and optimizer:
         sentences.append("a cell stands with the optimizer settings that had its best validation perplexity")
     return sentences
+
+
+def tuned_settings(runs: pd.DataFrame) -> set[str]:
+    """The config keys that a search chose for each cell, where it did so for all these runs."""
+    tags = runs.get("tags.rnnexp.tuned", pd.Series(index=runs.index, dtype=object))
+    if runs.empty or tags.isna().any():
+        return set()
+    return {key for tag in tags for key in tag.split(",")}
+
+
+def budgets(finished: pd.DataFrame, tuned: set[str]) -> str:
+    """How much each cell was tuned."""
+    trials = finished.groupby("params.cell.name")["tags.rnnexp.tuning_trials"].agg(
+        lambda t: "/".join(sorted(set(t)))
+    )
+    over = ", ".join(sorted(tuned))
+    if trials.nunique() == 1:
+        return f"every cell was tuned with the same budget before: {trials.iloc[0]} trials over {over}"
+    each = ", ".join(f"{cell} {number}" for cell, number in trials.items())
+    return f"the cells were tuned UNEQUALLY before, over {over}: {each} trials"
 
 
 def difference(better: str, worse: str, paired: pd.Series) -> str:

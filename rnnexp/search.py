@@ -135,7 +135,10 @@ class Search(Sweep):
                 study = f"study={arm.study.study_name.split()[0]}_best"
                 name = " ".join(filter(None, [arm.name, *chosen, f"seed={seed}"]))
                 job = make_job(name, [*arm.overrides, *chosen, f"seed={seed}", study])
-                job.tags = {"rnnexp.tuning_trials": str(len(trials))}
+                job.tags = {
+                    "rnnexp.tuned": ",".join(self.space),
+                    "rnnexp.tuning_trials": str(len(trials)),
+                }
                 jobs.append(job)
         return distinct(jobs)
 

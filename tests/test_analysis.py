@@ -107,6 +107,28 @@ def test_groups_are_what_differs_besides_the_seed():
     assert comparison.problems == ["lstm, lr=2, seed 1: missing (no such run, though others have this seed)"]
 
 
+def test_what_was_tuned_for_each_cell_may_differ_in_a_pair():
+    def sentences(gru_trials):
+        tuned = {"rnnexp.tuned": "optimizer.lr,model.dropout"}
+        runs = runs_table(
+            ("gru", 0, "FINISHED", 10.0, {"optimizer.lr": "1", "model.dropout": "0.1"}),
+            ("gru", 1, "FINISHED", 11.0, {"optimizer.lr": "1", "model.dropout": "0.1"}),
+            ("lstm", 0, "FINISHED", 12.0, {"optimizer.lr": "2", "model.dropout": "0.3"}),
+            ("lstm", 1, "FINISHED", 14.0, {"optimizer.lr": "2", "model.dropout": "0.3"}),
+        )
+        for key, value in tuned.items():
+            runs[f"tags.{key}"] = value
+        runs["tags.rnnexp.tuning_trials"] = [gru_trials, gru_trials, "20", "20"]
+        return compare(runs, NO_HISTORY).differences
+
+    difference, budget = sentences("20")
+    assert difference.startswith(
+        "test perplexity of lstm, dropout=0.3, lr=2 minus gru, dropout=0.1, lr=1: +2.5"
+    )
+    assert budget.endswith("the same budget before: 20 trials over model.dropout, optimizer.lr")
+    assert "UNEQUALLY before, over model.dropout, optimizer.lr: gru 7, lstm 20 trials" in sentences("7")[1]
+
+
 def test_options_of_a_cell_count_where_they_differ():
     comparison = compare(
         runs_table(

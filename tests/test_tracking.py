@@ -157,9 +157,9 @@ def free_port():
 
 
 @contextmanager
-def mlflow_server(tmp_path, store, workers=1):
+def mlflow_server(tmp_path, store, workers=1, port=None):
     """The address of a real MLflow server on this machine."""
-    port = free_port()
+    port = port or free_port()
     with (tmp_path / "server.log").open("w") as log:
         process = subprocess.Popen(
             [
