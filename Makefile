@@ -12,7 +12,7 @@ demo: $(STAMP)
 	@.venv/bin/python -m analysis.compare study=demo
 
 test: $(STAMP)
-	.venv/bin/python -m pytest -m "not slow"
+	.venv/bin/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-slow: $(STAMP)
 	.venv/bin/python -m pytest -m slow

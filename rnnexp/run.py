@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,36 +52,42 @@ def sweep(arguments: list[str]) -> None:
     elsewhere = [a for a in arguments if a.startswith(("hydra/launcher=", "hydra.launcher."))]
     with combinations.asked([a for a in arguments if a not in elsewhere]) as request:
         how = {key: request.settings[key] for key in ("workers", "timeout", "on_error")}
-        if elsewhere:
-            work = Sweep(request.jobs(), **how)
-        elif request.settings["trials"]:
+        if request.settings["trials"]:
             from rnnexp.search import Search  # imports Optuna, which is an extra
 
+            if elsewhere:
+                raise UserError(f"{elsewhere[0]}: a search hands out its trials one by one, on this machine")
             search = Search(request, **how)
-            run(search)
-            if search.seeds:
-                run(Sweep(search.best(), **how))
+            carry_out(search, search.run)
+            work = Sweep(search.best(), **how)
         else:
-            run(Sweep(request.jobs(), **how))
-    if elsewhere:  # Hydra hands the jobs over, which Hydra must not be at already
+            work = Sweep(request.jobs(), **how)
+    if elsewhere:
         sys.argv[1:] = ["-m", *arguments]
-        try:
-            start()
-        except Exception as error:  # whatever another launcher raises
-            raise UserError(f"the launcher says: {str(error).strip().partition(chr(10))[0]}") from error
-        finally:
-            for job in work.jobs:
-                job.folder.bury()
-                state = job.folder.state()
-                job.outcome, job.error = state.get("status", "not begun").lower(), state.get("error") or ""
-            print(work.summary(), flush=True)
+        carry_out(work, lambda: hand_over(work))
+    else:
+        carry_out(work, work.run)
 
 
-def run(work: Sweep) -> None:
+def hand_over(work: Sweep) -> None:
+    """Have the launcher that the command names do the jobs, and look how they went."""
     try:
-        work.run()
+        start()
+    except Exception as error:  # whatever another launcher raises
+        raise UserError(f"the launcher says: {str(error).strip().partition(chr(10))[0]}") from error
     finally:
-        print(work.summary(), flush=True)
+        for job in work.jobs:
+            job.folder.bury()
+            state = job.folder.state()
+            job.outcome, job.error = state.get("status", "not begun").lower(), state.get("error") or ""
+
+
+def carry_out(work: Sweep, run: Callable[[], None]) -> None:
+    """Do the jobs and say how they went."""
+    try:
+        run()
+    finally:
+        print(work.summary(), end="", flush=True)
     failed = sum(job.outcome == "failed" for job in work.jobs)
     if failed:
         raise UserError(

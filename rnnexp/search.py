@@ -143,7 +143,7 @@ class Search(Sweep):
         return distinct(jobs)
 
     def summary(self) -> str:
-        lines = [super().summary()] if self.jobs else []
+        lines = []
         for arm in self.arms:
             trials = arm.study.get_trials(states=OVER)
             pruned = sum(trial.state == OVER[1] for trial in trials)
@@ -154,7 +154,7 @@ class Search(Sweep):
                 best = arm.study.best_trial
                 chosen = " ".join(f"{key}={shown(best.params[key])}" for key in self.space)
                 lines[-1] += f"; best valid ppl {best.value:.4g} with {chosen}"
-        return "\n".join(lines)
+        return super().summary() + "".join(f"{line}\n" for line in lines)
 
 
 def suggest(trial: optuna.Trial, key: str, over: Override) -> str:

@@ -141,10 +141,10 @@ class Sweep:
         on_error: str,
         total: int | None = None,
     ):
-        self.jobs, self.waiting, self.total = jobs, list(jobs), total or len(jobs)
+        self.jobs, self.waiting, self.total = jobs, list(jobs), len(jobs) if total is None else total
         self.timeout, self.on_error = timeout, on_error
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.workers = min(workers or cores, self.total)
+        self.workers = max(1, min(workers or cores, self.total))
         self.threads = max(1, cores // self.workers)
         self.tracker = tracking.make("mlflow")
 
@@ -227,7 +227,7 @@ class Sweep:
         self.bar.write(str(job))
 
     def summary(self) -> str:
-        """How the jobs went: a line, and one for each that failed."""
+        """How the jobs went: a line, and one for each that failed; nothing where there are none."""
         counts = Counter(job.outcome for job in self.jobs)
         failed = [
             f"failed: {job.name}: {job.error}; see {job.folder}"
@@ -235,4 +235,4 @@ class Sweep:
             if job.outcome == "failed"
         ]
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-        return "\n".join([f"{len(self.jobs)} jobs: {said}", *failed])
+        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *failed] if self.jobs)
