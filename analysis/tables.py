@@ -134,10 +134,13 @@ def problems(runs: pd.DataFrame, finished: pd.DataFrame) -> list[str]:
     """Every run that is not in the numbers, and every seed that one group has and another has not."""
     sentences = []
     counted = set(zip(finished["group"], finished["seed"]))
-    repeated = 0
+    repeated = pruned = 0
     for _, run in runs.drop(finished.index).iterrows():
         if (run["group"], run["seed"]) in counted:
             repeated += 1
+            continue
+        if run.get("tags.rnnexp.pruned") == "true":
+            pruned += 1
             continue
         why = run.get("tags.rnnexp.error")
         why = why if isinstance(why, str) and why else WHY.get(run["status"], "no reason recorded")
@@ -146,6 +149,8 @@ def problems(runs: pd.DataFrame, finished: pd.DataFrame) -> list[str]:
     for group, members in runs.groupby("group", sort=False):
         for seed in sorted(set(runs["seed"]) - set(members["seed"])):
             sentences.append(f"{group}, seed {seed}: missing (no such run, though others have this seed)")
+    if pruned:
+        sentences.append(f"{pruned} runs were pruned by a search")
     if repeated:
         sentences.append(f"{repeated} other runs: the last finished one of a configuration and seed counts")
     return sentences

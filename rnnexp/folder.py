@@ -7,6 +7,7 @@ vocabulary.json what the tokens mean
 records.jsonl   a line an epoch
 last.npz        the checkpoint to go on from; best.npz the best weights
 result.json     the final metrics, once there are any
+traceback.txt   of the error that ended it
 delivered.json  what an MLflow store has got of all this
 rnnexp.log      what was logged; output.txt what else a job of a sweep printed
 .lock           held for the moment of a write
@@ -57,6 +58,7 @@ class RunFolder:
         self.records_file = path / "records.jsonl"
         self.result_file = path / "result.json"
         self.delivered_file = path / "delivered.json"
+        self.traceback_file = path / "traceback.txt"
         self.number: int | None = None  # of this claim
         self.lost = threading.Event()
 
@@ -132,9 +134,10 @@ class RunFolder:
     def end(self, status: str, error: BaseException | None = None) -> None:
         """Say how the run ended, for now."""
         with self.mine():
+            self.traceback_file.unlink(missing_ok=True)
             if error:
                 text = "".join(traceback.format_exception(error))
-                (self.path / "traceback.txt").write_text(text, encoding="utf-8")
+                self.traceback_file.write_text(text, encoding="utf-8")
             said = one_line(error) if error else None
             if error and type(error) is not UserError:
                 said = f"{type(error).__name__}: {said}"
@@ -246,9 +249,11 @@ class RunFolder:
         return here if here.items() - self.delivered().items() else None
 
     def artifacts(self) -> list[Path]:
-        """The files worth keeping with the record: config, learning curve, text from the model, weights."""
-        names = "config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz", "traceback.txt"
-        return [path for name in names if (path := self.path / name).exists()]
+        """The files worth keeping with the record: what the model is and does, and what went wrong."""
+        names = "config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"
+        return [
+            path for name in (*names, "traceback.txt", "output.txt") if (path := self.path / name).exists()
+        ]
 
 
 def alive(state: dict[str, Any]) -> bool:

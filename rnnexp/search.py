@@ -113,6 +113,8 @@ class Search(Sweep):
             study.tell(trial, metrics["best/valid_ppl"])
         elif job.outcome == "pruned":
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            with job.folder.claimed(wait=True):
+                job.folder.save_tags(job.folder.tags() | {"rnnexp.pruned": "true"})
         elif job.outcome == "failed" and self.on_error == "return_inf":
             study.tell(trial, math.inf)
         elif job.outcome == "failed":

@@ -90,8 +90,10 @@ class Job:
             self.outcome = "pruned" if self.prune else "stopped"
         else:
             self.outcome, self.error = "failed", self.error or self.reason(code)
+        kept = self.folder.path / "output.txt"
+        kept.unlink(missing_ok=True)  # of an attempt before
         if self.output.stat().st_size:
-            shutil.copy(self.output, self.folder.path / "output.txt")
+            shutil.copy(self.output, kept)
         return True
 
     def reason(self, code: int) -> str:

@@ -166,6 +166,14 @@ def test_no_run_is_left_out_silently():
     assert all(problem in markdown(comparison) for problem in comparison.problems)
 
 
+def test_pruned_runs_are_counted():
+    runs = runs_table(
+        *[("gru", 0, "KILLED", nan, {"model.dropout": d}) for d in "12"], ("gru", 0, "FINISHED", 9.0, {})
+    )
+    runs["tags.rnnexp.pruned"] = ["true", "true", None]
+    assert compare(runs, NO_HISTORY).problems == ["2 runs were pruned by a search"]
+
+
 def test_the_interval_is_that_of_a_paired_t_test():
     lstm, gru = [9.0, 9.5, 10.1], [10.0, 10.8, 10.9]
     comparison = compare(

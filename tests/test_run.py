@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -370,19 +370,39 @@ def test_the_books_preset_takes_any_cell(rnnexp):
     assert "reset: before" in result.stdout
 
 
-def test_a_full_disk_is_said_in_one_line(rnnexp, tmp_path):
-    """A run folder on a file system of 64 KiB."""
-    (tmp_path / "here").mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path / "here")], capture_output=True
-    )
-    if mounted.returncode:
+@contextmanager
+def mounted(folder, options):
+    """A small file system of its own in a folder."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True)
+    if done.returncode:
         pytest.skip("no right to mount a small file system")
     try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_in_one_line_and_the_run_goes_on_once_there_is_room(
+    rnnexp, tmp_path, undisturbed
+):
+    with mounted(tmp_path / "run", "size=512k"):
+        process = started(tmp_path, *LONG, "hydra.run.dir=run")
+        with suppress(OSError), (tmp_path / "run" / "filler").open("wb") as file:
+            while True:
+                file.write(bytes(1024))
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert stderr.strip() == "rnnexp: [Errno 28] No space left on device"
+        (tmp_path / "run" / "filler").unlink()
+        assert rnnexp(*LONG, "hydra.run.dir=run").returncode == 0
+        assert_same_run(tmp_path / "run", undisturbed)
+
+
+def test_a_disk_that_is_full_at_the_start(rnnexp, tmp_path):
+    with mounted(tmp_path / "here", "size=64k"):
         big = ["model.embed_size=100", "model.hidden_size=100"]
         one_line(rnnexp(*QUICK, *big, "hydra.run.dir=here"), "No space left on device")
-    finally:
-        subprocess.run(["umount", str(tmp_path / "here")], check=True)
 
 
 def test_a_terminal_shows_a_bar_with_rate_and_time_left(tmp_path):

@@ -380,7 +380,8 @@ def test_a_trial_that_falls_behind_is_pruned(tmp_path, monkeypatch):
             work.arms[0].study.enqueue_trial({"optimizer.lr": value})
         work.run()
     assert [job.outcome for job in work.jobs] == ["finished"] * 5 + ["pruned"]
-    assert work.jobs[-1].folder.state()["status"] == "KILLED"
+    folder = work.jobs[-1].folder
+    assert (folder.state()["status"], folder.tags()["rnnexp.pruned"]) == ("KILLED", "true")
     assert "6 of 6 trials, 1 of them pruned; best valid ppl" in work.summary()
 
 

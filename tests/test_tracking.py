@@ -19,6 +19,7 @@ from rnnexp.tracking.mlflow import deliver
 from rnnexp.tracking.sender import Deliveries
 from tests.conftest import SMALL, command
 from tests.test_configs import composed
+from tests.test_run import mounted
 
 PER_EPOCH = {
     *("train/loss", "train/ppl", "valid/loss", "valid/ppl", "lr", "grad_norm"),
@@ -255,6 +256,15 @@ def test_a_store_that_cannot_be_written_costs_a_warning(rnnexp, tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("does not take the records") == 1
     assert "Traceback" not in result.stdout + result.stderr
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_read_only_store_costs_a_warning(rnnexp, tmp_path):
+    with mounted(tmp_path / "store", "size=8m"):
+        subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "store")], check=True)
+        result = rnnexp(*SMALL, "tracking.uri=sqlite:///store/mlflow.db", "hydra.run.dir=run")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("does not take the records ([Errno 30] Read-only file system") == 1
     assert (tmp_path / "run" / "result.json").exists()
 
 
