@@ -19,7 +19,8 @@ class RunBar:
     While it is there, what is logged appears above it.
     """
 
-    def __init__(self, done: int, total: int):
+    def __init__(self, label: str, done: int, total: int):
+        self.label = label
         self.open = ExitStack()
         self.open.enter_context(logging_redirect_tqdm())
         self.bar = tqdm(
@@ -31,12 +32,13 @@ class RunBar:
             mininterval=0.2,
             dynamic_ncols=True,
         )
+        self.bar.set_postfix_str(label, refresh=False)
 
     def step(self, done: int) -> None:
         self.bar.update(done - self.bar.n)
 
     def describe(self, text: str) -> None:
-        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.set_postfix_str(f"{self.label}: {text}", refresh=False)
 
     def close(self) -> None:
         self.bar.close()
@@ -74,9 +76,9 @@ def in_sweep() -> bool:
     return REPORT in os.environ
 
 
-def for_run(done: int, total: int) -> RunBar | JobReport:
-    """The display of a run: part of its sweep's, where it belongs to one."""
-    return JobReport(Path(os.environ[REPORT]), done, total) if in_sweep() else RunBar(done, total)
+def for_run(label: str, done: int, total: int) -> RunBar | JobReport:
+    """The display of a run: part of its sweep's, where it belongs to one, which has a label for it."""
+    return JobReport(Path(os.environ[REPORT]), done, total) if in_sweep() else RunBar(label, done, total)
 
 
 def reported(path: Path) -> tuple[float, str]:

@@ -120,7 +120,7 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
     folder.save_config(config)
     config_hash, group_hash = identity.hashes(config)
     hashes = {"rnnexp.config_hash": config_hash, "rnnexp.group_hash": group_hash}
-    folder.save_tags(hashes | provenance() | more_tags)
+    folder.save_tags(folder.tags() | hashes | provenance() | more_tags)
     return config
 
 
@@ -139,8 +139,7 @@ def train_and_test(
     records = folder.records()
     done = records[-1]["step"] if records else 0
     steps = len(batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
-    with closing(progress.for_run(done, min(steps, settings.max_steps or steps))) as display:
-        display.describe(label)
+    with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
 
         def on_step(state: Progress) -> None:
             display.step(state.step)
@@ -168,7 +167,7 @@ def train_and_test(
             folder.append(record)
             records.append(record)
             tracker.changed(folder.path)
-            display.describe(f"{label}: epoch {record['epoch']}, valid ppl {record['valid/ppl']:.4g}")
+            display.describe(f"epoch {record['epoch']}, valid ppl {record['valid/ppl']:.4g}")
             log.info(
                 f"epoch {record['epoch']:2}/{settings.max_epochs}  train ppl {record['train/ppl']:8.3f}  "
                 f"valid ppl {record['valid/ppl']:8.3f}  lr {record['lr']:<8.4g} "
