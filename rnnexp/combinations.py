@@ -61,16 +61,16 @@ class Request:
             space: Any = override.value()
             if isinstance(space, IntervalSweep) and not space.start < space.end:  # type: ignore[operator]
                 raise UserError(f"{text(override)}: the first limit must be below the second")
+            if isinstance(space, IntervalSweep) and "log" in space.tags and not space.start > 0:  # type: ignore[operator]
+                raise UserError(f"{text(override)}: limits of a logarithmic range must be greater than 0")
 
     def combinations(self) -> list[tuple[str, list[str]]]:
         """Each combination of what is not searched over: its name, and its overrides with one value each."""
         last = {override.get_key_element(): override for override in self.overrides}
         overrides = [override for key, override in last.items() if key not in self.space]
         swept = [not is_one(o) for o in overrides]
-        return [
-            (" ".join(itertools.compress(chosen, swept)), list(chosen))
-            for chosen in itertools.product(*map(values, overrides))
-        ]
+        every = dict.fromkeys(itertools.product(*map(values, overrides)))
+        return [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
 
     def jobs(self) -> list[Job]:
         """A job for each combination; those that come to the same experiment are one."""

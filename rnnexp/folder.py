@@ -10,7 +10,7 @@ result.json     the final metrics, once there are any
 traceback.txt   of the error that ended it
 delivered.json  what an MLflow store has got of all this
 rnnexp.log      what was logged; output.txt what else a job of a sweep printed
-.lock           held for the moment of a write
+.lock           held for the moment of a write; .delivery.lock while a store is told
 """
 
 import json
@@ -51,6 +51,7 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.lock = FileLock(path / ".lock", timeout=LEASE_S)
+        self.delivery_lock = FileLock(path / ".delivery.lock", timeout=LEASE_S)
         self.config_file = path / "config.yaml"
         self.tags_file = path / "tags.json"
         self.state_file = path / "state.json"
@@ -93,7 +94,7 @@ class RunFolder:
             heart.join()
             with suppress(Superseded, OSError):
                 if self.state()["status"] == "RUNNING":
-                    self.end("KILLED")
+                    self.end("FINISHED" if self.result_file.exists() else "KILLED")
             self.number = None
 
     def claim(self) -> bool:
@@ -144,15 +145,25 @@ class RunFolder:
             self.write_state(self.state() | {"status": status, "ended": now(), "error": said})
 
     def bury(self) -> None:
-        """Say of a run whose process died without a word that it was killed."""
-        if self.state().get("status") != "RUNNING":
-            return
-        with self.lock:
-            state = self.state()
-            if state["status"] == "RUNNING" and not alive(state):
-                status = "FINISHED" if self.result_file.exists() else "KILLED"
-                beat = int(1000 * state["beat"])
-                self.write_state(state | {"number": state["number"] + 1, "status": status, "ended": beat})
+        """Say of a run whose process died without a word, or with a wrong one, how it ended."""
+        if self.epitaph(self.state()):
+            with self.lock:
+                state = self.state()
+                if right := self.epitaph(state):
+                    self.write_state(state | right)
+
+    def epitaph(self, state: dict[str, Any]) -> dict[str, Any]:
+        """What is wrong in a state and how it should be; empty where it is right."""
+        dead = state.get("status") == "RUNNING" and not alive(state)
+        finished = state.get("status") in ("KILLED", "FAILED") and self.result_file.exists()
+        if not dead and not finished:
+            return {}
+        status = "FINISHED" if self.result_file.exists() else "KILLED"
+        return {
+            "number": state["number"] + 1,
+            "status": status,
+            "ended": state["ended"] or int(1000 * state["beat"]),
+        }
 
     def state(self) -> dict[str, Any]:
         """What state.json says, and `beat`, when its owner was last seen; empty where there is none."""
@@ -233,20 +244,31 @@ class RunFolder:
         """The final metrics; None where the run has not finished."""
         return json.loads(self.result_file.read_text(encoding="utf-8")) if self.result_file.exists() else None
 
-    def delivered(self) -> dict[str, Any]:
-        """What delivered.json says; empty where no store has got anything."""
+    def delivered(self, uri: str) -> dict[str, Any]:
+        """What a store has got, as far as delivered.json says; empty where it has nothing."""
+        return self.deliveries().get(uri, {})
+
+    def deliveries(self) -> dict[str, dict[str, Any]]:
         try:
             return json.loads(self.delivered_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
 
+    def note_delivered(self, uri: str, what: dict[str, Any]) -> None:
+        replace_text(self.delivered_file, json.dumps(self.deliveries() | {uri: what}) + "\n")
+
+    def forget_deliveries(self) -> None:
+        """What comes is another run to every store."""
+        with self.mine(), self.delivery_lock:
+            self.delivered_file.unlink(missing_ok=True)
+
     def to_deliver(self, uri: str) -> dict[str, Any] | None:
-        """What delivered.json is to say once a store has got everything; None where it says that already."""
+        """What `delivered` is to be once a store has got everything; None where it is that already."""
         state = self.state()
         if not state or not self.config_file.exists():
             return None
-        here = {"uri": uri, "epochs": len(self.records()), "status": state["status"], "ended": state["ended"]}
-        return here if here.items() - self.delivered().items() else None
+        here = {"epochs": len(self.records()), "status": state["status"], "ended": state["ended"]}
+        return here if here.items() - self.delivered(uri).items() else None
 
     def artifacts(self) -> list[Path]:
         """The files worth keeping with the record: what the model is and does, and what went wrong."""

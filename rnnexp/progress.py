@@ -55,7 +55,7 @@ class JobReport:
     def write(self) -> None:
         self.written = time.monotonic()
         part = self.path.with_suffix(".part")
-        with suppress(FileNotFoundError):  # the sweep is over
+        with suppress(OSError):  # the sweep is over, or the disk full
             part.write_text(json.dumps({"share": self.done / max(self.total, 1), "text": self.text}))
             part.replace(self.path)
 

@@ -31,7 +31,9 @@ def start(cfg: DictConfig) -> float:
         config = build.resolve(schema.typed(cfg))
         build.check(config)
         folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-        return runner.carry_out(config, folder)["best/valid_ppl"]
+        # a job that a cluster starts again elsewhere waits until the process before it counts as dead
+        wait = HydraConfig.get().mode == RunMode.MULTIRUN
+        return runner.carry_out(config, folder, wait)["best/valid_ppl"]
     except (UserError, OSError) as error:
         if FULL_ERRORS or HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
@@ -50,6 +52,8 @@ def resume(path: Path) -> None:
 def sweep(arguments: list[str]) -> None:
     """Every combination of the overrides, or a search for good ones; UserError where a job failed."""
     elsewhere = [a for a in arguments if a.startswith(("hydra/launcher=", "hydra.launcher."))]
+    if elsewhere and "rerun=true" in arguments:
+        raise UserError(f"rerun=true does not go with {elsewhere[0]}: take another study")
     with combinations.asked([a for a in arguments if a not in elsewhere]) as request:
         how = {key: request.settings[key] for key in ("workers", "timeout", "on_error")}
         if request.settings["trials"]:

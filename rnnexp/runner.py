@@ -37,13 +37,9 @@ def carry_out(
     KeyboardInterrupt after SIGINT or SIGTERM, with a checkpoint to go on from; UserError for what a message
     explains. The run is then KILLED or FAILED.
     """
-    config_hash = identity.hashes(config)[0]
-    other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
-    if other and (folder.path / "last.npz").exists():
-        raise UserError(
-            f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
-        )
+    require_same(config, folder)  # before it is touched
     with folder.claimed(wait):
+        require_same(config, folder)
         # a sweep delivers what its jobs record
         tracker = tracking.make("none" if progress.in_sweep() else config["tracking"]["name"])
         try:
@@ -58,6 +54,16 @@ def carry_out(
             if folder.to_deliver(config["tracking"]["uri"]):
                 tracker.changed(folder.path)
             tracker.wait()
+
+
+def require_same(config: dict[str, Any], folder: RunFolder) -> None:
+    """UserError where a folder holds the run of another config that got as far as a checkpoint."""
+    config_hash = identity.hashes(config)[0]
+    other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
+    if other and (folder.path / "last.npz").exists():
+        raise UserError(
+            f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
+        )
 
 
 def execute(
@@ -92,7 +98,8 @@ def execute(
             raise
         except KeyboardInterrupt as stop:
             log.warning(f"stopped by {str(stop) or 'SIGINT'}; go on with: rnnexp resume={folder}")
-            folder.end("KILLED")
+            with suppress(OSError):
+                folder.end("KILLED")
             raise
         except BaseException as error:
             with suppress(OSError):  # of a full disk; the error counts for more
@@ -114,9 +121,9 @@ def execute(
 def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) -> dict[str, Any]:
     """Write down what the run is; returns the config, with what an earlier attempt at it computed with."""
     before = folder.load_config() if folder.config_file.exists() else {}
-    if not (folder.path / "last.npz").exists() and before != config:
-        folder.delivered_file.unlink(missing_ok=True)  # of another run, which failed before its first step
     config = config | {key: before.get(key) or config[key] for key in FOUND_OUT}
+    if not (folder.path / "last.npz").exists() and before != config:
+        folder.forget_deliveries()  # of another run, which failed before its first step
     folder.save_config(config)
     config_hash, group_hash = identity.hashes(config)
     hashes = {"rnnexp.config_hash": config_hash, "rnnexp.group_hash": group_hash}
@@ -209,7 +216,9 @@ def make_artifacts(experiment: build.Experiment, folder: RunFolder) -> None:
     """Write text from the trained model and the learning curve into the run folder."""
     write_samples(experiment, folder, "at the end, with the best weights")
     if records := folder.records():
-        draw_curves(records, folder.path / "curves.png")
+        figure = draw_curves(records)
+        with folder.mine():
+            figure.savefig(folder.path / "curves.png", dpi=120)
 
 
 def write_samples(experiment: build.Experiment, folder: RunFolder, when: str) -> None:
@@ -222,7 +231,7 @@ def write_samples(experiment: build.Experiment, folder: RunFolder, when: str) ->
         file.write(f"# {when}\n" + "".join(f"{corpus.text(tokens)}\n" for tokens in texts) + "\n")
 
 
-def draw_curves(records: list[dict[str, Any]], path: Path) -> None:
+def draw_curves(records: list[dict[str, Any]]) -> Any:
     """Training and validation perplexity over the epochs, as a picture."""
     from matplotlib.figure import Figure  # half a second, after training only
 
@@ -233,7 +242,7 @@ def draw_curves(records: list[dict[str, Any]], path: Path) -> None:
         axes.plot(epochs, [record[f"{split}/ppl"] for record in records], marker=".", label=split)
     axes.set(xlabel="epoch", ylabel="perplexity", yscale="log")
     axes.legend()
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 def provenance() -> dict[str, str]:

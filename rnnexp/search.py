@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import IntervalSweep, Override
 
 from rnnexp.combinations import Request, distinct, make_job, text, values
@@ -24,6 +25,7 @@ except ImportError:
     raise UserError("sweep.trials takes Optuna: .venv/bin/pip install 'optuna>=4'") from None
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+REPEATS = 100  # proposals in vain after which a combination has nothing new to try
 OVER = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
 
 
@@ -35,6 +37,8 @@ class Arm:
     overrides: list[str]
     study: optuna.Study
     begun: int  # trials, those before this command included
+    tried: set[str]  # their overrides
+    repeats: int = 0  # proposals of what was tried before
     jobs: list[Job] = field(default_factory=list)
 
 
@@ -48,47 +52,72 @@ class Search(Sweep):
         self.space, self.trials, self.seeds = request.space, settings["trials"], settings["best_seeds"]
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.trials * len(combinations))
+        self.lock = FileLock(self.study_folder(combinations[0]) / ".search.lock", timeout=0)
+        try:
+            self.lock.acquire()
+        except Timeout:
+            raise UserError("another process is at this search: wait for it, or take another study") from None
         self.arms = [self.arm(name, overrides, settings) for name, overrides in combinations]
         self.trial_of: dict[Path, optuna.Trial] = {}
         self.reported: dict[Path, int] = {}
 
+    @staticmethod
+    def study_folder(combination: tuple[str, list[str]]) -> Path:
+        folder = make_job(*combination).folder.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def arm(self, name: str, overrides: list[str], settings: dict[str, Any]) -> Arm:
         base = make_job(name, overrides)
-        storage = settings["storage"]
-        if storage is None:
-            base.folder.path.parent.mkdir(parents=True, exist_ok=True)
-            storage = f"sqlite:///{base.folder.path.parent}/search.db"
+        storage = settings["storage"] or f"sqlite:///{self.study_folder((name, overrides))}/search.db"
         same = {"config": hashes(base.config)[0], "space": sorted(map(text, self.space.values()))}
         pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
         if settings["pruner"] == "median":
             pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
         elif settings["pruner"] == "hyperband":
             pruner = optuna.pruners.HyperbandPruner(max_resource=base.config["train"]["max_epochs"])
-        study = optuna.create_study(
-            storage=storage,
-            study_name=f"{base.config['study']} {name} {digest(same)[:8]}",
-            sampler=optuna.samplers.TPESampler(),
-            pruner=pruner,
-            direction="minimize",
-            load_if_exists=True,
-        )
+        try:
+            study = optuna.create_study(
+                storage=storage,
+                study_name=f"{base.config['study']} {name} {digest(same)[:8]}",
+                sampler=optuna.samplers.TPESampler(),
+                pruner=pruner,
+                direction="minimize",
+                load_if_exists=True,
+            )
+        except Exception as error:  # whatever a database can raise
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(f"sweep.storage={storage} cannot be used: {reason}") from error
         for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
             # of a search that was cut off: its run goes on where it is
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
             study.enqueue_trial(trial.params)
-        return Arm(name, overrides, study, begun=len(study.get_trials(states=OVER)))
+        over = study.get_trials(states=OVER)
+        tried = {" ".join(self.chosen(trial.params)) for trial in over}
+        return Arm(name, overrides, study, len(over), tried)
+
+    def chosen(self, params: dict[str, Any]) -> list[str]:
+        """The overrides of a trial."""
+        return [f"{key}={shown(params[key])}" for key in self.space]
 
     def next_job(self) -> Job | None:
-        """The next trial of the combination that has had the fewest."""
-        while open_arms := [arm for arm in self.arms if arm.begun < self.trials]:
+        """The next trial of the combination that has had the fewest.
+
+        What was tried before is no trial; where nothing new comes up, the combination has had all there are.
+        """
+        while open_arms := [arm for arm in self.arms if arm.begun < self.trials and arm.repeats < REPEATS]:
             arm = min(open_arms, key=lambda arm: arm.begun)
-            arm.begun += 1
             trial = arm.study.ask()
-            chosen = [f"{key}={suggest(trial, key, over)}" for key, over in self.space.items()]
-            job = make_job(" ".join(filter(None, [arm.name, *chosen])), arm.overrides + chosen)
-            if job.folder.path in self.trial_of:  # proposed twice
+            for key, over in self.space.items():
+                suggest(trial, key, over)
+            chosen = self.chosen(trial.params)
+            if " ".join(chosen) in arm.tried:
+                arm.repeats += 1
                 arm.study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue
+            arm.tried.add(" ".join(chosen))
+            arm.begun += 1
+            job = make_job(" ".join(filter(None, [arm.name, *chosen])), arm.overrides + chosen)
             self.trial_of[job.folder.path] = trial
             arm.jobs.append(job)
             self.jobs.append(job)
@@ -132,7 +161,7 @@ class Search(Sweep):
             trials = arm.study.get_trials(states=OVER)
             if not any(trial.state == OVER[0] for trial in trials):
                 raise UserError(f"{arm.name}: no trial has finished, so there are no best settings")
-            chosen = [f"{key}={shown(arm.study.best_params[key])}" for key in self.space]
+            chosen = self.chosen(arm.study.best_params)
             for seed in range(self.seeds):
                 study = f"study={arm.study.study_name.split()[0]}_best"
                 name = " ".join(filter(None, [arm.name, *chosen, f"seed={seed}"]))
@@ -154,23 +183,23 @@ class Search(Sweep):
             )
             if len(trials) > pruned:
                 best = arm.study.best_trial
-                chosen = " ".join(f"{key}={shown(best.params[key])}" for key in self.space)
-                lines[-1] += f"; best valid ppl {best.value:.4g} with {chosen}"
+                lines[-1] += f"; best valid ppl {best.value:.4g} with {' '.join(self.chosen(best.params))}"
         return super().summary() + "".join(f"{line}\n" for line in lines)
 
 
-def suggest(trial: optuna.Trial, key: str, over: Override) -> str:
-    """A value from the range or the choices of an override."""
+def suggest(trial: optuna.Trial, key: str, over: Override) -> None:
+    """Have a trial draw a value from the range or the choices of an override."""
     space = over.value()
     if not isinstance(space, IntervalSweep):
-        choices = [value.partition("=")[2] for value in values(over)]
-        return str(trial.suggest_categorical(key, choices))
+        trial.suggest_categorical(key, [value.partition("=")[2] for value in values(over)])
+        return
     low, high, log = space.start, space.end, "log" in space.tags
     assert low is not None
     assert high is not None
     if isinstance(low, int):
-        return shown(trial.suggest_int(key, low, int(high), log=log))
-    return shown(trial.suggest_float(key, low, high, log=log))
+        trial.suggest_int(key, low, int(high), log=log)
+    else:
+        trial.suggest_float(key, low, high, log=log)
 
 
 def shown(value: Any) -> str:

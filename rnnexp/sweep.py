@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from rnnexp import progress, tracking
+from rnnexp.errors import one_line
 from rnnexp.folder import RunFolder
+from rnnexp.identity import hashes
 from rnnexp.signals import stop_requests
 
 GRACE_S = 30.0  # between asking a job to stop and killing it
-LOOK_S = 0.1
+LOOK_S = 0.25
 BLAS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
@@ -47,7 +49,9 @@ class Job:
 
     def start(self, threads: int, report: Path) -> None:
         """Begin; `report` is the file in which the job tells how far it is."""
-        self.outcome, self.report, self.asked, self.prune = "running", report, 0.0, False
+        self.report, self.asked, self.prune = report, 0.0, False
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.number = self.folder.state().get("number", 0)  # of the attempt before
         self.resumed = (self.folder.path / "last.npz").exists()
         self.output, self.records_size, self.started = report.with_suffix(".txt"), -1, time.monotonic()
         with self.output.open("wb") as output:
@@ -61,11 +65,18 @@ class Job:
                 | dict.fromkeys(BLAS, str(threads)),
                 start_new_session=True,  # Ctrl-C is for the sweep, which asks its jobs
             )
+        self.outcome = "running"
         told = {"config": self.config, "folder": str(self.folder.path), "tags": self.tags}
         assert self.process.stdin
         with suppress(BrokenPipeError):  # it died at once, which is seen soon
             self.process.stdin.write(json.dumps(told).encode() + b"\n")
             self.process.stdin.flush()
+
+    def finished_before(self) -> bool:
+        """Whether its folder has the result of this config; of another, the job itself will complain."""
+        return (
+            bool(self.folder.result()) and self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
+        )
 
     def ask_to_stop(self, why: str = "", prune: bool = False) -> None:
         """Have it save a checkpoint and end; `why` where that is a failure, `prune` where it is no more."""
@@ -83,17 +94,19 @@ class Job:
         assert self.process.stdin
         with suppress(BrokenPipeError):
             self.process.stdin.close()
-        self.folder.bury()
+        with suppress(OSError):
+            self.folder.bury()
         if code == 0 and self.folder.result():
             self.outcome, self.error = f"{'resumed and ' if self.resumed else ''}finished", ""
         elif self.asked and not self.error:
             self.outcome = "pruned" if self.prune else "stopped"
         else:
             self.outcome, self.error = "failed", self.error or self.reason(code)
-        kept = self.folder.path / "output.txt"
-        kept.unlink(missing_ok=True)  # of an attempt before
-        if self.output.stat().st_size:
-            shutil.copy(self.output, kept)
+        with suppress(OSError):
+            kept = self.folder.path / "output.txt"
+            kept.unlink(missing_ok=True)  # of an attempt before
+            if self.output.stat().st_size:
+                shutil.copy(self.output, kept)
         return True
 
     def reason(self, code: int) -> str:
@@ -101,13 +114,15 @@ class Job:
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
         state = self.folder.state()
-        if state.get("status") == "FAILED":
+        if state.get("status") == "FAILED" and state["number"] > self.number:
             return state["error"]
         said = self.output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
         return said if code == 1 and said else f"exit status {code}{said and f' ({said})'}"
 
     def has_news(self) -> bool:
-        """Whether there are records that it did not have when this was asked before."""
+        """Whether it has begun, or has records that it did not have when this was asked before."""
+        if self.folder.state().get("number", 0) == self.number or not self.folder.tags_file.exists():
+            return False
         file, before = self.folder.records_file, self.records_size
         self.records_size = file.stat().st_size if file.exists() else 0
         return self.records_size != before
@@ -173,12 +188,16 @@ class Sweep:
             while len(self.running()) < self.workers and (job := self.next_job()):
                 raise_if_asked()
                 begun += 1
-                if job.folder.result():
+                if job.finished_before():
                     job.outcome = "finished before"
                     job.folder.bury()
                     self.over(job)
-                else:
+                    continue
+                try:
                     job.start(self.threads, reports / f"{begun}.json")
+                except OSError as error:
+                    job.outcome, job.error = "failed", one_line(error)
+                    self.over(job)
             if not self.running():
                 return
             time.sleep(LOOK_S)
@@ -220,8 +239,9 @@ class Sweep:
     def news(self, job: Job) -> None:
         """A job has recorded something."""
         tracking = job.config["tracking"]
-        if tracking["name"] != "none" and job.folder.to_deliver(tracking["uri"]):
-            self.tracker.changed(job.folder.path)
+        with suppress(OSError):
+            if tracking["name"] != "none" and job.folder.to_deliver(tracking["uri"]):
+                self.tracker.changed(job.folder.path)
 
     def over(self, job: Job) -> None:
         """A job is over."""

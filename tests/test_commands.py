@@ -1,6 +1,5 @@
 """The commands beside `rnnexp`: text from a run, the perplexity of weights."""
 
-import json
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ from rnnexp.arguments import read
 from rnnexp.data import grammar
 from rnnexp.errors import UserError
 from rnnexp.evaluate import report
+from rnnexp.folder import RunFolder
 from rnnexp.perplexity import evaluate
 from tests.conftest import SMALL
 from tests.variants import small_model
@@ -40,7 +40,7 @@ def test_text_from_a_run(runs):
     plain = run("rnnexp.generate", "run=words", "num=2", "length=30", cwd=runs)
     assert plain.returncode == 0, plain.stderr
     assert len(plain.stdout.split()) > 30
-    run_id = json.loads((runs / "words" / "delivered.json").read_text())["run_id"]
+    run_id = RunFolder(runs / "words").delivered(f"sqlite:///{runs}/runs/mlflow.db")["run_id"]
     by_id = run("rnnexp.generate", f"run={run_id}", "num=2", "length=30", cwd=runs)
     assert by_id.stdout == plain.stdout, by_id.stderr
     assert (

@@ -1,6 +1,5 @@
 """Sweeps on a real SLURM, and many writers at a real server on PostgreSQL."""
 
-import json
 import multiprocessing
 import os
 import re
@@ -145,4 +144,4 @@ def deliver_in_parts(path, uri, epochs):
     folder = Growing(path)
     for folder.shown in range(0, epochs + 1, epochs // 10):
         deliver(folder, uri)
-    assert json.loads(folder.delivered_file.read_text())["epochs"] == epochs
+    assert folder.delivered(uri)["epochs"] == epochs

@@ -139,6 +139,33 @@ def test_a_job_that_fails_says_why_in_its_folder_and_its_record(rnnexp, tmp_path
             assert "traceback.txt" in {file.path for file in c.list_artifacts(run.info.run_id)}
 
 
+def test_a_job_that_dies_before_it_has_a_folder(rnnexp, tmp_path):
+    """It cannot make one, and no other job suffers."""
+    (tmp_path / "runs" / "bad").mkdir(parents=True)
+    names = jobs([*QUICK, "seed=0"])
+    (tmp_path / "runs" / "bad" / names[0].folder.path.name).write_text("a file where the folder should be")
+    result = rnnexp("-m", *QUICK, "seed=0", "study=bad,good")
+    assert result.returncode == 1
+    assert "2 jobs: 1 failed, 1 finished\n" in result.stdout
+    assert "File exists" in result.stdout
+
+
+def test_the_folder_of_another_run_is_no_result(rnnexp, tmp_path):
+    assert rnnexp(*QUICK, "seed=0", "hydra.run.dir=runs/mine").returncode == 0
+    result = rnnexp("-m", *QUICK, "seed=5", "hydra.run.dir=runs/mine")
+    assert result.returncode == 1
+    assert "failed: runs/mine holds a run with other settings" in result.stdout
+
+
+def test_a_finished_run_that_is_called_killed_is_set_right(rnnexp, tmp_path):
+    assert rnnexp("-m", *QUICK, "seed=0").returncode == 0
+    folder = RunFolder(folders(tmp_path)[0])
+    with folder.claimed():
+        folder.end("KILLED")
+    assert rnnexp("-m", *QUICK, "seed=0").returncode == 0
+    assert status(folder.path) == "FINISHED"
+
+
 def test_fail_fast_stops_the_others_which_can_go_on(rnnexp, tmp_path, faults):
     """The job with seed 1 fails while that with seed 0 has much to do; that with seed 7 is never begun."""
     sweep = ["-m", *LONG, "train.max_epochs=500", "train.patience=null", "seed=0,1,7", "sweep.workers=2"]
@@ -385,9 +412,31 @@ def test_a_trial_that_falls_behind_is_pruned(tmp_path, monkeypatch):
     assert "6 of 6 trials, 1 of them pruned; best valid ppl" in work.summary()
 
 
+def test_a_search_over_less_than_its_trials_tries_each_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = [
+        *SEARCH[1:],
+        "optimizer.lr=choice(0.5,1,2)",
+        "model.dropout=0",
+        "cell=gru,gru",
+        "train.max_steps=3",
+    ]
+    for number in 3, 0:
+        with asked(few) as request:
+            work = Search(request, workers=2, timeout=None, on_error="keep_going")
+            with pytest.raises(UserError, match="another process is at this search"):
+                Search(request, workers=2, timeout=None, on_error="keep_going")
+            work.run()
+            work.lock.release()
+        assert len(work.jobs) == number
+        assert "cell=gru: 3 of 6 trials, 0 of them pruned" in work.summary()
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
+        (["sweep=search", "sweep.storage=foo"], "sweep.storage=foo cannot be used"),
+        (["sweep=search", "optimizer.lr=tag(log,interval(0,3))"], "greater than 0"),
         (["sweep=grid", "sweep.trials=3"], "sweep.params, which is empty"),
         (["sweep=search", "sweep.trials=0"], "sweep.trials=0"),
         (["sweep=search", "sweep.pruner=axe"], "median, hyperband or null"),

@@ -1,6 +1,5 @@
 """Records in a real MLflow: complete, once each, and never in the way of training."""
 
-import json
 import logging
 import os
 import signal
@@ -106,16 +105,18 @@ def started(tmp_path, *overrides, **environment):
 def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(tmp_path, rnnexp, known):
     """Also when what sends its records is still at it, which survives the run."""
     process = started(tmp_path, "train.max_epochs=12", "dataset.train_tokens=30000")
-    records, delivered = tmp_path / "run" / "records.jsonl", tmp_path / "run" / "delivered.json"
-    wait_for(lambda: records.exists() and (not known or delivered.exists()), process)
-    before = json.loads(delivered.read_text())["run_id"] if known else None
+    folder, uri = RunFolder(tmp_path / "run"), f"sqlite:///{tmp_path}/runs/mlflow.db"
+    wait_for(
+        lambda: folder.records_file.exists() and (not known or "run_id" in folder.delivered(uri)), process
+    )
+    before = folder.delivered(uri)["run_id"] if known else None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
     assert not (tmp_path / "run" / "result.json").exists()
     assert rnnexp("resume=run").returncode == 0
-    c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
-    assert run.info.run_id == json.loads(delivered.read_text())["run_id"]
+    c, (run,) = runs_of(uri, "default")
+    assert run.info.run_id == folder.delivered(uri)["run_id"]
     assert before in (None, run.info.run_id)
     assert run.info.status == "FINISHED"
     history = c.get_metric_history(run.info.run_id, "valid/loss")
@@ -290,10 +291,8 @@ def test_what_is_delivered_again_is_there_once(folder, tmp_path):
     folder.append(record(3))
     for _ in range(2):
         deliver(folder, uri)
-        for key in "epochs", "status":  # as if it had been cut off before it took note
-            known = folder.delivered()
-            del known[key]
-            folder.delivered_file.write_text(json.dumps(known))
+        # as if it had been cut off before it took note
+        folder.note_delivered(uri, {key: folder.delivered(uri)[key] for key in ("key", "run_id")})
     c, (run,) = runs_of(uri, "s")
     history = c.get_metric_history(run.info.run_id, "valid/loss")
     assert [(p.step, p.timestamp, p.value) for p in history] == [
@@ -302,6 +301,51 @@ def test_what_is_delivered_again_is_there_once(folder, tmp_path):
         (3, 1003, 1 / 3),
     ]
     assert (run.info.status, run.info.start_time) == ("RUNNING", folder.state()["started"])
+
+
+def test_a_run_whose_making_was_not_answered_is_found_again(folder, tmp_path):
+    uri = f"sqlite:///{tmp_path}/store.db"
+    folder.append(record(1))
+    deliver(folder, uri)
+    folder.note_delivered(uri, {"key": folder.delivered(uri)["key"]})
+    deliver(folder, uri)
+    _, (run,) = runs_of(uri, "s")
+    assert folder.delivered(uri)["run_id"] == run.info.run_id
+
+
+def test_each_of_two_stores_has_it_once(folder, tmp_path):
+    for _ in range(2):
+        for name in "one", "two":
+            deliver(folder, f"sqlite:///{tmp_path}/{name}.db")
+        folder.append(record(1 + len(folder.records())))
+    for name in "one", "two":
+        assert len(runs_of(f"sqlite:///{tmp_path}/{name}.db", "s")[1]) == 1
+
+
+def test_a_store_that_was_made_anew_gets_everything_again(folder, tmp_path):
+    uri = f"sqlite:///{tmp_path}/store.db"
+    folder.append(record(1))
+    deliver(folder, uri)
+    for file in tmp_path.glob("store.db*"):
+        file.unlink()
+    folder.append(record(2))
+    deliver(folder, uri)
+    c, (run,) = runs_of(uri, "s")
+    assert [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2]
+
+
+def test_a_second_failure_of_the_same_kind_says_its_own_reason(folder, tmp_path):
+    uri = f"sqlite:///{tmp_path}/store.db"
+    folder.end("FAILED", OSError("no space"))
+    deliver(folder, uri)
+    with RunFolder(folder.path).claimed():
+        pass  # and it dies again
+    again = RunFolder(folder.path)
+    with again.claimed():
+        again.end("FAILED", OSError("no memory"))
+    deliver(folder, uri)
+    _, (run,) = runs_of(uri, "s")
+    assert run.data.tags["rnnexp.error"] == "OSError: no memory"
 
 
 def test_a_run_that_succeeds_in_the_end_has_no_error(folder, tmp_path):
@@ -329,8 +373,9 @@ def test_records_missed_while_the_store_was_away_are_delivered_later(folder, tmp
     assert "does not take the records" in warning
     blocked.rmdir()
     folder.append(record(3))
+    deliveries.rest[f"sqlite:///{blocked}"] = time.monotonic() + 60
     deliveries.attempt(str(folder.path))
-    assert not blocked.exists(), "a store that failed is left alone for a while"
+    assert not blocked.exists(), "a store that took long to fail is left alone for a while"
     folder.end("KILLED")
     deliveries.flush()
     c, (run,) = runs_of(f"sqlite:///{blocked}", "s")
@@ -341,7 +386,8 @@ def test_records_missed_while_the_store_was_away_are_delivered_later(folder, tmp
 
 def test_sync_brings_what_a_store_missed(rnnexp, tmp_path):
     """Also of a run that kept no records in MLflow, and of one that was killed without a word; once each."""
-    assert rnnexp(*SMALL, "tracking.uri=sqlite:////nowhere/store.db").returncode == 0
+    (tmp_path / "file").write_text("no folder")
+    assert rnnexp(*SMALL, f"tracking.uri=sqlite:///{tmp_path}/file/store.db").returncode == 0
     assert rnnexp(*SMALL, "seed=1", "tracking=none").returncode == 0
     dead = RunFolder(tmp_path / "runs" / "dead")
     with dead.claimed():
@@ -389,12 +435,13 @@ def sync(folder, *arguments):
 def test_a_run_that_was_killed_hard_is_recorded_as_killed(tmp_path):
     """By what delivers its records, which outlives it."""
     process = started(tmp_path, "train.max_epochs=500")
-    wait_for((tmp_path / "run" / "delivered.json").exists, process)
+    folder, uri = RunFolder(tmp_path / "run"), f"sqlite:///{tmp_path}/runs/mlflow.db"
+    wait_for(lambda: folder.delivered(uri).get("status"), process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
     deadline = time.monotonic() + 30
-    while RunFolder(tmp_path / "run").delivered().get("status") != "KILLED":
+    while folder.delivered(uri).get("status") != "KILLED":
         assert time.monotonic() < deadline
         time.sleep(0.1)
     c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
@@ -409,7 +456,7 @@ def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(rnnexp
     uri, folder = f"sqlite:///{tmp_path}/runs/mlflow.db", RunFolder(tmp_path / "run")
     c, (before,) = runs_of(uri, "default")
     c.update_run(before.info.run_id, "RUNNING")
-    folder.delivered_file.write_text(json.dumps(folder.delivered() | {"status": "RUNNING", "epochs": 1}))
+    folder.note_delivered(uri, folder.delivered(uri) | {"status": "RUNNING", "epochs": 1})
     for _ in range(2):
         result = rnnexp("resume=run")
         assert result.returncode == 0, result.stderr

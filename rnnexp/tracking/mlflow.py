@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Any
 from filelock import FileLock
 from omegaconf import OmegaConf
 
-from rnnexp.folder import RunFolder, replace_text
+from rnnexp.folder import RunFolder
 from rnnexp.identity import leaves
 
 # set before MLflow is imported. A server that does not answer must not hold the end of a run up for minutes.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+# It is not asked twice for a run by MLflow itself, which would not notice that it has got one already.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
@@ -31,6 +34,8 @@ SQLITE = "sqlite:///"
 NOT_METRICS = {"epoch", "time"}
 NOT_PARAMETERS = "threads", "engine"  # which are found out later, and become tags
 BATCH = 1000  # metrics that MLflow takes at a time
+KEY = "rnnexp.key"  # tag by which a run is found that was asked for
+PATIENCE_S = 60.0  # for another process that is at the same store
 
 
 def deliver(folder: RunFolder, uri: str) -> None:
@@ -48,17 +53,15 @@ def deliver(folder: RunFolder, uri: str) -> None:
     ------
     whatever a store, a network or a server can.
     """
-    with FileLock(folder.path / ".delivery.lock"):
+    with folder.delivery_lock:
         here = folder.to_deliver(uri)
         if not here:
             return
-        before = folder.delivered()
-        if before.get("uri") != uri:
-            before = {}
         with alone_with(uri) as artifacts:
             client = MlflowClient(uri)
-            run_id = before.get("run_id") or new_run(client, folder, uri, artifacts)
-            if before.get("status") != here["status"]:
+            run_id = find_run(client, folder, uri) or new_run(client, folder, uri, artifacts)
+            before = folder.delivered(uri)
+            if here["ended"] or before.get("status") != here["status"]:
                 describe(client, run_id, folder, here["status"])
             new = folder.records()[before.get("epochs", 0) : here["epochs"]]
             points = [point for record in new for point in metrics(record, record["epoch"])]
@@ -70,15 +73,41 @@ def deliver(folder: RunFolder, uri: str) -> None:
                 for path in folder.artifacts():
                     client.log_artifact(run_id, str(path))
                 client.set_terminated(run_id, here["status"], here["ended"])
-        replace_text(folder.delivered_file, json.dumps(here | {"run_id": run_id}) + "\n")
+        folder.note_delivered(uri, before | here)
+
+
+def find_run(client: MlflowClient, folder: RunFolder, uri: str) -> str | None:
+    """The id of the run that a store has for a run folder; None where it has none, or has lost it."""
+    before = folder.delivered(uri)
+    try:
+        if "run_id" in before:
+            return client.get_run(before["run_id"]).info.run_id
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    experiment = client.get_experiment_by_name(str(folder.load_config()["study"])) if before else None
+    if not experiment:
+        return None
+    # somebody asked for a run and did not get to know whether it was made
+    found = client.search_runs([experiment.experiment_id], f"tags.`{KEY}` = '{before['key']}'")
+    if not found:
+        return None
+    folder.note_delivered(uri, before | {"run_id": found[0].info.run_id})
+    return found[0].info.run_id
 
 
 def new_run(client: MlflowClient, folder: RunFolder, uri: str, artifacts: Path | None) -> str:
-    """The id of a new MLflow run for a run folder, which keeps it."""
+    """The id of a new MLflow run for a run folder, which keeps it.
+
+    A server may make the run and its answer get lost. So a key is kept first, by which the run is found.
+    """
+    made = {"key": uuid.uuid4().hex}
+    folder.note_delivered(uri, made)
     experiment_id = find_experiment(client, str(folder.load_config()["study"]), artifacts)
-    run = client.create_run(experiment_id, folder.state()["started"], run_name=folder.path.name)
-    made = {"uri": uri, "run_id": run.info.run_id}
-    replace_text(folder.delivered_file, json.dumps(made) + "\n")
+    started, tags = folder.state()["started"], {KEY: made["key"]}
+    run = client.create_run(experiment_id, started, tags, run_name=folder.path.name)
+    folder.note_delivered(uri, made | {"run_id": run.info.run_id})
     return run.info.run_id
 
 
@@ -109,7 +138,7 @@ def alone_with(uri: str) -> Iterator[Path | None]:
         return
     file = Path(uri.removeprefix(SQLITE))
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock"):
+    with FileLock(f"{file}.lock", timeout=PATIENCE_S):
         with closing(sqlite3.connect(file)) as database:
             database.execute("PRAGMA journal_mode=WAL")
         yield file.parent.absolute() / "artifacts"

@@ -18,7 +18,8 @@ from typing import Any
 
 from rnnexp.folder import RunFolder
 
-RETRY_S = 30.0  # a store that failed is left alone for so long
+SLOW_S, RETRY_S = 1.0, 30.0  # a store that takes so long to fail is left alone for so long
+GATHER_S = 1.0  # epochs may be shorter than it takes to deliver one
 ORPHANS_S = 60.0  # a job takes at most so long to save and end when its sweep is gone
 
 
@@ -53,34 +54,37 @@ class Deliveries:
     def __init__(self, deliver: Callable[[RunFolder, str], None], warn: Callable[[str], None]):
         self.deliver, self.warn = deliver, warn
         self.open: dict[str, RunFolder] = {}  # runs that have not ended, or whose end is not delivered
-        self.failed: dict[str, float] = {}  # store -> when
+        self.warned: set[str] = set()  # of these stores
+        self.rest: dict[str, float] = {}  # store -> until when it is left alone
 
     def attempt(self, path: str) -> None:
-        """Deliver a run folder, unless its store failed a moment ago."""
+        """Deliver a run folder, unless its store took long to fail a moment ago."""
         folder = self.open.setdefault(path, RunFolder(Path(path)))
         if not folder.config_file.exists():  # it begins in a moment
             return
-        uri = ""
+        uri, began = "", time.monotonic()
         try:
             uri = folder.load_config()["tracking"]["uri"]
-            if time.monotonic() - self.failed.get(uri, -RETRY_S) < RETRY_S:
+            if began < self.rest.get(uri, began):
                 return
             ended = folder.state().get("ended")
             self.deliver(folder, uri)
             if ended:
                 del self.open[path]
         except Exception as error:  # whatever a store, a network or a server can raise
-            if uri not in self.failed:
+            if uri not in self.warned:
                 reason = str(error).strip().partition("\n")[0] or type(error).__name__
                 self.warn(
                     f"tracking.uri={uri} does not take the records ({reason}): the run goes on, they are in "
-                    f"{folder.records_file}, and python -m rnnexp.sync {folder.path} delivers them"
+                    f"{folder.records_file}, and python -m rnnexp.sync {folder.path.parent} delivers them"
                 )
-            self.failed[uri] = time.monotonic()
+            self.warned.add(uri)
+            if time.monotonic() - began > SLOW_S:
+                self.rest[uri] = time.monotonic() + RETRY_S
 
     def flush(self) -> None:
-        """Try everything that is open once more; a store that fails again, once only."""
-        self.failed = dict.fromkeys(self.failed, -RETRY_S)
+        """Try everything that is open once more."""
+        self.rest.clear()
         for path in list(self.open):
             self.attempt(path)
 
@@ -89,7 +93,8 @@ class Deliveries:
         deadline = time.monotonic() + ORPHANS_S
         while self.open and time.monotonic() < deadline:
             for folder in self.open.values():
-                folder.bury()
+                with suppress(OSError):
+                    folder.bury()
             if all(folder.state().get("ended", 1) for folder in self.open.values()):
                 break
             time.sleep(0.2)
@@ -108,12 +113,13 @@ class Answers(logging.Handler):
 
 
 def serve(told: SimpleQueue, deliveries: Deliveries, answer: Callable[[Any], None]) -> None:
-    """Do what is told, until None; of what waits, each folder once."""
+    """Do what is told, until None; of what comes within a second, each folder once."""
     while True:
         batch = [told.get()]
+        until = time.monotonic() + GATHER_S
         with suppress(Empty):
-            while batch[-1]:
-                batch.append(told.get_nowait())
+            while batch[-1] and (left := until - time.monotonic()) > 0:
+                batch.append(told.get(timeout=left))
         for path in dict.fromkeys(filter(None, batch)):
             deliveries.attempt(path)
         if batch[-1] is None:
