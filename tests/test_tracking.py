@@ -241,7 +241,7 @@ def test_the_wait_for_a_server_can_be_cut_short(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
         process = started(tmp_path, uri, MLFLOW_HTTP_REQUEST_TIMEOUT="600")
-        wait_for((tmp_path / "run" / "result.json").exists, process)
+        wait_for(lambda: RunFolder(tmp_path / "run").state().get("status") == "FINISHED", process)
         process.send_signal(signal.SIGINT)
         time.sleep(1)  # two at once are one
         assert process.poll() is None
