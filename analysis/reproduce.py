@@ -2,7 +2,7 @@
 
 python -m analysis.reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [into=PAGE] [uri=STORE] [out=FOLDER]
 
-Reads what is recorded; run=true first runs the presets that have no finished run. data: the folder that holds
+Reads what is recorded; run=true first runs what has not finished. data: the folder that holds
 dinos.txt and ptb/; without it PTB is downloaded, and the dinosaur names are left out. Writes reproduce.md;
 into=README.md puts the table between the two marks of that page, too.
 """
@@ -52,6 +52,11 @@ class Model:
     unit: str = "test perplexity"
     measure: Callable[[pd.DataFrame], pd.Series] = test_perplexity
     gpu: bool = False
+
+    @property
+    def seeds(self) -> int:
+        """How many runs it takes."""
+        return next(o for o in self.overrides if o.startswith("seed=")).count(",") + 1
 
 
 def at_step(metric: str, step: int) -> Callable[[pd.DataFrame], pd.Series]:
@@ -206,7 +211,9 @@ def main(arguments: Arguments) -> None:
     models = [known[name] for name in names] or MODELS
     for model in models if arguments.run else []:
         needs_data = any(o.endswith("{data}") for o in model.overrides) and not arguments.data
-        if finished(model, arguments.uri) is None and (names or not model.gpu) and not needs_data:
+        runs = finished(model, arguments.uri)
+        missing = runs is None or len(runs) < model.seeds
+        if missing and (names or not model.gpu) and not needs_data:
             parts = command(model, arguments.uri, arguments.data)
             print("rnnexp", *parts, flush=True)
             if subprocess.run([sys.executable, "-m", "rnnexp.run", *parts], check=False).returncode:
