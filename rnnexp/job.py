@@ -1,7 +1,7 @@
 """One job of a sweep, in a process of its own: `python -m rnnexp.job`, told what to do on its input.
 
-The first line there is JSON: the config and the folder of the run. The input stays open as long as the sweep
-lives; when it ends, the job saves a checkpoint and ends too.
+The first line there is JSON: the config and the folder of the run, more tags for it, and how many threads it
+may have. The input stays open as long as the sweep lives; when it ends, the job saves a checkpoint and ends.
 """
 
 import json
@@ -15,10 +15,12 @@ from threading import Thread
 from typing import Any
 
 from omegaconf import OmegaConf
+from threadpoolctl import threadpool_limits
 
 from rnnexp import runner
 from rnnexp.errors import UserError, one_line
 from rnnexp.folder import RunFolder
+from rnnexp.tracking.sender import lines
 
 CONF = Path(__file__).resolve().parent / "conf"  # in a checkout a link to the conf/ at the top
 
@@ -39,17 +41,13 @@ def end_with_the_sweep() -> None:
 
 
 def main() -> None:
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
-            return
-        line += byte
-    told = json.loads(line)
+    told = json.loads(next(lines(0)))
     Thread(target=end_with_the_sweep, daemon=True).start()
     folder = RunFolder(Path(told["folder"]))
     folder.path.mkdir(parents=True, exist_ok=True)
     log_to(folder.path / "rnnexp.log")
+    # not by the environment: with OMP_NUM_THREADS=1 OpenBLAS rounds differently than in a run of its own
+    threadpool_limits(told["threads"], "blas")
     try:
         runner.carry_out(told["config"], folder, wait=True, more_tags=told["tags"])
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnexp import build, engine, identity, progress, tracking
+from rnnexp import build, engine, identity, progress, rehearsal, tracking
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
 from rnnexp.folder import RunFolder, now
 from rnnexp.perplexity import evaluate, measures, perplexity
@@ -87,6 +87,7 @@ def execute(
             tags = {f"rnnexp.{key}": str(config[key]) for key in FOUND_OUT}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
             folder.save_tags(folder.tags() | tags)
+            rehearsal.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (
                 np.errstate(over="ignore", invalid="ignore"),

@@ -28,7 +28,6 @@ from rnnexp.signals import stop_requests
 
 GRACE_S = 30.0  # between asking a job to stop and killing it
 LOOK_S = 0.25
-BLAS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 @dataclass
@@ -60,13 +59,16 @@ class Job:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                env=os.environ
-                | {"PYTHONPATH": os.pathsep.join(sys.path), progress.REPORT: str(report)}
-                | dict.fromkeys(BLAS, str(threads)),
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), progress.REPORT: str(report)},
                 start_new_session=True,  # Ctrl-C is for the sweep, which asks its jobs
             )
         self.outcome = "running"
-        told = {"config": self.config, "folder": str(self.folder.path), "tags": self.tags}
+        told = {
+            "config": self.config,
+            "folder": str(self.folder.path),
+            "tags": self.tags,
+            "threads": threads,
+        }
         assert self.process.stdin
         with suppress(BrokenPipeError):  # it died at once, which is seen soon
             self.process.stdin.write(json.dumps(told).encode() + b"\n")

@@ -33,6 +33,7 @@ LAYERS = [  # of rnnexp, lowest first; a module may import from any layer below 
     {"tracking.background"},
     {"tracking"},
     {"build", "schema"},
+    {"rehearsal"},
     {"runner"},
     {"arguments", "help", "sync"},
     {"job", "sweep"},

@@ -283,6 +283,15 @@ def test_the_same_command_again_goes_on(rnnexp, tmp_path, undisturbed):
     assert_same_run(first, second)
 
 
+def test_the_first_run_of_all_computes_what_later_ones_do(rnnexp, tmp_path):
+    """Also where the time loops are compiled for it."""
+    pytest.importorskip("numba")
+    few = ["dataset.train_tokens=20000", "train.max_epochs=1", "tracking=none", "engine=numba"]
+    for name in "first", "second":
+        assert rnnexp(*few, f"hydra.run.dir={name}", NUMBA_CACHE_DIR=str(tmp_path / "cache")).returncode == 0
+    assert_same_run(tmp_path / "first", tmp_path / "second")
+
+
 def test_two_processes_never_share_a_run(rnnexp, tmp_path):
     process = started(tmp_path, *LONG, "train.max_epochs=50", "hydra.run.dir=run")
     try:

@@ -96,6 +96,14 @@ def test_every_combination_once_and_again_nothing(rnnexp, tmp_path):
     assert "6 jobs: 4 finished before, 2 finished\n" in more.stdout
 
 
+def test_a_job_computes_what_a_run_of_its_own_does(rnnexp, tmp_path):
+    """To the bit, at a size at which the matrix products matter."""
+    larger = ["dataset.train_tokens=20000", "train.max_epochs=1", "tracking=none", "threads=1"]
+    assert rnnexp(*larger, "hydra.run.dir=alone").returncode == 0
+    assert rnnexp("-m", *larger, "seed=0,1").returncode == 0
+    assert_same_run(folders(tmp_path)[0], tmp_path / "alone")
+
+
 def test_jobs_that_die_in_six_ways_take_no_other_with_them(rnnexp, tmp_path, faults):
     """And once nothing goes wrong any more, the same command does what is left."""
     sweep = ["-m", *SMALL, "seed=range(9)", "train.max_steps=3", "sweep.timeout=8"]
