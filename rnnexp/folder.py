@@ -261,6 +261,7 @@ class RunFolder:
         """What comes is another run to every store."""
         with self.mine(), self.delivery_lock:
             self.delivered_file.unlink(missing_ok=True)
+            self.write_state(self.state() | {"started": now()})
 
     def to_deliver(self, uri: str) -> dict[str, Any] | None:
         """What `delivered` is to be once a store has got everything; None where it is that already."""

@@ -11,7 +11,7 @@ from rnnexp.run import CONF
 from rnnexp.trainer import Checkpoints, fit
 from tests.conftest import SHARED
 
-GROUPS = ["cell", "model", "dataset", "optimizer", "schedule", "train", "tracking", "experiment"]
+GROUPS = ["cell", "model", "dataset", "optimizer", "schedule", "train", "tracking", "sweep", "experiment"]
 FOLDERS = {"dinos": SHARED, "ptb": SHARED / "ptb", "tinyshakespeare": SHARED / "tinyshakespeare"}
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
