@@ -180,7 +180,7 @@ def differences(finished: pd.DataFrame, settings: dict[str, str]) -> list[str]:
                     sentences.append(difference(better, worse, paired))
     if len(sentences) > 1:
         sentences.append("each interval stands for itself: they are not corrected for their number")
-    if sentences and tuned:
+    if tuned:
         sentences.append(budgets(finished, tuned))
     elif sentences and optimizer:
         sentences.append("a cell stands with the optimizer settings that had its best validation perplexity")

@@ -18,6 +18,10 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
     read of them is checked against a sha256.
     """
     result = {key: value for key, value in leaves(config).items() if defines_result(key)}
+    if result["model.match_params"]:  # it solves for these
+        del result["model.hidden_size"]
+        if result["model.tie_weights"]:
+            del result["model.embed_size"]
     if path := config["dataset"].get("path"):
         result["data"] = content(Path(path))
     group = {key: value for key, value in result.items() if key != "seed"}

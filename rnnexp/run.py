@@ -28,6 +28,8 @@ FULL_ERRORS = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
 def start(cfg: DictConfig) -> float:
     """A run in the folder that Hydra made; returns the best validation perplexity."""
     try:
+        if cfg.sweep.trials and HydraConfig.get().mode == RunMode.RUN:
+            raise UserError("a search makes many runs: add -m")
         config = build.resolve(schema.typed(cfg))
         build.check(config)
         folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
@@ -90,8 +92,13 @@ def carry_out(work: Sweep, run: Callable[[], None]) -> None:
     """Do the jobs and say how they went."""
     try:
         run()
-    finally:
+    except KeyboardInterrupt:
+        print(f"{work.summary()}stopped; the same command again takes up what is left", flush=True)
+        raise
+    except BaseException:
         print(work.summary(), end="", flush=True)
+        raise
+    print(work.summary(), end="", flush=True)
     failed = sum(job.outcome == "failed" for job in work.jobs)
     if failed:
         raise UserError(

@@ -35,6 +35,8 @@ class Arm:
 
     name: str
     overrides: list[str]
+    title: str  # the first words of the names of its studies
+    storage: str
     study: optuna.Study
     begun: int  # trials, those before this command included
     tried: set[str]  # their overrides
@@ -76,10 +78,11 @@ class Search(Sweep):
             pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
         elif settings["pruner"] == "hyperband":
             pruner = optuna.pruners.HyperbandPruner(max_resource=base.config["train"]["max_epochs"])
+        title = f"{base.config['study']} {name}"
         try:
             study = optuna.create_study(
                 storage=storage,
-                study_name=f"{base.config['study']} {name} {digest(same)[:8]}",
+                study_name=f"{title} {digest(same)[:8]}",
                 sampler=optuna.samplers.TPESampler(),
                 pruner=pruner,
                 direction="minimize",
@@ -94,7 +97,7 @@ class Search(Sweep):
             study.enqueue_trial(trial.params)
         over = study.get_trials(states=OVER)
         tried = {" ".join(self.chosen(trial.params)) for trial in over}
-        return Arm(name, overrides, study, len(over), tried)
+        return Arm(name, overrides, title, storage, study, len(over), tried)
 
     def chosen(self, params: dict[str, Any]) -> list[str]:
         """The overrides of a trial."""
@@ -162,13 +165,19 @@ class Search(Sweep):
             if not any(trial.state == OVER[0] for trial in trials):
                 raise UserError(f"{arm.name}: no trial has finished, so there are no best settings")
             chosen = self.chosen(arm.study.best_params)
+            # also those of searches over other ranges, in the same study
+            kin = [n for n in optuna.get_all_study_names(arm.storage) if n.startswith(f"{arm.title} ")]
+            spent = sum(
+                len(optuna.load_study(study_name=name, storage=arm.storage).get_trials(states=OVER))
+                for name in kin
+            )
             for seed in range(self.seeds):
                 study = f"study={arm.study.study_name.split()[0]}_best"
                 name = " ".join(filter(None, [arm.name, *chosen, f"seed={seed}"]))
                 job = make_job(name, [*arm.overrides, *chosen, f"seed={seed}", study])
                 job.tags = {
                     "rnnexp.tuned": ",".join(self.space),
-                    "rnnexp.tuning_trials": str(len(trials)),
+                    "rnnexp.tuning_trials": str(spent),
                 }
                 jobs.append(job)
         return distinct(jobs)

@@ -19,8 +19,11 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
     """How many runs were delivered, were there already, go on, or could not be delivered; says why not."""
     from rnnexp.tracking.mlflow import deliver  # seconds
 
+    for given in folders:
+        if not given.is_dir():
+            raise UserError(f"{given} is no folder")
     counts: Counter[str] = Counter()
-    found = sorted({state.parent for folder in folders for state in folder.rglob("state.json")})
+    found = sorted({state.parent for given in folders for state in given.rglob("state.json")})
     for path in found:
         folder = RunFolder(path.absolute())
         try:

@@ -78,6 +78,8 @@ def test_hashes_tell_results_apart_and_nothing_else():
     seed = hashes("seed=1")
     assert seed[0] != plain[0]
     assert seed[1] == plain[1]
+    solved = hashes("model.match_params=5000", "model.hidden_size=7")
+    assert solved == hashes("model.match_params=5000") != hashes("model.match_params=5001")
     for other in "model.dropout=0.1", "cell=gru", "optimizer.lr=1", "dataset.seed=1", "train.bptt=31":
         assert hashes(other)[1] != plain[1]
 
@@ -101,20 +103,18 @@ def test_the_books_model_has_the_books_parameters():
 @pytest.mark.parametrize("tie", [True, False])
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_size_that_matches_a_number_of_parameters(cell, tie):
-    def count(*overrides):
-        config = composed(f"cell={cell}", f"model.tie_weights={tie}", *overrides)
-        model = build.make_model(config, vocab_size=50)
+    config = composed(f"cell={cell}", f"model.tie_weights={tie}")
+
+    def count(**settings):
+        model = build.make_model(config | {"model": config["model"] | settings}, vocab_size=50)
         return model.cells[0].hidden_size, len(model.params.values)
 
-    counts = {
-        size: count(f"model.hidden_size={size}", f"model.embed_size={size if tie else 64}")[1]
-        for size in range(1, 100)
-    }
+    counts = {size: count(hidden_size=size, embed_size=size if tie else 64)[1] for size in range(1, 100)}
     for target in counts[37], counts[37] + 1, counts[38] - 1, counts[1], 3 * counts[20] // 2:
         best = min(counts, key=lambda size: abs(counts[size] - target))
-        assert count(f"model.match_params={target}") == (best, counts[best])
+        assert count(match_params=target) == (best, counts[best])
     with pytest.raises(UserError, match=f"takes {counts[1]}"):
-        count(f"model.match_params={counts[1] - 1}")
+        count(match_params=counts[1] - 1)
 
 
 def test_every_cell_has_a_config_of_its_name():

@@ -415,6 +415,8 @@ def test_sync_says_what_it_could_not_deliver(folder, tmp_path):
     assert failed.returncode == 1
     assert failed.stderr.startswith("run: ")
     assert "1 runs: 1 not delivered" in failed.stdout
+    assert "nowhere is no folder" in sync(tmp_path, "run", "nowhere").stderr
+    (tmp_path / "elsewhere").mkdir()
     nothing = sync(tmp_path, "elsewhere")
     assert nothing.returncode == 1
     assert "no run folders in elsewhere" in nothing.stderr
