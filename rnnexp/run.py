@@ -91,14 +91,13 @@ def hand_over(work: Sweep) -> None:
 def carry_out(work: Sweep, run: Callable[[], None]) -> None:
     """Do the jobs and say how they went."""
     try:
-        run()
+        try:
+            run()
+        finally:
+            print(work.summary(), end="", flush=True)
     except KeyboardInterrupt:
-        print(f"{work.summary()}stopped; the same command again takes up what is left", flush=True)
+        print("stopped; the same command again takes up what is left", flush=True)
         raise
-    except BaseException:
-        print(work.summary(), end="", flush=True)
-        raise
-    print(work.summary(), end="", flush=True)
     failed = sum(job.outcome == "failed" for job in work.jobs)
     if failed:
         raise UserError(

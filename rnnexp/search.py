@@ -54,7 +54,9 @@ class Search(Sweep):
         self.space, self.trials, self.seeds = request.space, settings["trials"], settings["best_seeds"]
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.trials * len(combinations))
-        self.lock = FileLock(self.study_folder(combinations[0]) / ".search.lock", timeout=0)
+        folder = make_job(*combinations[0]).folder.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        self.lock = FileLock(folder / ".search.lock", timeout=0)
         try:
             self.lock.acquire()
         except Timeout:
@@ -63,15 +65,11 @@ class Search(Sweep):
         self.trial_of: dict[Path, optuna.Trial] = {}
         self.reported: dict[Path, int] = {}
 
-    @staticmethod
-    def study_folder(combination: tuple[str, list[str]]) -> Path:
-        folder = make_job(*combination).folder.path.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
     def arm(self, name: str, overrides: list[str], settings: dict[str, Any]) -> Arm:
         base = make_job(name, overrides)
-        storage = settings["storage"] or f"sqlite:///{self.study_folder((name, overrides))}/search.db"
+        folder = base.folder.path.parent  # of the runs of its study
+        folder.mkdir(parents=True, exist_ok=True)
+        storage = settings["storage"] or f"sqlite:///{folder}/search.db"
         same = {"config": hashes(base.config)[0], "space": sorted(map(text, self.space.values()))}
         pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
         if settings["pruner"] == "median":
