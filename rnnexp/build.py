@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from threadpoolctl import threadpool_info
 
-from rnnexp import checkpoint, engine
+from rnnexp import backend, checkpoint, engine
+from rnnexp.backend import CPU, Cpu, Gpu
 from rnnexp.cells import CELLS
 from rnnexp.data import DATASETS
 from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
-from rnnexp.identity import PATHS, hashes, leaves
+from rnnexp.identity import hashes, leaves
 from rnnexp.model import Model
 from rnnexp.optim import OPTIMIZERS, SGD
 from rnnexp.schedule import SCHEDULES, Constant, Plateau
-from rnnexp.trainer import Settings, restore
+from rnnexp.trainer import Settings
 
 # key -> what its value must be besides of the right type, and how to say so; None passes everywhere
 AT_LEAST_1 = (lambda v: v >= 1, "at least 1")
@@ -29,6 +29,7 @@ NOT_NEGATIVE = (lambda v: v >= 0, "0 or more")
 RULES = {
     "study": (lambda v: re.fullmatch(r"\w[\w.-]*", v), "letters, digits, '.', '_', '-', the first no sign"),
     "seed": (lambda v: 0 <= v < 2**63, "from 0 to below 2**63"),
+    "device": (lambda v: v in ("cpu", "gpu"), "cpu or gpu"),
     "threads": AT_LEAST_1,
     "model.embed_size": AT_LEAST_1,
     "model.hidden_size": AT_LEAST_1,
@@ -95,6 +96,8 @@ class Experiment:
     @property
     def threads(self) -> int:
         """Threads of the computation: as the config says, else by the size of a training step."""
+        if self.config["device"] == "gpu":
+            return 1  # which has the GPU compute
         allowed = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
         tokens = self.settings.batch_size * self.settings.bptt
         small = len(self.model.params.values) * tokens < SMALL_STEP
@@ -103,28 +106,12 @@ class Experiment:
     @property
     def engine(self) -> str:
         """What computes: as the config says, else the fastest that is installed."""
-        return self.config["engine"] or engine.fastest()
+        return self.config["engine"] or engine.fastest(self.config["device"])
 
     @property
     def label(self) -> str:
         """What the run is called on the screen."""
         return f"{self.config['cell']['name']} seed {self.seed}"
-
-
-def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """The config as a plain dictionary, interpolations resolved and paths independent of where it is run."""
-    missing = sorted(OmegaConf.missing_keys(cfg))
-    if missing:
-        raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
-    config: Any = OmegaConf.to_container(cfg, resolve=True)
-    del config["sweep"], config["rerun"]  # say how a run comes about, not what it is
-    for key in PATHS & config["dataset"].keys():
-        if config["dataset"][key]:
-            config["dataset"][key] = str(Path(config["dataset"][key]).absolute())
-    scheme, separator, file = (config["tracking"]["uri"] or "").partition("sqlite:///")
-    if separator and not scheme:
-        config["tracking"]["uri"] = separator + str(Path(file).absolute())
-    return config
 
 
 def check(config: dict[str, Any]) -> None:
@@ -134,8 +121,10 @@ def check(config: dict[str, Any]) -> None:
         check_value(key, values.get(key))
     if values["tracking.name"] == "mlflow" and not values["tracking.uri"]:
         raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
-    if config["engine"]:
-        engine.require(config["engine"])
+    if config["tf32"] and config["device"] == "cpu":
+        raise UserError("tf32=true is for device=gpu: leave one out or add the other")
+    if config["engine"] or config["device"] == "gpu":
+        engine.require(config["engine"] or engine.fastest(config["device"]), config["device"])
     make_model(config, vocab_size=1)
 
 
@@ -156,7 +145,7 @@ def experiment(config: dict[str, Any]) -> Experiment:
         corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
         for split in "valid", "test":
             corpus.require(split, settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
-    model = make_model(config, len(corpus.vocabulary))
+    model = make_model(config, len(corpus.vocabulary), backend.named(config["device"]))
     model.init(config["seed"])
 
     return Experiment(
@@ -169,11 +158,11 @@ def experiment(config: dict[str, Any]) -> Experiment:
     )
 
 
-def make_model(config: dict[str, Any], vocab_size: int) -> Model:
+def make_model(config: dict[str, Any], vocab_size: int, where: Cpu | Gpu = CPU) -> Model:
     """The model of a config, of the hidden size that it names or that brings it to model.match_params."""
     target = config["model"]["match_params"]
     if target is None:
-        return model_of_size(config, vocab_size, config["model"]["hidden_size"])
+        return model_of_size(config, vocab_size, config["model"]["hidden_size"], where)
 
     def excess(size: int) -> int:
         return len(model_of_size(config, vocab_size, size).params.values) - target
@@ -187,17 +176,17 @@ def make_model(config: dict[str, Any], vocab_size: int) -> Model:
         limit *= 2
     above = 1 + bisect_left(range(1, limit), 0, key=excess)
     nearest = min(above - 1 or 1, above, key=lambda size: abs(excess(size)))
-    return model_of_size(config, vocab_size, nearest)
+    return model_of_size(config, vocab_size, nearest, where)
 
 
-def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int) -> Model:
+def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, where: Cpu | Gpu = CPU) -> Model:
     shape = dict(config["model"])
     del shape["hidden_size"]
     if shape.pop("match_params") and shape["tie_weights"]:
         shape["embed_size"] = hidden_size
     inputs = [shape["embed_size"] or vocab_size] + [hidden_size] * (shape.pop("num_layers") - 1)
     cells = [choose(CELLS, config["cell"], input_size, hidden_size) for input_size in inputs]
-    return Model(cells, vocab_size, **shape)
+    return Model(cells, vocab_size, **shape, backend=where)
 
 
 def load_weights(model: Model, folder: Path) -> None:
@@ -207,7 +196,7 @@ def load_weights(model: Model, folder: Path) -> None:
         arrays, _ = checkpoint.read(best if best.exists() else last)
     except FileNotFoundError:
         raise UserError(f"{folder} holds no weights: the run has not begun to train") from None
-    restore(model, arrays)
+    model.params.set(arrays)
 
 
 def choose(choices: dict[str, Any], section: dict[str, Any], *given):

@@ -94,7 +94,7 @@ def make_job(name: str, overrides: list[str]) -> Job:
     folder = RunFolder(Path(str(OmegaConf.select(cfg, "hydra.run.dir"))).absolute())
     with open_dict(cfg):
         del cfg["hydra"]
-    return Job(name, build.resolve(schema.typed(cfg)), folder)
+    return Job(name, schema.resolve(schema.typed(cfg)), folder)
 
 
 def values(override: Override) -> list[str]:

@@ -1,4 +1,8 @@
-"""How a run computes: NumPy alone, the loops over time compiled by numba, or those with MKL's products."""
+"""How a run computes.
+
+On the CPU: NumPy alone, the loops over time compiled by numba, or those with MKL's products. On a GPU: CuPy
+alone, kernels of our own for all that is not a product, or those in a CUDA graph.
+"""
 
 import importlib
 from collections.abc import Callable, Iterator
@@ -9,11 +13,12 @@ from types import ModuleType
 
 import numpy as np
 
-from rnnexp import mkl, threads
+from rnnexp import backend, kernels, mkl, threads
 from rnnexp.errors import UserError
 
-# every engine, the fastest first, and what it needs besides NumPy
+# every engine of the CPU, the fastest first, and what it needs besides NumPy
 ENGINES = {"mkl": ("numba", "mkl"), "numba": ("numba",), "numpy": ()}
+GPU_ENGINES = "graph", "fused", "cupy"  # the fastest first
 # Multiplications below which a product is done sooner than a second thread is awake.
 WORTH_SHARING = 30_000_000
 
@@ -32,23 +37,32 @@ def installed() -> list[str]:
     return [engine for engine in ENGINES if not missing(engine)]
 
 
-def fastest() -> str:
-    return installed()[0]
+def fastest(device: str = "cpu") -> str:
+    return GPU_ENGINES[0] if device == "gpu" else installed()[0]
 
 
-def require(engine: str) -> None:
-    """UserError where the engine does not exist or is not installed."""
-    if engine not in ENGINES:
-        raise UserError(f"engine={engine} must be one of {', '.join(ENGINES)}")
-    if lacking := missing(engine):
+def require(engine: str, device: str = "cpu") -> None:
+    """UserError where the device has no such engine, or it is not installed."""
+    known = GPU_ENGINES if device == "gpu" else tuple(ENGINES)
+    if engine not in known:
+        raise UserError(f"engine={engine} must be one of {', '.join(known)} where device={device}")
+    if device == "gpu":
+        backend.load_cupy()
+    elif lacking := missing(engine):
         raise UserError(f"engine={engine} needs {' and '.join(lacking)}: pip install {' '.join(lacking)}")
 
 
 @contextmanager
-def use(engine: str, number: int = 1) -> Iterator[None]:
-    """Within: what is computed is computed by that engine, with that many threads."""
+def use(engine: str, number: int = 1, tf32: bool = False) -> Iterator[None]:
+    """Within: what is computed is computed by that engine, with that many threads.
+
+    tf32 : products on a GPU may round their factors to 10 bits.
+    """
     global _engine, _gemm
-    require(engine)
+    require(engine, "gpu" if engine in GPU_ENGINES else "cpu")
+    if engine in GPU_ENGINES:
+        backend.gpu().products.use_tf32(tf32)
+        number = 1  # CuPy's stream is that of this thread
     before = _engine, _gemm
     with threads.use(number):
         _engine, _gemm = engine, load_gemm() if engine == "mkl" else None
@@ -65,7 +79,7 @@ def load_gemm() -> ModuleType:
 
 def loops(name: str) -> ModuleType | None:
     """The compiled `forward` and `backward` of a class of cells; None where the cell's own steps run."""
-    return compiled_loops(name) if _engine != "numpy" else None
+    return compiled_loops(name) if _engine in ("numba", "mkl") else None
 
 
 @cache
@@ -79,10 +93,39 @@ def gemm(dtype) -> ModuleType | None:
     return _gemm if dtype == np.float32 else None
 
 
+def fused(array) -> kernels.Kernels | None:
+    """The kernels for arrays like this one; None where NumPy's functions, or CuPy's, compute."""
+    on_cpu = isinstance(array, np.ndarray)
+    return None if on_cpu or _engine == "cupy" else kernels.of(array.dtype)
+
+
+def captures() -> bool:
+    """Whether a step is done as one CUDA graph."""
+    return _engine == "graph"
+
+
 def matmul(a, b, out):
     """np.matmul with one thread."""
+    if not isinstance(out, np.ndarray):
+        backend.gpu().products.matmul(a, b, out)
+        return out
     mkl_gemm = gemm(out.dtype)
     return mkl_gemm.matmul(a, b, out) if mkl_gemm else np.matmul(a, b, out=out)
+
+
+def add_product(a, b, part, out) -> None:
+    """out += a @ b; `part` is scratch like it."""
+    if isinstance(out, np.ndarray):
+        out += matmul(a, b, part)
+    else:
+        backend.gpu().products.matmul(a, b, out, add=True)
+
+
+def products_of_each(a, b, out) -> list[Callable]:
+    """What is to be called, in any order, for out[k] = a @ b[k]."""
+    if isinstance(out, np.ndarray):
+        return [partial(matmul, a, b[k], out[k]) for k in range(len(out))]
+    return [partial(matmul, a, b, out)]
 
 
 def products(a, b, out) -> list[Callable]:

@@ -55,7 +55,7 @@ def report(given: list[str]) -> str:
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", overrides=[argument for argument in given if argument not in own])
-    experiment = build.experiment(build.resolve(schema.typed(cfg)))
+    experiment = build.experiment(schema.resolve(schema.typed(cfg)))
     path = Path(options.weights)
     weights.put(experiment.model, weights.read(path), f"weights={path}")
     with np.errstate(over="ignore"), engine.use(experiment.engine, experiment.threads):

@@ -25,9 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import yaml
 from filelock import FileLock, Timeout
-from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
 
 from rnnexp.data.corpus import Corpus, Vocabulary
 from rnnexp.errors import Superseded, UserError, one_line
@@ -181,17 +180,22 @@ class RunFolder:
 
     def save_config(self, config: dict[str, Any]) -> None:
         with self.mine():
-            replace_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(config)))
+            self.prepare(config)
 
-    def load_config(self) -> DictConfig:
+    def prepare(self, config: dict[str, Any]) -> None:
+        """Say what a run is to be that nobody has begun."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        replace_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+    def load_config(self) -> dict[str, Any]:
         """The config of the run that the folder holds."""
         try:
-            config = OmegaConf.load(self.config_file)
+            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(f"{self.path} is no run folder: it holds no config.yaml") from None
-        except (OSError, YAMLError) as error:
+        except (OSError, ValueError, yaml.YAMLError) as error:
             raise UserError(f"{self.config_file} cannot be read: {one_line(error)}") from error
-        if not isinstance(config, DictConfig):
+        if not isinstance(config, dict):
             raise UserError(f"{self.config_file} holds no config")
         return config
 

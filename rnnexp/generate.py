@@ -61,7 +61,7 @@ def generate(options: Options) -> list[str]:
 
 def load(folder: RunFolder) -> tuple[Model, Corpus]:
     """The model of a run with its best weights, and its vocabulary in a corpus without text."""
-    config = build.resolve(schema.typed(folder.load_config()))
+    config = schema.resolve(schema.typed(folder.load_config()))
     corpus = folder.load_vocabulary()
     model = build.make_model(config, len(corpus.vocabulary))
     build.load_weights(model, folder.path)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 # what a result does not depend on: where things are, how they are run and recorded, what they are called
-NOT_RESULT = {"study", "threads", "engine", "tracking", "sweep", "rerun"}
+NOT_RESULT = {"study", "device", "threads", "engine", "tracking", "sweep", "rerun"}
 PATHS = {"dir", "path", "cache"}
 NOT_RESULT_OPTIONS = PATHS | {"url", "checkpoint_every_s", "sample_every", "sample_num", "sample_length"}
 
@@ -18,6 +18,8 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
     read of them is checked against a sha256.
     """
     result = {key: value for key, value in leaves(config).items() if defines_result(key)}
+    if not result.get("tf32"):
+        result.pop("tf32", None)  # as if there were no such thing
     if result["model.match_params"]:  # it solves for these
         del result["model.hidden_size"]
         if result["model.tie_weights"]:

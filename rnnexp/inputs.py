@@ -38,7 +38,7 @@ class Vectors:
         def sum_rows(rows: slice) -> None:
             sum_of_products(da[:, rows], W, part[rows], dx[rows])
 
-        jobs: list[Callable] = [partial(engine.matmul, self.x.T, da[g], dW[g]) for g in range(len(W))]
+        jobs = engine.products_of_each(self.x.T, da, dW)
         jobs += [partial(sum_rows, rows) for rows in shares(len(dx))]
         return jobs, dx.reshape(*self.window, -1)
 
@@ -55,10 +55,10 @@ class Symbols:
         """Whether that takes fewer multiplications, as it does with characters.
 
         Three products over the table and one that sums the gradients of equal symbols, against three
-        over the inputs.
+        over the inputs. Not on a GPU, which is short of anything but multiplications.
         """
         V, D = table.shape
-        return V * (3 * D + symbols.size) < 3 * symbols.size * D
+        return isinstance(table, np.ndarray) and V * (3 * D + symbols.size) < 3 * symbols.size * D
 
     def __init__(self, symbols, table):
         self.window = symbols.shape
@@ -98,4 +98,4 @@ def sum_of_products(da, W, part, out) -> None:
     """out = the sum over the gates of da @ W.T, (N, D); `part` is scratch of that shape."""
     engine.matmul(da[0], W[0].T, out)
     for gate in range(1, len(W)):
-        out += engine.matmul(da[gate], W[gate].T, part)
+        engine.add_product(da[gate], W[gate].T, part, out)

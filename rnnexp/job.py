@@ -12,9 +12,8 @@ import signal
 import sys
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 from threadpoolctl import threadpool_limits
 
 from rnnexp import runner
@@ -27,7 +26,7 @@ CONF = Path(__file__).resolve().parent / "conf"  # in a checkout a link to the c
 
 def log_to(file: Path, *others: str) -> None:
     """Log as a run that Hydra starts does: to a file, and to other handlers of its config."""
-    logging_config: Any = OmegaConf.to_container(OmegaConf.load(CONF / "hydra/job_logging/rnnexp.yaml"))
+    logging_config = yaml.safe_load((CONF / "hydra/job_logging/rnnexp.yaml").read_text(encoding="utf-8"))
     logging_config["handlers"]["file"]["filename"] = str(file)
     logging_config["root"]["handlers"] = ["file", *others]
     logging.config.dictConfig(logging_config)

@@ -5,9 +5,10 @@ from functools import partial
 
 import numpy as np
 
+from rnnexp.backend import CPU, Cpu, Gpu
 from rnnexp.engine import products
 from rnnexp.inputs import Symbols
-from rnnexp.ops import add_rows, dropout_mask
+from rnnexp.ops import add_rows, dropout_mask, sum_rows, take_rows
 from rnnexp.params import Tape
 from rnnexp.threads import run_all
 
@@ -47,9 +48,7 @@ class Embedding(Layer):
         """(T, B) tokens to (T, B, D) vectors; -1, nothing, to zeros."""
         tape["tokens"] = tokens
         x = tape.array("x", (*tokens.shape, self.p["W"].shape[1]))
-        # mode="clip" only because NumPy fills `out` through a copy otherwise
-        np.take(self.p["W"], tokens, axis=0, out=x, mode="clip")
-        x[tokens < 0] = 0
+        take_rows(self.p["W"], tokens, out=x)
         return x
 
     def symbols(self, tokens, tape: Tape) -> Symbols:
@@ -73,9 +72,9 @@ class Embedding(Layer):
 class OneHot(Embedding):
     """Each token as zeros with a one in its own place: vectors of V numbers, no parameters."""
 
-    def __init__(self, vocab_size: int, dtype):
+    def __init__(self, vocab_size: int, dtype, backend: Cpu | Gpu = CPU):
         self.shapes = {}
-        self.p = {"W": np.eye(vocab_size, dtype=dtype)}
+        self.p = {"W": backend.to_device(np.eye(vocab_size, dtype=dtype))}
 
     def bind(self, values, grads):
         pass
@@ -167,5 +166,5 @@ class Decoder(Layer):
         """Sets the gradients of W and b; returns dh (N, H)."""
         dh = tape.array("dh", tape["h"].shape)
         jobs = products(dlogits.T, tape["h"], self.g["W"]) + products(dlogits, self.p["W"], dh)
-        run_all([*jobs, partial(np.sum, dlogits, axis=0, out=self.g["b"])])
+        run_all([*jobs, partial(sum_rows, dlogits, out=self.g["b"])])
         return dh

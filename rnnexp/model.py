@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rnnexp.backend import CPU, Cpu, Gpu
 from rnnexp.cells.base import Cell
 from rnnexp.errors import UserError
 from rnnexp.inputs import Symbols, Vectors
@@ -26,6 +27,7 @@ class Model:
     clip_through_time : limit of every number of the gradients that go from step to step; None: none.
     init_std : standard deviation of the first weights, biases apart; None: as each layer says.
     dtype : of parameters and everything computed from them.
+    backend : where they are.
 
     Attributes
     ----------
@@ -45,6 +47,7 @@ class Model:
         clip_through_time: float | None = None,
         init_std: float | None = None,
         dtype=np.float32,
+        backend: Cpu | Gpu = CPU,
     ):
         hidden_size = cells[-1].hidden_size
         if tie_weights and embed_size != hidden_size:
@@ -59,7 +62,7 @@ class Model:
         self.tie_weights = tie_weights
         self.init_std = init_std
         if embed_size is None:
-            self.embedding: Embedding = OneHot(vocab_size, dtype)
+            self.embedding: Embedding = OneHot(vocab_size, dtype, backend)
         else:
             self.embedding = Embedding(vocab_size, embed_size)
         L = len(cells)
@@ -80,19 +83,28 @@ class Model:
                 for name, shape in layer.shapes.items()
             },
             dtype,
+            backend,
         )
+        self.backend = backend
+        self.bind(self.params)
+
+    def bind(self, params: Parameters) -> None:
         for layer_name, layer in self.layers.items():
-            layer.bind(*self.params.of(layer_name))
+            layer.bind(*params.of(layer_name))
 
     def init(self, seed: int) -> None:
         """Draw every parameter anew; the same seed gives the same values in any dtype, rounded."""
         rng = np.random.default_rng(seed)
+        drawn = Parameters(self.params.shapes, self.params.values.dtype)
+        self.bind(drawn)
         for layer in self.layers.values():
             layer.init(rng)
         if self.init_std is not None:
-            for name, value in self.params.value.items():
+            for name, value in drawn.value.items():
                 if not name.endswith(".b"):
                     value[...] = rng.normal(0, self.init_std, value.shape)
+        self.bind(self.params)
+        self.params.set(drawn.value)
 
     def num_params(self) -> dict[str, int]:
         """Parameter counts by part; a tied matrix counts once, as the embedding's."""
@@ -108,7 +120,7 @@ class Model:
 
     def tape(self) -> Tape:
         """A fresh tape for `forward` and `backward`."""
-        return Tape(self.params.values.dtype)
+        return Tape(self.params.values.dtype, self.backend)
 
     def features(self, inputs, state, tape: Tape, dropout_key=None):
         """What the decoder sees.
@@ -117,7 +129,8 @@ class Model:
         ----------
         inputs : (T, B) tokens; -1 is nothing, a vector of zeros.
         state : the state before the window, as from `zero_state` or an earlier call.
-        dropout_key : (seed, step), the address of the dropout masks; None: no dropout.
+        dropout_key : (seed, step), the address of the dropout masks; None: no dropout. On a GPU the step may
+            be an array there, of one uint64.
 
         Returns
         -------
@@ -159,7 +172,7 @@ class Model:
 
         Returns
         -------
-        the summed loss in nats, and the state after the window.
+        the summed loss in nats (on a GPU an array () there), and the state after the window.
         """
         h, next_state = self.features(inputs, state, tape, dropout_key)
         logits = self.decoder.forward(h, tape.part("decoder"))

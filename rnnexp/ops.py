@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from rnnexp import backend, engine, kernels
 from rnnexp.threads import in_parts
 
 # Rows of logits are worked through in blocks of about this many numbers, so that a block stays in
@@ -44,9 +45,11 @@ def softmax_cross_entropy(logits, bias, targets, grad_scale=None):
 
     Returns
     -------
-    float, the sum in double precision.
+    the sum in double precision: a float, or on a GPU an array () there.
     """
-    nats = np.empty(len(logits))
+    if fused := engine.fused(logits):
+        return fused.softmax_cross_entropy(logits, bias, targets, grad_scale)
+    nats = backend.of(logits).empty(len(logits), np.float64)
 
     def block(part: slice) -> None:
         rows = logits[part]
@@ -67,6 +70,26 @@ def softmax_cross_entropy(logits, bias, targets, grad_scale=None):
     return float(nats.sum())
 
 
+def take_rows(table, index, out):
+    """out = table[index], rows of zeros where the index is negative: (V, D) and (..., ) to (..., D)."""
+    if fused := engine.fused(table):
+        fused.take_rows(table, index, out)
+    elif isinstance(table, np.ndarray):
+        # mode="clip" only because NumPy fills `out` through a copy otherwise
+        np.take(table, index, axis=0, out=out, mode="clip")
+        out[index < 0] = 0
+    else:
+        out[...] = table[index] * (index >= 0)[..., None]
+
+
+def sum_rows(a, out):
+    """out = the sum over the rows of matrices: (..., N, D) to (..., D)."""
+    if fused := engine.fused(a):
+        fused.sum_rows(a, out)
+    else:
+        np.sum(a, axis=-2, out=out)
+
+
 def add_rows(target, index, rows):
     """target[index[k]] += rows[k] for every k, where an index may occur many times.
 
@@ -78,6 +101,9 @@ def add_rows(target, index, rows):
     index : (N,) integers below V; negative: the row is left out.
     rows : (N, D) array.
     """
+    if not isinstance(target, np.ndarray):
+        kernels.of(target.dtype).add_rows(target, index, rows)
+        return
     for k, row in zip(index.tolist(), rows):
         if k >= 0:
             target[k] += row
@@ -92,6 +118,9 @@ def dropout_mask(rate, key, out):
     Srivastava et al. 2014; the generator is Philox (Salmon et al. 2011, "Parallel random numbers: as
     easy as 1, 2, 3"), whose counter takes step and place.
     """
+    if not isinstance(out, np.ndarray):
+        kernels.of(out.dtype).dropout_mask(rate, key, out)
+        return
     seed, step, place = key
     flat = out.reshape(-1)
 

@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 
+from rnnexp import engine
+from rnnexp.fuse import Address, Scalar, Trace
+from rnnexp.kernels import Kernels
 from rnnexp.params import Parameters
 from rnnexp.threads import in_parts
 
@@ -24,29 +27,60 @@ class SGD:
     Attributes
     ----------
     state : name -> (P,) array, what the next step depends on besides the parameters.
+    state_names : of the arrays in `state`.
     """
+
+    state_names: tuple[str, ...] = ()
 
     def __init__(self, lr: float, clip_norm: float | None = None, clip_value: float | None = None):
         self.lr, self.clip_norm, self.clip_value = lr, clip_norm, clip_value
         self.state: dict = {}
 
-    def update(self, params: Parameters, lr: float) -> float:
-        """One step; returns the norm before clipping. A norm that is not finite changes nothing."""
+    def update(self, params: Parameters, lr):
+        """One step; returns the norm before clipping. A norm that is not finite changes nothing.
+
+        On a GPU lr may be an array there, of one float64, and the norm is an array ().
+        """
+        for name in self.state_names:
+            if name not in self.state:
+                self.state[name] = np.zeros_like(params.values)
+        if fused := engine.fused(params.grads):
+            return self.update_fused(params, lr, fused)
         norm = math.sqrt(squared_norm(params.grads))
         if math.isfinite(norm):
             scale = self.clip_norm / norm if self.clip_norm and norm > self.clip_norm else 1.0
 
             def step(part: slice) -> None:
-                g = params.grads[part] * scale
-                if self.clip_value:
-                    np.clip(g, -self.clip_value, self.clip_value, out=g)
-                self.descend(params.values[part], g, lr, part)
+                state = (self.state[name][part] for name in self.state_names)
+                self.descend(params.values[part], params.grads[part] * scale, lr, *state)
 
-            in_parts(step, len(params.values), PART)
+            on_cpu = isinstance(params.values, np.ndarray)
+            in_parts(step, len(params.values), PART if on_cpu else len(params.values))
         return norm
 
-    def descend(self, values, g, lr: float, part: slice) -> None:
-        """Change `values`, which are those of `part`, by their clipped gradients g (a scratch array)."""
+    def update_fused(self, params: Parameters, lr, fused: Kernels):
+        """The same on a GPU: the norm, and one kernel for all the rest."""
+        trace, names = Trace(), ("values", "grads", *self.state_names)
+        values, grads, *state = (trace.stack(Address(name)) for name in names)
+        self.descend(values, grads * trace.stack(Scalar("clip", 1)), trace.stack(Scalar("lr")), *state)
+        trace.end_kernel()
+        kernel = fused.compile({"update": trace.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
+        clip = fused.norm_and_factor(params.grads, self.clip_norm)
+        if isinstance(lr, float):
+            lr, rate = params.backend.empty(1, np.float64), lr
+            lr.fill(rate)
+        arrays = {"values": params.values, "grads": params.grads, "clip": clip, "lr": lr, **self.state}
+        kernel(len(params.values), 0, 1, arrays)
+        return clip[0]
+
+    def descend(self, values, g, lr, *state) -> None:
+        """Change values by their gradients g, a scratch array; `state` is that of `state_names`."""
+        if self.clip_value:
+            np.clip(g, -self.clip_value, self.clip_value, out=g)
+        self.step(values, g, lr, *state)
+
+    def step(self, values, g, lr, *state) -> None:
+        """The same once g is clipped by value too."""
         g *= lr
         values -= g
 
@@ -61,6 +95,8 @@ class Adagrad(SGD):
     epsilon : keeps the first steps of a number whose gradient is tiny finite.
     """
 
+    state_names = ("squares",)
+
     def __init__(
         self,
         lr: float,
@@ -71,13 +107,7 @@ class Adagrad(SGD):
         super().__init__(lr, clip_norm, clip_value)
         self.epsilon = epsilon
 
-    def update(self, params: Parameters, lr: float) -> float:
-        if not self.state:
-            self.state["squares"] = np.zeros_like(params.values)
-        return super().update(params, lr)
-
-    def descend(self, values, g, lr, part):
-        squares = self.state["squares"][part]
+    def step(self, values, g, lr, squares):
         squares += g * g
         g *= lr
         g /= np.sqrt(squares) + self.epsilon
@@ -86,6 +116,8 @@ class Adagrad(SGD):
 
 def squared_norm(array) -> float:
     """The sum of squares, the same for any number of threads."""
+    if not isinstance(array, np.ndarray):
+        return float(np.dot(array, array))
     squares = np.zeros(-(-len(array) // PART))
 
     def square(part: slice) -> None:

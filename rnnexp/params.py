@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rnnexp.backend import CPU, Cpu, Gpu
+
 
 class Parameters:
     """Named arrays that are views of two flat buffers, so that clipping, updating and saving are one pass.
@@ -13,6 +15,7 @@ class Parameters:
     ----------
     shapes : name -> shape, in the order of the buffer; names read "layer.weight".
     dtype : of both buffers.
+    backend : where they are.
 
     Attributes
     ----------
@@ -20,11 +23,11 @@ class Parameters:
     value, grad : name -> view of them with the parameter's shape.
     """
 
-    def __init__(self, shapes: dict[str, tuple[int, ...]], dtype):
-        self.shapes = shapes
+    def __init__(self, shapes: dict[str, tuple[int, ...]], dtype, backend: Cpu | Gpu = CPU):
+        self.shapes, self.backend = shapes, backend
         size = sum(math.prod(shape) for shape in shapes.values())
-        self.values = np.zeros(size, dtype)
-        self.grads = np.zeros(size, dtype)
+        self.values = backend.zeros(size, dtype)
+        self.grads = backend.zeros(size, dtype)
         self.value = self.split(self.values)
         self.grad = self.split(self.grads)
 
@@ -44,6 +47,15 @@ class Parameters:
         values = {name.removeprefix(prefix): self.value[name] for name in names}
         return values, {name.removeprefix(prefix): self.grad[name] for name in names}
 
+    def on_host(self) -> dict:
+        """The values, by name, as NumPy's arrays."""
+        return self.split(self.backend.to_host(self.values))
+
+    def set(self, arrays: dict) -> None:
+        """Take the values from NumPy's arrays, by name; more names may be there."""
+        for name, value in self.value.items():
+            value[...] = self.backend.to_device(np.asarray(arrays[name], value.dtype))
+
     def count(self, *layers: str) -> int:
         """How many numbers the parameters of the named layers hold."""
         return sum(math.prod(shape) for name, shape in self.shapes.items() if name.split(".")[0] in layers)
@@ -56,15 +68,15 @@ class Tape:
     every step. Passes that are to be alive at the same time need a tape each.
     """
 
-    def __init__(self, dtype):
-        self.dtype = dtype
+    def __init__(self, dtype, backend: Cpu | Gpu = CPU):
+        self.dtype, self.backend = dtype, backend
         self.items: dict = {}
         self.made: dict[str, tuple] = {}
         self.parts: dict[str, Tape] = {}
 
     def part(self, name: str) -> "Tape":
         """The tape of one layer."""
-        return self.parts.setdefault(name, Tape(self.dtype))
+        return self.parts.setdefault(name, Tape(self.dtype, self.backend))
 
     def keep(self, name: str, key, make: Callable):
         """What `make()` returned last time under that name, where `key` is still the same; else anew."""
@@ -74,7 +86,7 @@ class Tape:
 
     def array(self, name: str, shape: tuple[int, ...]):
         """An uninitialised array, the same one as last time where the shape is the same."""
-        return self.keep(name, shape, lambda: np.empty(shape, self.dtype))
+        return self.keep(name, shape, lambda: self.backend.empty(shape, self.dtype))
 
     def __getitem__(self, name: str):
         return self.items[name]

@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+
+from rnnexp.data.resident import resident
 from rnnexp.data.sequences import Sequences
 from rnnexp.data.streams import Streams
 from rnnexp.model import Model
@@ -28,10 +31,10 @@ def evaluate(model: Model, tokens, streams: int = 1, end: int | None = None) -> 
         return summed_nats(model, Sequences(tokens, end, SIDE_BY_SIDE, ROWS // SIDE_BY_SIDE))[0] / len(tokens)
     batches = Streams(tokens, streams, max(1, ROWS // streams))
     nats, state = summed_nats(model, batches)
-    inputs, targets = batches.tail
-    if len(inputs):  # goes on from the last stream
+    if len(batches.tail[0]):  # goes on from the last stream
+        inputs, targets = (model.backend.to_device(np.ascontiguousarray(part)) for part in batches.tail)
         last = [tuple(array[-1:] for array in layer) for layer in state]
-        nats += model.forward(inputs, targets, last, model.tape())[0]
+        nats += float(model.forward(inputs, targets, last, model.tape())[0])
     return nats / (len(tokens) - 1)
 
 
@@ -51,14 +54,14 @@ def summed_nats(
     model: Model, batches: Streams | Sequences, windows: int | None = None
 ) -> tuple[float, list[tuple]]:
     """Of the first windows, all by default, and the state after the last of them."""
-    nats, tape = 0.0, model.tape()
+    nats, tape, there = 0.0, model.tape(), resident(batches, model.backend)
     for k in range(len(batches) if windows is None else windows):
-        inputs, targets = batches.window(k)
+        inputs, targets = there.window(k)
         if batches.begins(k):
             state = model.zero_state(inputs.shape[1])
         window_nats, state = model.forward(inputs, targets, state, tape)
         nats += window_nats
-    return nats, state
+    return float(nats), state
 
 
 def perplexity(loss: float) -> float:

@@ -22,7 +22,7 @@ from rnnexp.sampling import sample
 
 def compile_first(config: dict[str, Any]) -> None:
     """Make sure that what a run of this config needs is compiled and kept."""
-    if config["engine"] == "numpy":
+    if config["device"] == "gpu" or config["engine"] == "numpy":
         return
     from rnnexp.compiled.maths import add  # any of them: they are kept in one place
 

@@ -30,7 +30,7 @@ def start(cfg: DictConfig) -> float:
     try:
         if cfg.sweep.trials and HydraConfig.get().mode == RunMode.RUN:
             raise UserError("a search makes many runs: add -m")
-        config = build.resolve(schema.typed(cfg))
+        config = schema.resolve(schema.typed(cfg))
         build.check(config)
         folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
         # a job that a cluster starts again elsewhere waits until the process before it counts as dead
@@ -45,7 +45,7 @@ def start(cfg: DictConfig) -> float:
 def resume(path: Path) -> None:
     """Go on with the run in a folder, with its own config."""
     folder = RunFolder(path.resolve())
-    config = build.resolve(schema.typed(folder.load_config()))
+    config = schema.resolve(schema.typed(folder.load_config()))
     build.check(config)
     log_to(folder.path / "rnnexp.log", "console")
     runner.carry_out(config, folder)
@@ -68,11 +68,21 @@ def sweep(arguments: list[str]) -> None:
             work = Sweep(search.best(), **how)
         else:
             work = Sweep(request.jobs(), **how)
-    if elsewhere:
+    if request.settings["prepare"]:
+        prepare(work)
+    elif elsewhere:
         sys.argv[1:] = ["-m", *arguments]
         carry_out(work, lambda: hand_over(work))
     else:
         carry_out(work, work.run)
+
+
+def prepare(work: Sweep) -> None:
+    """Write the configs of the jobs into their folders, for `python -m rnnexp.apart`."""
+    new = [job for job in work.jobs if not job.folder.state()]
+    for job in new:
+        job.folder.prepare(job.config)
+    print(f"{len(new)} of {len(work.jobs)} jobs prepared in {work.jobs[0].folder.path.parent}")
 
 
 def hand_over(work: Sweep) -> None:

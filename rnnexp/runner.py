@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnexp import build, engine, identity, progress, rehearsal, tracking
+from rnnexp import backend, build, engine, identity, progress, rehearsal, tracking
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
 from rnnexp.folder import RunFolder, now
 from rnnexp.perplexity import evaluate, measures, perplexity
@@ -19,11 +19,15 @@ from rnnexp.tracking import Tracker
 from rnnexp.trainer import Checkpoints, Progress, batches, fit
 
 log = logging.getLogger(__name__)
-FOUND_OUT = "threads", "engine"
+FOUND_OUT = "device", "threads", "engine"
 
 
 def carry_out(
-    config: dict[str, Any], folder: RunFolder, wait: bool = False, more_tags: dict[str, str] | None = None
+    config: dict[str, Any],
+    folder: RunFolder,
+    wait: bool = False,
+    more_tags: dict[str, str] | None = None,
+    deliver: bool = True,
 ) -> dict[str, float]:
     """The final metrics of the run that `config` says: as recorded, or by going on with it, or anew.
 
@@ -31,6 +35,7 @@ def carry_out(
     ----------
     wait : where another process is at the run, until that has ended; else that is an error.
     more_tags : to record with the run.
+    deliver : tell the tracker that the config names.
 
     Raises
     ------
@@ -41,7 +46,8 @@ def carry_out(
     with folder.claimed(wait):
         require_same(config, folder)
         # a sweep delivers what its jobs record
-        tracker = tracking.make("none" if progress.in_sweep() else config["tracking"]["name"])
+        silent = progress.in_sweep() or not deliver
+        tracker = tracking.make("none" if silent else config["tracking"]["name"])
         try:
             if metrics := folder.result():
                 if folder.state()["status"] != "FINISHED":  # it died at its last word
@@ -79,7 +85,9 @@ def execute(
         try:
             config = begin(config, folder, more_tags)
             tracker.changed(folder.path)
-            experiment = build.experiment(config)
+            device = backend.named(config["device"])
+            with device.errors_in_words():
+                experiment = build.experiment(config)
             # both change the rounding: kept, so that what goes on later computes in the same way
             config |= {"threads": experiment.threads, "engine": experiment.engine}
             folder.save_config(config)
@@ -91,7 +99,8 @@ def execute(
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (
                 np.errstate(over="ignore", invalid="ignore"),
-                engine.use(experiment.engine, experiment.threads),
+                engine.use(experiment.engine, experiment.threads, config["tf32"]),
+                device.errors_in_words(),
             ):
                 metrics = train_and_test(experiment, folder, tracker, raise_if_to_stop)
             folder.finish(metrics)
@@ -122,13 +131,17 @@ def execute(
 def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) -> dict[str, Any]:
     """Write down what the run is; returns the config, with what an earlier attempt at it computed with."""
     before = folder.load_config() if folder.config_file.exists() else {}
-    config = config | {key: before.get(key) or config[key] for key in FOUND_OUT}
-    if not (folder.path / "last.npz").exists() and before != config:
+    if (folder.path / "last.npz").exists():
+        found = {key: before.get(key) or config[key] for key in FOUND_OUT}
+        if found["device"] != config["device"]:
+            log.info(f"{folder} was begun with device={found['device']}, and goes on there")
+        config = config | found
+    elif before != config:
         folder.forget_deliveries()  # of another run, which failed before its first step
     folder.save_config(config)
     config_hash, group_hash = identity.hashes(config)
     hashes = {"rnnexp.config_hash": config_hash, "rnnexp.group_hash": group_hash}
-    folder.save_tags(folder.tags() | hashes | provenance() | more_tags)
+    folder.save_tags(folder.tags() | hashes | provenance(config["device"]) | more_tags)
     return config
 
 
@@ -246,9 +259,11 @@ def draw_curves(records: list[dict[str, Any]]) -> Any:
     return figure
 
 
-def provenance() -> dict[str, str]:
+def provenance(device: str) -> dict[str, str]:
     """Where a run comes from: the version of the code, and what it computed with."""
-    tags = {"rnnexp.device": "cpu", "rnnexp.dtype": "float32"}
+    tags = {"rnnexp.device": device, "rnnexp.dtype": "float32"}
+    if device == "gpu":
+        tags["rnnexp.gpu"] = backend.gpu().description()
     here = Path(__file__).parent
     try:
         git = ["git", "-C", str(here)]

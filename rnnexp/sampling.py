@@ -40,8 +40,8 @@ def sample(
     drawn = np.empty((length, num), np.int32)
     ended = np.zeros(num, bool)
     for t in range(length):
-        logits, state = model.logits(inputs, state, tape)
-        drawn[t] = [draw(row, rng, temperature, top_k) for row in logits[-num:]]
+        logits, state = model.logits(model.backend.to_device(inputs), state, tape)
+        drawn[t] = [draw(row, rng, temperature, top_k) for row in model.backend.to_host(logits[-num:])]
         inputs = drawn[t][None]
         ended |= drawn[t] == end
         if ended.all():

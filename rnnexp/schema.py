@@ -6,6 +6,7 @@ keys and types from the signature of what is chosen, so an option is declared in
 
 import inspect
 from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -15,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp.cells import CELLS
 from rnnexp.data import DATASETS
 from rnnexp.errors import UserError, one_line
-from rnnexp.identity import run_name
+from rnnexp.identity import PATHS, run_name
 from rnnexp.optim import OPTIMIZERS
 from rnnexp.schedule import SCHEDULES
 from rnnexp.trainer import Settings
@@ -61,6 +62,7 @@ class SweepConfig:
     workers: int | None = None
     timeout: float | None = None
     on_error: str = "keep_going"
+    prepare: bool = False
     trials: int | None = None
     params: dict[str, str] = field(default_factory=dict)
     pruner: str | None = None
@@ -73,8 +75,10 @@ class Config:
     study: str = MISSING
     seed: int = MISSING
     rerun: bool = False
+    device: str = "cpu"
     threads: int | None = None
     engine: str | None = None
+    tf32: bool = False
     cell: Choice = field(default_factory=Choice)
     model: ModelConfig = field(default_factory=ModelConfig)
     dataset: Choice = field(default_factory=Choice)
@@ -100,7 +104,7 @@ def options(chosen: Any) -> type:
     return make_dataclass("Options", fields, bases=(Choice,))
 
 
-def typed(config: DictConfig) -> DictConfig:
+def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     """A config, saved or composed, with every key of it and its type checked, also keys added by +KEY."""
     checked = OmegaConf.structured(Config)
     for group, choices in CHOICES.items():
@@ -108,11 +112,28 @@ def typed(config: DictConfig) -> DictConfig:
         if name in choices:
             checked[group] = OmegaConf.structured(options(choices[name]))
     try:
-        merged = OmegaConf.merge(checked, OmegaConf.create(OmegaConf.to_container(config)))
+        plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
+        merged = OmegaConf.merge(checked, OmegaConf.create(plain))
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {one_line(error)}") from error
     assert isinstance(merged, DictConfig)
     return merged
+
+
+def resolve(cfg: DictConfig) -> dict[str, Any]:
+    """The config as a plain dictionary, interpolations resolved and paths independent of where it is run."""
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    del config["sweep"], config["rerun"]  # say how a run comes about, not what it is
+    for key in PATHS & config["dataset"].keys():
+        if config["dataset"][key]:
+            config["dataset"][key] = str(Path(config["dataset"][key]).absolute())
+    scheme, separator, file = (config["tracking"]["uri"] or "").partition("sqlite:///")
+    if separator and not scheme:
+        config["tracking"]["uri"] = separator + str(Path(file).absolute())
+    return config
 
 
 def folder_name(started: str, *, _root_: DictConfig) -> str:

@@ -163,6 +163,8 @@ class Sweep:
         self.jobs, self.waiting, self.total = jobs, list(jobs), len(jobs) if total is None else total
         self.timeout, self.on_error = timeout, on_error
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if any(job.config["device"] == "gpu" for job in jobs):
+            cores = 1  # that many runs at a time, unless the command says more
         self.workers = max(1, min(workers or cores, self.total))
         self.threads = max(1, cores // self.workers)
         self.tracker = tracking.make("mlflow")

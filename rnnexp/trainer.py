@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from rnnexp import checkpoint
 from rnnexp.data.corpus import Corpus
+from rnnexp.data.resident import resident
 from rnnexp.data.sequences import Sequences
 from rnnexp.data.streams import Streams
 from rnnexp.errors import Diverged, Interrupted, UserError
@@ -19,6 +21,7 @@ from rnnexp.model import Model
 from rnnexp.optim import SGD
 from rnnexp.perplexity import evaluate, measures
 from rnnexp.schedule import Constant, Plateau
+from rnnexp.steps import make as training_steps
 
 log = logging.getLogger(__name__)
 # The smoothed loss of Coursera's "Sequence Models": of each update's nats per sequence this share is added to
@@ -99,21 +102,27 @@ class Checkpoints:
     def save_last(self, model: Model, optimizer: SGD, state: list[tuple], progress: Progress) -> None:
         # an update can overflow although its gradient was finite
         require_finite("sum of the parameters", float(model.params.values.sum()), progress.step)
-        arrays = {f"state.{k}.{j}": a for k, layer in enumerate(state) for j, a in enumerate(layer)}
-        arrays |= {f"optimizer.{name}": a for name, a in optimizer.state.items()}
+        to_host = model.backend.to_host
+        arrays = {f"state.{k}.{j}": to_host(a) for k, layer in enumerate(state) for j, a in enumerate(layer)}
+        arrays |= {f"optimizer.{name}": to_host(a) for name, a in optimizer.state.items()}
         meta = {"fingerprint": self.fingerprint, "progress": asdict(progress)}
         with self.mine():
-            checkpoint.write(self.last, model.params.value | arrays, meta)
+            checkpoint.write(self.last, model.params.on_host() | arrays, meta)
 
     def load_last(self, model: Model, optimizer: SGD, batch_size: int) -> tuple[list[tuple], Progress] | None:
-        """Set parameters and optimizer to those of the last checkpoint; None where there is none."""
+        """Set parameters and optimizer to those of the last checkpoint; None where there is none.
+
+        Else the recurrent state, in NumPy's arrays, and where training stood.
+        """
         try:
             arrays, meta = self.read(self.last)
         except FileNotFoundError:
             return None
-        restore(model, arrays)
+        model.params.set(arrays)
         optimizer.state = {
-            name.removeprefix("optimizer."): a for name, a in arrays.items() if name.startswith("optimizer.")
+            name.removeprefix("optimizer."): model.backend.to_device(a)
+            for name, a in arrays.items()
+            if name.startswith("optimizer.")
         }
         state = [
             tuple(arrays[f"state.{k}.{j}"] for j in range(len(layer)))
@@ -124,14 +133,14 @@ class Checkpoints:
     def save_best(self, model: Model, progress: Progress) -> None:
         meta = {"fingerprint": self.fingerprint, "epoch": progress.epoch, "valid_loss": progress.best_loss}
         with self.mine():
-            checkpoint.write(self.best, model.params.value, meta)
+            checkpoint.write(self.best, model.params.on_host(), meta)
 
     def load_best(self, model: Model, epoch: int) -> None:
         """Set the parameters to the best ones, which are those of `epoch`."""
         arrays, meta = self.read(self.best)
         if meta["epoch"] != epoch:  # the file before it served in its stead
             raise UserError(f"{self.best} is damaged: the best weights are lost, start the run anew")
-        restore(model, arrays)
+        model.params.set(arrays)
 
     def read(self, path: Path) -> tuple[dict, dict]:
         arrays, meta = checkpoint.read(path)
@@ -140,11 +149,6 @@ class Checkpoints:
                 f"{path} is the checkpoint of another config or other data: start a new run instead"
             )
         return arrays, meta
-
-
-def restore(model: Model, arrays: dict) -> None:
-    for name, value in model.params.value.items():
-        value[...] = arrays[name]
 
 
 def fit(
@@ -168,52 +172,57 @@ def fit(
     Parameters
     ----------
     seed : of the dropout masks.
-    on_step : called after each update; when it raises Interrupted, a checkpoint is saved first.
+    on_step : called after each update, on a GPU after every few; when it raises Interrupted, a checkpoint is
+        saved first.
 
     Raises
     ------
     Diverged when a loss or gradient is not finite; the last checkpoint stays as it was.
     """
-    tape = model.tape()
-    fresh_state = model.zero_state(settings.batch_size)
     resumed = checkpoints.load_last(model, optimizer, settings.batch_size)
     smooth_loss = FIRST_SYMBOLS * math.log(len(corpus.vocabulary))
-    state, progress = resumed or (fresh_state, Progress(optimizer.lr, smooth_loss=smooth_loss))
+    state, progress = resumed or (None, Progress(optimizer.lr, smooth_loss=smooth_loss))
+    steps = training_steps(model, optimizer, seed, settings.batch_size, state)
     if not resumed:
-        checkpoints.save_last(model, optimizer, state, progress)
+        checkpoints.save_last(model, optimizer, steps.state, progress)
     saved_at = now = time.perf_counter()
     while progress.window or not progress.over(settings):  # an epoch that was begun is always completed
         windows = batches(corpus, settings, seed, progress.epoch)
+        there = resident(windows, model.backend)
         # the same for a window that is not full: its few tokens must not weigh more than others
         grad_scale = 1 / windows.unit
-        while progress.window < len(windows) and progress.step < (settings.max_steps or math.inf):
-            inputs, targets = windows.window(progress.window)
-            if windows.begins(progress.window):
-                state = fresh_state
-            dropout_key = seed, progress.step
-            nats, state = model.forward(inputs, targets, state, tape, dropout_key, grad_scale)
-            require_finite("loss", nats, progress.step + 1)
-            model.backward(tape)
-            norm = optimizer.update(model.params, progress.lr)
-            require_finite("gradient norm", norm, progress.step + 1)
-
+        left = (settings.max_steps or math.inf) - progress.step
+        end = int(min(len(windows), progress.window + left))  # of the epoch
+        while progress.window < end:
+            some = range(progress.window, min(progress.window + steps.every, end))
+            if settings.sample_every:  # what is sampled is the model of that step
+                some = some[: settings.sample_every - progress.step % settings.sample_every]
+            for k, step in zip(some, count(progress.step)):
+                if windows.begins(k):
+                    steps.forget()
+                inputs, targets = there.window(k)
+                steps.take(inputs, targets, step, progress.lr, grad_scale)
+            for k, (nats, norm) in zip(some, steps.results(), strict=True):
+                require_finite("loss", nats, progress.step + 1)
+                require_finite("gradient norm", norm, progress.step + 1)
+                _, targets = windows.window(k)
+                progress.step += 1
+                progress.window += 1
+                progress.nats += nats
+                progress.smooth_loss += SMOOTHING * (nats / windows.unit - progress.smooth_loss)
+                progress.tokens += int(np.count_nonzero(targets >= 0))
+                if corpus.end is not None:
+                    progress.sequences += int(np.count_nonzero(targets == corpus.end))
+                progress.grad_norm += norm
             before, now = now, time.perf_counter()
-            progress.step += 1
-            progress.window += 1
-            progress.nats += nats
-            progress.smooth_loss += SMOOTHING * (nats / windows.unit - progress.smooth_loss)
-            progress.tokens += int(np.count_nonzero(targets >= 0))
-            if corpus.end is not None:
-                progress.sequences += int(np.count_nonzero(targets == corpus.end))
-            progress.grad_norm += norm
             progress.seconds += now - before
             try:
                 on_step(progress)
             except Interrupted:
-                checkpoints.save_last(model, optimizer, state, progress)
+                checkpoints.save_last(model, optimizer, steps.state, progress)
                 raise
             if now - saved_at > settings.checkpoint_every_s:
-                checkpoints.save_last(model, optimizer, state, progress)
+                checkpoints.save_last(model, optimizer, steps.state, progress)
                 saved_at = now
 
         valid_loss = evaluate(model, corpus.splits["valid"], settings.eval_streams, corpus.end)
@@ -241,7 +250,7 @@ def fit(
         progress.lr = schedule.next_lr(progress.lr, improved)
         progress.window = progress.tokens = progress.sequences = 0
         progress.nats = progress.grad_norm = progress.seconds = 0.0
-        checkpoints.save_last(model, optimizer, state, progress)
+        checkpoints.save_last(model, optimizer, steps.state, progress)
         saved_at = now = time.perf_counter()
     if progress.best_epoch:
         checkpoints.load_best(model, progress.best_epoch)

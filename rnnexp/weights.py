@@ -16,7 +16,6 @@ form by the functions below; `numpy.savez(file, **arrays)` makes the file.
 """
 
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +40,7 @@ def read(path: Path) -> dict:
         raise UserError(f"weights={path} is no npz file of plain arrays: {error}") from error
 
 
-def put(model: Model, arrays: Mapping, origin: str) -> None:
+def put(model: Model, arrays: dict, origin: str) -> None:
     """Set the parameters of a model; UserError names what is missing, unknown or of another shape."""
     expected = model.params.value
     for name in expected:
@@ -56,7 +55,7 @@ def put(model: Model, arrays: Mapping, origin: str) -> None:
             raise UserError(
                 f"{origin}: {name} has the shape {array.shape}, the model's has {expected[name].shape}"
             )
-        expected[name][...] = array
+    model.params.set(arrays)
 
 
 def from_book(cell: str, Wx, Wh, b) -> dict:

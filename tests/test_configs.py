@@ -19,7 +19,7 @@ OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / gro
 def composed(*overrides):
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return build.resolve(compose("config", overrides=list(overrides)))
+        return schema.resolve(compose("config", overrides=list(overrides)))
 
 
 def test_every_group_is_tested():

@@ -357,7 +357,7 @@ def test_resume_from_another_place_finds_its_files(rnnexp, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "no value"), ("a: [", "cannot be read"), ("modle: {}", "'modle'"), ("study: s", "no value")],
+    [("", "holds no config"), ("a: [", "cannot be read"), ("modle: {}", "'modle'"), ("study: s", "no value")],
 )
 def test_resume_with_a_config_that_is_none(rnnexp, tmp_path, content, message):
     (tmp_path / "here").mkdir()

@@ -131,13 +131,13 @@ def test_provenance_is_that_of_git(tmp_path, monkeypatch):
         ).stdout.strip()
 
     monkeypatch.setattr(runner, "__file__", str(tmp_path / "runner.py"))
-    assert "rnnexp.git_commit" not in runner.provenance()
+    assert "rnnexp.git_commit" not in runner.provenance("cpu")
     git("init")
     git("commit", "--allow-empty", "-m", "first")
-    tags = runner.provenance()
+    tags = runner.provenance("cpu")
     assert (tags["rnnexp.git_commit"], tags["rnnexp.git_dirty"]) == (git("rev-parse", "HEAD"), "false")
     (tmp_path / "new").write_text("")
-    assert runner.provenance()["rnnexp.git_dirty"] == "true"
+    assert runner.provenance("cpu")["rnnexp.git_dirty"] == "true"
 
 
 def test_samples_follow_the_models_distribution():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rnnexp.backend import CPU
 from rnnexp.cells import CELLS
 from rnnexp.model import Model
 from rnnexp.params import Parameters
@@ -43,12 +44,14 @@ def small_model(
     embed_size=None,
     one_hot=False,
     dtype=np.float64,
+    where=CPU,
     **more,
 ):
     """A model with random parameters, large enough for every gradient to matter."""
     embed_size = None if one_hot else embed_size or size
     inputs = [embed_size or vocab_size] + [size] * (num_layers - 1)
     cells = [CELLS[name](input_size, size, **(options or {})) for input_size in inputs]
-    model = Model(cells, vocab_size, embed_size, dropout, tie_weights=tie, dtype=dtype, **more)
-    model.params.values[...] = np.random.default_rng(3).normal(0, 0.4, len(model.params.values))
+    model = Model(cells, vocab_size, embed_size, dropout, tie_weights=tie, dtype=dtype, backend=where, **more)
+    values = np.random.default_rng(3).normal(0, 0.4, len(model.params.values))
+    model.params.set(model.params.split(values))
     return model

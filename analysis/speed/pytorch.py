@@ -76,6 +76,23 @@ class PyTorch:
         for hook in self.hooks:
             hook.remove()
 
+    def follow(self, windows: list) -> None:
+        """Train on these windows, with dropout, and without updates of biases that ours does not have."""
+        self.compare()
+        self.dropout.p = self.cells.dropout = self.task.shape.dropout
+        self.windows = [tuple(map(torch.from_numpy, window)) for window in windows]
+
+    @torch.no_grad()
+    def nats(self, windows) -> float:
+        """Of a text, summed."""
+        self.dropout.p = self.cells.dropout = 0.0
+        nats, state = 0.0, None
+        for inputs, targets in windows:
+            h, state = self.cells(self.embedding(torch.from_numpy(inputs)), state)
+            logits, size = self.decoder(h), targets.size
+            nats += size * self.loss(logits.view(size, -1), torch.from_numpy(targets).view(-1).long()).item()
+        return nats
+
     def step(self) -> float:
         """One training step; returns its loss in nats per token."""
         inputs, targets = self.windows[self.steps % len(self.windows)]
@@ -83,7 +100,7 @@ class PyTorch:
         self.optimizer.zero_grad()
         h, self.state = self.cells(self.dropout(self.embedding(inputs)), self.state)
         logits = self.decoder(self.dropout(h))
-        loss = self.loss(logits.view(-1, logits.shape[-1]), targets.view(-1))
+        loss = self.loss(logits.view(-1, logits.shape[-1]), targets.view(-1).long())
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), self.task.clip_norm)
         self.optimizer.step()

@@ -7,9 +7,10 @@ from types import ModuleType
 
 import numpy as np
 
-from rnnexp import engine
+from rnnexp import backend, engine, fused
 from rnnexp.inputs import Symbols, Vectors
 from rnnexp.layers import Layer
+from rnnexp.ops import sum_rows
 from rnnexp.params import Tape
 from rnnexp.threads import in_parallel, run_all, shares
 
@@ -73,7 +74,7 @@ class Cell(Layer):
 
     def bind(self, values, grads):
         if not self.bias:  # zeros that nobody trains
-            b = np.zeros((len(self.gates), self.hidden_size), values["W"].dtype)
+            b = backend.of(values["W"]).zeros((len(self.gates), self.hidden_size), values["W"].dtype)
             values, grads = values | {"b": b}, grads | {"b": b.copy()}
         super().bind(values, grads)
 
@@ -118,8 +119,8 @@ class Cell(Layer):
         raise NotImplementedError
 
     def zero_state(self, batch_size: int) -> tuple:
-        shape = batch_size, self.hidden_size
-        return tuple(np.zeros(shape, self.p["b"].dtype) for _ in self.states)
+        shape, b = (batch_size, self.hidden_size), self.p["b"]
+        return tuple(backend.of(b).zeros(shape, b.dtype) for _ in self.states)
 
     def forward(self, x: Vectors | Symbols, state: tuple, tape: Tape, mask=None):
         """Run over a window.
@@ -136,7 +137,7 @@ class Cell(Layer):
         h (T, B, H), and the state after the last step: arrays of the tape.
         """
         T, B = x.window
-        w = tape.keep("window", (T, B), lambda: Window(self, T, B, tape.dtype, self.states, self.saved))
+        w = tape.keep("window", (T, B), lambda: Window(self, T, B, tape, self.states, self.saved))
         tape["x"], tape["window"], tape["mask"] = x, w, mask
         fed = len(self.input_gates)
         x.project(self.p["W"], self.p["b"][:fed], w.gates[:fed], tape)
@@ -160,7 +161,7 @@ class Cell(Layer):
         """
         w = tape["window"]
         _, T, B, _ = w.gates.shape
-        dw = tape.keep("slopes", (T, B), lambda: Window(self, T, B, tape.dtype, (), self.slopes))
+        dw = tape.keep("slopes", (T, B), lambda: Window(self, T, B, tape, (), self.slopes))
         dstate = tuple(array.copy() for array in dstate)
         self.run_backward(w, dw, dh, dstate, tape)
         return self.weight_gradients(tape["x"], w, dw, tape), dstate
@@ -168,6 +169,9 @@ class Cell(Layer):
     def run_forward(self, w: "Window", tape: Tape) -> None:
         """The steps, one after the other; each thread takes its share of the streams."""
         parts, mask = self.shares(w.gates.shape[2]), tape["mask"]
+        if kernels := engine.fused(w.gates):
+            fused.forward(self, w, tape, kernels)
+            return
         loops = self.loops() if mask is None else None
         weights = self.weights(parts, tape.part("forward"), loops)
 
@@ -185,6 +189,9 @@ class Cell(Layer):
         """The steps in reverse; leaves the gradient of all preactivations in `dw`, changes `dstate`."""
         _, T, B, H = w.gates.shape
         parts, mask, limit = self.shares(B), tape["mask"], self.clip_through_time
+        if kernels := engine.fused(w.gates):
+            fused.backward(self, w, dw, dh, dstate, tape, kernels)
+            return
         loops = self.loops() if mask is None and limit is None else None
         weights = self.weights(parts, tape.part("backward"), loops, transposed=True)
 
@@ -216,9 +223,9 @@ class Cell(Layer):
         for run, name in self.products.items():
             v = w.at(slice(None), slice(None))[name]
             v = (v if tape["mask"] is None else v * tape["mask"]).reshape(T * B, H)
-            for da_gate, dU in zip(da[self.gates.index(run) :], self.g[f"U_{run}"]):
-                jobs.append(partial(engine.matmul, v.T, da_gate, dU))
-        jobs.append(partial(np.sum, da, axis=1, out=self.g["b"]))
+            first = self.gates.index(run)
+            jobs += engine.products_of_each(v.T, da[first : first + len(run)], self.g[f"U_{run}"])
+        jobs.append(partial(sum_rows, da, out=self.g["b"]))
         run_all(jobs)
         return dx
 
@@ -264,12 +271,14 @@ class Window:
     What a layer computes, or (without states) the derivatives laid out like it.
     """
 
-    def __init__(self, cell: Cell, T: int, B: int, dtype, states: tuple[str, ...], saved: tuple[str, ...]):
-        H = cell.hidden_size
+    def __init__(
+        self, cell: Cell, T: int, B: int, tape: Tape, states: tuple[str, ...], saved: tuple[str, ...]
+    ):
+        H, empty, dtype = cell.hidden_size, tape.backend.empty, tape.dtype
         self.runs = runs(cell.gates)
-        self.gates = np.empty((len(cell.gates), T, B, H), dtype)
-        self.states = {name: np.empty((T + 1, B, H), dtype) for name in states}
-        self.saved = {name: np.empty((T, B, H), dtype) for name in saved}
+        self.gates = empty((len(cell.gates), T, B, H), dtype)
+        self.states = {name: empty((T + 1, B, H), dtype) for name in states}
+        self.saved = {name: empty((T, B, H), dtype) for name in saved}
         self.kept: dict = {}
 
     def at(self, t: int | slice, streams: slice) -> dict:
@@ -293,8 +302,10 @@ def tiled(U, streams: int, tape: Tape):
 
     OpenBLAS rearranges U at every product, which takes longer than multiplying by it where there are few
     streams, unless the product is small: so U is cut once a window into tiles that are narrow enough.
-    (4 gates of 650, 2 threads of 10 streams each: 0.40 ms instead of 0.71.)
+    (4 gates of 650, 2 threads of 10 streams each: 0.40 ms instead of 0.71.) On a GPU U stays as it is.
     """
+    if not isinstance(U, np.ndarray):
+        return U
     G, K, H = U.shape
     narrow = [width for width in TILES if streams * K * width <= SMALL_PRODUCT] or TILES[-1:]
     columns = H if streams * K * H <= SMALL_PRODUCT else min(narrow, key=lambda width: -H % width)
@@ -319,6 +330,11 @@ class Recurrence:
         self.t = 0
         B = length(streams)
         for run, tiles in weights.items():
+            if tiles.ndim == 3:  # on a GPU
+                G, _, H = tiles.shape
+                self.out[run] = backend.of(tiles).empty((G, B, H), tiles.dtype)
+                self.result[run] = self.out[run] if G > 1 else self.out[run][0]
+                continue
             G, number, H, columns = tiles.shape
             out = np.empty((G, B, number, columns), tiles.dtype)
             result = out.reshape(G, B, -1)[:, :, :H]
@@ -335,5 +351,9 @@ class Recurrence:
         return total if self.mask is None else total * self.mask[self.t]
 
     def multiply(self, run: str, v):
-        np.matmul(v[:, None] if v.ndim == 3 else v, self.weights[run], out=self.out[run])
+        weights, out = self.weights[run], self.out[run]
+        if weights.ndim == 3:
+            engine.matmul(v, weights, out)
+        else:
+            np.matmul(v[:, None] if v.ndim == 3 else v, weights, out=out)
         return self.result[run]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from omegaconf import OmegaConf
 
 from rnnexp.folder import RunFolder
 from rnnexp.identity import leaves
@@ -32,7 +31,7 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 SQLITE = "sqlite:///"
 NOT_METRICS = {"epoch", "time"}
-NOT_PARAMETERS = "threads", "engine"  # which are found out later, and become tags
+NOT_PARAMETERS = "device", "threads", "engine"  # which are found out later, and become tags
 BATCH = 1000  # metrics that MLflow takes at a time
 KEY = "rnnexp.key"  # tag by which a run is found that was asked for
 PATIENCE_S = 60.0  # for another process that is at the same store
@@ -113,11 +112,10 @@ def new_run(client: MlflowClient, folder: RunFolder, uri: str, artifacts: Path |
 
 def describe(client: MlflowClient, run_id: str, folder: RunFolder, status: str) -> None:
     """Set status, tags, and those parameters that the run has not got: MLflow keeps their first value."""
-    config: Any = OmegaConf.to_container(folder.load_config())
     known = client.get_run(run_id).data.params
     params = [
         Param(key, as_text(value))
-        for key, value in leaves(config).items()
+        for key, value in leaves(folder.load_config()).items()
         if key not in known and key not in NOT_PARAMETERS
     ]
     tags = {"rnnexp.folder": str(folder.path), "rnnexp.error": folder.state()["error"] or ""}

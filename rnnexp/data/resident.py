@@ -1,0 +1,28 @@
+"""The windows of a text on a GPU: brought there all at once, so that no step waits for its tokens."""
+
+import numpy as np
+
+from rnnexp.backend import Cpu, Gpu
+from rnnexp.data.sequences import Sequences
+from rnnexp.data.streams import Streams
+
+
+class Resident:
+    """Has the `window` of the windows it is given, by arrays of a device."""
+
+    def __init__(self, windows: Streams | Sequences, device: Gpu):
+        pairs = list(windows)
+        self.stops = np.cumsum([len(inputs) for inputs, _ in pairs]).tolist()
+        self.inputs, self.targets = (
+            device.to_device(np.concatenate(part).astype(np.int32)) for part in zip(*pairs)
+        )
+
+    def window(self, k: int):
+        """Inputs and targets (T, B) of window k."""
+        steps = slice(self.stops[k - 1] if k else 0, self.stops[k])
+        return self.inputs[steps], self.targets[steps]
+
+
+def resident(windows: Streams | Sequences, device: Cpu | Gpu) -> Streams | Sequences | Resident:
+    """The windows where the device can read them."""
+    return Resident(windows, device) if isinstance(device, Gpu) else windows

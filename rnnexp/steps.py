@@ -1,0 +1,139 @@
+"""Training steps: a window forward and backward, then an update.
+
+On a GPU a step is only asked for: how it went is read later, for many steps at once, so that it never waits.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from rnnexp import backend, engine
+from rnnexp.model import Model
+from rnnexp.optim import SGD
+
+
+class Steps:
+    """Takes steps and keeps the recurrent state between them.
+
+    Parameters
+    ----------
+    seed : of the dropout masks.
+    state : before the first step, NumPy's arrays; None: zeros.
+
+    Attributes
+    ----------
+    every : steps after which results are to be asked for.
+    state : after the last step, arrays of the model's backend.
+    """
+
+    every = 1
+
+    def __init__(self, model: Model, optimizer: SGD, seed: int, batch_size: int, state: list[tuple] | None):
+        self.model, self.optimizer, self.seed = model, optimizer, seed
+        self.state = model.zero_state(batch_size)
+        self.done: list[tuple[float, float]] = []
+        if state:
+            self.put(state)
+        self.prepare()
+
+    def prepare(self) -> None:
+        self.tape = self.model.tape()
+
+    def put(self, state: list[tuple]) -> None:
+        """Set the state to NumPy's arrays."""
+        to_device = self.model.backend.to_device
+        for array, given in zip(arrays_of(self.state), arrays_of(state), strict=True):
+            array[...] = to_device(given)
+
+    def forget(self) -> None:
+        """Begin a text: set the state to zeros."""
+        for array in arrays_of(self.state):
+            array.fill(0)
+
+    def take(self, inputs, targets, step: int, lr: float, grad_scale: float) -> None:
+        """Step number `step`, see `Model.forward` for the rest."""
+        key = self.seed, step
+        nats, self.state = self.model.forward(inputs, targets, self.state, self.tape, key, grad_scale)
+        self.model.backward(self.tape)
+        self.done.append((nats, self.optimizer.update(self.model.params, lr)))
+
+    def results(self) -> list[tuple[float, float]]:
+        """Summed nats and norm of the gradient of each step since this was asked last."""
+        results, self.done = self.done, []
+        return results
+
+
+class GpuSteps(Steps):
+    """The same on a GPU, where all that a step reads and writes has a fixed place."""
+
+    every = 32
+
+    def prepare(self) -> None:
+        device = self.model.backend
+        self.number, self.lr = device.empty(1, np.uint64), device.empty(1, np.float64)
+        self.log = device.empty((self.every, 2), np.float64)
+        self.taken = 0  # that are in the log
+        self.windows: dict[tuple, Window] = {}
+
+    def take(self, inputs, targets, step, lr, grad_scale):
+        window = self.windows.get(inputs.shape)
+        if window is None:
+            window = self.windows[inputs.shape] = Window(self, inputs.shape, grad_scale)
+        self.number.fill(step)
+        self.lr.fill(lr)
+        window.inputs[...], window.targets[...] = inputs, targets
+        window.step()
+        self.log[self.taken] = window.result
+        self.taken += 1
+
+    def results(self):
+        results, self.taken = self.log[: self.taken], 0
+        return [(nats, norm) for nats, norm in self.model.backend.to_host(results).tolist()]
+
+
+class Window:
+    """The step on windows of one shape (T, B), with their tokens and everything that it computes."""
+
+    def __init__(self, steps: GpuSteps, shape: tuple[int, int], grad_scale: float):
+        model, device = steps.model, steps.model.backend
+        inputs, targets = device.empty(shape, np.int32), device.empty(shape, np.int32)
+        result = device.empty(2, np.float64)
+        tape = model.tape()
+
+        def step() -> None:
+            key = steps.seed, steps.number
+            result[0], after = model.forward(inputs, targets, steps.state, tape, key, grad_scale)
+            model.backward(tape)
+            result[1] = steps.optimizer.update(model.params, steps.lr)
+            for kept, new in zip(arrays_of(steps.state), arrays_of(after), strict=True):
+                kept[...] = new
+
+        self.inputs, self.targets, self.result, self.step = inputs, targets, result, Repeated(step)
+
+
+class Repeated:
+    """A function on arrays with fixed places, done many times on a GPU.
+
+    The first time it is done as it is, which has its kernels compiled and its arrays made; after that by a
+    CUDA graph, where the engine is that.
+    """
+
+    def __init__(self, function: Callable[[], None]):
+        self.function, self.begun, self.captured = function, False, False
+
+    def __call__(self) -> None:
+        if engine.captures() and self.begun and not self.captured:
+            self.function, self.captured = backend.gpu().capture(self.function), True
+        self.function()
+        self.begun = True
+
+
+def arrays_of(state: Iterable[tuple]) -> list:
+    """The arrays of all layers."""
+    return [array for layer in state for array in layer]
+
+
+def make(model: Model, optimizer: SGD, seed: int, batch_size: int, state: list[tuple] | None = None) -> Steps:
+    """The steps of a model where it is; see `Steps`."""
+    kind = GpuSteps if model.backend.name == "gpu" else Steps
+    return kind(model, optimizer, seed, batch_size, state)

@@ -1,0 +1,388 @@
+"""A stand-in for CuPy on machines without a GPU, which behaves like it where it differs from NumPy.
+
+Its arrays refuse NumPy's, and become NumPy's only when asked. What moves between host and device and what is
+launched is counted. Kernels are compiled by g++ from the same source, threads of a block being coroutines.
+While a graph is captured nothing is computed, and what moves between host and device is an error. cuBLAS is a library with the same functions over the same memory.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+counts: Counter[str] = Counter()
+recording: list | None = None  # what the graph does that is being captured
+
+
+def do(what: str, function, *arguments) -> None:
+    """Compute, or note down what is to be computed."""
+    counts[what] += 1
+    if recording is None:
+        function(*arguments)
+    else:
+        recording.append((function, arguments))
+
+
+def transfer(what: str) -> None:
+    if recording is not None:
+        raise RuntimeError(
+            "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing"
+        )
+    counts[what] += 1
+
+
+def memory(array):
+    """The array behind one of ours; numbers as they are."""
+    if isinstance(array, ndarray):
+        return array.array
+    if isinstance(array, np.ndarray):
+        raise TypeError(f"Unsupported type {np.ndarray}")
+    if isinstance(array, list | tuple):
+        return type(array)(map(memory, array))
+    return array
+
+
+class ndarray(NDArrayOperatorsMixin):
+    """An array on the device."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = array
+
+    shape = property(lambda self: self.array.shape)
+    dtype = property(lambda self: self.array.dtype)
+    ndim = property(lambda self: self.array.ndim)
+    size = property(lambda self: self.array.size)
+    itemsize = property(lambda self: self.array.itemsize)
+    strides = property(lambda self: self.array.strides)
+    T = property(lambda self: ndarray(self.array.T))
+    data = property(lambda self: SimpleNamespace(ptr=self.array.ctypes.data))
+
+    def __array__(self, *_, **__):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
+
+    def __array_ufunc__(self, function, method, *inputs, out=None, **options):
+        assert method == "__call__"
+        return compute(function, *inputs, out=out and out[0], **options)
+
+    def __array_function__(self, function, types, inputs, options):
+        if function is np.broadcast_to:
+            return ndarray(np.broadcast_to(memory(inputs[0]), inputs[1]))
+        return compute(function, *inputs, **options)
+
+    def __len__(self):
+        return len(self.array)
+
+    def __iter__(self):
+        return (self[k] for k in range(len(self)))
+
+    def __getitem__(self, place):
+        place = memory(place)
+        parts = place if isinstance(place, tuple) else (place,)
+        if any(isinstance(part, np.ndarray) for part in parts):
+            return compute(lambda array: array[place], self)
+        # a number is an array () too
+        return ndarray(self.array[place if any(part is ... for part in parts) else (*parts, ...)])
+
+    def __setitem__(self, place, value):
+        do("launches", self.array.__setitem__, memory(place), memory(value))
+
+    def get(self) -> np.ndarray:
+        transfer("to host")
+        return self.array.copy()
+
+    def tolist(self):
+        return self.get().tolist()
+
+    def __float__(self):
+        return float(self.get())
+
+    def __bool__(self):
+        return bool(self.get())
+
+    def fill(self, value):
+        do("launches", self.array.fill, value)
+
+    def copy(self):
+        return compute(np.copy, self)
+
+    def reshape(self, *shape):
+        return ndarray(self.array.reshape(*shape))
+
+    def ravel(self):
+        return self.reshape(-1)
+
+    def swapaxes(self, a, b):
+        return ndarray(self.array.swapaxes(a, b))
+
+    def sum(self, **options):
+        return compute(np.sum, self, **options)
+
+    def max(self, **options):
+        return compute(np.max, self, **options)
+
+    def astype(self, dtype):
+        return compute(lambda array: array.astype(dtype), self)
+
+
+def compute(function, *inputs, out=None, **options):
+    """The result of a function of NumPy, in an array of ours."""
+    inputs = [memory(x) for x in inputs]
+    if out is None:  # its shape is found by computing it, its numbers are not known before it is done
+        out = ndarray(np.array(function(*inputs, **options)))
+        if out.dtype.kind == "f":
+            out.array.fill(np.nan)
+
+    def fill(*inputs):
+        memory(out)[...] = function(*inputs, **options)
+
+    do("launches", fill, *inputs)
+    return out
+
+
+def asarray(array, dtype=None) -> ndarray:
+    transfer("to device")
+    return ndarray(np.array(array, dtype))
+
+
+def asnumpy(array: ndarray) -> np.ndarray:
+    return array.get()
+
+
+def empty(shape, dtype=float) -> ndarray:
+    array = np.empty(shape, dtype)
+    array.fill(np.nan if array.dtype.kind == "f" else 77)
+    return ndarray(array)
+
+
+def zeros(shape, dtype=float) -> ndarray:
+    return compute(lambda: np.zeros(shape, dtype))
+
+
+class Stream:
+    ptr = 4711
+
+    def __init__(self, non_blocking=False):
+        assert non_blocking, "the default stream cannot be captured"
+
+    def use(self):
+        pass
+
+    def begin_capture(self):
+        global recording
+        recording = []
+
+    def end_capture(self):
+        global recording
+        done, recording = recording, None
+        return SimpleNamespace(launch=lambda stream: launch(done), done=done)
+
+
+def launch(done) -> None:
+    counts["graphs"] += 1
+    for function, arguments in done:
+        function(*arguments)
+
+
+class CUDARuntimeError(RuntimeError):
+    pass
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+class RawModule:
+    """CUDA source compiled by g++."""
+
+    def __init__(self, code: str, options: tuple):
+        self.code = code
+        self.library = ctypes.CDLL(str(build(code)))
+
+    def get_function(self, name: str):
+        types = parameters(self.code)[name]
+        function = self.library[f"launch_{name}"]
+
+        def kernel(grid, block, arguments):
+            assert recording is None or self.known, "compiled while a graph is captured"
+            assert len(types) == len(arguments), f"{name} takes {types}"
+            kept = [argument.array if isinstance(argument, ndarray) else argument for argument in arguments]
+            values = [passed(name, kind, argument) for kind, argument in zip(types, kept)]
+            pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
+            x, y = (*grid, 1)[:2]
+            do("launches", lambda *_: function(x, y, block[0], pointers), kept, values)
+
+        self.known = True
+        return kernel
+
+
+def passed(name: str, kind: str, argument) -> np.ndarray:
+    """The bytes of an argument, which must have the declared type."""
+    known = {"float": "f4", "double": "f8", "int": "i4", "longlong": "i8", "unsignedlonglong": "u8"}
+    expected = np.dtype(known[kind.removesuffix("*")])
+    assert argument.dtype == expected, f"{name}: {kind} is given {argument.dtype}"
+    if kind.endswith("*"):
+        assert argument.flags.c_contiguous, f"{name}: an array that is not contiguous"
+        return np.array([argument.ctypes.data], np.uintp)
+    assert isinstance(argument, np.generic), f"{name}: {type(argument)} has no certain type in C"
+    return np.array([argument])
+
+
+def parameters(code: str) -> dict[str, list[str]]:
+    """The types of each kernel's parameters."""
+    real = re.search(r"typedef (\w+) real;", code)[1]
+    found = {}
+    for name, declared in re.findall(r"__global__ void (\w+)\((.*?)\)", code, re.DOTALL):
+        kinds = [re.sub(r"\bconst\b|\w+$|\s", "", part.strip()) for part in declared.split(",")]
+        found[name] = [re.sub(r"^real\b", real, kind) for kind in kinds]
+    return found
+
+
+def build(code: str) -> Path:
+    """The library of a source, compiled once."""
+    launchers = []
+    for name, kinds in parameters(code).items():
+        c_kinds = [re.sub("longlong", "long long", kind.replace("unsigned", "unsigned ")) for kind in kinds]
+        arguments = ", ".join(f"*({kind}*)arguments[{k}]" for k, kind in enumerate(c_kinds))
+        body = code.partition(f"__global__ void {name}(")[2].partition("__global__")[0]
+        together = str("__syncthreads" in body or "block_sum" in body).lower()
+        launchers.append(
+            f'extern "C" void launch_{name}(int x, int y, int threads, void** arguments) '
+            f"{{ launch(x, y, threads, {together}, [=] {{ {name}({arguments}); }}); }}"
+        )
+    shim = (Path(__file__).parent / "fake_cuda.h").read_text()
+    whole = "\n".join([shim, code, *launchers])
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:24]
+    library = Path(tempfile.gettempdir()) / f"rnnexp-kernels-{digest}.so"
+    if not library.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            source, made = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
+            source.write_text(whole)
+            command = ["g++", "-std=c++17", "-O1", "-fPIC", "-shared", "-o", str(made), str(source)]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert result.returncode == 0, result.stderr
+            part = library.with_suffix(f".{id(source)}.part")
+            part.write_bytes(made.read_bytes())
+            part.replace(library)
+    return library
+
+
+class Blas:
+    """The functions of cuBLAS that are called, over matrices whose columns are contiguous."""
+
+    def cublasCreate_v2(self, handle):
+        return 0
+
+    def cublasSetStream_v2(self, handle, stream):
+        assert stream.value == Stream.ptr
+        self.workspace = None
+        return 0
+
+    def cublasSetWorkspace_v2(self, handle, address, size):
+        assert address.value % 256 == 0 or address.value
+        self.workspace = size.value
+        return 0
+
+    def cublasSetMathMode(self, handle, mode):
+        self.math_mode = mode.value
+        return 0
+
+    def cublasSgemmStridedBatched(self, *arguments):
+        return self.gemm(np.float32, *arguments)
+
+    def cublasDgemmStridedBatched(self, *arguments):
+        return self.gemm(np.float64, *arguments)
+
+    def gemm(
+        self,
+        dtype,
+        handle,
+        transa,
+        transb,
+        m,
+        n,
+        k,
+        alpha,
+        a,
+        lda,
+        nexta,
+        b,
+        ldb,
+        nextb,
+        beta,
+        c,
+        ldc,
+        nextc,
+        count,
+    ):
+        assert self.workspace, "a product that is captured needs a workspace"
+        assert lda >= max(1, k if transa else m)
+        assert ldb >= max(1, n if transb else k)
+        assert ldc >= max(1, m)
+        alpha, beta = alpha._obj.value, beta._obj.value
+
+        def matrices(address, rows, columns, ld, step):
+            size = dtype().itemsize
+            whole = (
+                ctypes.c_char * (size * (step.value * (count - 1) + ld * (columns - 1) + rows))
+            ).from_address(address.value)
+            flat = np.frombuffer(whole, dtype)
+            strides = step.value * size, size, ld * size
+            return np.lib.stride_tricks.as_strided(flat, (count, rows, columns), strides)
+
+        def multiply():
+            left = matrices(a, *((k, m) if transa else (m, k)), lda, nexta)
+            right = matrices(b, *((n, k) if transb else (k, n)), ldb, nextb)
+            out = matrices(c, m, n, ldc, nextc)
+            left = left.swapaxes(1, 2) if transa else left
+            right = right.swapaxes(1, 2) if transb else right
+            product = alpha * (left @ right)
+            out[...] = product + beta * out if beta else product
+
+        do("products", multiply)
+        return 0
+
+
+def install(monkeypatch) -> Blas:
+    """Have `rnnexp.backend` find this as cupy; returns its cuBLAS."""
+    from rnnexp import backend, cublas, kernels
+
+    runtime = SimpleNamespace(
+        getDeviceCount=lambda: 1,
+        CUDARuntimeError=CUDARuntimeError,
+        getDeviceProperties=lambda device: {"name": b"a stand-in"},
+        runtimeGetVersion=lambda: 13020,
+    )
+    cuda = SimpleNamespace(
+        Stream=Stream,
+        MemoryPool=lambda: SimpleNamespace(malloc=None),
+        using_allocator=lambda malloc: contextlib.nullcontext(),
+        Device=lambda: SimpleNamespace(id=0),
+        runtime=runtime,
+        memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+    )
+    cupy = ModuleType("cupy")
+    cupy.__spec__ = ModuleSpec("cupy", None)
+    cupy.__version__ = "0"
+    for ours in ndarray, asarray, asnumpy, empty, zeros, RawModule:
+        setattr(cupy, ours.__name__, ours)
+    cupy.cuda = cuda
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setitem(
+        sys.modules, "cupy_backends.cuda.libs.cublas", ModuleType("cupy_backends.cuda.libs.cublas")
+    )
+    library = Blas()
+    monkeypatch.setattr(cublas, "loaded", lambda: library)
+    for cached in backend.gpu, kernels.of:
+        cached.cache_clear()
+    counts.clear()
+    return library
