@@ -61,7 +61,8 @@ def main() -> None:
             sys.exit(130)
         except (UserError, OSError, MemoryError) as error:
             failed.append(f"{path.name}: {one_line(error) or type(error).__name__}")
-    sys.exit("\n".join(f"rnnexp.apart: {line}" for line in failed))
+    if failed:
+        sys.exit("\n".join(f"rnnexp.apart: {line}" for line in failed))
 
 
 if __name__ == "__main__":

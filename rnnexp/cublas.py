@@ -86,8 +86,8 @@ def one_and_zero(number: Any) -> tuple:
 def layout(a) -> tuple[int, int, int]:
     """How a matrix or a stack of them lies in memory.
 
-    Whether columns are contiguous instead of rows, the numbers from one row (or column) to the next, and those
-    from one matrix to the next.
+    Whether columns are contiguous instead of rows, the numbers from one row (or column) to the next, and
+    those from one matrix to the next.
     """
     size = a.itemsize
     row, column = (stride // size for stride in a.strides[-2:])

@@ -82,7 +82,7 @@ def prepare(work: Sweep) -> None:
     new = [job for job in work.jobs if not job.folder.state()]
     for job in new:
         job.folder.prepare(job.config)
-    print(f"{len(new)} of {len(work.jobs)} jobs prepared in {work.jobs[0].folder.path.parent}")
+    print(f"{len(new)} of {len(work.jobs)} jobs prepared in {RunFolder(work.jobs[0].folder.path.parent)}")
 
 
 def hand_over(work: Sweep) -> None:

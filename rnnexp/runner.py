@@ -134,7 +134,7 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
     if (folder.path / "last.npz").exists():
         found = {key: before.get(key) or config[key] for key in FOUND_OUT}
         if found["device"] != config["device"]:
-            log.info(f"{folder} was begun with device={found['device']}, and goes on there")
+            log.warning(f"{folder} was begun with device={found['device']}, and goes on there")
         config = config | found
     elif before != config:
         folder.forget_deliveries()  # of another run, which failed before its first step

@@ -1,8 +1,9 @@
 // What CUDA C++ has beyond C++, for kernels of our own on a CPU. The threads of a block take turns: each runs until
 // it waits for the others, in kernels in which they wait.
+#include <setjmp.h>
+#include <stdlib.h>
 #include <ucontext.h>
 #include <functional>
-#include <vector>
 
 #define __global__
 #define __device__ static
@@ -26,13 +27,17 @@ static unsigned long long __umul64hi(unsigned long long a, unsigned long long b)
     return (unsigned long long)(((unsigned __int128)a * b) >> 64);
 }
 
-static ucontext_t scheduler;
-static std::vector<ucontext_t> threads;
-static std::vector<bool> over;
+// A thread of a block has a stack of its own, on which it does one block after the other.
+const int MOST = 1024;
+static jmp_buf scheduler, places[MOST];
+static ucontext_t beginnings[MOST];
+static bool begun[MOST], over[MOST];
 static std::function<void()> kernel;
 static int running;
 
-static void __syncthreads() { swapcontext(&threads[running], &scheduler); }
+static void __syncthreads() {
+    if (!_setjmp(places[running])) _longjmp(scheduler, 1);
+}
 
 static int any;
 static int __syncthreads_or(int mine) {
@@ -45,15 +50,40 @@ static int __syncthreads_or(int mine) {
     return result;
 }
 
-static void run_thread() {
-    kernel();
-    over[running] = true;
+static void live() {
+    for (;;) {
+        kernel();
+        over[running] = true;
+        __syncthreads();
+    }
+}
+
+static void go_on(int thread) {
+    running = thread;
+    threadIdx = {thread, 0};
+    if (_setjmp(scheduler)) return;
+    if (begun[thread]) _longjmp(places[thread], 1);
+    begun[thread] = true;
+    ucontext_t& context = beginnings[thread];
+    getcontext(&context);
+    context.uc_stack.ss_size = 32768;
+    context.uc_stack.ss_sp = malloc(context.uc_stack.ss_size);
+    makecontext(&context, live, 0);
+    setcontext(&context);
+}
+
+// Each thread up to where it waits next; how many are not done then.
+static int turn(int block) {
+    int left = 0;
+    for (int k = 0; k < block; ++k) {
+        if (!over[k]) go_on(k);
+        left += !over[k];
+    }
+    return left;
 }
 
 static void launch(int x, int y, int block, bool together, std::function<void()> function) {
     kernel = function;
-    threads.resize(block);
-    static std::vector<std::vector<char>> stacks(1024, std::vector<char>(32768));
     blockDim = {block, 1};
     gridDim = {x, y};
     for (blockIdx.y = 0; blockIdx.y < y; ++blockIdx.y)
@@ -62,22 +92,7 @@ static void launch(int x, int y, int block, bool together, std::function<void()>
                 for (threadIdx = {0, 0}; threadIdx.x < block; ++threadIdx.x) function();
                 continue;
             }
-            over.assign(block, false);
-            for (int k = 0; k < block; ++k) {
-                getcontext(&threads[k]);
-                threads[k].uc_stack.ss_sp = stacks[k].data();
-                threads[k].uc_stack.ss_size = stacks[k].size();
-                threads[k].uc_link = &scheduler;
-                makecontext(&threads[k], run_thread, 0);
-            }
-            for (int left = block; left > 0;) {
-                left = 0;
-                for (running = 0; running < block; ++running)
-                    if (!over[running]) {
-                        threadIdx = {running, 0};
-                        swapcontext(&scheduler, &threads[running]);
-                        left += !over[running];
-                    }
-            }
+            for (int k = 0; k < block; ++k) over[k] = false;
+            while (turn(block)) {}
         }
 }

@@ -2,7 +2,8 @@
 
 Its arrays refuse NumPy's, and become NumPy's only when asked. What moves between host and device and what is
 launched is counted. Kernels are compiled by g++ from the same source, threads of a block being coroutines.
-While a graph is captured nothing is computed, and what moves between host and device is an error. cuBLAS is a library with the same functions over the same memory.
+While a graph is captured nothing is computed, and what moves between host and device is an error. cuBLAS is a
+library with the same functions over the same memory.
 """
 
 import contextlib

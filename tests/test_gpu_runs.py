@@ -1,0 +1,254 @@
+"""Whole runs on a GPU, or its stand-in: the records of the CPU, the same bits after an interruption."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rnnexp import apart, backend, build, engine, runner, sync
+from rnnexp.data.resident import resident
+from rnnexp.data.sequences import Sequences
+from rnnexp.data.streams import Streams
+from rnnexp.errors import Diverged, Interrupted, UserError
+from rnnexp.folder import RunFolder
+from tests import fake_cupy
+from tests.conftest import QUICK, REPOSITORY, SMALL
+from tests.test_configs import composed
+from tests.test_trainer import Run
+from tests.variants import small_model
+
+GPU = ["device=gpu", "model.dropout=0.2"]
+
+
+def run(path, *overrides):
+    own_data = any(override.startswith("dataset=") for override in overrides)
+    small = [override for override in QUICK if not (own_data and override.startswith("dataset."))]
+    return RunFolder(path), runner.carry_out(composed(*small, *overrides), RunFolder(path))
+
+
+def losses(folder):
+    return [[record[key] for key in ("train/loss", "valid/loss", "grad_norm")] for record in folder.records()]
+
+
+@pytest.mark.parametrize("more", [[], ["optimizer=adagrad", "optimizer.lr=0.05"], ["dataset=gettysburg"]])
+def test_a_run_records_what_it_records_on_the_cpu(gpu, tmp_path, more):
+    here, on_cpu = run(tmp_path / "cpu", *GPU, *more, "device=cpu")
+    there, on_gpu = run(tmp_path / "gpu", *GPU, *more)
+    np.testing.assert_allclose(losses(there), losses(here), rtol=2e-4)
+    assert on_gpu["test/loss"] == pytest.approx(on_cpu["test/loss"], rel=2e-4)
+    tags, config = there.tags(), there.load_config()
+    assert tags["rnnexp.device"] == config["device"] == "gpu"
+    assert tags["rnnexp.engine"] == config["engine"] == "graph"
+    assert tags["rnnexp.gpu"].endswith(f"cupy {backend.load_cupy().__version__}")
+    assert config["threads"] == 1
+    assert (there.path / "samples.txt").exists()
+    assert tags["rnnexp.config_hash"] == here.tags()["rnnexp.config_hash"]  # the same experiment
+
+
+class GpuRun(Run):
+    def __init__(self, folder, *, where, **options):
+        super().__init__(folder, **options)
+        host = self.model
+        self.model = small_model(
+            "lstm",
+            num_layers=2,
+            dropout=0.3,
+            vocab_size=len(self.corpus.vocabulary),
+            dtype=np.float32,
+            where=where,
+        )
+        self.model.params.set(host.params.on_host())
+
+
+def test_interrupted_and_resumed_is_as_if_nothing_had_been(gpu, tmp_path, monkeypatch):
+    monkeypatch.setattr("rnnexp.steps.GpuSteps.every", 4)
+
+    def all_of(folder, number=None):
+        """Records and parameters; interrupted each time results come in, where a number is given."""
+        folder.mkdir(exist_ok=True)
+        found, seen = [], []
+
+        def on_step(progress):
+            seen.append(progress.step)
+            if number and len(seen) % number == 0:
+                raise Interrupted(15)
+
+        for _ in range(100):
+            run = GpuRun(folder, where=gpu, max_epochs=2)
+            with engine.use("graph"):
+                try:
+                    found += run.records(on_step)
+                    return {r["epoch"]: r for r in found}, gpu.to_host(run.model.params.values)
+                except Interrupted:
+                    continue
+        raise AssertionError
+
+    whole = all_of(tmp_path / "whole")
+    for number in 1, 3:
+        parts = all_of(tmp_path / f"parts{number}", number)
+        assert parts[0][2] == whole[0][2]
+        assert (parts[1] == whole[1]).all()
+
+
+def test_divergence_is_noticed_late_and_saves_nothing(gpu, tmp_path):
+    run = GpuRun(tmp_path, where=gpu)
+    run.records()
+    kept = (tmp_path / "last.npz").read_bytes()
+    again = GpuRun(tmp_path, where=gpu, max_epochs=9)
+    original = again.optimizer.update
+
+    def spoil(params, lr):
+        params.values.fill(float("nan"))
+        return original(params, lr)
+
+    again.optimizer.update = spoil
+    with engine.use("fused"), pytest.raises(Diverged, match=r"became nan at step 5\d"):
+        again.records()
+    assert (tmp_path / "last.npz").read_bytes() == kept
+
+
+def test_samples_while_it_trains_are_those_of_their_step(gpu, tmp_path):
+    for device in "cpu", "gpu":
+        overrides = [f"device={device}", "train.sample_every=7", "train.max_epochs=1", "engine=null"]
+        run(tmp_path / device, *overrides)
+    here, there = ((tmp_path / device / "samples.txt").read_text() for device in ("cpu", "gpu"))
+    assert there.count("# step") > 5
+    assert there == here
+
+
+def test_a_run_goes_on_where_it_was_begun(gpu, tmp_path, caplog):
+    with pytest.raises(KeyboardInterrupt):
+        stop_after_an_epoch(tmp_path, "device=cpu")
+    folder, _ = run(tmp_path, "device=gpu")
+    assert "was begun with device=cpu, and goes on there" in caplog.text
+    assert folder.tags()["rnnexp.device"] == folder.load_config()["device"] == "cpu"
+
+
+def stop_after_an_epoch(path, *overrides):
+    with pytest.MonkeyPatch.context() as patch:
+        record = RunFolder.append
+
+        def append(self, line):
+            record(self, line)
+            raise KeyboardInterrupt
+
+        patch.setattr(RunFolder, "append", append)
+        run(path, *overrides)
+
+
+def test_windows_on_the_device_are_those_of_the_text(gpu):
+    tokens = np.random.default_rng(0).integers(9, size=300).astype(np.int32)
+    tokens[-1] = 0
+    order = np.random.default_rng(1).permutation(np.count_nonzero(tokens == 0))
+    for windows in Streams(tokens, 4, 7), Sequences(tokens, 0, 3, 5, order):
+        there = resident(windows, gpu)
+        for k in range(len(windows)):
+            for found, expected in zip(there.window(k), windows.window(k), strict=True):
+                np.testing.assert_array_equal(gpu.to_host(found), expected)
+
+
+def test_too_little_memory_is_one_line(gpu, counts, tmp_path, monkeypatch):
+    def none_left(*_):
+        raise fake_cupy.OutOfMemoryError(
+            "Out of memory allocating 4,000,000,000 bytes (allocated so far: 0 bytes)."
+        )
+
+    config = composed(*QUICK, "device=gpu")
+    monkeypatch.setattr(gpu.cupy, "empty", none_left)
+    with pytest.raises(
+        UserError, match=r"the GPU has too little memory \(Out of .*choose a smaller train.batch"
+    ):
+        runner.carry_out(config, RunFolder(tmp_path))
+    assert RunFolder(tmp_path).state()["status"] == "FAILED"
+    assert "the GPU has too little memory" in RunFolder(tmp_path).state()["error"]
+
+
+def test_values_that_do_not_go_together():
+    with pytest.raises(UserError, match="tf32=true is for device=gpu"):
+        build.check(composed(*QUICK, "tf32=true"))
+    with pytest.raises(UserError, match="device=tpu must be cpu or gpu"):
+        build.check(composed(*QUICK, "device=tpu"))
+
+
+def test_tf32_is_another_experiment(gpu, tmp_path):
+    plain, _ = run(tmp_path / "plain", *GPU)
+    rounded, _ = run(tmp_path / "rounded", *GPU, "tf32=true")
+    assert plain.tags()["rnnexp.config_hash"] != rounded.tags()["rnnexp.config_hash"]
+
+
+@pytest.mark.skipif(bool(backend.find_spec("cupy")), reason="CuPy is installed")
+def test_without_cupy_the_command_says_what_to_install(rnnexp):
+    result = rnnexp("device=gpu", *QUICK)
+    assert result.returncode == 1
+    assert result.stderr.startswith("rnnexp: device=gpu needs CuPy: pip install 'rnnexp[cuda13]'")
+    assert result.stderr.count("\n") == 1
+
+
+# Runs that are carried out elsewhere
+
+WITHOUT = """
+import sys
+class Missing:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in ("hydra", "omegaconf", "mlflow", "pandas"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+from rnnexp.apart import main
+main()
+"""
+
+
+def elsewhere(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PYTHONPATH": str(REPOSITORY)},
+    )
+
+
+def test_prepared_here_carried_out_there_recorded_here(rnnexp, tmp_path):
+    sweep = ["-m", *SMALL, "study=apart", "seed=0,1", "cell=gru", "train.max_epochs=1"]
+    result = rnnexp(*sweep, "sweep.prepare=true")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "2 of 2 jobs prepared in runs/apart"
+    folders = sorted((tmp_path / "runs/apart").iterdir())
+    assert [[path.name for path in folder.iterdir()] for folder in folders] == [["config.yaml"]] * 2
+    result = elsewhere(folders[0].parent)
+    assert result.returncode == 0, result.stderr
+    assert "test ppl" in result.stdout
+    assert [RunFolder(folder).state()["status"] for folder in folders] == ["FINISHED"] * 2
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    assert sync.sync([tmp_path], store) == {"delivered": 2}
+    again = rnnexp(*sweep, "tracking=none")
+    assert "2 finished before" in again.stdout
+    assert rnnexp(*sweep, "sweep.prepare=true").stdout.startswith("0 of 2 jobs prepared")
+
+
+def test_what_is_wrong_elsewhere_is_told(tmp_path):
+    for number in range(2):
+        config = composed(*QUICK, "train.max_epochs=0", f"seed={number}")
+        config["train"]["batch_size"] -= 4 * number
+        RunFolder(tmp_path / f"run{number}").prepare(config)
+    result = elsewhere(tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr == "rnnexp.apart: run1: train.batch_size=0 must be at least 1\n"
+    for arguments, message in [
+        ([tmp_path / "no"], "name run folders"),
+        ([tmp_path, "lr=3"], "lr= is not known: the options are dataset.dir, dataset.path, device"),
+        ([tmp_path / "run0", "dataset.path=x"], "dataset.path=x: the run has no such key"),
+    ]:
+        result = elsewhere(*arguments)
+        assert result.returncode == 1
+        assert message in result.stderr
+
+
+def test_data_may_lie_elsewhere():
+    config = {"dataset": {"dir": "/here", "name": "ptb"}, "device": "cpu"}
+    changed = apart.changed(config, {"dataset.dir": "/there", "device": "gpu"})
+    assert changed == {"dataset": {"dir": "/there", "name": "ptb"}, "device": "gpu"}
+    assert json.dumps(config).count("here") == 1
