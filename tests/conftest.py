@@ -10,7 +10,6 @@ import pytest
 
 from rnnexp import backend, kernels
 from rnnexp.errors import UserError
-from tests import fake_cupy
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED = REPOSITORY.parent / "shared" / "data"
@@ -52,8 +51,7 @@ def ptb_dir():
     return SHARED / "ptb"
 
 
-def real_gpu():
-    """Whether CuPy and a GPU are there."""
+def has_gpu():
     try:
         backend.load_cupy()
     except UserError:
@@ -61,22 +59,29 @@ def real_gpu():
     return True
 
 
+HAS_GPU = has_gpu()
+STANDIN = REPOSITORY / "tests/standin"  # has a cupy
+
+
 @pytest.fixture
 def gpu(monkeypatch):
     """The backend of a GPU, or of a stand-in for it where there is none."""
-    if not real_gpu():
+    if not HAS_GPU:
         if not shutil.which("g++"):
             pytest.skip("neither a GPU nor g++, which stands in for one")
-        fake_cupy.install(monkeypatch)
+        monkeypatch.syspath_prepend(STANDIN)
     yield backend.gpu()
     for cached in backend.gpu, kernels.of:
         cached.cache_clear()
+    if not HAS_GPU:
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupy_backends")]:
+            del sys.modules[name]
 
 
 @pytest.fixture
-def counts(gpu):
-    """How often the stand-in was asked for what."""
-    if real_gpu() and "tests" not in type(gpu.empty(1, "f4")).__module__:
-        pytest.skip("only the stand-in for a GPU counts")
-    fake_cupy.counts.clear()
-    return fake_cupy.counts
+def standin(gpu):
+    """The stand-in itself, which counts what it is asked for."""
+    if HAS_GPU:
+        pytest.skip("there is a GPU")
+    gpu.cupy.counts.clear()
+    return gpu.cupy

@@ -80,7 +80,7 @@ def test_a_function_that_is_not_known_is_named():
 
 
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="no nvcc")
-def test_nvcc_takes_every_kernel(gpu, counts, tmp_path, monkeypatch):
+def test_nvcc_takes_every_kernel(gpu, standin, tmp_path, monkeypatch):
     """The stand-in compiles them by g++, which is more lenient."""
     sources = []
     compile_them = type(gpu).kernels

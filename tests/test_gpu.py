@@ -1,10 +1,11 @@
 """The GPU beside the CPU: the same numbers from every part, and no waiting in a step.
 
-Where there is no GPU a stand-in takes its place, see `fake_cupy`.
+Where there is no GPU a stand-in takes its place, see tests/standin.
 """
 
 import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -18,7 +19,6 @@ from rnnexp.optim import SGD, Adagrad
 from rnnexp.params import Parameters, Tape
 from rnnexp.perplexity import evaluate
 from rnnexp.sampling import sample
-from tests import fake_cupy
 from tests.gradcheck import check_gradients
 from tests.variants import VARIANTS, bound_cell, small_model
 
@@ -162,34 +162,34 @@ def test_the_same_steps_give_the_same_bits(gpu):
     assert (train(gpu, "fused", 12)[1] == first[1]).all()
 
 
-def test_a_step_neither_waits_nor_launches_much(gpu, counts):
+def test_a_step_neither_waits_nor_launches_much(gpu, standin):
     model = small_model("gru", num_layers=2, dropout=0.3, tie=True, dtype=np.float32, where=gpu)
     tokens = tuple(map(gpu.to_device, window()))
     with engine.use("graph"):
         taken = steps.make(model, SGD(0.5, 0.25), 1, B)
         for k in range(2):  # once as it is, once captured
             taken.take(*tokens, k, 0.5, 1 / 12)
-        counts.clear()
+        standin.counts.clear()
         for k in range(2, 12):
             taken.take(*tokens, k, 0.5, 1 / 12)
         # per step: its number, the learning rate, two tokens, the result; what the graph does is one launch
-        assert counts == {"graphs": 10, "launches": 50}
+        assert standin.counts == {"graphs": 10, "launches": 50}
         assert len(taken.results()) == 12
-        assert counts["to host"] == 1
+        assert standin.counts["to host"] == 1
 
 
-def test_a_step_before_it_is_captured_does_not_wait_either(gpu, counts):
+def test_a_step_before_it_is_captured_does_not_wait_either(gpu, standin):
     model = small_model("lstm", num_layers=2, dropout=0.3, dtype=np.float32, where=gpu)
     tokens = tuple(map(gpu.to_device, window()))
     with engine.use("fused"):
         taken = steps.make(model, SGD(0.5, 0.25), 1, B)
-        counts.clear()
+        standin.counts.clear()
         taken.take(*tokens, 0, 0.5, 1 / 12)
-    assert not counts["to host"]
-    assert not counts["to device"]
+    assert not standin.counts["to host"]
+    assert not standin.counts["to device"]
     # a product and a kernel forward and backward for each step and layer; the rest does not grow with T
-    assert counts["products"] == 2 * 2 * T + 2 * (1 + 1 + 4 + 1 + 1) + 4
-    assert counts["launches"] < 2 * 2 * T + 60
+    assert standin.counts["products"] == 2 * 2 * T + 2 * (1 + 1 + 4 + 1 + 1) + 4
+    assert standin.counts["launches"] < 2 * 2 * T + 60
 
 
 def test_losses_that_are_not_finite_change_nothing(gpu):
@@ -298,12 +298,12 @@ def test_products(gpu, dtype):
                 np.testing.assert_allclose(gpu.to_host(out), 2 * expected, rtol=1e-5, atol=1e-6)
 
 
-def test_tf32_is_off_unless_asked_for(gpu, counts):
-    library = gpu.products.library
+def test_tf32_is_off_unless_asked_for(gpu, standin):
+    state = sys.modules["cupy_backends.cuda.libs.cublas"].state
     with engine.use("graph"):
-        assert library.math_mode == cublas.DEFAULT_MATH
+        assert state["math mode"] == cublas.DEFAULT_MATH
     with engine.use("graph", tf32=True):
-        assert library.math_mode == cublas.TF32_MATH
+        assert state["math mode"] == cublas.TF32_MATH
 
 
 # A cell that asks more of `fuse` than ours do
@@ -361,7 +361,7 @@ def test_a_cell_of_another_kind(gpu, name_of_engine):
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
-def test_one_kernel_between_two_products(gpu, counts, name, options):
+def test_one_kernel_between_two_products(gpu, standin, name, options):
     """Whatever a cell computes in a step."""
     cell, _ = bound_cell(name, options, 4, 6, np.random.default_rng(0))
     params = Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, float, gpu)
@@ -371,9 +371,9 @@ def test_one_kernel_between_two_products(gpu, counts, name, options):
     for _ in range(2):
         tape = Tape(np.dtype(float), gpu)
         w = cell.forward(Vectors(x), h, tape) and tape["window"]
-        counts.clear()
+        standin.counts.clear()
         cell.run_forward(w, tape)
-        made.append(dict(counts))
+        made.append(dict(standin.counts))
     products = T * len(cell.products)
     assert made[-1] == {"products": products, "launches": products}
 
@@ -389,11 +389,13 @@ def test_no_cupy(monkeypatch):
         backend.load_cupy()
 
 
-def test_no_gpu(gpu, counts, monkeypatch):
+def test_no_gpu(standin, monkeypatch):
     runtime = backend.load_cupy().cuda.runtime
 
     def fails():
-        raise fake_cupy.CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+        raise standin.cuda.runtime.CUDARuntimeError(
+            "cudaErrorInsufficientDriver: CUDA driver version is insufficient"
+        )
 
     monkeypatch.setattr(runtime, "getDeviceCount", fails)
     with pytest.raises(
@@ -412,24 +414,26 @@ def test_unknown_engines():
         engine.require("graph")
 
 
-def test_too_little_memory(gpu, counts):
+def test_too_little_memory(gpu, standin):
     def asks(error):
         with gpu.errors_in_words():
             raise error
 
     message = "^the GPU has too little memory .*train.batch_size"
     with pytest.raises(UserError, match=message):
-        asks(fake_cupy.OutOfMemoryError("Out of memory allocating 4,000 bytes"))
+        asks(standin.OutOfMemoryError("Out of memory allocating 4,000 bytes"))
     with pytest.raises(UserError, match=message):
-        asks(fake_cupy.CUDARuntimeError("cudaErrorMemoryAllocation: out of memory"))
-    gpu.products.library.cublasSetMathMode = lambda *_: cublas.ALLOC_FAILED
+        asks(standin.cuda.runtime.CUDARuntimeError("cudaErrorMemoryAllocation: out of memory"))
+    state = sys.modules["cupy_backends.cuda.libs.cublas"].state
+    state["status"] = cublas.ALLOC_FAILED
     with pytest.raises(UserError, match=message), gpu.errors_in_words():
         gpu.products.use_tf32(True)
-    with pytest.raises(fake_cupy.CUDARuntimeError):
-        asks(fake_cupy.CUDARuntimeError("cudaErrorIllegalAddress"))
-    gpu.products.library.cublasSetMathMode = lambda *_: 14
+    with pytest.raises(standin.cuda.runtime.CUDARuntimeError):
+        asks(standin.cuda.runtime.CUDARuntimeError("cudaErrorIllegalAddress"))
+    state["status"] = 14
     with pytest.raises(RuntimeError, match="cublasSetMathMode failed with status 14"):
         gpu.products.use_tf32(True)
+    state["status"] = 0
 
 
 def test_one_process_can_use_both(gpu):

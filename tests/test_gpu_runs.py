@@ -1,6 +1,7 @@
 """Whole runs on a GPU, or its stand-in: the records of the CPU, the same bits after an interruption."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -13,8 +14,8 @@ from rnnexp.data.sequences import Sequences
 from rnnexp.data.streams import Streams
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.folder import RunFolder
-from tests import fake_cupy
-from tests.conftest import QUICK, REPOSITORY, SMALL
+from rnnexp.identity import hashes
+from tests.conftest import HAS_GPU, QUICK, REPOSITORY, SMALL, STANDIN
 from tests.test_configs import composed
 from tests.test_trainer import Run
 from tests.variants import small_model
@@ -149,14 +150,14 @@ def test_windows_on_the_device_are_those_of_the_text(gpu):
                 np.testing.assert_array_equal(gpu.to_host(found), expected)
 
 
-def test_too_little_memory_is_one_line(gpu, counts, tmp_path, monkeypatch):
+def test_too_little_memory_is_one_line(standin, tmp_path, monkeypatch):
     def none_left(*_):
-        raise fake_cupy.OutOfMemoryError(
+        raise standin.OutOfMemoryError(
             "Out of memory allocating 4,000,000,000 bytes (allocated so far: 0 bytes)."
         )
 
     config = composed(*QUICK, "device=gpu")
-    monkeypatch.setattr(gpu.cupy, "empty", none_left)
+    monkeypatch.setattr(standin, "empty", none_left)
     with pytest.raises(
         UserError, match=r"the GPU has too little memory \(Out of .*choose a smaller train.batch"
     ):
@@ -172,10 +173,26 @@ def test_values_that_do_not_go_together():
         build.check(composed(*QUICK, "device=tpu"))
 
 
-def test_tf32_is_another_experiment(gpu, tmp_path):
-    plain, _ = run(tmp_path / "plain", *GPU)
-    rounded, _ = run(tmp_path / "rounded", *GPU, "tf32=true")
-    assert plain.tags()["rnnexp.config_hash"] != rounded.tags()["rnnexp.config_hash"]
+def test_tf32_is_another_experiment():
+    plain, rounded = (composed(*QUICK, *GPU, f"tf32={yes}") for yes in ("false", "true"))
+    assert hashes(plain) != hashes(rounded)
+    before = {key: value for key, value in plain.items() if key not in ("tf32", "device")}
+    assert hashes(before) == hashes(plain)  # as recorded when there was neither
+
+
+def test_the_command_on_a_gpu(rnnexp, tmp_path):
+    if not HAS_GPU and not shutil.which("g++"):
+        pytest.skip("neither a GPU nor g++")
+    where = {} if HAS_GPU else {"PYTHONPATH": str(STANDIN)}
+    result = rnnexp("device=gpu", *QUICK, **where)
+    assert result.returncode == 0, result.stderr
+    assert "test ppl" in result.stdout
+    generated = subprocess.run(
+        [sys.executable, "-m", "rnnexp.generate", f"run={next(tmp_path.glob('runs/default/*'))}", "num=1"],
+        capture_output=True,
+        text=True,
+    )
+    assert generated.returncode == 0, generated.stderr
 
 
 @pytest.mark.skipif(bool(backend.find_spec("cupy")), reason="CuPy is installed")

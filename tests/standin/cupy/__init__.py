@@ -2,25 +2,25 @@
 
 Its arrays refuse NumPy's, and become NumPy's only when asked. What moves between host and device and what is
 launched is counted. Kernels are compiled by g++ from the same source, threads of a block being coroutines.
-While a graph is captured nothing is computed, and what moves between host and device is an error. cuBLAS is a
-library with the same functions over the same memory.
+While a graph is captured nothing is computed, and what moves between host and device is an error. cuBLAS is
+in `cupy_backends`, as with CuPy itself. With this folder's parent on Python's path, `import cupy` finds this.
 """
 
 import contextlib
 import ctypes
 import hashlib
+import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections import Counter
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+__version__ = "0"
 counts: Counter[str] = Counter()
 recording: list | None = None  # what the graph does that is being captured
 
@@ -207,7 +207,7 @@ class RawModule:
 
     def __init__(self, code: str, options: tuple):
         self.code = code
-        self.library = ctypes.CDLL(str(build(code)))
+        self.library = ctypes.CDLL(str(library_of(code)))
 
     def get_function(self, name: str):
         types = parameters(self.code)[name]
@@ -248,7 +248,7 @@ def parameters(code: str) -> dict[str, list[str]]:
     return found
 
 
-def build(code: str) -> Path:
+def library_of(code: str) -> Path:
     """The library of a source, compiled once."""
     launchers = []
     for name, kinds in parameters(code).items():
@@ -260,10 +260,14 @@ def build(code: str) -> Path:
             f'extern "C" void launch_{name}(int x, int y, int threads, void** arguments) '
             f"{{ launch(x, y, threads, {together}, [=] {{ {name}({arguments}); }}); }}"
         )
-    shim = (Path(__file__).parent / "fake_cuda.h").read_text()
-    whole = "\n".join([shim, code, *launchers])
+    shim = Path(__file__).with_name("cuda.h").read_text()
+    return build("\n".join([shim, code, *launchers]), "rnnexp-kernels")
+
+
+def build(whole: str, name: str) -> Path:
+    """The library of a C++ source, kept for the next time."""
     digest = hashlib.sha256(whole.encode()).hexdigest()[:24]
-    library = Path(tempfile.gettempdir()) / f"rnnexp-kernels-{digest}.so"
+    library = Path(tempfile.gettempdir()) / f"{name}-{digest}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory() as folder:
             source, made = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
@@ -271,119 +275,22 @@ def build(code: str) -> Path:
             command = ["g++", "-std=c++17", "-O1", "-fPIC", "-shared", "-o", str(made), str(source)]
             result = subprocess.run(command, capture_output=True, text=True, check=False)
             assert result.returncode == 0, result.stderr
-            part = library.with_suffix(f".{id(source)}.part")
+            part = library.with_suffix(f".{os.getpid()}.part")
             part.write_bytes(made.read_bytes())
             part.replace(library)
     return library
 
 
-class Blas:
-    """The functions of cuBLAS that are called, over matrices whose columns are contiguous."""
-
-    def cublasCreate_v2(self, handle):
-        return 0
-
-    def cublasSetStream_v2(self, handle, stream):
-        assert stream.value == Stream.ptr
-        self.workspace = None
-        return 0
-
-    def cublasSetWorkspace_v2(self, handle, address, size):
-        assert address.value % 256 == 0 or address.value
-        self.workspace = size.value
-        return 0
-
-    def cublasSetMathMode(self, handle, mode):
-        self.math_mode = mode.value
-        return 0
-
-    def cublasSgemmStridedBatched(self, *arguments):
-        return self.gemm(np.float32, *arguments)
-
-    def cublasDgemmStridedBatched(self, *arguments):
-        return self.gemm(np.float64, *arguments)
-
-    def gemm(
-        self,
-        dtype,
-        handle,
-        transa,
-        transb,
-        m,
-        n,
-        k,
-        alpha,
-        a,
-        lda,
-        nexta,
-        b,
-        ldb,
-        nextb,
-        beta,
-        c,
-        ldc,
-        nextc,
-        count,
-    ):
-        assert self.workspace, "a product that is captured needs a workspace"
-        assert lda >= max(1, k if transa else m)
-        assert ldb >= max(1, n if transb else k)
-        assert ldc >= max(1, m)
-        alpha, beta = alpha._obj.value, beta._obj.value
-
-        def matrices(address, rows, columns, ld, step):
-            size = dtype().itemsize
-            whole = (
-                ctypes.c_char * (size * (step.value * (count - 1) + ld * (columns - 1) + rows))
-            ).from_address(address.value)
-            flat = np.frombuffer(whole, dtype)
-            strides = step.value * size, size, ld * size
-            return np.lib.stride_tricks.as_strided(flat, (count, rows, columns), strides)
-
-        def multiply():
-            left = matrices(a, *((k, m) if transa else (m, k)), lda, nexta)
-            right = matrices(b, *((n, k) if transb else (k, n)), ldb, nextb)
-            out = matrices(c, m, n, ldc, nextc)
-            left = left.swapaxes(1, 2) if transa else left
-            right = right.swapaxes(1, 2) if transb else right
-            product = alpha * (left @ right)
-            out[...] = product + beta * out if beta else product
-
-        do("products", multiply)
-        return 0
-
-
-def install(monkeypatch) -> Blas:
-    """Have `rnnexp.backend` find this as cupy; returns its cuBLAS."""
-    from rnnexp import backend, cublas, kernels
-
-    runtime = SimpleNamespace(
+cuda = SimpleNamespace(
+    Stream=Stream,
+    MemoryPool=lambda: SimpleNamespace(malloc=None),
+    using_allocator=lambda malloc: contextlib.nullcontext(),
+    Device=lambda: SimpleNamespace(id=0),
+    runtime=SimpleNamespace(
         getDeviceCount=lambda: 1,
         CUDARuntimeError=CUDARuntimeError,
-        getDeviceProperties=lambda device: {"name": b"a stand-in"},
+        getDeviceProperties=lambda device: {"name": b"stand-in for a GPU"},
         runtimeGetVersion=lambda: 13020,
-    )
-    cuda = SimpleNamespace(
-        Stream=Stream,
-        MemoryPool=lambda: SimpleNamespace(malloc=None),
-        using_allocator=lambda malloc: contextlib.nullcontext(),
-        Device=lambda: SimpleNamespace(id=0),
-        runtime=runtime,
-        memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-    )
-    cupy = ModuleType("cupy")
-    cupy.__spec__ = ModuleSpec("cupy", None)
-    cupy.__version__ = "0"
-    for ours in ndarray, asarray, asnumpy, empty, zeros, RawModule:
-        setattr(cupy, ours.__name__, ours)
-    cupy.cuda = cuda
-    monkeypatch.setitem(sys.modules, "cupy", cupy)
-    monkeypatch.setitem(
-        sys.modules, "cupy_backends.cuda.libs.cublas", ModuleType("cupy_backends.cuda.libs.cublas")
-    )
-    library = Blas()
-    monkeypatch.setattr(cublas, "loaded", lambda: library)
-    for cached in backend.gpu, kernels.of:
-        cached.cache_clear()
-    counts.clear()
-    return library
+    ),
+    memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+)
