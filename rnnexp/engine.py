@@ -6,7 +6,7 @@ alone, kernels of our own for all that is not a product, or those in a CUDA grap
 
 import importlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from importlib.util import find_spec
 from types import ModuleType
@@ -62,9 +62,9 @@ def use(engine: str, number: int = 1, tf32: bool = False) -> Iterator[None]:
     require(engine, "gpu" if engine in GPU_ENGINES else "cpu")
     if engine in GPU_ENGINES:
         backend.gpu().products.use_tf32(tf32)
-        number = 1  # CuPy's stream is that of this thread
     before = _engine, _gemm
-    with threads.use(number):
+    # what a GPU does is asked for by this thread alone, whose stream it is
+    with nullcontext() if engine in GPU_ENGINES else threads.use(number):
         _engine, _gemm = engine, load_gemm() if engine == "mkl" else None
         try:
             yield

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
-from threadpoolctl import threadpool_limits
-
 _pool: ThreadPoolExecutor | None = None
 _threads = 1
 
@@ -17,6 +15,8 @@ _threads = 1
 @contextmanager
 def use(threads: int) -> Iterator[None]:
     """Within: `in_parallel` and `in_parts` compute with that many threads."""
+    from threadpoolctl import threadpool_limits  # which a machine for GPU work may lack
+
     global _pool, _threads
     before = _pool, _threads
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(threads - 1, 1)) as pool:

@@ -1,10 +1,11 @@
 """Tokens a second of a training step: ours, PyTorch's, textbook code, and the step's own matrix products.
 
-python -m analysis.speed [shapes=better,names] [cells=lstm,gru] [rounds=5] [out=runs]
+python -m analysis.speed [shapes=better,names] [cells=lstm,gru] [rounds=5] [out=runs] [device=cpu]
 
 Every contender trains the same model on the same text from the same weights in a process of its own, and
 its losses must be the same: else nothing is reported. Then they are timed in turn, round after round.
-Writes speed.json, speed.md and speed.png.
+Writes speed.json, speed.md and speed.png. With device=gpu the contenders are those of `analysis.speed.gpu`,
+the shape is the first one unless others are named, and the files are gpu.json and gpu.md.
 """
 
 import importlib.util
@@ -12,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+from analysis.speed import gpu
 from analysis.speed.figures import draw_ratios
 from analysis.speed.options import Refused, choose, read
 from analysis.speed.race import race
@@ -24,12 +26,17 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv):
         sys.exit(print(__doc__))
     try:
-        options = read(sys.argv[1:], {"shapes": "", "cells": "", "rounds": "5", "out": "runs"})
+        defaults = {"shapes": "", "cells": "", "rounds": "5", "out": "runs", "device": "cpu"}
+        options = read(sys.argv[1:], defaults)
+        (device,) = choose("device", options["device"], ["cpu", "gpu"])
+        if device == "gpu":
+            options["shapes"] = options["shapes"] or next(iter(SHAPES))
         shapes = choose("shapes", options["shapes"], list(SHAPES))
         cells = choose("cells", options["cells"], [form.label for form in FORMS])
         if not options["rounds"].isdigit() or options["rounds"] == "0":
             raise Refused(f"rounds={options['rounds']} must be a number from 1")
-        report(shapes, cells, int(options["rounds"]), Path(options["out"]))
+        measure = gpu.report if device == "gpu" else report
+        measure(shapes, cells, int(options["rounds"]), Path(options["out"]))
     except (Refused, OSError) as error:
         sys.exit(f"analysis.speed: {error}")
 

@@ -10,6 +10,7 @@ import json
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from analysis.speed.options import Refused, read
 from analysis.speed.race import RIVALS, cores
 from analysis.speed.tables import machine
 from analysis.speed.work import FORMS, Shape, Task
-from analysis.speed.worker import Worker
+from analysis.speed.worker import Service, Worker
 
 BASE = Shape(vocab_size=2000, hidden_size=256, num_layers=1, batch_size=32, bptt=32)
 AXES = {
@@ -59,7 +60,7 @@ def measure(contenders: list[str], cell: str, axis: str, value: int) -> list[dic
     form = next(form for form in FORMS if form.label == cell)
     tasks = {who: Task(shape, RIVALS.get(cell, form) if who == "torch" else form) for who in contenders}
     with ExitStack() as stack:
-        workers = {who: stack.enter_context(Worker(who, task)) for who, task in tasks.items()}
+        workers = {who: stack.enter_context(Worker(partial(Service, who), task)) for who, task in tasks.items()}
         for worker in workers.values():
             worker.ask("losses", 2)
         threads = {who: worker.ask("use_fastest", sorted({1, cores()})) for who, worker in workers.items()}

@@ -4,12 +4,13 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
 from analysis.speed.options import Refused
 from analysis.speed.work import FORMS, SHAPES, Form, Task
-from analysis.speed.worker import Worker
+from analysis.speed.worker import Service, Worker
 from rnnexp import engine
 
 STEPS_COMPARED = 10
@@ -33,7 +34,10 @@ def race(name: str, form: Form, contenders: list[str], rounds: int) -> dict:
     shape = SHAPES[name]
     forms = {who: RIVALS.get(form.label, form) if who == "torch" else form for who in contenders}
     with ExitStack() as stack:
-        workers = {who: stack.enter_context(Worker(who, Task(shape, forms[who]))) for who in contenders}
+        workers = {
+            who: stack.enter_context(Worker(partial(Service, who), Task(shape, forms[who])))
+            for who in contenders
+        }
         losses = {who: np.array(worker.ask("losses", STEPS_COMPARED)) for who, worker in workers.items()}
         differences = {
             who: float(max(abs(losses[who] / losses["ours"] - 1)))

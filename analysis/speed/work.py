@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rnnexp.backend import CPU, Cpu, Gpu
 from rnnexp.cells import CELLS
 from rnnexp.model import Model
 
@@ -69,7 +70,7 @@ class Task:
     lr: float = 0.5
     clip_norm: float = 0.25
 
-    def model(self) -> Model:
+    def model(self, where: Cpu | Gpu = CPU) -> Model:
         """Ours, with the first weights that all contenders start from."""
         shape = self.shape
         cells = [
@@ -77,7 +78,12 @@ class Task:
             for _ in range(shape.num_layers)
         ]
         model = Model(
-            cells, shape.vocab_size, shape.hidden_size, shape.dropout, tie_weights=shape.tie_weights
+            cells,
+            shape.vocab_size,
+            shape.hidden_size,
+            shape.dropout,
+            tie_weights=shape.tie_weights,
+            backend=where,
         )
         model.init(SEED)
         return model

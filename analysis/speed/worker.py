@@ -4,14 +4,16 @@ import importlib
 import multiprocessing
 import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from analysis.speed.work import Task
 
-CONTENDERS = {
+CONTENDERS = {  # on the CPU
     "ours": "analysis.speed.ours.Ours",
     "numba": "analysis.speed.ours.Numba",
     "numpy": "analysis.speed.ours.NumPy",
@@ -21,12 +23,12 @@ CONTENDERS = {
 
 
 class Worker:
-    """`worker.ask("times", 0.5)` has the process call `times` of `Service` below; usable as a context."""
+    """`worker.ask("times", 0.5)` calls `times` of what `make` makes in the process; usable as a context."""
 
-    def __init__(self, contender: str, task: Task):
+    def __init__(self, make: Callable[[Task], Any], task: Task):
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, contender, task), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs, make, task), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -45,8 +47,13 @@ class Worker:
         self.process.join(10)
 
 
-def serve(connection: Connection, contender: str, task: Task) -> None:
-    module, _, name = CONTENDERS[contender].rpartition(".")
+def load(path: str, task: Task) -> Any:
+    """What "package.module.Class" names, made for a task."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)(task)
+
+
+def serve(connection: Connection, make: Callable[[Task], Any], task: Task) -> None:
     service = None
     while True:
         try:
@@ -54,20 +61,20 @@ def serve(connection: Connection, contender: str, task: Task) -> None:
         except EOFError:
             return
         try:
-            service = service or Service(getattr(importlib.import_module(module), name), task)
+            service = service or make(task)
             connection.send((getattr(service, command)(*arguments), None))
         except Exception:
             connection.send((None, traceback.format_exc()))
 
 
 class Service:
-    """What can be asked of a contender."""
+    """What can be asked of a contender on the CPU."""
 
-    def __init__(self, contender: type, task: Task):
+    def __init__(self, contender: str, task: Task):
+        importlib.import_module(CONTENDERS[contender].rpartition(".")[0])
         reset_peak()
-        before = memory("VmRSS")
-        self.contender = contender(task)
-        self.before = before
+        self.before = memory("VmRSS")
+        self.contender = load(CONTENDERS[contender], task)
 
     def losses(self, steps: int) -> list[float]:
         """Nats per token of the first training steps, without dropout. Ready to race afterwards."""

@@ -178,6 +178,9 @@ class Stream:
     def use(self):
         pass
 
+    def synchronize(self):
+        transfer("waits")
+
     def begin_capture(self):
         global recording
         recording = []
@@ -186,6 +189,10 @@ class Stream:
         global recording
         done, recording = recording, None
         return SimpleNamespace(launch=lambda stream: launch(done), done=done)
+
+
+def get_default_memory_pool():
+    return SimpleNamespace(total_bytes=lambda: 0)
 
 
 def launch(done) -> None:

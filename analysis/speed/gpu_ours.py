@@ -1,0 +1,159 @@
+"""The training step of `rnnexp.trainer.fit` on a GPU, by each engine, and what it spends its time on."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+
+from analysis.speed.work import SEED, Task
+from rnnexp import backend, engine, steps
+from rnnexp.cublas import Products
+from rnnexp.optim import SGD
+
+REPEATS = 20  # steps between two looks at the clock
+
+
+class Graph:
+    """By one CUDA graph a step."""
+
+    engine, tf32 = "graph", False
+
+    def __init__(self, task: Task):
+        self.task, self.gpu = task, backend.gpu()
+        self.launched: list[tuple[str, Callable[[], None]]] | None = None  # by a step that is looked into
+        self.watch_kernels()
+        self.use = engine.use(self.engine, tf32=self.tf32)
+        self.use.__enter__()
+
+    def begin(self, dropout: float) -> None:
+        """A model with its first weights."""
+        task = replace(self.task, shape=replace(self.task.shape, dropout=dropout))
+        self.optimizer = SGD(task.lr, task.clip_norm)
+        self.steps = steps.make(task.model(self.gpu), self.optimizer, SEED, task.shape.batch_size)
+        contiguous = [[np.ascontiguousarray(part, np.int32) for part in window] for window in task.windows()]
+        self.windows = [tuple(map(self.gpu.to_device, window)) for window in contiguous]
+        self.done = 0
+
+    def take(self, number: int) -> list[float]:
+        """Training steps; returns their losses in nats per token, for which it waits at the end."""
+        found = []
+        for _ in range(number):
+            inputs, targets = self.windows[self.done % len(self.windows)]
+            self.steps.take(inputs, targets, self.done, self.optimizer.lr, 1 / targets.size)
+            self.done += 1
+            if self.done % self.steps.every == 0:
+                found += self.steps.results()
+        found += self.steps.results()
+        return [nats / targets.size for nats, _ in found]
+
+    def losses(self, number: int) -> list[float]:
+        """Of the first steps, without dropout."""
+        self.begin(0.0)
+        return self.take(number)
+
+    def get_ready(self) -> None:
+        self.begin(self.task.shape.dropout)
+        self.take(3)
+
+    def seconds(self, at_least: float) -> float:
+        """Of a step: the median over groups of them that take that long together."""
+        times: list[float] = []
+        while sum(times) < at_least or len(times) < 3:
+            start = time.perf_counter()
+            self.take(REPEATS)
+            times.append(time.perf_counter() - start)
+        return float(np.median(times)) / REPEATS
+
+    def peak_bytes(self) -> int:
+        return self.gpu.cupy.get_default_memory_pool().total_bytes()
+
+    def watch_kernels(self) -> None:
+        """Have kernels that are compiled from here on noted down in `launched`, where that is a list."""
+        compile_them = self.gpu.kernels
+
+        def watched(source, names):
+            functions = compile_them(source, names)
+            return {name: self.watched(name, function) for name, function in functions.items()}
+
+        self.gpu.kernels = watched  # type: ignore[method-assign]
+
+    def watched(self, name: str, function: Callable) -> Callable:
+        label = name.rstrip("0123456789").rstrip("_")
+
+        def call(*arguments) -> None:
+            if self.launched is not None:
+                self.launched.append((label, lambda: function(*arguments)))
+            function(*arguments)
+
+        return call
+
+    def look_into_a_step(self) -> list[tuple[str, Callable[[], None]]]:
+        """What it launches, by name: kernels of ours, and products by their sizes."""
+        matmul = Products.matmul
+
+        def noted(products, a, b, out, add=False):
+            count = f" x{out.shape[0]}" if out.ndim == 3 else ""
+            label = f"product {a.shape[-2]}x{a.shape[-1]}x{b.shape[-1]}{count}"
+            assert self.launched is not None
+            self.launched.append((label, lambda: matmul(products, a, b, out, add)))
+            matmul(products, a, b, out, add)
+
+        self.launched = []
+        with patch.object(Products, "matmul", noted), engine.use("fused", tf32=self.tf32):
+            self.begin(self.task.shape.dropout)
+            self.take(1)
+        launched, self.launched = self.launched, None
+        return launched
+
+    def again(self, launches: list[Callable[[], None]]) -> float:
+        """Seconds of doing these, as a graph."""
+
+        def all_of_them() -> None:
+            for launch in launches:
+                launch()
+
+        replay = self.gpu.capture(all_of_them)
+        times = []
+        for _ in range(5):
+            self.gpu.stream.synchronize()
+            start = time.perf_counter()
+            for _ in range(REPEATS):
+                replay()
+            self.gpu.stream.synchronize()
+            times.append(time.perf_counter() - start)
+        return float(np.median(times)) / REPEATS
+
+    def floor(self) -> float:
+        """Seconds of a step's products alone."""
+        return self.again([launch for name, launch in self.look_into_a_step() if name.startswith("product")])
+
+    def parts(self) -> dict[str, dict[str, float]]:
+        """Of each kind of launch: how many times a step has it, and the seconds of these alone."""
+        kinds: dict[str, list] = defaultdict(list)
+        for name, launch in self.look_into_a_step():
+            kinds[name].append(launch)
+        return {
+            name: {"times": len(launches), "seconds": self.again(launches)}
+            for name, launches in kinds.items()
+        }
+
+
+class Fused(Graph):
+    """By kernels of our own, one call each."""
+
+    engine = "fused"
+
+
+class Plain(Graph):
+    """By CuPy's functions."""
+
+    engine = "cupy"
+
+
+class GraphTF32(Graph):
+    """With products whose factors are rounded to 10 bits."""
+
+    tf32 = True

@@ -1,0 +1,147 @@
+"""The rival on a GPU: PyTorch with cuDNN, its step as its examples write it, and the same in a CUDA graph."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from analysis.speed.pytorch import PyTorch
+from analysis.speed.work import Task
+
+REPEATS = 20
+
+
+class CuDNN(PyTorch):
+    """Products and cells in single precision, without TF32."""
+
+    tf32 = False
+
+    def __init__(self, task: Task):
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
+        super().__init__(task)
+        self.net.cuda()
+        self.second_biases = {name: mask.cuda() for name, mask in self.second_biases.items()}
+        self.windows = [tuple(part.cuda() for part in window) for window in self.windows]
+
+    def losses(self, number: int) -> list[float]:
+        """Of the first steps, without dropout."""
+        self.compare()
+        return [self.step() for _ in range(number)]
+
+    def get_ready(self) -> None:
+        self.race()
+        self.take(3)
+
+    def take(self, number: int) -> None:
+        """Training steps; waits for them at the end."""
+        for _ in range(number):
+            self.train(*self.windows[self.steps % len(self.windows)])
+            self.steps += 1
+        torch.cuda.synchronize()
+
+    def seconds(self, at_least: float) -> float:
+        """Of a step: the median over groups of them that take that long together."""
+        times: list[float] = []
+        while sum(times) < at_least or len(times) < 3:
+            start = time.perf_counter()
+            self.take(REPEATS)
+            times.append(time.perf_counter() - start)
+        return float(np.median(times)) / REPEATS
+
+    def peak_bytes(self) -> int:
+        return torch.cuda.max_memory_allocated()
+
+
+class CuDNNTF32(CuDNN):
+    tf32 = True
+
+
+class InGraph(CuDNN):
+    """The whole step captured once and replayed."""
+
+    def get_ready(self) -> None:
+        self.race()
+        self.tokens = [part.clone() for part in self.windows[0]]
+        self.kept = as_tuple(self.state)
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self.whole()
+        torch.cuda.current_stream().wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.whole()
+
+    def whole(self) -> None:
+        """A step on arrays with fixed places."""
+        self.state = self.kept if len(self.kept) > 1 else self.kept[0]
+        self.train(*self.tokens)
+        for kept, new in zip(self.kept, as_tuple(self.state), strict=True):
+            kept.copy_(new)
+
+    def take(self, number: int) -> None:
+        for _ in range(number):
+            for kept, new in zip(self.tokens, self.windows[self.steps % len(self.windows)], strict=True):
+                kept.copy_(new)
+            self.graph.replay()
+            self.steps += 1
+        torch.cuda.synchronize()
+
+
+class StepByStep(InGraph):
+    """The GRU with its reset gate before the product, which cuDNN does not have."""
+
+    def __init__(self, task: Task):
+        after = (("reset", "after"),)  # whose weights the constructor knows how to bring
+        super().__init__(replace(task, form=replace(task.form, options=after)))
+        self.cells = ResetBefore(task).cuda()
+        self.net = nn.ModuleList([self.embedding, self.cells, self.decoder])
+        self.optimizer = torch.optim.SGD(self.net.parameters(), task.lr)
+        self.second_biases = {}
+
+
+class ResetBefore(nn.Module):
+    """Has the arguments and results of nn.GRU. The products with the inputs are done before the loop."""
+
+    def __init__(self, task: Task):
+        super().__init__()
+        self.dropout = task.shape.dropout if task.shape.num_layers > 1 else 0.0
+        model = task.model()
+        self.layers = nn.ModuleList()
+        for cell in model.cells:
+            p: dict[str, Any] = {name: torch.from_numpy(array.copy()) for name, array in cell.p.items()}
+            layer = nn.ParameterDict(
+                {
+                    "W": torch.cat(list(p["W"]), 1),
+                    "U_rz": torch.cat(list(p["U_rz"]), 1),
+                    "U_n": p["U_n"][0],
+                    "b": p["b"].reshape(-1),
+                }
+            )
+            self.layers.append(layer)
+
+    def forward(self, x, state):
+        last = []
+        for k, layer in enumerate(self.layers):
+            if k:
+                x = nn.functional.dropout(x, self.dropout)
+            inputs = x @ layer["W"] + layer["b"]
+            H = layer["U_n"].shape[0]
+            h = x.new_zeros(x.shape[1], H) if state is None else state[k]
+            outputs = []
+            for a in inputs:
+                r, z = torch.sigmoid(a[:, : 2 * H] + h @ layer["U_rz"]).chunk(2, 1)
+                n = torch.tanh(a[:, 2 * H :] + (r * h) @ layer["U_n"])
+                h = n + z * (h - n)
+                outputs.append(h)
+            x = torch.stack(outputs)
+            last.append(h)
+        return x, torch.stack(last)
+
+
+def as_tuple(state: Any) -> tuple:
+    return state if isinstance(state, tuple) else (state,)
