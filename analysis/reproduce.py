@@ -112,14 +112,14 @@ MODELS = [
         "dlfs2_better_lstm",
         "the better RNNLM: LSTM, 2 x 650, PTB, 40 epochs",
         "75.76",
-        ("experiment=dlfs2_better_lstm", "seed=0,1,2", *PTB),
+        ("experiment=dlfs2_better_lstm", "seed=0,1,2", "device=gpu", *PTB),
         gpu=True,
     ),
     Model(
         "dlfs2_better_gru",
         "the same: GRU",
         "low 80s",
-        ("experiment=dlfs2_better_gru", "seed=0,1,2", *PTB),
+        ("experiment=dlfs2_better_gru", "seed=0,1,2", "device=gpu", *PTB),
         gpu=True,
     ),
 ]

@@ -10,6 +10,7 @@ from scipy import stats
 NOT_SETTINGS = [
     "seed",
     "study",
+    "device",
     "threads",
     "engine",
     "tracking.",

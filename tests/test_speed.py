@@ -1,6 +1,8 @@
 """The measurements: contenders do the same work, differences are refused, records say what they should."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -13,7 +15,7 @@ from analysis.speed.ours import Numba, NumPy, Ours
 from analysis.speed.race import RIVALS, TOLERANCE, require_same_work
 from analysis.speed.work import FORMS, GOALS, SHAPES, Shape, Task
 from rnnexp import engine
-from tests.conftest import REPOSITORY
+from tests.conftest import HAS_GPU, REPOSITORY, STANDIN
 
 SMALL = Shape(11, 6, 2, 3, 4, dropout=0.4)
 
@@ -43,6 +45,59 @@ def test_pytorch_does_the_same_work(form, tie):
 
     task = Task(Shape(11, 6, 2, 3, 4, dropout=0.4, tie_weights=tie), form, lr=5.0)
     np.testing.assert_allclose(losses(PyTorch, task), losses(Ours, task), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("form", "name"), [("lstm", "CuDNN"), ("rnn", "InGraph"), ("gru", "StepByStep")])
+@pytest.mark.parametrize("tie", [False, True])
+def test_the_rivals_on_a_gpu_do_the_same_work(form, name, tie, monkeypatch):
+    """Tried on the CPU, where PyTorch needs no GPU."""
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
+    from analysis.speed import gpu_pytorch
+
+    monkeypatch.setattr(gpu_pytorch.CuDNN, "device", "cpu")
+    labels = {form.label: form for form in FORMS}
+    task = Task(Shape(11, 6, 2, 3, 4, dropout=0.4, tie_weights=tie), labels[form], lr=5.0)
+    np.testing.assert_allclose(getattr(gpu_pytorch, name)(task).losses(6), losses(Ours, task), rtol=1e-5)
+
+
+def test_a_step_on_a_gpu_is_what_it_is_on_the_cpu(gpu):
+    from analysis.speed.gpu_ours import Graph, Plain
+
+    task = Task(Shape(11, 6, 2, 3, 4, dropout=0.4), FORMS[1], lr=5.0)
+    expected = losses(Ours, task, 40)
+    for contender in Graph, Plain:
+        run = contender(task)
+        np.testing.assert_allclose(run.losses(40), expected, rtol=1e-4)
+        run.use.__exit__(None, None, None)
+
+
+@pytest.mark.slow
+def test_the_command_on_a_gpu(tmp_path):
+    """With the package, NumPy and CuPy alone."""
+    if not HAS_GPU and not shutil.which("g++"):
+        pytest.skip("neither a GPU nor g++")
+    script = tmp_path / "bare.py"
+    heavy = (
+        "hydra omegaconf mlflow pandas threadpoolctl psutil filelock tqdm yaml scipy numba matplotlib torch"
+    )
+    script.write_text(
+        f"import sys\nfor name in {heavy.split()}:\n    sys.modules[name] = None\n"
+        "from analysis.speed.__main__ import main\nif __name__ == '__main__':\n    main()\n"
+    )
+    path = [REPOSITORY, *([] if HAS_GPU else [STANDIN])]
+    result = subprocess.run(
+        [sys.executable, script, "device=gpu", "shapes=names", "cells=rnn", "rounds=1", f"out={tmp_path}"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "PyTorch is not installed" in result.stdout
+    (record,) = json.loads((tmp_path / "gpu.json").read_text())["records"]
+    assert record["seconds"].keys() == {"graph", "fused", "cupy", "graph, tf32"}
+    assert record["floor_seconds"] > 0
+    assert record["parts"]["RNN_step"]["times"] == record["parts"]["product 32x50x50 x1"]["times"] / 2 == 16
+    assert "names, rnn: " in (tmp_path / "gpu.md").read_text()
 
 
 def test_other_work_is_refused(monkeypatch):

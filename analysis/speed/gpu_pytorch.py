@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from analysis.speed.pytorch import PyTorch
-from analysis.speed.work import Task
+from analysis.speed.work import Shape, Task
+from rnnexp.model import Model
 
 REPEATS = 20
 
@@ -17,14 +18,14 @@ REPEATS = 20
 class CuDNN(PyTorch):
     """Products and cells in single precision, without TF32."""
 
-    tf32 = False
+    tf32, device = False, "cuda"
 
     def __init__(self, task: Task):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
         super().__init__(task)
-        self.net.cuda()
-        self.second_biases = {name: mask.cuda() for name, mask in self.second_biases.items()}
-        self.windows = [tuple(part.cuda() for part in window) for window in self.windows]
+        self.net.to(self.device)
+        self.second_biases = {name: mask.to(self.device) for name, mask in self.second_biases.items()}
+        self.windows = [tuple(part.to(self.device) for part in window) for window in self.windows]
 
     def losses(self, number: int) -> list[float]:
         """Of the first steps, without dropout."""
@@ -98,7 +99,9 @@ class StepByStep(InGraph):
     def __init__(self, task: Task):
         after = (("reset", "after"),)  # whose weights the constructor knows how to bring
         super().__init__(replace(task, form=replace(task.form, options=after)))
-        self.cells = ResetBefore(task).cuda()
+        model = task.model()
+        self.load_around(model)
+        self.cells = ResetBefore(model, task.shape).to(self.device)
         self.net = nn.ModuleList([self.embedding, self.cells, self.decoder])
         self.optimizer = torch.optim.SGD(self.net.parameters(), task.lr)
         self.second_biases = {}
@@ -107,10 +110,9 @@ class StepByStep(InGraph):
 class ResetBefore(nn.Module):
     """Has the arguments and results of nn.GRU. The products with the inputs are done before the loop."""
 
-    def __init__(self, task: Task):
+    def __init__(self, model: Model, shape: Shape):
         super().__init__()
-        self.dropout = task.shape.dropout if task.shape.num_layers > 1 else 0.0
-        model = task.model()
+        self.dropout = shape.dropout if shape.num_layers > 1 else 0.0
         self.layers = nn.ModuleList()
         for cell in model.cells:
             p: dict[str, Any] = {name: torch.from_numpy(array.copy()) for name, array in cell.p.items()}
@@ -126,6 +128,7 @@ class ResetBefore(nn.Module):
 
     def forward(self, x, state):
         last = []
+        layer: Any
         for k, layer in enumerate(self.layers):
             if k:
                 x = nn.functional.dropout(x, self.dropout)

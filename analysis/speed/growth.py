@@ -60,7 +60,9 @@ def measure(contenders: list[str], cell: str, axis: str, value: int) -> list[dic
     form = next(form for form in FORMS if form.label == cell)
     tasks = {who: Task(shape, RIVALS.get(cell, form) if who == "torch" else form) for who in contenders}
     with ExitStack() as stack:
-        workers = {who: stack.enter_context(Worker(partial(Service, who), task)) for who, task in tasks.items()}
+        workers = {
+            who: stack.enter_context(Worker(partial(Service, who), task)) for who, task in tasks.items()
+        }
         for worker in workers.values():
             worker.ask("losses", 2)
         threads = {who: worker.ask("use_fastest", sorted({1, cores()})) for who, worker in workers.items()}

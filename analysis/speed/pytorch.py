@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from analysis.speed.work import Task
+from rnnexp.model import Model
 
 ORDER = {"rnn": "n", "lstm": "ifgo", "gru": "rzn"}  # of PyTorch's blocks
 
@@ -54,12 +55,16 @@ class PyTorch:
             state[f"bias_hh_l{k}"] = rows(cell.p["b"], cell.gates, recurrent) * ours
             masks[f"bias_hh_l{k}"] = ours
         self.cells.load_state_dict(state)
-        with torch.no_grad():
-            self.embedding.weight.copy_(torch.tensor(model.params.value["embedding.W"]))
-            if not task.shape.tie_weights:
-                self.decoder.weight.copy_(torch.tensor(model.params.value["decoder.W"]))
-            self.decoder.bias.zero_()
+        self.load_around(model)
         return masks
+
+    @torch.no_grad()
+    def load_around(self, model: Model) -> None:
+        """Take the first weights of embedding and decoder."""
+        self.embedding.weight.copy_(torch.tensor(model.params.value["embedding.W"]))
+        if not self.task.shape.tie_weights:
+            self.decoder.weight.copy_(torch.tensor(model.params.value["decoder.W"]))
+        self.decoder.bias.zero_()
 
     def use_threads(self, number: int) -> None:
         torch.set_num_threads(number)

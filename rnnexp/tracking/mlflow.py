@@ -116,7 +116,7 @@ def describe(client: MlflowClient, run_id: str, folder: RunFolder, status: str) 
     params = [
         Param(key, as_text(value))
         for key, value in leaves(folder.load_config()).items()
-        if key not in known and key not in NOT_PARAMETERS
+        if key not in known and key not in NOT_PARAMETERS and (key, value) != ("tf32", False)
     ]
     tags = {"rnnexp.folder": str(folder.path), "rnnexp.error": folder.state()["error"] or ""}
     named = [RunTag(key, value) for key, value in (folder.tags() | tags).items()]
