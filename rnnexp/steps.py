@@ -73,17 +73,17 @@ class GpuSteps(Steps):
         self.number, self.lr = device.empty(1, np.uint64), device.empty(1, np.float64)
         self.log = device.empty((self.every, 2), np.float64)
         self.taken = 0  # that are in the log
-        self.windows: dict[tuple, Window] = {}
+        self.of_shape: dict[tuple, StepOfShape] = {}
 
     def take(self, inputs, targets, step, lr, grad_scale):
-        window = self.windows.get(inputs.shape)
-        if window is None:
-            window = self.windows[inputs.shape] = Window(self, inputs.shape, grad_scale)
+        one = self.of_shape.get(inputs.shape)
+        if one is None:
+            one = self.of_shape[inputs.shape] = StepOfShape(self, inputs.shape, grad_scale)
         self.number.fill(step)
         self.lr.fill(lr)
-        window.inputs[...], window.targets[...] = inputs, targets
-        window.step()
-        self.log[self.taken] = window.result
+        one.inputs[...], one.targets[...] = inputs, targets
+        one.do()
+        self.log[self.taken] = one.result
         self.taken += 1
 
     def results(self):
@@ -91,7 +91,7 @@ class GpuSteps(Steps):
         return [(nats, norm) for nats, norm in self.model.backend.to_host(results).tolist()]
 
 
-class Window:
+class StepOfShape:
     """The step on windows of one shape (T, B), with their tokens and everything that it computes."""
 
     def __init__(self, steps: GpuSteps, shape: tuple[int, int], grad_scale: float):
@@ -108,7 +108,7 @@ class Window:
             for kept, new in zip(arrays_of(steps.state), arrays_of(after), strict=True):
                 kept[...] = new
 
-        self.inputs, self.targets, self.result, self.step = inputs, targets, result, Repeated(step)
+        self.inputs, self.targets, self.result, self.do = inputs, targets, result, Repeated(step)
 
 
 class Repeated:

@@ -2,8 +2,9 @@
 
 python -m analysis.speed.curve data=FOLDER [cells=lstm,gru] [steps=1328] [out=runs]
 
-FOLDER holds the three files of Penn Treebank. The two train at the same time, with a thread each, and differ in
-their dropout masks; PyTorch has no GRU with the reset gate before the product. Writes curve.json and curve.png.
+FOLDER holds the three files of Penn Treebank. The two train at the same time, with a thread each, and differ
+in their dropout masks; PyTorch has no GRU with the reset gate before the product. Writes curve.json and
+curve.png.
 """
 
 import json

@@ -175,9 +175,9 @@ def notes(records: list[dict]) -> list[str]:
     """What the columns mean, and which aims were met."""
     lines = [
         "x: times as fast with engine=graph, median of the rounds. cupy, fused: our other engines. cuDNN:",
-        "PyTorch's nn.LSTM, nn.GRU (reset after) or nn.RNN; in a graph: the same step captured; step by step:",
-        "the GRU with its reset gate before the product in PyTorch's operations, captured. The floor is the",
-        "products of a step alone.",
+        "PyTorch's nn.LSTM, nn.GRU (reset after) or nn.RNN; in a graph: the same step captured; step by",
+        "step: the GRU with its reset gate before the product in PyTorch's operations, captured. The floor",
+        "is the products of a step alone.",
     ]
     for record in records:
         for (cell, who), goal in GOALS.items():
