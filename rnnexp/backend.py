@@ -17,7 +17,7 @@ import numpy as np
 from rnnexp import cublas
 from rnnexp.errors import UserError, one_line
 
-INSTALL = "pip install 'rnnexp[cuda13]', or cuda12 where nvidia-smi names a CUDA version of 12"
+INSTALL = "pip install 'cupy-cuda13x[ctk]', or cupy-cuda12x where nvidia-smi names a CUDA version of 12"
 BLOCK = 128  # threads of a block, for kernels whose threads do not work together
 
 

@@ -104,5 +104,5 @@ def loaded() -> Any:
     with open("/proc/self/maps") as maps:  # noqa: PTH123  no file of ours
         paths = {line.split(maxsplit=5)[-1].strip() for line in maps if "/libcublas.so" in line}
     if not paths:
-        raise UserError("device=gpu finds no cuBLAS: pip install 'rnnexp[cuda12]' or 'rnnexp[cuda13]'")
+        raise UserError("device=gpu finds no cuBLAS: pip install 'cupy-cuda13x[ctk]' brings one")
     return ctypes.CDLL(min(paths))

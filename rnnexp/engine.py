@@ -93,7 +93,7 @@ def gemm(dtype) -> ModuleType | None:
     return _gemm if dtype == np.float32 else None
 
 
-def fused(array) -> kernels.Kernels | None:
+def own_kernels(array) -> kernels.Kernels | None:
     """The kernels for arrays like this one; None where NumPy's functions, or CuPy's, compute."""
     on_cpu = isinstance(array, np.ndarray)
     return None if on_cpu or _engine == "cupy" else kernels.of(array.dtype)

@@ -47,8 +47,8 @@ def softmax_cross_entropy(logits, bias, targets, grad_scale=None):
     -------
     the sum in double precision: a float, or on a GPU an array () there.
     """
-    if fused := engine.fused(logits):
-        return fused.softmax_cross_entropy(logits, bias, targets, grad_scale)
+    if own := engine.own_kernels(logits):
+        return own.softmax_cross_entropy(logits, bias, targets, grad_scale)
     nats = backend.of(logits).empty(len(logits), np.float64)
 
     def block(part: slice) -> None:
@@ -72,8 +72,8 @@ def softmax_cross_entropy(logits, bias, targets, grad_scale=None):
 
 def take_rows(table, index, out):
     """out = table[index], rows of zeros where the index is negative: (V, D) and (..., ) to (..., D)."""
-    if fused := engine.fused(table):
-        fused.take_rows(table, index, out)
+    if own := engine.own_kernels(table):
+        own.take_rows(table, index, out)
     elif isinstance(table, np.ndarray):
         # mode="clip" only because NumPy fills `out` through a copy otherwise
         np.take(table, index, axis=0, out=out, mode="clip")
@@ -84,8 +84,8 @@ def take_rows(table, index, out):
 
 def sum_rows(a, out):
     """out = the sum over the rows of matrices: (..., N, D) to (..., D)."""
-    if fused := engine.fused(a):
-        fused.sum_rows(a, out)
+    if own := engine.own_kernels(a):
+        own.sum_rows(a, out)
     else:
         np.sum(a, axis=-2, out=out)
 

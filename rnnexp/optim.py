@@ -44,8 +44,8 @@ class SGD:
         for name in self.state_names:
             if name not in self.state:
                 self.state[name] = np.zeros_like(params.values)
-        if fused := engine.fused(params.grads):
-            return self.update_fused(params, lr, fused)
+        if own := engine.own_kernels(params.grads):
+            return self.update_fused(params, lr, own)
         norm = math.sqrt(squared_norm(params.grads))
         if math.isfinite(norm):
             scale = self.clip_norm / norm if self.clip_norm and norm > self.clip_norm else 1.0
@@ -58,14 +58,14 @@ class SGD:
             in_parts(step, len(params.values), PART if on_cpu else len(params.values))
         return norm
 
-    def update_fused(self, params: Parameters, lr, fused: Kernels):
+    def update_fused(self, params: Parameters, lr, own: Kernels):
         """The same on a GPU: the norm, and one kernel for all the rest."""
         trace, names = Trace(), ("values", "grads", *self.state_names)
         values, grads, *state = (trace.stack(Address(name)) for name in names)
         self.descend(values, grads * trace.stack(Scalar("clip", 1)), trace.stack(Scalar("lr")), *state)
         trace.end_kernel()
-        kernel = fused.compile({"update": trace.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
-        clip = fused.norm_and_factor(params.grads, self.clip_norm)
+        kernel = own.compile({"update": trace.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
+        clip = own.norm_and_factor(params.grads, self.clip_norm)
         if isinstance(lr, float):
             lr, rate = params.backend.empty(1, np.float64), lr
             lr.fill(rate)

@@ -30,6 +30,8 @@ def start(cfg: DictConfig) -> float:
     try:
         if cfg.sweep.trials and HydraConfig.get().mode == RunMode.RUN:
             raise UserError("a search makes many runs: add -m")
+        if cfg.sweep.prepare and HydraConfig.get().mode == RunMode.RUN:
+            raise UserError("sweep.prepare=true is for many runs: add -m")
         config = schema.resolve(schema.typed(cfg))
         build.check(config)
         folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
@@ -59,6 +61,8 @@ def sweep(arguments: list[str]) -> None:
     with combinations.asked([a for a in arguments if a not in elsewhere]) as request:
         how = {key: request.settings[key] for key in ("workers", "timeout", "on_error")}
         if request.settings["trials"]:
+            if request.settings["prepare"]:
+                raise UserError("a search must see results: leave sweep.prepare out")
             from rnnexp.search import Search  # imports Optuna, which is an extra
 
             if elsewhere:
@@ -79,6 +83,8 @@ def sweep(arguments: list[str]) -> None:
 
 def prepare(work: Sweep) -> None:
     """Write the configs of the jobs into their folders, for `python -m rnnexp.apart`."""
+    for job in work.jobs:
+        build.check(job.config | {"device": "cpu", "engine": None, "tf32": False})  # a GPU may be there only
     new = [job for job in work.jobs if not job.folder.state()]
     for job in new:
         job.folder.prepare(job.config)

@@ -384,7 +384,7 @@ def test_one_kernel_between_two_products(gpu, standin, name, options):
 def test_no_cupy(monkeypatch):
     monkeypatch.setattr(backend, "find_spec", lambda name: None)
     with pytest.raises(
-        UserError, match=r"^device=gpu needs CuPy: pip install 'rnnexp\[cuda13\]', or cuda12 where"
+        UserError, match=r"^device=gpu needs CuPy: pip install 'cupy-cuda13x\[ctk\]', or cupy"
     ):
         backend.load_cupy()
 

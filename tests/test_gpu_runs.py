@@ -199,7 +199,7 @@ def test_the_command_on_a_gpu(rnnexp, tmp_path):
 def test_without_cupy_the_command_says_what_to_install(rnnexp):
     result = rnnexp("device=gpu", *QUICK)
     assert result.returncode == 1
-    assert result.stderr.startswith("rnnexp: device=gpu needs CuPy: pip install 'rnnexp[cuda13]'")
+    assert result.stderr.startswith("rnnexp: device=gpu needs CuPy: pip install 'cupy-cuda13x[ctk]'")
     assert result.stderr.count("\n") == 1
 
 
@@ -243,6 +243,18 @@ def test_prepared_here_carried_out_there_recorded_here(rnnexp, tmp_path):
     again = rnnexp(*sweep, "tracking=none")
     assert "2 finished before" in again.stdout
     assert rnnexp(*sweep, "sweep.prepare=true").stdout.startswith("0 of 2 jobs prepared")
+
+
+def test_what_cannot_be_prepared(rnnexp, tmp_path):
+    for arguments, message in [
+        (["seed=1"], "sweep.prepare=true is for many runs: add -m"),
+        (["-m", "sweep=search"], "a search must see results: leave sweep.prepare out"),
+        (["-m", "device=gpu", "train.batch_size=4,0"], "train.batch_size=0 must be at least 1"),
+    ]:
+        result = rnnexp(*arguments, "sweep.prepare=true")
+        assert result.returncode == 1
+        assert result.stderr == f"rnnexp: {message}\n"
+    assert not list(tmp_path.rglob("config.yaml"))
 
 
 def test_what_is_wrong_elsewhere_is_told(tmp_path):

@@ -169,7 +169,7 @@ class Cell(Layer):
     def run_forward(self, w: "Window", tape: Tape) -> None:
         """The steps, one after the other; each thread takes its share of the streams."""
         parts, mask = self.shares(w.gates.shape[2]), tape["mask"]
-        if kernels := engine.fused(w.gates):
+        if kernels := engine.own_kernels(w.gates):
             fused.forward(self, w, tape, kernels)
             return
         loops = self.loops() if mask is None else None
@@ -189,7 +189,7 @@ class Cell(Layer):
         """The steps in reverse; leaves the gradient of all preactivations in `dw`, changes `dstate`."""
         _, T, B, H = w.gates.shape
         parts, mask, limit = self.shares(B), tape["mask"], self.clip_through_time
-        if kernels := engine.fused(w.gates):
+        if kernels := engine.own_kernels(w.gates):
             fused.backward(self, w, dw, dh, dstate, tape, kernels)
             return
         loops = self.loops() if mask is None and limit is None else None
