@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import MISSING
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnexp import arguments, build, engine, schema, weights
+from rnnexp import arguments, backend, build, engine, schema, weights
 from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError, one_line
 from rnnexp.model import Model
@@ -55,11 +55,13 @@ def report(given: list[str]) -> str:
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", overrides=[argument for argument in given if argument not in own])
-    experiment = build.experiment(schema.resolve(schema.typed(cfg)))
-    path = Path(options.weights)
-    weights.put(experiment.model, weights.read(path), f"weights={path}")
-    with np.errstate(over="ignore"), engine.use(experiment.engine, experiment.threads):
-        loss = loss_of(options, experiment.model, experiment.corpus)
+    config = schema.resolve(schema.typed(cfg))
+    with backend.named(config["device"]).errors_in_words():
+        experiment = build.experiment(config)
+        path = Path(options.weights)
+        weights.put(experiment.model, weights.read(path), f"weights={path}")
+        with np.errstate(over="ignore"), engine.use(experiment.engine, experiment.threads, config["tf32"]):
+            loss = loss_of(options, experiment.model, experiment.corpus)
     return (
         f"{options.split} ({options.protocol}): {loss:.6f} nats per token, perplexity {perplexity(loss):.4f}"
     )

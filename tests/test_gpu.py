@@ -117,9 +117,14 @@ def test_gradients(gpu, name_of_engine, name, options):
         check_gradients(lambda: forward(model.tape()), arrays, grads, rng, directions=1)
 
 
-def train(where, name_of_engine, number=50, optimizer=None, dtype=np.float32):
+DEEP = {"num_layers": 2, "tie": True, "dropout": 0.3}
+
+
+def train(
+    where, name_of_engine, number=50, optimizer=None, dtype=np.float32, name="lstm", options=None, shape=DEEP
+):
     """Nats and norms of training steps on windows of two lengths; parameters and state after them."""
-    model = small_model("lstm", num_layers=2, tie=True, dropout=0.3, dtype=dtype, where=where)
+    model = small_model(name, options, dtype=dtype, where=where, **shape)
     rng = np.random.default_rng(5)
     windows = [rng.integers(V, size=(2, 5 if k % 7 else 3, B)).astype(np.int32) for k in range(number)]
     there = [tuple(map(where.to_device, pair)) for pair in windows]
@@ -153,6 +158,15 @@ def test_fifty_training_steps(gpu, name_of_engine, optimizer, dtype, tolerance):
     there = train(gpu, name_of_engine, optimizer=OPTIMIZERS[optimizer](), dtype=dtype)
     for found, expected in zip(there, here, strict=True):
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("shape", [{"dropout": 0.3, "recurrent_dropout": 0.2}, DEEP], ids=["one", "two"])
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_fifty_training_steps_of_every_cell(gpu, name, options, shape):
+    given = {"dtype": np.float64, "name": name, "options": options, "shape": shape}
+    here, there = train(backend.CPU, "numpy", **given), train(gpu, "graph", **given)
+    for found, expected in zip(there, here, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_the_same_steps_give_the_same_bits(gpu):

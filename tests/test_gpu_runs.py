@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from rnnexp import apart, backend, build, engine, runner, sync
+from rnnexp import apart, backend, build, engine, evaluate, runner, sync
 from rnnexp.data.resident import resident
 from rnnexp.data.sequences import Sequences
 from rnnexp.data.streams import Streams
@@ -148,6 +148,12 @@ def test_windows_on_the_device_are_those_of_the_text(gpu):
         for k in range(len(windows)):
             for found, expected in zip(there.window(k), windows.window(k), strict=True):
                 np.testing.assert_array_equal(gpu.to_host(found), expected)
+
+
+def test_evaluation_by_command(gpu, tmp_path):
+    folder, metrics = run(tmp_path, "model.dropout=0")
+    given = [f"weights={folder.path / 'best.npz'}", *QUICK, "device=gpu"]
+    assert f"perplexity {metrics['test/ppl']:.4f}"[:-1] in evaluate.report(given)
 
 
 def test_too_little_memory_is_one_line(standin, tmp_path, monkeypatch):
