@@ -5,6 +5,8 @@ makes arrays, moves them or reads a number asks the backend of its model. Each r
 """
 
 import importlib
+import re
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
@@ -53,12 +55,12 @@ class Gpu:
 
     name = "gpu"
 
-    def __init__(self) -> None:
-        self.cupy = load_cupy()
+    def __init__(self, cupy: Any):
+        self.cupy = cupy
         self.stream = self.cupy.cuda.Stream(non_blocking=True)
         self.stream.use()
         self.workspace = self.cupy.empty(cublas.WORKSPACE_BYTES, np.uint8)
-        importlib.import_module("cupy_backends.cuda.libs.cublas")  # loads the library
+        _ = self.cupy.cuda.cublas  # asking for it loads the library
         self.products = cublas.Products(cublas.loaded(), self.stream.ptr, self.workspace.data.ptr)
 
     def empty(self, shape, dtype):
@@ -78,37 +80,8 @@ class Gpu:
         module = self.cupy.RawModule(code=source, options=("--std=c++17",))
         return {name: module.get_function(name) for name in names}
 
-    def capture(self, function: Callable[[], None]) -> Callable[[], None]:
-        """A function that does again what `function` has the GPU do, at the cost of one call: a CUDA graph.
-
-        Its arrays must stay where they are. What it allocates itself is nobody else's for as long as the
-        graph is there, and it may not read a number from the GPU.
-        """
-        pool = self.cupy.cuda.MemoryPool()
-        with self.cupy.cuda.using_allocator(pool.malloc):
-            self.stream.begin_capture()
-            try:
-                function()
-            finally:
-                graph = self.stream.end_capture()
-
-        def replay(pool=pool) -> None:
-            graph.launch(self.stream)
-
-        return replay
-
-    @contextmanager
-    def errors_in_words(self) -> Iterator[None]:
-        cuda = self.cupy.cuda
-        try:
-            yield
-        except (cuda.memory.OutOfMemoryError, cublas.NoMemory, cuda.runtime.CUDARuntimeError) as error:
-            if not isinstance(error, MemoryError) and "MemoryAllocation" not in str(error):
-                raise
-            raise UserError(
-                f"the GPU has too little memory ({one_line(error)}): choose a smaller train.batch_size, "
-                "train.bptt or model, or end other processes that use it (nvidia-smi lists them)"
-            ) from error
+    def errors_in_words(self) -> AbstractContextManager:
+        return errors_in_words(self.cupy)
 
     def description(self) -> str:
         """The GPU and what drives it, in a line."""
@@ -118,6 +91,45 @@ class Gpu:
         return f"{name}, CUDA {version[0]}.{version[1]}, cupy {self.cupy.__version__}"
 
 
+class Graph:
+    """A function that does again what `function` has a GPU do, at the cost of one call: a CUDA graph.
+
+    Its arrays must stay where they are. What it allocates itself is nobody else's for as long as the graph is
+    there, and it may not read a number from the GPU.
+    """
+
+    def __init__(self, device: Gpu, function: Callable[[], None]):
+        self.stream = device.stream
+        self.function = function  # and so the arrays that it works on
+        self.pool = device.cupy.cuda.MemoryPool()
+        weakref.finalize(self, self.pool.free_all_blocks).atexit = False  # CuPy would keep them
+        with device.cupy.cuda.using_allocator(self.pool.malloc):
+            self.stream.begin_capture()
+            try:
+                function()
+            finally:
+                self.graph = self.stream.end_capture()
+
+    def __call__(self) -> None:
+        self.graph.launch(self.stream)
+
+
+@contextmanager
+def errors_in_words(cupy: Any) -> Iterator[None]:
+    """Within: a GPU without memory is a UserError."""
+    cuda = cupy.cuda
+    of_cuda = cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError
+    try:
+        yield
+    except (cuda.memory.OutOfMemoryError, cublas.NoMemory, *of_cuda) as error:
+        if isinstance(error, of_cuda) and not re.search("MemoryAllocation|OUT_OF_MEMORY", str(error)):
+            raise
+        raise UserError(
+            f"the GPU has too little memory ({one_line(error)}): choose a smaller train.batch_size, "
+            "train.bptt or model, or end other processes that use it (nvidia-smi lists them)"
+        ) from error
+
+
 def load_cupy() -> Any:
     """The cupy module, with a GPU to use; UserError where either is missing."""
     if not find_spec("cupy"):
@@ -125,7 +137,7 @@ def load_cupy() -> Any:
     try:
         cupy = importlib.import_module("cupy")
     except ImportError as error:
-        said = str(error).strip().partition("\n")[0]
+        said = one_line(error.__cause__ or error)
         raise UserError(f"device=gpu cannot load CuPy ({said}): {INSTALL}") from error
     try:
         number = cupy.cuda.runtime.getDeviceCount()
@@ -145,8 +157,15 @@ CPU = Cpu()
 
 @cache
 def gpu() -> Gpu:
-    """The one of this process. UserError where there is no GPU, or no CuPy."""
-    return Gpu()
+    """The one of this process. UserError where there is no GPU, or no CuPy, or they cannot be used."""
+    cupy = load_cupy()
+    try:
+        with errors_in_words(cupy):
+            return Gpu(cupy)
+    except (ImportError, RuntimeError) as error:
+        raise UserError(
+            f"device=gpu cannot use the GPU ({one_line(error)}): see nvidia-smi, {INSTALL}"
+        ) from error
 
 
 def named(device: str) -> Cpu | Gpu:

@@ -39,9 +39,9 @@ class Products:
         # after the stream, for setting that takes the workspace away
         size = ctypes.c_size_t(WORKSPACE_BYTES)
         self.call("cublasSetWorkspace_v2", self.handle, ctypes.c_void_p(workspace), size)
-        self.factors = {
-            np.dtype(np.float32): ("cublasSgemmStridedBatched", *one_and_zero(ctypes.c_float)),
-            np.dtype(np.float64): ("cublasDgemmStridedBatched", *one_and_zero(ctypes.c_double)),
+        self.kinds = {
+            np.dtype(np.float32): ("cublasSgemm", *one_and_zero(ctypes.c_float)),
+            np.dtype(np.float64): ("cublasDgemm", *one_and_zero(ctypes.c_double)),
         }
 
     def use_tf32(self, yes: bool) -> None:
@@ -53,23 +53,24 @@ class Products:
 
         The rows or the columns of each factor are contiguous, and the rows of `out`.
         """
-        count = out.shape[0] if out.ndim == 3 else 1
         (m, k), n = a.shape[-2:], b.shape[-1]
-        function, one, zero = self.factors[out.dtype]
+        function, one, zero = self.kinds[out.dtype]
         # cuBLAS counts in columns: to it our arrays are their transposes, and out.T = b.T @ a.T
         transb, ldb, next_b = layout(b)
         transa, lda, next_a = layout(a)
         _, ldc, next_c = layout(out)
-        self.call(
-            function,
-            self.handle,
-            *(transb, transa, n, m, k, one),
-            *(ctypes.c_void_p(b.data.ptr), ldb, ctypes.c_longlong(next_b)),
-            *(ctypes.c_void_p(a.data.ptr), lda, ctypes.c_longlong(next_a)),
-            one if add else zero,
-            *(ctypes.c_void_p(out.data.ptr), ldc, ctypes.c_longlong(next_c)),
-            count,
-        )
+        place_a, place_b, place_c = (ctypes.c_void_p(array.data.ptr) for array in (a, b, out))
+        sizes, beta = (transb, transa, n, m, k, one), one if add else zero
+        if out.ndim == 2:
+            self.call(f"{function}_v2", self.handle, *sizes, place_b, ldb, place_a, lda, beta, place_c, ldc)
+        else:
+            b_step, a_step, c_step = map(ctypes.c_longlong, (next_b, next_a, next_c))
+            self.call(
+                f"{function}StridedBatched",
+                self.handle,
+                *sizes,
+                *(place_b, ldb, b_step, place_a, lda, a_step, beta, place_c, ldc, c_step, len(out)),
+            )
 
     def call(self, function: str, *arguments) -> None:
         status = getattr(self.library, function)(*arguments)

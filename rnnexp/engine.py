@@ -133,3 +133,22 @@ def products(a, b, out) -> list[Callable]:
     large = out.size * a.shape[-1] >= WORTH_SHARING
     parts = threads.shares(len(out)) if large else [slice(None)]
     return [partial(matmul, a[rows], b, out[rows]) for rows in parts]
+
+
+class Repeated:
+    """A function on arrays with fixed places, done many times; by a CUDA graph where the engine is that.
+
+    The first time it is done as it is, which has its kernels compiled and its arrays made.
+    """
+
+    def __init__(self, function: Callable[[], None]):
+        self.function, self.begun = function, False
+        self.graph: backend.Graph | None = None
+
+    def __call__(self) -> None:
+        if captures() and self.begun:
+            self.graph = self.graph or backend.Graph(backend.gpu(), self.function)
+            self.graph()
+        else:
+            self.function()
+        self.begun = True

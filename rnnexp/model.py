@@ -1,6 +1,6 @@
 """The language model: embed -> (dropout, cell) x L -> dropout -> decoder -> loss."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -204,3 +204,8 @@ class Model:
             dprevious.insert(0, before)
         self.embedding.backward(dx, tape.part("embedding"), accumulate=self.tie_weights)
         return dprevious
+
+
+def arrays_of(state: Iterable[tuple]) -> list:
+    """The arrays of a state, of all layers."""
+    return [array for layer in state for array in layer]

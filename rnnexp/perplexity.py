@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 
+from rnnexp import engine
 from rnnexp.data.resident import resident
 from rnnexp.data.sequences import Sequences
 from rnnexp.data.streams import Streams
-from rnnexp.model import Model
+from rnnexp.model import Model, arrays_of
+from rnnexp.params import Tape
 
 # Rows of logits in one window of an evaluation: many enough for the decoder's product to run at full
 # speed. The result does not depend on it, for the state is carried.
@@ -54,14 +56,41 @@ def summed_nats(
     model: Model, batches: Streams | Sequences, windows: int | None = None
 ) -> tuple[float, list[tuple]]:
     """Of the first windows, all by default, and the state after the last of them."""
-    nats, tape, there = 0.0, model.tape(), resident(batches, model.backend)
+    device = model.backend
+    there, total, tape = resident(batches, device), device.zeros((), np.float64), model.tape()
+    readers: dict[tuple, Reader] = {}
     for k in range(len(batches) if windows is None else windows):
         inputs, targets = there.window(k)
-        if batches.begins(k):
+        if k == 0:
             state = model.zero_state(inputs.shape[1])
-        window_nats, state = model.forward(inputs, targets, state, tape)
-        nats += window_nats
-    return float(nats), state
+        elif batches.begins(k):
+            for array in arrays_of(state):
+                array.fill(0)
+        if inputs.shape not in readers:
+            # what a graph works on is nobody else's
+            own = model.tape() if engine.captures() else tape
+            readers[inputs.shape] = Reader(model, inputs.shape, state, total, own)
+        readers[inputs.shape].read(inputs, targets)
+    return float(total), state
+
+
+class Reader:
+    """Forward passes over windows of one shape, at fixed places: adds to `total`, carries `state` on."""
+
+    def __init__(self, model: Model, shape: tuple[int, int], state: list[tuple], total, tape: Tape):
+        inputs, targets = (model.backend.empty(shape, np.int32) for _ in range(2))
+
+        def forward() -> None:
+            nats, after = model.forward(inputs, targets, state, tape)
+            total[...] += nats
+            for kept, new in zip(arrays_of(state), arrays_of(after), strict=True):
+                kept[...] = new
+
+        self.inputs, self.targets, self.forward = inputs, targets, engine.Repeated(forward)
+
+    def read(self, inputs, targets) -> None:
+        self.inputs[...], self.targets[...] = inputs, targets
+        self.forward()
 
 
 def perplexity(loss: float) -> float:

@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,7 +18,7 @@ from rnnexp import build, combinations, help, runner, schema
 from rnnexp.errors import Interrupted, UserError, one_line
 from rnnexp.folder import RunFolder
 from rnnexp.job import CONF, log_to
-from rnnexp.sweep import Sweep
+from rnnexp.sweep import Sweep, carry_out
 
 FULL_ERRORS = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
 
@@ -102,23 +101,6 @@ def hand_over(work: Sweep) -> None:
             job.folder.bury()
             state = job.folder.state()
             job.outcome, job.error = state.get("status", "not begun").lower(), state.get("error") or ""
-
-
-def carry_out(work: Sweep, run: Callable[[], None]) -> None:
-    """Do the jobs and say how they went."""
-    try:
-        try:
-            run()
-        finally:
-            print(work.summary(), end="", flush=True)
-    except KeyboardInterrupt:
-        print("stopped; the same command again takes up what is left", flush=True)
-        raise
-    failed = sum(job.outcome == "failed" for job in work.jobs)
-    if failed:
-        raise UserError(
-            f"{failed} of {len(work.jobs)} jobs failed; the same command again takes up what is left"
-        )
 
 
 def main() -> None:

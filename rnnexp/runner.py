@@ -27,7 +27,6 @@ def carry_out(
     folder: RunFolder,
     wait: bool = False,
     more_tags: dict[str, str] | None = None,
-    deliver: bool = True,
 ) -> dict[str, float]:
     """The final metrics of the run that `config` says: as recorded, or by going on with it, or anew.
 
@@ -35,7 +34,6 @@ def carry_out(
     ----------
     wait : where another process is at the run, until that has ended; else that is an error.
     more_tags : to record with the run.
-    deliver : tell the tracker that the config names.
 
     Raises
     ------
@@ -46,8 +44,7 @@ def carry_out(
     with folder.claimed(wait):
         require_same(config, folder)
         # a sweep delivers what its jobs record
-        silent = progress.in_sweep() or not deliver
-        tracker = tracking.make("none" if silent else config["tracking"]["name"])
+        tracker = tracking.make("none" if progress.in_sweep() else config["tracking"]["name"])
         try:
             if metrics := folder.result():
                 if folder.state()["status"] != "FINISHED":  # it died at its last word

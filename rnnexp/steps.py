@@ -3,12 +3,10 @@
 On a GPU a step is only asked for: how it went is read later, for many steps at once, so that it never waits.
 """
 
-from collections.abc import Callable, Iterable
-
 import numpy as np
 
-from rnnexp import backend, engine
-from rnnexp.model import Model
+from rnnexp import engine
+from rnnexp.model import Model, arrays_of
 from rnnexp.optim import SGD
 
 
@@ -28,7 +26,9 @@ class Steps:
 
     every = 1
 
-    def __init__(self, model: Model, optimizer: SGD, seed: int, batch_size: int, state: list[tuple] | None):
+    def __init__(
+        self, model: Model, optimizer: SGD, seed: int, batch_size: int, state: list[tuple] | None = None
+    ):
         self.model, self.optimizer, self.seed = model, optimizer, seed
         self.state = model.zero_state(batch_size)
         self.done: list[tuple[float, float]] = []
@@ -108,29 +108,7 @@ class StepOfShape:
             for kept, new in zip(arrays_of(steps.state), arrays_of(after), strict=True):
                 kept[...] = new
 
-        self.inputs, self.targets, self.result, self.do = inputs, targets, result, Repeated(step)
-
-
-class Repeated:
-    """A function on arrays with fixed places, done many times on a GPU.
-
-    The first time it is done as it is, which has its kernels compiled and its arrays made; after that by a
-    CUDA graph, where the engine is that.
-    """
-
-    def __init__(self, function: Callable[[], None]):
-        self.function, self.begun, self.captured = function, False, False
-
-    def __call__(self) -> None:
-        if engine.captures() and self.begun and not self.captured:
-            self.function, self.captured = backend.gpu().capture(self.function), True
-        self.function()
-        self.begun = True
-
-
-def arrays_of(state: Iterable[tuple]) -> list:
-    """The arrays of all layers."""
-    return [array for layer in state for array in layer]
+        self.inputs, self.targets, self.result, self.do = inputs, targets, result, engine.Repeated(step)
 
 
 def make(model: Model, optimizer: SGD, seed: int, batch_size: int, state: list[tuple] | None = None) -> Steps:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnexp import progress, tracking
-from rnnexp.errors import one_line
+from rnnexp.errors import UserError, one_line
 from rnnexp.folder import RunFolder
 from rnnexp.identity import hashes
 from rnnexp.signals import stop_requests
@@ -262,3 +262,20 @@ class Sweep:
         ]
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
         return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *failed] if self.jobs)
+
+
+def carry_out(work: Sweep, run: Callable[[], None]) -> None:
+    """Do the jobs and say how they went."""
+    try:
+        try:
+            run()
+        finally:
+            print(work.summary(), end="", flush=True)
+    except KeyboardInterrupt:
+        print("stopped; the same command again takes up what is left", flush=True)
+        raise
+    failed = sum(job.outcome == "failed" for job in work.jobs)
+    if failed:
+        raise UserError(
+            f"{failed} of {len(work.jobs)} jobs failed; the same command again takes up what is left"
+        )

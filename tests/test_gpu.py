@@ -3,9 +3,11 @@
 Where there is no GPU a stand-in takes its place, see tests/standin.
 """
 
+import gc
 import itertools
 import math
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from rnnexp.cells import CELLS
 from rnnexp.cells.base import Cell
 from rnnexp.errors import UserError
 from rnnexp.inputs import Vectors
+from rnnexp.model import arrays_of
 from rnnexp.optim import SGD, Adagrad
 from rnnexp.params import Parameters, Tape
 from rnnexp.perplexity import evaluate
@@ -49,7 +52,7 @@ def step(model, key=(7, 3), grad_scale=0.2):
     before = model.backward(tape, dlast)
     found = {"nats": np.array(float(nats)), "grads": here(model.params.grads)}
     for name, layers in ("after", after), ("before", before):
-        found |= {f"{name} {k}": here(array) for k, array in enumerate(steps.arrays_of(layers))}
+        found |= {f"{name} {k}": here(array) for k, array in enumerate(arrays_of(layers))}
     return found
 
 
@@ -100,7 +103,7 @@ def test_gradients(gpu, name_of_engine, name, options):
     model = small_model(name, options, num_layers=2, tie=True, dropout=0.4, where=gpu, **more)
     tokens, state = list(map(gpu.to_device, window())), random_state(model)
     values = {key: gpu.to_host(value) for key, value in model.params.value.items()}
-    arrays = values | {f"state {k}": array for k, array in enumerate(steps.arrays_of(state))}
+    arrays = values | {f"state {k}": array for k, array in enumerate(arrays_of(state))}
 
     def forward(tape, grad_scale=None):
         model.params.set(values)
@@ -110,7 +113,7 @@ def test_gradients(gpu, name_of_engine, name, options):
     with engine.use(name_of_engine):
         tape = model.tape()
         forward(tape, 1 / 5)
-        before = steps.arrays_of(model.backward(tape))
+        before = arrays_of(model.backward(tape))
         grads = {key: gpu.to_host(grad) for key, grad in model.params.grad.items()}
         grads |= {f"state {k}": gpu.to_host(array) for k, array in enumerate(before)}
         rng = np.random.default_rng(0)
@@ -137,7 +140,7 @@ def train(
             taken.take(*pair, k, 0.5 if k < 30 else 0.1, 1 / 15)
             if (k + 1) % taken.every == 0 or k == number - 1:
                 found += taken.results()
-        state = np.concatenate([where.to_host(array) for array in steps.arrays_of(taken.state)])
+        state = np.concatenate([where.to_host(array) for array in arrays_of(taken.state)])
     return np.array(found), where.to_host(model.params.values), state
 
 
@@ -204,6 +207,26 @@ def test_a_step_before_it_is_captured_does_not_wait_either(gpu, standin):
     # a product and a kernel forward and backward for each step and layer; the rest does not grow with T
     assert standin.counts["products"] == 2 * 2 * T + 2 * (1 + 1 + 4 + 1 + 1) + 4
     assert standin.counts["launches"] < 2 * 2 * T + 60
+
+
+def test_a_graph_keeps_what_it_works_on(gpu, monkeypatch):
+    """The GPU would not: it writes to wherever the arrays were."""
+    model, tapes = small_model(dtype=np.float32, where=gpu), []
+    make = model.tape
+
+    def watched():
+        tape = make()
+        tapes.append(weakref.ref(tape))
+        return tape
+
+    monkeypatch.setattr(model, "tape", watched)
+    with engine.use("graph"):
+        taken = steps.make(model, SGD(0.5, 0.25), 1, B)
+        for k in range(4):
+            taken.take(*map(gpu.to_device, window()), k, 0.5, 1 / 12)
+    gc.collect()
+    assert tapes
+    assert all(tape() for tape in tapes)
 
 
 def test_losses_that_are_not_finite_change_nothing(gpu):
@@ -421,6 +444,22 @@ def test_no_gpu(standin, monkeypatch):
         backend.load_cupy()
 
 
+def test_a_gpu_that_cannot_be_used(standin, monkeypatch):
+    def fails(**_):
+        raise standin.cuda.runtime.CUDARuntimeError("cudaErrorDevicesUnavailable: busy")
+
+    backend.gpu.cache_clear()
+    monkeypatch.setattr(standin.cuda, "Stream", fails)
+    with pytest.raises(
+        UserError, match=r"cannot use the GPU \(cudaErrorDevicesUnavailable: busy\): see nvidia-smi"
+    ):
+        backend.gpu()
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(backend, "find_spec", lambda name: name)
+    with pytest.raises(UserError, match=r"cannot load CuPy \(import of cupy halted"):
+        backend.load_cupy()
+
+
 def test_unknown_engines():
     with pytest.raises(UserError, match="engine=numba must be one of graph, fused, cupy where device=gpu"):
         engine.require("numba", "gpu")
@@ -436,8 +475,12 @@ def test_too_little_memory(gpu, standin):
     message = "^the GPU has too little memory .*train.batch_size"
     with pytest.raises(UserError, match=message):
         asks(standin.OutOfMemoryError("Out of memory allocating 4,000 bytes"))
-    with pytest.raises(UserError, match=message):
-        asks(standin.cuda.runtime.CUDARuntimeError("cudaErrorMemoryAllocation: out of memory"))
+    for error in (
+        standin.cuda.runtime.CUDARuntimeError("cudaErrorMemoryAllocation: out of memory"),
+        standin.cuda.driver.CUDADriverError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+    ):
+        with pytest.raises(UserError, match=message):
+            asks(error)
     state = sys.modules["cupy_backends.cuda.libs.cublas"].state
     state["status"] = cublas.ALLOC_FAILED
     with pytest.raises(UserError, match=message), gpu.errors_in_words():

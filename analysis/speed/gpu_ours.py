@@ -32,7 +32,7 @@ class Graph:
         """A model with its first weights."""
         task = replace(self.task, shape=replace(self.task.shape, dropout=dropout))
         self.optimizer = SGD(task.lr, task.clip_norm)
-        self.steps = steps.make(task.model(self.gpu), self.optimizer, SEED, task.shape.batch_size)
+        self.steps = steps.GpuSteps(task.model(self.gpu), self.optimizer, SEED, task.shape.batch_size)
         contiguous = [[np.ascontiguousarray(part, np.int32) for part in window] for window in task.windows()]
         self.windows = [tuple(map(self.gpu.to_device, window)) for window in contiguous]
         self.done = 0
@@ -67,8 +67,10 @@ class Graph:
             times.append(time.perf_counter() - start)
         return float(np.median(times)) / REPEATS
 
-    def peak_bytes(self) -> int:
-        return self.gpu.cupy.get_default_memory_pool().total_bytes()
+    def reserved_bytes(self) -> int:
+        """What is taken from the driver."""
+        pools = [one.do.graph.pool for one in self.steps.of_shape.values() if one.do.graph]
+        return sum(pool.total_bytes() for pool in [self.gpu.cupy.get_default_memory_pool(), *pools])
 
     def watch_kernels(self) -> None:
         """Have kernels that are compiled from here on noted down in `launched`, where that is a list."""
@@ -115,7 +117,7 @@ class Graph:
             for launch in launches:
                 launch()
 
-        replay = self.gpu.capture(all_of_them)
+        replay = backend.Graph(self.gpu, all_of_them)
         times = []
         for _ in range(5):
             self.gpu.stream.synchronize()

@@ -52,8 +52,9 @@ class CuDNN(PyTorch):
             times.append(time.perf_counter() - start)
         return float(np.median(times)) / REPEATS
 
-    def peak_bytes(self) -> int:
-        return torch.cuda.max_memory_allocated()
+    def reserved_bytes(self) -> int:
+        """What is taken from the driver."""
+        return torch.cuda.memory_reserved()
 
 
 class CuDNNTF32(CuDNN):
@@ -91,6 +92,10 @@ class InGraph(CuDNN):
             self.graph.replay()
             self.steps += 1
         torch.cuda.synchronize()
+
+
+class InGraphTF32(InGraph):
+    tf32 = True
 
 
 class StepByStep(InGraph):

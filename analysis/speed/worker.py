@@ -54,15 +54,18 @@ def load(path: str, task: Task) -> Any:
 
 
 def serve(connection: Connection, make: Callable[[Task], Any], task: Task) -> None:
-    service = None
+    service, broken = None, None
+    try:
+        service = make(task)  # before it is asked, so that all contenders start at the same time
+    except Exception:
+        broken = traceback.format_exc()
     while True:
         try:
             command, arguments = connection.recv()
         except EOFError:
             return
         try:
-            service = service or make(task)
-            connection.send((getattr(service, command)(*arguments), None))
+            connection.send((None, broken) if broken else (getattr(service, command)(*arguments), None))
         except Exception:
             connection.send((None, traceback.format_exc()))
 

@@ -205,6 +205,10 @@ class CUDARuntimeError(RuntimeError):
     pass
 
 
+class CUDADriverError(RuntimeError):
+    pass
+
+
 class OutOfMemoryError(MemoryError):
     pass
 
@@ -284,13 +288,23 @@ def build(whole: str, name: str) -> Path:
             assert result.returncode == 0, result.stderr
             part = library.with_suffix(f".{os.getpid()}.part")
             part.write_bytes(made.read_bytes())
-            part.replace(library)
+            with contextlib.suppress(FileExistsError):  # another process was faster, and has loaded its own
+                os.link(part, library)
+            part.unlink()
     return library
 
 
-cuda = SimpleNamespace(
+class Cuda(SimpleNamespace):
+    @property
+    def cublas(self):
+        from cupy_backends.cuda.libs import cublas
+
+        return cublas
+
+
+cuda = Cuda(
     Stream=Stream,
-    MemoryPool=lambda: SimpleNamespace(malloc=None),
+    MemoryPool=lambda: SimpleNamespace(malloc=None, total_bytes=lambda: 0, free_all_blocks=lambda: None),
     using_allocator=lambda malloc: contextlib.nullcontext(),
     Device=lambda: SimpleNamespace(id=0),
     runtime=SimpleNamespace(
@@ -299,5 +313,6 @@ cuda = SimpleNamespace(
         getDeviceProperties=lambda device: {"name": b"stand-in for a GPU"},
         runtimeGetVersion=lambda: 13020,
     ),
+    driver=SimpleNamespace(CUDADriverError=CUDADriverError),
     memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
 )

@@ -31,6 +31,14 @@ extern "C" int cublasSetMathMode(void* h, int mode) { VOIDS(&mode); return call(
     }
 GEMM(cublasSgemmStridedBatched, float)
 GEMM(cublasDgemmStridedBatched, double)
+#define ONE(NAME, REAL) \\
+    extern "C" int NAME##_v2(void* h, int transa, int transb, int m, int n, int k, const REAL* alpha, \\
+                             void* a, int lda, void* b, int ldb, const REAL* beta, void* c, int ldc) { \\
+        return NAME##StridedBatched(h, transa, transb, m, n, k, alpha, a, lda, 0, b, ldb, 0, beta, c, \\
+                                    ldc, 0, 1); \\
+    }
+ONE(cublasSgemm, float)
+ONE(cublasDgemm, double)
 """
 N, Q, D, P = ctypes.c_int, ctypes.c_longlong, ctypes.c_double, ctypes.c_size_t
 GEMM = N, N, N, N, N, D, P, N, Q, P, N, Q, D, P, N, Q, N
