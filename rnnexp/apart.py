@@ -6,7 +6,8 @@ python -m rnnexp.apart FOLDER [FOLDER ...] [dataset.dir=DIR] [dataset.path=FILE]
 other machine and name them here, or a folder that holds them: what has finished is left alone, what was begun
 goes on from its checkpoint, Ctrl-C saves one. Bring them back, and python -m rnnexp.sync delivers them. What
 follows the folders says where the runs find their data and what computes, if that differs there. workers: how
-many run at a time; by default one on a GPU, else as many as there are cores.
+many run at a time; by default one on a GPU, else as many as there are cores. It runs in a checkout, and needs
+numpy, pyyaml, filelock, psutil, threadpoolctl and tqdm, for a GPU CuPy.
 """
 
 import signal
@@ -14,9 +15,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rnnexp import build
+from rnnexp import build, runner
 from rnnexp.errors import Interrupted, UserError, one_line
 from rnnexp.folder import RunFolder
+from rnnexp.identity import hashes
 from rnnexp.sweep import Job, Sweep, carry_out
 from rnnexp.tracking import NullTracker
 
@@ -24,15 +26,13 @@ CHANGEABLE = "dataset.dir", "dataset.path", "device"  # none of which defines th
 
 
 def changed(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
-    """The config with other values of dotted keys."""
+    """The config with other values of those dotted keys that it has."""
     for key, value in changes.items():
         section, _, option = key.rpartition(".")
-        if option not in (config[section] if section else config):
-            raise UserError(f"{key}={value}: the run has no such key")
-        if section:
+        if section and option in config[section]:
             config = config | {section: config[section] | {option: str(Path(value).absolute())}}
-        else:
-            config = config | {option: value}
+        elif not section and value != config[option]:  # another device has other engines
+            config = config | {option: value, "engine": None, "threads": None}
     return config
 
 
@@ -42,14 +42,27 @@ def jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
         raise UserError(
             f"{min(unknown)}= is not known: the options are {', '.join([*CHANGEABLE, 'workers'])}"
         )
+    for top in folders:
+        if not top.is_dir():
+            raise UserError(f"{top} is no folder")
     found = []
     for path in sorted({file.parent.absolute() for top in folders for file in top.rglob("config.yaml")}):
         folder = RunFolder(path)
-        config = changed(folder.load_config(), changes)
+        prepared = folder.load_config()
         try:
+            config = runner.as_begun(changed(prepared, changes), folder)
             build.check(config)
+            same = hashes(config)[0][:8] in path.name
         except UserError as error:
             raise UserError(f"{folder}: {error}") from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{folder.config_file} is not as sweep.prepare=true wrote it: {error!r}"
+            ) from error
+        if "dataset.path" in changes and not same:
+            raise UserError(
+                f"{folder}: dataset.path={changes['dataset.path']} holds another text than its own"
+            )
         found.append(Job(path.name, config, folder))
     if not found:
         raise UserError("name run folders, which rnnexp -m ... sweep.prepare=true makes")
@@ -68,7 +81,13 @@ def main() -> None:
         number = int(workers) if workers else None
         work = Sweep(jobs(folders, changes), number, timeout=None, on_error="keep_going")
         work.tracker = NullTracker()  # whoever brings the folders home delivers them
-        carry_out(work, work.run)
+        prepared = [(job.folder, job.folder.load_config()) for job in work.jobs]
+        try:
+            carry_out(work, work.run)
+        finally:
+            for folder, config in prepared:
+                if not (folder.path / "last.npz").exists():
+                    folder.prepare(config)  # what failed at once leaves no trace of this machine
     except (UserError, OSError) as error:
         sys.exit(f"rnnexp.apart: {one_line(error)}")
     except KeyboardInterrupt as stop:

@@ -114,8 +114,11 @@ class Experiment:
         return f"{self.config['cell']['name']} seed {self.seed}"
 
 
-def check(config: dict[str, Any]) -> None:
-    """UserError where a value, or a combination of them, is impossible."""
+def check(config: dict[str, Any], elsewhere: bool = False) -> None:
+    """UserError where a value, or a combination of them, is impossible.
+
+    elsewhere : another machine will compute, so what is installed here does not count.
+    """
     values = leaves(config)
     for key in RULES:
         check_value(key, values.get(key))
@@ -124,7 +127,8 @@ def check(config: dict[str, Any]) -> None:
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
     if config["engine"] or config["device"] == "gpu":
-        engine.require(config["engine"] or engine.fastest(config["device"]), config["device"])
+        chosen = config["engine"] or engine.fastest(config["device"]), config["device"]
+        (engine.require_known if elsewhere else engine.require)(*chosen)
     make_model(config, vocab_size=1)
 
 

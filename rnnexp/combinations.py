@@ -40,7 +40,8 @@ class Request:
     def __init__(self, arguments: Sequence[str]):
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         given = parser.parse_overrides(list(arguments))
-        plain = compose("config", [text(o) for o in given if is_one(o)], True)
+        # what is swept over stands with its first value, for a key may come with a group's option
+        plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
         self.settings: dict[str, Any] = dict(plain.sweep)
         build.check_value("study", str(plain.study))
         for key, value in self.settings.items():

@@ -41,11 +41,16 @@ def fastest(device: str = "cpu") -> str:
     return GPU_ENGINES[0] if device == "gpu" else installed()[0]
 
 
-def require(engine: str, device: str = "cpu") -> None:
-    """UserError where the device has no such engine, or it is not installed."""
+def require_known(engine: str, device: str) -> None:
+    """UserError where the device has no such engine."""
     known = GPU_ENGINES if device == "gpu" else tuple(ENGINES)
     if engine not in known:
         raise UserError(f"engine={engine} must be one of {', '.join(known)} where device={device}")
+
+
+def require(engine: str, device: str = "cpu") -> None:
+    """UserError where the device has no such engine, or it is not installed."""
+    require_known(engine, device)
     if device == "gpu":
         backend.load_cupy()
     elif lacking := missing(engine):

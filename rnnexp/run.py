@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnexp import build, combinations, help, runner, schema
+from rnnexp import build, combinations, engine, help, runner, schema
 from rnnexp.errors import Interrupted, UserError, one_line
 from rnnexp.folder import RunFolder
 from rnnexp.job import CONF, log_to
@@ -31,9 +31,9 @@ def start(cfg: DictConfig) -> float:
             raise UserError("a search makes many runs: add -m")
         if cfg.sweep.prepare and HydraConfig.get().mode == RunMode.RUN:
             raise UserError("sweep.prepare=true is for many runs: add -m")
-        config = schema.resolve(schema.typed(cfg))
-        build.check(config)
         folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+        config = runner.as_begun(schema.resolve(schema.typed(cfg)), folder)
+        build.check(config)
         # a job that a cluster starts again elsewhere waits until the process before it counts as dead
         wait = HydraConfig.get().mode == RunMode.MULTIRUN
         return runner.carry_out(config, folder, wait)["best/valid_ppl"]
@@ -77,17 +77,21 @@ def sweep(arguments: list[str]) -> None:
         sys.argv[1:] = ["-m", *arguments]
         carry_out(work, lambda: hand_over(work))
     else:
+        for device in {job.config["device"] for job in work.jobs} - {"cpu"}:
+            engine.require(engine.fastest(device), device)
         carry_out(work, work.run)
 
 
 def prepare(work: Sweep) -> None:
     """Write the configs of the jobs into their folders, for `python -m rnnexp.apart`."""
     for job in work.jobs:
-        build.check(job.config | {"device": "cpu", "engine": None, "tf32": False})  # a GPU may be there only
+        build.check(job.config, elsewhere=True)
     new = [job for job in work.jobs if not job.folder.state()]
     for job in new:
         job.folder.prepare(job.config)
-    print(f"{len(new)} of {len(work.jobs)} jobs prepared in {RunFolder(work.jobs[0].folder.path.parent)}")
+    others = " (the others have begun)" if len(new) < len(work.jobs) else ""
+    where = RunFolder(work.jobs[0].folder.path.parent)
+    print(f"{len(new)} of {len(work.jobs)} jobs prepared in {where}{others}")
 
 
 def hand_over(work: Sweep) -> None:

@@ -126,20 +126,28 @@ def execute(
 
 
 def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) -> dict[str, Any]:
-    """Write down what the run is; returns the config, with what an earlier attempt at it computed with."""
-    before = folder.load_config() if folder.config_file.exists() else {}
+    """Write down what the run is; returns the config, see `as_begun`."""
     if (folder.path / "last.npz").exists():
-        found = {key: before.get(key) or config[key] for key in FOUND_OUT}
-        if found["device"] != config["device"]:
-            log.warning(f"{folder} was begun with device={found['device']}, and goes on there")
-        config = config | found
-    elif before != config:
+        config = as_begun(config, folder)
+    elif folder.config_file.exists() and folder.load_config() != config:
         folder.forget_deliveries()  # of another run, which failed before its first step
     folder.save_config(config)
     config_hash, group_hash = identity.hashes(config)
     hashes = {"rnnexp.config_hash": config_hash, "rnnexp.group_hash": group_hash}
     folder.save_tags(folder.tags() | hashes | provenance(config["device"]) | more_tags)
     return config
+
+
+def as_begun(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """The config; of a run that goes on, with what has computed it so far, so that it rounds as before."""
+    if not (folder.path / "last.npz").exists():
+        return config
+    before = folder.load_config()
+    found = {key: before.get(key) or config[key] for key in FOUND_OUT}
+    for key in "device", "engine":
+        if config[key] and found[key] != config[key]:
+            log.warning(f"{folder} was begun with {key}={found[key]}, and goes on so (rerun=true: a new run)")
+    return config | found
 
 
 def train_and_test(

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from rnnexp import apart, backend, build, engine, evaluate, runner, sync
+from rnnexp import apart, backend, build, engine, evaluate, identity, runner, sync
 from rnnexp.data.resident import resident
 from rnnexp.data.sequences import Sequences
 from rnnexp.data.streams import Streams
@@ -123,7 +123,7 @@ def test_a_run_goes_on_where_it_was_begun(gpu, tmp_path, caplog):
     with pytest.raises(KeyboardInterrupt):
         stop_after_an_epoch(tmp_path, "device=cpu")
     folder, _ = run(tmp_path, "device=gpu")
-    assert "was begun with device=cpu, and goes on there" in caplog.text
+    assert "was begun with device=cpu, and goes on so" in caplog.text
     assert folder.tags()["rnnexp.device"] == folder.load_config()["device"] == "cpu"
 
 
@@ -256,6 +256,10 @@ def test_what_cannot_be_prepared(rnnexp, tmp_path):
         (["seed=1"], "sweep.prepare=true is for many runs: add -m"),
         (["-m", "sweep=search"], "a search must see results: leave sweep.prepare out"),
         (["-m", "device=gpu", "train.batch_size=4,0"], "train.batch_size=0 must be at least 1"),
+        (
+            ["-m", "device=gpu", "engine=numba"],
+            "engine=numba must be one of graph, fused, cupy where device=gpu",
+        ),
     ]:
         result = rnnexp(*arguments, "sweep.prepare=true")
         assert result.returncode == 1
@@ -268,13 +272,14 @@ def test_what_is_wrong_elsewhere_is_told(tmp_path):
         config = composed(*QUICK, "train.max_epochs=0", f"seed={number}")
         config["train"]["batch_size"] -= 4 * number
         RunFolder(tmp_path / f"run{number}").prepare(config)
+    (tmp_path / "empty").mkdir()
     result = elsewhere(tmp_path)
     assert result.returncode == 1
     assert result.stderr == f"rnnexp.apart: {tmp_path / 'run1'}: train.batch_size=0 must be at least 1\n"
     for arguments, message in [
-        ([tmp_path / "no"], "name run folders"),
+        ([tmp_path / "no"], "no is no folder"),
+        ([tmp_path / "empty"], "name run folders"),
         ([tmp_path, "lr=3"], "lr= is not known: the options are dataset.dir, dataset.path, device, workers"),
-        ([tmp_path / "run0", "dataset.path=x"], "dataset.path=x: the run has no such key"),
         ([tmp_path / "run0", "workers=two"], "workers=two must be a number from 1"),
     ]:
         result = elsewhere(*arguments)
@@ -283,7 +288,31 @@ def test_what_is_wrong_elsewhere_is_told(tmp_path):
 
 
 def test_data_may_lie_elsewhere():
-    config = {"dataset": {"dir": "/here", "name": "ptb"}, "device": "cpu"}
-    changed = apart.changed(config, {"dataset.dir": "/there", "device": "gpu"})
-    assert changed == {"dataset": {"dir": "/there", "name": "ptb"}, "device": "gpu"}
+    config = {"dataset": {"dir": "/here", "name": "ptb"}, "device": "cpu", "engine": "numba", "threads": 2}
+    changed = apart.changed(config, {"dataset.dir": "/there", "dataset.path": "/no", "device": "gpu"})
+    data = {"dir": "/there", "name": "ptb"}
+    assert changed == {"dataset": data, "device": "gpu", "engine": None, "threads": None}
     assert json.dumps(config).count("here") == 1
+
+
+def test_a_failure_elsewhere_changes_no_config(tmp_path):
+    config = composed("dataset=ptb", "tracking=none", "device=gpu", "train.max_epochs=0")
+    folder = RunFolder(tmp_path / identity.run_name(config))
+    folder.prepare(config)
+    result = elsewhere(tmp_path, "device=cpu", f"dataset.dir={tmp_path}")
+    assert result.returncode == 1
+    assert "holds no ptb.train.txt" in result.stdout
+    assert folder.load_config() == config
+
+
+def test_another_text_elsewhere_is_refused(tmp_path):
+    for name in "here", "there", "other":
+        (tmp_path / name).write_text("a b c d " * 200 if name != "other" else "d c b a " * 200)
+    small = [override for override in QUICK if not override.startswith("dataset.")]
+    config = composed(*small, "dataset=text", f"dataset.path={tmp_path / 'here'}", "train.max_epochs=0")
+    runs = tmp_path / "runs"
+    RunFolder(runs / identity.run_name(config)).prepare(config)
+    (tmp_path / "here").unlink()
+    refused = elsewhere(runs, f"dataset.path={tmp_path / 'other'}")
+    assert "holds another text than its own" in refused.stderr
+    assert elsewhere(runs, f"dataset.path={tmp_path / 'there'}").returncode == 0

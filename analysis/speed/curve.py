@@ -12,6 +12,7 @@ import math
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -92,6 +93,8 @@ def main() -> None:
         cells = choose("cells", options["cells"], list(TASKS))
         if not options["steps"].isdigit() or int(options["steps"]) < EVERY:
             raise Refused(f"steps={options['steps']} must be a number from {EVERY}")
+        if not find_spec("torch"):
+            raise Refused("PyTorch is not installed: pip install torch")
         ptb.make(options["data"] or None)  # before the processes start, and complain
         out = Path(options["out"])
         out.mkdir(parents=True, exist_ok=True)
