@@ -9,11 +9,10 @@ from unittest.mock import patch
 import numpy as np
 
 from analysis.speed.work import SEED, Task
+from analysis.speed.worker import REPEATS, seconds_of_a_step
 from rnnexp import backend, engine, steps
 from rnnexp.cublas import Products
 from rnnexp.optim import SGD
-
-REPEATS = 20  # steps between two looks at the clock
 
 
 class Graph:
@@ -59,13 +58,8 @@ class Graph:
         self.take(3)
 
     def seconds(self, at_least: float) -> float:
-        """Of a step: the median over groups of them that take that long together."""
-        times: list[float] = []
-        while sum(times) < at_least or len(times) < 3:
-            start = time.perf_counter()
-            self.take(REPEATS)
-            times.append(time.perf_counter() - start)
-        return float(np.median(times)) / REPEATS
+        """Of a step, see `seconds_of_a_step`."""
+        return seconds_of_a_step(self.take, at_least)
 
     def reserved_bytes(self) -> int:
         """What is taken from the driver."""

@@ -1,18 +1,15 @@
 """The rival on a GPU: PyTorch with cuDNN, its step as its examples write it, and the same in a CUDA graph."""
 
-import time
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from analysis.speed.pytorch import PyTorch
 from analysis.speed.work import Shape, Task
+from analysis.speed.worker import seconds_of_a_step
 from rnnexp.model import Model
-
-REPEATS = 20
 
 
 class CuDNN(PyTorch):
@@ -44,13 +41,8 @@ class CuDNN(PyTorch):
         torch.cuda.synchronize()
 
     def seconds(self, at_least: float) -> float:
-        """Of a step: the median over groups of them that take that long together."""
-        times: list[float] = []
-        while sum(times) < at_least or len(times) < 3:
-            start = time.perf_counter()
-            self.take(REPEATS)
-            times.append(time.perf_counter() - start)
-        return float(np.median(times)) / REPEATS
+        """Of a step, see `seconds_of_a_step`."""
+        return seconds_of_a_step(self.take, at_least)
 
     def reserved_bytes(self) -> int:
         """What is taken from the driver."""

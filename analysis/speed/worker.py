@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.speed.work import Task
 
+REPEATS = 20  # steps on a GPU between two looks at the clock
 CONTENDERS = {  # on the CPU
     "ours": "analysis.speed.ours.Ours",
     "numba": "analysis.speed.ours.Numba",
@@ -117,6 +118,16 @@ class Service:
         """The most memory held at a time, less what the process held before the model was made."""
         peak = memory("VmHWM")
         return None if peak is None or self.before is None else peak - self.before
+
+
+def seconds_of_a_step(take: Callable[[int], Any], at_least: float) -> float:
+    """The median over groups of steps that take that long together; `take(number)` takes steps and waits."""
+    times: list[float] = []
+    while sum(times) < at_least or len(times) < 3:
+        start = time.perf_counter()
+        take(REPEATS)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times)) / REPEATS
 
 
 def memory(field: str) -> int | None:
