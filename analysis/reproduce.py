@@ -1,8 +1,10 @@
 """The models of the source documents: what was published, and what their presets give here.
 
 python -m analysis.reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [into=PAGE] [uri=STORE] [out=FOLDER]
+                             [prepare=false]
 
-Reads what is recorded; run=true first runs what has not finished. data: the folder that holds
+Reads what is recorded; run=true first runs what has not finished, prepare=true only prepares it for `python -m
+rnnexp.apart` on another machine, such as one with a GPU. data: the folder that holds
 dinos.txt and ptb/; without it PTB is downloaded, and the dinosaur names are left out. Writes reproduce.md;
 into=README.md puts the table between the two marks of that page, too.
 """
@@ -25,6 +27,7 @@ from analysis.tables import NOT_SETTINGS
 @dataclass
 class Arguments:
     run: bool = False
+    prepare: bool = False
     data: str | None = None
     only: str = ""
     into: str | None = None
@@ -209,12 +212,13 @@ def main(arguments: Arguments) -> None:
         if name not in known:
             raise NoRecords(f"only={name} is not known: choose from {', '.join(known)}")
     models = [known[name] for name in names] or MODELS
-    for model in models if arguments.run else []:
+    for model in models if arguments.run or arguments.prepare else []:
         needs_data = any(o.endswith("{data}") for o in model.overrides) and not arguments.data
         runs = finished(model, arguments.uri)
         missing = runs is None or len(runs) < model.seeds
         if missing and (names or not model.gpu) and not needs_data:
             parts = command(model, arguments.uri, arguments.data)
+            parts += ["sweep.prepare=true"] if arguments.prepare else []
             print("rnnexp", *parts, flush=True)
             if subprocess.run([sys.executable, "-m", "rnnexp.run", *parts], check=False).returncode:
                 raise NoRecords("a run failed; what it said stands above")

@@ -388,6 +388,13 @@ def test_the_published_figures_beside_ours(rnnexp, tmp_path):
     assert command(tmp_path, "analysis.reproduce", "only=nonsense").returncode == 1
 
 
+def test_a_model_is_prepared_for_another_machine(tmp_path):
+    made = command(tmp_path, "analysis.reproduce", "only=dlfs2_better_gru", "prepare=true")
+    assert made.returncode == 0, made.stderr
+    assert "3 of 3 jobs prepared" in made.stdout
+    assert len(list(tmp_path.glob("runs/dlfs2_better_gru/gru_seed?_*/config.yaml"))) == 3
+
+
 def test_the_readme_has_the_table_of_the_models():
     _, _, rest = (REPOSITORY / "README.md").read_text().partition(f"{BEGIN}\n")
     shown = [line.split(" | ") for line in rest.partition(END)[0].splitlines()[2:]]
