@@ -3,10 +3,10 @@
 python -m analysis.reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [into=PAGE] [uri=STORE] [out=FOLDER]
                              [prepare=false]
 
-Reads what is recorded; run=true first runs what has not finished, prepare=true only prepares it for `python -m
-rnnexp.apart` on another machine, such as one with a GPU. data: the folder that holds
-dinos.txt and ptb/; without it PTB is downloaded, and the dinosaur names are left out. Writes reproduce.md;
-into=README.md puts the table between the two marks of that page, too.
+Reads what is recorded; run=true first runs what has not finished, prepare=true only prepares it for another
+machine with `python -m rnnexp.apart`. data: the folder that holds dinos.txt and ptb/; without it PTB is
+downloaded, and the dinosaur names are left out. Writes reproduce.md; into=README.md puts the table between
+the two marks of that page, too.
 """
 
 import subprocess
