@@ -36,6 +36,11 @@ def slurm(tmp_path_factory):
     subprocess.run([SERVICES / "slurm.sh", "stop", folder], check=True)
 
 
+def heed_ctrl_c():
+    """A shell starts what is to run in the background so that it ignores SIGINT, and its children with it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_a_sweep_on_slurm_one_job_of_which_is_preempted_and_one_killed(slurm, tmp_path):
     def until(condition):
         deadline = time.monotonic() + 120
@@ -62,7 +67,14 @@ def test_a_sweep_on_slurm_one_job_of_which_is_preempted_and_one_killed(slurm, tm
     long = [*LONG, "train.max_epochs=12", "train.patience=null"]
     slurm_sweep = command("-m", *long, "seed=0,1,2,3,4,5", "hydra/launcher=slurm")
     with (tmp_path / "output.txt").open("w") as output:
-        sweep = subprocess.Popen(slurm_sweep, cwd=tmp_path, env=slurm, stdout=output, stderr=output)
+        sweep = subprocess.Popen(
+            slurm_sweep,
+            cwd=tmp_path,
+            env=slurm,
+            stdout=output,
+            stderr=output,
+            preexec_fn=heed_ctrl_c,
+        )
         first = until(running)[0]
         subprocess.run(["scontrol", "requeue", task_of(first)], env=slurm, check=True)
         second = until(lambda: [folder for folder in running() if folder != first])[0]
