@@ -48,9 +48,8 @@ def jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
     found = []
     for path in sorted({file.parent.absolute() for top in folders for file in top.rglob("config.yaml")}):
         folder = RunFolder(path)
-        prepared = folder.load_config()
         try:
-            config = runner.as_begun(changed(prepared, changes), folder)
+            config = runner.as_begun(changed(folder.load_config(), changes), folder)
             build.check(config)
             same = hashes(config)[0][:8] in path.name
         except UserError as error:
