@@ -57,11 +57,10 @@ def step_backward(cell, trace: Trace, recur: "Recorder") -> None:
 
 def gate_views(cell, trace: Trace, array: str, t: int) -> dict[str, Stack]:
     """Every run of adjacent gates, by its letters."""
-    G = len(cell.gates)
+    first = {run: cell.gates.index(run) for run in cell.runs}
     return {
-        cell.gates[i:j]: trace.stack(*(Address(array, g, t) for g in range(i, j)))
-        for i in range(G)
-        for j in range(i + 1, G + 1)
+        run: trace.stack(*(Address(array, g, t) for g in range(first[run], first[run] + len(run))))
+        for run in cell.runs
     }
 
 
@@ -80,9 +79,8 @@ class Recorder:
     def __init__(self, trace: Trace, masks: str):
         self.trace, self.masks = trace, masks
         self.t = 0  # the step, counted from that of the kernel
-        self.products: list[
-            tuple[str, Address, int]
-        ] = []  # of a step: run, its factor's first plane, how many
+        # of a step: the run, its factor's first plane, how many planes
+        self.products: list[tuple[str, Address, int]] = []
 
     def __call__(self, run: str, v: Stack) -> Stack:
         return self.multiply(run, v if self.masks == "none" else v * self.mask())

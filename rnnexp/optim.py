@@ -1,6 +1,7 @@
 """Gradient descent on the flat parameter buffer."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class SGD:
     def __init__(self, lr: float, clip_norm: float | None = None, clip_value: float | None = None):
         self.lr, self.clip_norm, self.clip_value = lr, clip_norm, clip_value
         self.state: dict = {}
+        self.compiled: dict[Kernels, Callable] = {}
 
     def update(self, params: Parameters, lr):
         """One step; returns the norm before clipping. A norm that is not finite changes nothing.
@@ -60,18 +62,23 @@ class SGD:
 
     def update_fused(self, params: Parameters, lr, own: Kernels):
         """The same on a GPU: the norm, and one kernel for all the rest."""
-        trace, names = Trace(), ("values", "grads", *self.state_names)
-        values, grads, *state = (trace.stack(Address(name)) for name in names)
-        self.descend(values, grads * trace.stack(Scalar("clip", 1)), trace.stack(Scalar("lr")), *state)
-        trace.end_kernel()
-        kernel = own.compile({"update": trace.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
+        if own not in self.compiled:
+            self.compiled[own] = self.compile(own)
         clip = own.norm_and_factor(params.grads, self.clip_norm)
         if isinstance(lr, float):
             lr, rate = params.backend.empty(1, np.float64), lr
             lr.fill(rate)
         arrays = {"values": params.values, "grads": params.grads, "clip": clip, "lr": lr, **self.state}
-        kernel(len(params.values), 0, 1, arrays)
+        self.compiled[own](len(params.values), 0, 1, arrays)
         return clip[0]
+
+    def compile(self, own: Kernels) -> Callable:
+        """The kernel of `descend`."""
+        trace, names = Trace(), ("values", "grads", *self.state_names)
+        values, grads, *state = (trace.stack(Address(name)) for name in names)
+        self.descend(values, grads * trace.stack(Scalar("clip", 1)), trace.stack(Scalar("lr")), *state)
+        trace.end_kernel()
+        return own.compile({"update": trace.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
 
     def descend(self, values, g, lr, *state) -> None:
         """Change values by their gradients g, a scratch array; `state` is that of `state_names`."""

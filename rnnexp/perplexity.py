@@ -1,14 +1,15 @@
 """The loss of a model on a text: the sum of nats over all targets, divided once."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from rnnexp import engine
-from rnnexp.data.resident import resident
+from rnnexp.data.resident import RepeatedWindow, resident
 from rnnexp.data.sequences import Sequences
 from rnnexp.data.streams import Streams
-from rnnexp.model import Model, arrays_of
+from rnnexp.model import Model, arrays_of, carry_on
 from rnnexp.params import Tape
 
 # Rows of logits in one window of an evaluation: many enough for the decoder's product to run at full
@@ -58,7 +59,7 @@ def summed_nats(
     """Of the first windows, all by default, and the state after the last of them."""
     device = model.backend
     there, total, tape = resident(batches, device), device.zeros((), np.float64), model.tape()
-    readers: dict[tuple, Reader] = {}
+    readers: dict[tuple, RepeatedWindow] = {}
     for k in range(len(batches) if windows is None else windows):
         inputs, targets = there.window(k)
         if k == 0:
@@ -68,29 +69,21 @@ def summed_nats(
                 array.fill(0)
         if inputs.shape not in readers:
             # what a graph works on is nobody else's
-            own = model.tape() if engine.captures() else tape
-            readers[inputs.shape] = Reader(model, inputs.shape, state, total, own)
+            forward = forward_pass(model, state, total, model.tape() if engine.captures() else tape)
+            readers[inputs.shape] = RepeatedWindow(forward, inputs.shape, device)
         readers[inputs.shape].read(inputs, targets)
     return float(total), state
 
 
-class Reader:
-    """Forward passes over windows of one shape, at fixed places: adds to `total`, carries `state` on."""
+def forward_pass(model: Model, state: list[tuple], total, tape: Tape) -> Callable:
+    """What reads a window: adds its nats to `total`, carries `state` on."""
 
-    def __init__(self, model: Model, shape: tuple[int, int], state: list[tuple], total, tape: Tape):
-        inputs, targets = (model.backend.empty(shape, np.int32) for _ in range(2))
+    def forward(inputs, targets) -> None:
+        nats, after = model.forward(inputs, targets, state, tape)
+        total[...] += nats
+        carry_on(state, after)
 
-        def forward() -> None:
-            nats, after = model.forward(inputs, targets, state, tape)
-            total[...] += nats
-            for kept, new in zip(arrays_of(state), arrays_of(after), strict=True):
-                kept[...] = new
-
-        self.inputs, self.targets, self.forward = inputs, targets, engine.Repeated(forward)
-
-    def read(self, inputs, targets) -> None:
-        self.inputs[...], self.targets[...] = inputs, targets
-        self.forward()
+    return forward
 
 
 def perplexity(loss: float) -> float:

@@ -3,10 +3,12 @@
 On a GPU a step is only asked for: how it went is read later, for many steps at once, so that it never waits.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from rnnexp import engine
-from rnnexp.model import Model, arrays_of
+from rnnexp.data.resident import RepeatedWindow
+from rnnexp.model import Model, arrays_of, carry_on
 from rnnexp.optim import SGD
 
 
@@ -42,8 +44,7 @@ class Steps:
     def put(self, state: list[tuple]) -> None:
         """Set the state to NumPy's arrays."""
         to_device = self.model.backend.to_device
-        for array, given in zip(arrays_of(self.state), arrays_of(state), strict=True):
-            array[...] = to_device(given)
+        carry_on(self.state, [tuple(map(to_device, layer)) for layer in state])
 
     def forget(self) -> None:
         """Begin a text: set the state to zeros."""
@@ -73,42 +74,34 @@ class GpuSteps(Steps):
         self.number, self.lr = device.empty(1, np.uint64), device.empty(1, np.float64)
         self.log = device.empty((self.every, 2), np.float64)
         self.taken = 0  # that are in the log
-        self.of_shape: dict[tuple, StepOfShape] = {}
+        self.result = device.empty(2, np.float64)  # of the last
+        self.of_shape: dict[tuple, RepeatedWindow] = {}
 
     def take(self, inputs, targets, step, lr, grad_scale):
-        one = self.of_shape.get(inputs.shape)
-        if one is None:
-            one = self.of_shape[inputs.shape] = StepOfShape(self, inputs.shape, grad_scale)
+        if inputs.shape not in self.of_shape:
+            do = self.on_fixed_places(grad_scale)
+            self.of_shape[inputs.shape] = RepeatedWindow(do, inputs.shape, self.model.backend)
         self.number.fill(step)
         self.lr.fill(lr)
-        one.inputs[...], one.targets[...] = inputs, targets
-        one.do()
-        self.log[self.taken] = one.result
+        self.of_shape[inputs.shape].read(inputs, targets)
+        self.log[self.taken] = self.result
         self.taken += 1
+
+    def on_fixed_places(self, grad_scale: float) -> Callable:
+        """A step on windows of one shape, with a tape of its own."""
+        tape, key = self.model.tape(), (self.seed, self.number)
+
+        def step(inputs, targets) -> None:
+            self.result[0], after = self.model.forward(inputs, targets, self.state, tape, key, grad_scale)
+            self.model.backward(tape)
+            self.result[1] = self.optimizer.update(self.model.params, self.lr)
+            carry_on(self.state, after)
+
+        return step
 
     def results(self):
         results, self.taken = self.log[: self.taken], 0
         return [(nats, norm) for nats, norm in self.model.backend.to_host(results).tolist()]
-
-
-class StepOfShape:
-    """The step on windows of one shape (T, B), with their tokens and everything that it computes."""
-
-    def __init__(self, steps: GpuSteps, shape: tuple[int, int], grad_scale: float):
-        model, device = steps.model, steps.model.backend
-        inputs, targets = device.empty(shape, np.int32), device.empty(shape, np.int32)
-        result = device.empty(2, np.float64)
-        tape = model.tape()
-
-        def step() -> None:
-            key = steps.seed, steps.number
-            result[0], after = model.forward(inputs, targets, steps.state, tape, key, grad_scale)
-            model.backward(tape)
-            result[1] = steps.optimizer.update(model.params, steps.lr)
-            for kept, new in zip(arrays_of(steps.state), arrays_of(after), strict=True):
-                kept[...] = new
-
-        self.inputs, self.targets, self.result, self.do = inputs, targets, result, engine.Repeated(step)
 
 
 def make(model: Model, optimizer: SGD, seed: int, batch_size: int, state: list[tuple] | None = None) -> Steps:

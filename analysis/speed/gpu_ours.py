@@ -63,7 +63,7 @@ class Graph:
 
     def reserved_bytes(self) -> int:
         """What is taken from the driver."""
-        pools = [one.do.graph.pool for one in self.steps.of_shape.values() if one.do.graph]
+        pools = [one.graph.pool for one in self.steps.of_shape.values() if one.graph]
         return sum(pool.total_bytes() for pool in [self.gpu.cupy.get_default_memory_pool(), *pools])
 
     def watch_kernels(self) -> None:

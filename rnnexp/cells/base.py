@@ -65,6 +65,7 @@ class Cell(Layer):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
         self.hidden_size, self.bias = hidden_size, bias
+        self.runs = runs(self.gates)
         self.shapes = {
             "W": (len(self.input_gates), input_size, hidden_size),
             **{f"U_{run}": (len(run), hidden_size, hidden_size) for run in self.products},
@@ -275,7 +276,7 @@ class Window:
         self, cell: Cell, T: int, B: int, tape: Tape, states: tuple[str, ...], saved: tuple[str, ...]
     ):
         H, empty, dtype = cell.hidden_size, tape.backend.empty, tape.dtype
-        self.runs = runs(cell.gates)
+        self.runs = cell.runs
         self.gates = empty((len(cell.gates), T, B, H), dtype)
         self.states = {name: empty((T + 1, B, H), dtype) for name in states}
         self.saved = {name: empty((T, B, H), dtype) for name in saved}

@@ -1,10 +1,13 @@
 """The windows of a text on a GPU: brought there all at once, so that no step waits for its tokens."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from rnnexp.backend import Cpu, Gpu
 from rnnexp.data.sequences import Sequences
 from rnnexp.data.streams import Streams
+from rnnexp.engine import Repeated
 
 
 class Resident:
@@ -26,3 +29,16 @@ class Resident:
 def resident(windows: Streams | Sequences, device: Cpu | Gpu) -> Streams | Sequences | Resident:
     """The windows where the device can read them."""
     return Resident(windows, device) if isinstance(device, Gpu) else windows
+
+
+class RepeatedWindow(Repeated):
+    """`Repeated`, of function(inputs, targets) on windows of one shape (T, B), at fixed places."""
+
+    def __init__(self, function: Callable, shape: tuple[int, int], device: Cpu | Gpu):
+        self.inputs, self.targets = (device.empty(shape, np.int32) for _ in range(2))
+        super().__init__(lambda: function(self.inputs, self.targets))
+
+    def read(self, inputs, targets) -> None:
+        """Do it with these tokens."""
+        self.inputs[...], self.targets[...] = inputs, targets
+        self()
