@@ -4,7 +4,7 @@ python -m analysis.reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [into=PA
                              [prepare=false]
 
 Reads what is recorded; run=true first runs what has not finished, prepare=true only prepares it for another
-machine with `python -m rnnexp.apart`. data: the folder that holds dinos.txt and ptb/; without it PTB is
+machine with `python -m rnnexp.sweeps.offline`. data: the folder that holds dinos.txt and ptb/; without it PTB is
 downloaded, and the dinosaur names are left out. Writes reproduce.md; into=README.md puts the table between
 the two marks of that page, too.
 """
@@ -154,7 +154,7 @@ def finished(model: Model, uri: str) -> pd.DataFrame | None:
 def settings(model: Model) -> dict[str, Any]:
     """What `rnnexp` makes of the overrides, key -> value, but what the result does not depend on."""
     overrides = [o for o in model.overrides if not o.startswith(("seed=", "dataset.dir="))]
-    show = [sys.executable, "-m", "rnnexp.run", *overrides, "--cfg", "job"]
+    show = [sys.executable, "-m", "rnnexp", *overrides, "--cfg", "job"]
     text = subprocess.run(show, check=True, capture_output=True, text=True).stdout
     config: Any = OmegaConf.to_container(OmegaConf.create(text))
     leaves = pd.json_normalize(config).iloc[0].items()
@@ -181,7 +181,7 @@ def row(model: Model, runs: pd.DataFrame | None) -> str:
         if len(values) > 1:
             here += f" ({', '.join(f'{value:.4g}' for value in values)})"
         takes = duration((runs["end_time"] - runs["start_time"]).dt.total_seconds().mean())
-    return f"| {model.what} | {model.unit} | {model.published} | {here} | {takes} | `{shown}` |"
+    return f"| {model.what} | {model.loss_denominator} | {model.published} | {here} | {takes} | `{shown}` |"
 
 
 def duration(seconds: float) -> str:
@@ -220,7 +220,7 @@ def main(arguments: Arguments) -> None:
             parts = command(model, arguments.uri, arguments.data)
             parts += ["sweep.prepare=true"] if arguments.prepare else []
             print("rnnexp", *parts, flush=True)
-            if subprocess.run([sys.executable, "-m", "rnnexp.run", *parts], check=False).returncode:
+            if subprocess.run([sys.executable, "-m", "rnnexp", *parts], check=False).returncode:
                 raise NoRecords("a run failed; what it said stands above")
     text = report(models, arguments.uri)
     out = Path(arguments.out)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnexp import backend, kernels
+from rnnexp.compute import backend
+from rnnexp.compute.cuda import kernels
 from rnnexp.errors import UserError
 
 REPOSITORY = Path(__file__).parent.parent
@@ -60,7 +61,7 @@ def has_gpu():
 
 
 HAS_GPU = has_gpu()
-STANDIN = REPOSITORY / "tests/standin"  # has a cupy
+STANDIN = REPOSITORY / "tests/fake_cupy"  # has a cupy
 
 
 @pytest.fixture

@@ -1,122 +1,122 @@
 """Imports go one way, and the heavy libraries stand only where they belong."""
 
 import ast
+import re
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
 from tests.conftest import REPOSITORY
 
-LAYERS = [  # of rnnexp, lowest first; a module may import from any layer below its own
-    {"errors", "threads", "identity", "fuse"},
-    {"mkl", "cublas"},
-    {"backend"},
-    {"params", "kernels"},
-    {"compiled"},
-    {"compiled.maths", "compiled.gemm"},
-    {"compiled.products"},
-    {"compiled.gru"},
-    {"compiled.*"},
-    {"engine"},
-    {"ops"},
-    {"inputs"},
-    {"layers", "fused"},
-    {"cells.base"},
-    {"cells.*"},
-    {"cells"},
-    {"model", "data.corpus", "data.streams", "data.sequences", "data.files"},
-    {"data.lines", "data.resident"},
-    {"data.text"},
-    {"data.*"},
-    {"data"},
-    {"optim", "schedule", "checkpoint", "perplexity", "sampling", "weights", "signals", "progress"},
-    {"steps"},
-    {"trainer", "coursera", "folder"},
-    {"tracking.mlflow"},
-    {"tracking.sender"},
-    {"tracking.background"},
-    {"tracking"},
-    {"build", "schema"},
-    {"rehearsal"},
-    {"runner"},
-    {"arguments", "help", "sync"},
-    {"job", "sweep"},
-    {"apart"},
-    {"combinations"},
-    {"search"},
-    {"run"},
-    {"generate", "evaluate"},
+# the packages of rnnexp, lowest first; each may import those before it
+PACKAGES = [
+    *("errors", "options", "compute", "nn", "data", "optim", "evaluation", "records", "training", "tracking"),
+    *("experiment", "sweeps", "interop", "cli"),
 ]
-ALLOWED = {  # library -> the modules of rnnexp that may import it
-    "hydra": {"schema", "run", "combinations", "search", "help", "evaluate"},
-    "omegaconf": {
-        *("schema", "combinations", "run", "arguments", "generate", "help", "evaluate"),
-    },
+ALLOWED = {  # library -> where in rnnexp it may be imported
+    "hydra": {"experiment.schema", "sweeps", "cli"},
+    "omegaconf": {"experiment.schema", "sweeps", "cli"},
     "mlflow": {"tracking.mlflow"},
-    "matplotlib": {"runner"},
-    "tqdm": {"progress"},
-    "psutil": {"folder"},
-    "optuna": {"search"},
-    "numba": {"compiled", "compiled.maths", "compiled.gemm", "compiled.products"},
-    "llvmlite": {"mkl"},
-    "cupy": {"backend"},
+    "matplotlib": {"experiment"},
+    "tqdm": {"experiment.progress"},
+    "psutil": {"records"},
+    "optuna": {"sweeps.search"},
+    "numba": {"compute.jit", "compute.blas"},
+    "llvmlite": {"compute.blas.mkl"},
+    "cupy": {"compute.backend"},
+    "scipy": {"compute.jit.products"},
     "pandas": set(),
-    "scipy": {"compiled.products"},
     "pickle": set(),
 }
 
 
 def modules():
+    """Every module of rnnexp, by its dotted name within it, and its file."""
     for path in sorted((REPOSITORY / "rnnexp").rglob("*.py")):
-        name = ".".join(path.relative_to(REPOSITORY / "rnnexp").with_suffix("").parts)
-        yield (name.removesuffix(".__init__") if name != "__init__" else ""), path
+        parts = path.relative_to(REPOSITORY / "rnnexp").with_suffix("").parts
+        yield ".".join(parts).removesuffix(".__init__").removesuffix("__init__"), path
 
 
-def imports(path):
-    """Every module that a file names in an import, wherever it stands."""
-    for node in ast.walk(ast.parse(path.read_text())):
+MODULES = dict(modules())
+
+
+def imports(text):
+    """Every module that a source names: in an import, wherever it stands, or in a string."""
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
+            assert node.level == 0, "a relative import"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if re.fullmatch(r"rnnexp(\.\w+)+", node.value):
+                yield node.value
 
 
-def level(module):
-    for number, names in enumerate(LAYERS):
-        if module in names:
-            return number
-    for number, names in enumerate(LAYERS):
-        if module.rpartition(".")[0] + ".*" in names:
-            return number
-    return None
-
-
-KNOWN = {name for name, _ in modules()}
-
-
-@pytest.mark.parametrize(
-    ("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_imports(name, path):
-    if name:
-        assert level(name) is not None, f"give {name} a place in LAYERS"
-    for imported in imports(path):
+def own_imports(name):
+    """The modules of rnnexp that one of them imports."""
+    for imported in imports(MODULES[name].read_text()):
         top, _, rest = imported.partition(".")
-        if top in ALLOWED:
-            assert name in ALLOWED[top], f"{name} imports {top}"
-        if top == "rnnexp" and rest in KNOWN - {"", name}:
-            assert level(rest) < level(name), f"{name} imports {rest}, which is not below it"
+        if top == "rnnexp" and rest in MODULES and rest not in ("", name):
+            yield rest
+
+
+def package(name):
+    return name.partition(".")[0]
+
+
+def within(name, places):
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name])
+def test_imports(name):
+    for imported in own_imports(name):
+        assert PACKAGES.index(package(imported)) <= PACKAGES.index(package(name)), (
+            f"{name} imports {imported}"
+        )
+    for imported in imports(MODULES[name].read_text()):
+        top = imported.partition(".")[0]
+        assert top not in ALLOWED or within(name, ALLOWED[top]), f"{name} imports {top}"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_no_circle_within_a_package(name):
+    inside = [module for module in MODULES if package(module) == name]
+    graph = {module: {i for i in own_imports(module) if package(i) == name} for module in inside}
+    for module in inside:
+        # importing a module imports the packages that it lies in, which may look for it in turn
+        graph[module] = {i for i in graph[module] if not module.startswith(f"{i}.")}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_an_import_in_a_string_is_seen():
+    text = 'import json\ndef f():\n    return load("rnnexp.nn.model"), "rnnexp makes models"'
+    assert set(imports(text)) == {"json", "rnnexp.nn.model"}
+
+
+@pytest.mark.parametrize("top", ["rnnexp", "analysis"])
+def test_no_file_is_long(top):
+    for path in (REPOSITORY / top).rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 300, path
 
 
 def test_analysis_reads_records_only():
-    """All but analysis.speed, which measures the training code itself."""
+    """All but analysis.speed, which measures the training code itself and is imported by nobody."""
     for path in (REPOSITORY / "analysis").glob("*.py"):
-        for imported in imports(path):
-            assert not imported.startswith(("rnnexp", "analysis.speed")), path
+        for imported in imports(path.read_text()):
+            own = not imported.startswith("rnnexp.") or within(
+                imported.removeprefix("rnnexp."), {"errors", "records"}
+            )
+            assert own, path
+            assert not imported.startswith("analysis.speed"), path
 
 
 def test_speed_is_measured_with_the_library_alone():
-    for path in (REPOSITORY / "analysis/speed").glob("*.py"):
+    for path in (REPOSITORY / "analysis/speed").rglob("*.py"):
         heavy = {"hydra", "omegaconf", "mlflow", "pandas"}
-        assert not heavy & {imported.split(".")[0] for imported in imports(path)}, path
+        assert not heavy & {imported.split(".")[0] for imported in imports(path.read_text())}, path

@@ -19,7 +19,7 @@ from analysis.speed.options import Refused, choose, read
 from analysis.speed.race import race
 from analysis.speed.tables import machine, sentence, table
 from analysis.speed.work import FORMS, SHAPES
-from rnnexp import engine
+from rnnexp.compute import engine
 
 
 def main() -> None:

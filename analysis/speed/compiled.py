@@ -1,7 +1,7 @@
-"""The loop over a window's recurrent products compiled by numba, like those of `rnnexp.compiled`."""
+"""The loop over a window's recurrent products compiled by numba, like those of `rnnexp.compute.jit`."""
 
-from rnnexp.compiled import jit
-from rnnexp.compiled.products import multiply, scratch
+from rnnexp.compute.jit import jit
+from rnnexp.compute.jit.products import multiply, scratch
 
 
 @jit

@@ -22,8 +22,8 @@ from analysis.speed.options import Refused, choose, read
 from analysis.speed.race import RIVALS
 from analysis.speed.tables import machine
 from analysis.speed.work import FORMS, SHAPES, Form, Task
-from rnnexp.data import ptb
-from rnnexp.data.streams import Streams
+from rnnexp.data.batches import Streams
+from rnnexp.data.datasets import ptb
 from rnnexp.errors import UserError
 
 # as the presets dlfs2_better_lstm and dlfs2_better_gru have it
@@ -50,7 +50,7 @@ def train(who: str, cell: str, data: str, steps: int) -> dict:
         seconds, nats = time.perf_counter() - start, rival.nats(valid)
     else:
         from analysis.speed.ours import Ours
-        from rnnexp.perplexity import summed_nats
+        from rnnexp.evaluation.perplexity import summed_nats
 
         ours = Ours(task)
         ours.race()

@@ -18,7 +18,7 @@ from analysis.speed.race import RIVALS, STEPS_COMPARED, require_same_work
 from analysis.speed.tables import aligned, number
 from analysis.speed.work import FORMS, SHAPES, Form, Task
 from analysis.speed.worker import Worker, load
-from rnnexp import backend
+from rnnexp.compute import backend
 from rnnexp.errors import UserError
 
 OURS = "analysis.speed.gpu_ours"

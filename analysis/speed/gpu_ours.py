@@ -1,4 +1,4 @@
-"""The training step of `rnnexp.trainer.fit` on a GPU, by each engine, and what it spends its time on."""
+"""The training step of `rnnexp.training.loop.fit` on a GPU, by each engine, and what it spends its time on."""
 
 import time
 from collections import defaultdict
@@ -10,9 +10,10 @@ import numpy as np
 
 from analysis.speed.work import SEED, Task
 from analysis.speed.worker import REPEATS, seconds_of_a_step
-from rnnexp import backend, engine, steps
-from rnnexp.cublas import Products
-from rnnexp.optim import SGD
+from rnnexp.compute import backend, engine
+from rnnexp.compute.cuda.cublas import Products
+from rnnexp.optim.base import SGD
+from rnnexp.training import step
 
 
 class Graph:
@@ -31,7 +32,7 @@ class Graph:
         """A model with its first weights."""
         task = replace(self.task, shape=replace(self.task.shape, dropout=dropout))
         self.optimizer = SGD(task.lr, task.clip_norm)
-        self.steps = steps.GpuSteps(task.model(self.gpu), self.optimizer, SEED, task.shape.batch_size)
+        self.steps = step.GpuTrainStep(task.model(self.gpu), self.optimizer, SEED, task.shape.batch_size)
         contiguous = [[np.ascontiguousarray(part, np.int32) for part in window] for window in task.windows()]
         self.windows = [tuple(map(self.gpu.to_device, window)) for window in contiguous]
         self.done = 0

@@ -9,7 +9,7 @@ from torch import nn
 from analysis.speed.pytorch import PyTorch
 from analysis.speed.work import Shape, Task
 from analysis.speed.worker import seconds_of_a_step
-from rnnexp.model import Model
+from rnnexp.nn.model import Model
 
 
 class CuDNN(PyTorch):

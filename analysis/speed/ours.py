@@ -1,4 +1,4 @@
-"""The training step of `rnnexp.trainer.fit`, its matrix products alone, and where its time goes."""
+"""The training step of `rnnexp.training.loop.fit`, its matrix products alone, and where its time goes."""
 
 import threading
 import time
@@ -10,9 +10,9 @@ import numpy as np
 from analysis.speed.parts import seconds_by_part
 from analysis.speed.recurrence import multiply_window
 from analysis.speed.work import SEED, Task
-from rnnexp import engine, threads
-from rnnexp.cells.base import Cell
-from rnnexp.optim import SGD
+from rnnexp.compute import engine, threads
+from rnnexp.nn.cells.base import Cell
+from rnnexp.optim.base import SGD
 
 with engine.use(engine.fastest()):  # libraries are loaded before memory is counted
     engine.loops("LSTM")
@@ -28,7 +28,7 @@ class Ours:
         self.model = task.model()
         self.optimizer = SGD(task.lr, task.clip_norm)
         self.windows = task.windows()
-        self.tape = self.model.tape()
+        self.workspace = self.model.workspace()
         self.state = self.model.zero_state(task.shape.batch_size)
         self.steps = 0
         self.limit: AbstractContextManager | None = None
@@ -50,8 +50,10 @@ class Ours:
         inputs, targets = self.windows[self.steps % len(self.windows)]
         key = (SEED, self.steps) if self.dropout else None
         self.steps += 1
-        nats, self.state = self.model.forward(inputs, targets, self.state, self.tape, key, 1 / targets.size)
-        self.model.backward(self.tape)
+        nats, self.state = self.model.forward(
+            inputs, targets, self.state, self.workspace, key, 1 / targets.size
+        )
+        self.model.backward(self.workspace)
         self.optimizer.update(self.model.params, self.optimizer.lr)
         return nats / targets.size
 
@@ -77,7 +79,7 @@ class Ours:
             threads.in_parallel(multiply, products.values())
             for name, layer in self.model.layers.items():
                 if isinstance(layer, Cell):
-                    multiply_window(layer, self.tape.part(name))
+                    multiply_window(layer, self.workspace.child(name))
             seconds.append(time.perf_counter() - start)
         return float(np.median(seconds))
 

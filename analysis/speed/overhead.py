@@ -57,7 +57,11 @@ CASES = {  # the first and the smallest of `work.SHAPES`
 TIMED = """
 import json, time
 from unittest.mock import patch
-from rnnexp import model, optim, perplexity, run, runner
+from rnnexp.nn import model
+from rnnexp.optim.base import base
+from rnnexp.evaluation import perplexity
+from rnnexp.cli import train
+from rnnexp.experiment import runner
 spent = {"training": 0.0, "computation": 0.0, "first update": None}
 running = []
 def timed(key, function):
@@ -74,16 +78,16 @@ def timed(key, function):
             if function is update:
                 spent["first update"] = spent["first update"] or time.time()
     return call
-update = optim.SGD.update
+update = base.SGD.update
 with (
-    patch("rnnexp.runner.train_and_test", timed("training", runner.train_and_test)),
-    patch("rnnexp.runner.final_metrics", timed("computation", runner.final_metrics)),
-    patch("rnnexp.trainer.evaluate", timed("computation", perplexity.evaluate)),
-    patch("rnnexp.model.Model.forward", timed("computation", model.Model.forward)),
-    patch("rnnexp.model.Model.backward", timed("computation", model.Model.backward)),
-    patch("rnnexp.optim.SGD.update", timed("computation", update)),
+    patch("rnnexp.experiment.runner.train_and_test", timed("training", runner.train_and_test)),
+    patch("rnnexp.experiment.runner.final_metrics", timed("computation", runner.final_metrics)),
+    patch("rnnexp.training.loop.evaluate", timed("computation", perplexity.evaluate)),
+    patch("rnnexp.nn.model.Model.forward", timed("computation", model.Model.forward)),
+    patch("rnnexp.nn.model.Model.backward", timed("computation", model.Model.backward)),
+    patch("rnnexp.optim.base.SGD.update", timed("computation", update)),
 ):
-    run.main()
+    train.main()
 print(json.dumps(spent))
 """
 
@@ -150,7 +154,7 @@ def median_seconds(folder: str, arguments: list[str]) -> float:
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
-        command = [sys.executable, "-m", "rnnexp.run", *arguments]
+        command = [sys.executable, "-m", "rnnexp", *arguments]
         subprocess.run(command, cwd=folder, capture_output=True, check=True)
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds))

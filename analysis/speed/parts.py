@@ -8,20 +8,20 @@ from contextlib import ExitStack
 from unittest.mock import patch
 
 PARTS = {  # what is timed -> the part it belongs to
-    "rnnexp.layers.Embedding.forward": "embedding",
-    "rnnexp.layers.Embedding.backward": "embedding",
-    "rnnexp.inputs.Symbols.project": "input projection",
-    "rnnexp.inputs.Vectors.project": "input projection",
-    "rnnexp.layers.Dropout.forward": "dropout",
-    "rnnexp.layers.Dropout.backward": "dropout",
-    "rnnexp.cells.base.Cell.run_forward": "time loop forward",
-    "rnnexp.cells.base.Cell.run_backward": "time loop backward",
-    "rnnexp.cells.base.Cell.weight_gradients": "weight gradients",
-    "rnnexp.model.softmax_cross_entropy": "softmax",
-    "rnnexp.layers.Decoder.forward": "decoder",
-    "rnnexp.layers.Decoder.backward": "decoder",
-    "rnnexp.optim.SGD.update": "clip and update",
-    "rnnexp.layers.run_all": "decoder products",
+    "rnnexp.nn.layers.Embedding.forward": "embedding",
+    "rnnexp.nn.layers.Embedding.backward": "embedding",
+    "rnnexp.nn.inputs.TokenInputs.project": "input projection",
+    "rnnexp.nn.inputs.DenseInputs.project": "input projection",
+    "rnnexp.nn.layers.Dropout.forward": "dropout",
+    "rnnexp.nn.layers.Dropout.backward": "dropout",
+    "rnnexp.nn.cells.base.Cell.run_forward": "time loop forward",
+    "rnnexp.nn.cells.base.Cell.run_backward": "time loop backward",
+    "rnnexp.nn.cells.base.Cell.weight_gradients": "weight gradients",
+    "rnnexp.nn.model.softmax_cross_entropy": "softmax",
+    "rnnexp.nn.layers.Decoder.forward": "decoder",
+    "rnnexp.nn.layers.Decoder.backward": "decoder",
+    "rnnexp.optim.base.SGD.update": "clip and update",
+    "rnnexp.nn.layers.run_all": "decoder products",
 }
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from analysis.speed.work import Task
-from rnnexp.model import Model
+from rnnexp.nn.model import Model
 
 ORDER = {"rnn": "n", "lstm": "ifgo", "gru": "rzn"}  # of PyTorch's blocks
 

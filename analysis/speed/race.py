@@ -11,7 +11,7 @@ import numpy as np
 from analysis.speed.options import Refused
 from analysis.speed.work import FORMS, SHAPES, Form, Task
 from analysis.speed.worker import Service, Worker
-from rnnexp import engine
+from rnnexp.compute import engine
 
 STEPS_COMPARED = 10
 # Relative difference of losses that ten steps of rounding errors can make (7e-5 was seen); the two forms of

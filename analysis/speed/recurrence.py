@@ -4,18 +4,20 @@ import importlib
 
 import numpy as np
 
-from rnnexp.cells.base import Cell, Recurrence, length
-from rnnexp.params import Tape
-from rnnexp.threads import in_parallel
+from rnnexp.compute.parameters import Workspace
+from rnnexp.compute.threads import in_parallel
+from rnnexp.nn.cells.base import Cell, Recurrence, length
 
 
-def multiply_window(cell: Cell, tape: Tape) -> None:
-    """Those of the step that left `tape`, by the engine and the threads in use, forward and backward."""
-    h = tape["window"].states["h"][1:]
+def multiply_window(cell: Cell, workspace: Workspace) -> None:
+    """Those of the step that left `workspace`, by the engine and the threads in use, forward and backward."""
+    h = workspace["window"].states["h"][1:]
     parts = cell.shares(h.shape[1])
     for direction in "forward", "backward":
         # backward makes as many products of the same shapes, with the weights transposed
-        weights = cell.weights(parts, tape.part(direction), cell.loops(), transposed=direction == "backward")
+        weights = cell.weights(
+            parts, workspace.child(direction), cell.loops(), transposed=direction == "backward"
+        )
         in_parallel(lambda part, weights=weights: multiply(cell, weights[length(part)], h, part), parts)
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnexp.backend import CPU, Cpu, Gpu
-from rnnexp.cells import CELLS
-from rnnexp.model import Model
+from rnnexp.compute.backend import CPU, Cpu, Gpu
+from rnnexp.nn.cells import CELLS
+from rnnexp.nn.model import Model
 
 SEED = 0
 WINDOWS = 16  # different ones, in turn

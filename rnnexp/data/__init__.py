@@ -1,6 +1,6 @@
 """The data sets: `make(**options)` of a file gives a `Corpus`; the options stand in conf/dataset/."""
 
-from rnnexp.data import dinos, gettysburg, grammar, ptb, text, tinyshakespeare
+from rnnexp.data.datasets import dinos, gettysburg, grammar, ptb, text, tinyshakespeare
 
 DATASETS = {
     "dinos": dinos.make,

@@ -20,11 +20,11 @@ class Sequences:
 
     Attributes
     ----------
-    unit : sequences of a batch; the gradient is that of the summed loss divided by this.
+    loss_denominator : sequences of a batch; the gradient is that of the summed loss divided by this.
     """
 
     def __init__(self, tokens, end: int, batch_size: int, bptt: int, order=None):
-        self.tokens, self.bptt, self.unit = tokens, bptt, batch_size
+        self.tokens, self.bptt, self.loss_denominator = tokens, bptt, batch_size
         self.stops = np.flatnonzero(tokens == end) + 1
         self.starts = np.concatenate([[0], self.stops[:-1]])
         self.order = np.arange(len(self.stops)) if order is None else order
@@ -37,16 +37,16 @@ class Sequences:
         """The number of windows."""
         return len(self.windows)
 
-    def begins(self, k: int) -> bool:
+    def starts_fresh(self, k: int) -> bool:
         """Whether window k is the first of its batch, before which there is no state."""
         return self.windows[k][1] == 0
 
     def window(self, k: int):
         """Inputs and targets (T, B) of window k."""
         batch, t = self.windows[k]
-        some = self.order[batch * self.unit : (batch + 1) * self.unit]
+        some = self.order[batch * self.loss_denominator : (batch + 1) * self.loss_denominator]
         steps = min(self.bptt, (self.stops - self.starts)[some].max() - t)
-        inputs, targets = np.full((2, steps, self.unit), -1, self.tokens.dtype)
+        inputs, targets = np.full((2, steps, self.loss_denominator), -1, self.tokens.dtype)
         for b, (start, stop) in enumerate(zip(self.starts[some] + t, self.stops[some])):
             if start < stop:
                 part = self.tokens[start : min(start + steps, stop)]

@@ -28,7 +28,7 @@ def make(name: str) -> Tracker:
     """The tracker that the config names."""
     if name == "none":
         return NullTracker()
-    from rnnexp.tracking.background import Background  # here, for the process it starts imports this package
+    from rnnexp.tracking.client import Background  # here, for the process it starts imports this package
 
     return Background()
 

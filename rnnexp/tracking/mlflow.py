@@ -12,8 +12,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from rnnexp.folder import RunFolder
-from rnnexp.identity import leaves
+from rnnexp.records.fingerprint import leaves
+from rnnexp.records.folder import RunFolder
 
 # set before MLflow is imported. A server that does not answer must not hold the end of a run up for minutes.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

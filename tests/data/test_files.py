@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from rnnexp.data import ptb, text
+from rnnexp.data.datasets import ptb, text
 from rnnexp.errors import UserError
 
 

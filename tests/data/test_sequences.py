@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from rnnexp.data import text
+from rnnexp.data.datasets import text
 from rnnexp.data.sequences import Sequences
 from rnnexp.errors import UserError
-from rnnexp.perplexity import evaluate
-from tests.variants import VARIANTS, small_model
+from rnnexp.evaluation.perplexity import evaluate
+from tests.helpers.variants import VARIANTS, small_model
 
 END, V = 0, 11
 LINES = [[3, 4], [5], [], [7, 8, 9, 10, 1, 2], [6, 6, 6]]
@@ -19,9 +19,9 @@ def one_by_one(model, lines):
     nats, grads = 0.0, np.zeros_like(model.params.grads)
     for line in lines:
         inputs, targets = np.array([-1, *line])[:, None], np.array([*line, END])[:, None]
-        tape = model.tape()
-        nats += model.forward(inputs, targets, model.zero_state(1), tape, grad_scale=1.0)[0]
-        model.backward(tape)
+        workspace = model.workspace()
+        nats += model.forward(inputs, targets, model.zero_state(1), workspace, grad_scale=1.0)[0]
+        model.backward(workspace)
         grads += model.params.grads
     return nats, grads
 
@@ -35,7 +35,7 @@ def test_every_target_once_after_its_own_past(batch_size):
         inputs, targets = batches.window(k)
         assert inputs.shape == targets.shape
         assert inputs.shape[1] == batch_size
-        if batches.begins(k):
+        if batches.starts_fresh(k):
             pasts = {b: [] for b in range(batch_size)}
         for x, y in zip(inputs, targets):
             for b in np.flatnonzero(y >= 0):
@@ -57,9 +57,9 @@ def test_loss_and_gradients_are_those_of_the_sequences_one_by_one(name, options,
     batched, total = 0.0, np.zeros_like(grads)
     batches = Sequences(TOKENS, END, batch_size, bptt=100, order=np.array([4, 2, 0, 1, 3]))
     for inputs, targets in batches:
-        tape = model.tape()
-        batched += model.forward(inputs, targets, model.zero_state(batch_size), tape, grad_scale=1.0)[0]
-        model.backward(tape)
+        workspace = model.workspace()
+        batched += model.forward(inputs, targets, model.zero_state(batch_size), workspace, grad_scale=1.0)[0]
+        model.backward(workspace)
         total += model.params.grads
     assert batched == pytest.approx(nats, rel=1e-12)
     np.testing.assert_allclose(total, grads, rtol=1e-10, atol=1e-12)

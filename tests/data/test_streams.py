@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnnexp.data.streams import Streams
+from rnnexp.data.batches import Streams
 
 
 @pytest.mark.parametrize("tokens", [2, 17, 100, 101, 119])

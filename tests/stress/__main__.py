@@ -18,14 +18,14 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
-from rnnexp import schema
-from rnnexp.folder import RunFolder
+from rnnexp.experiment import schema
+from rnnexp.records.folder import RunFolder
+from tests.cli.test_train import LONG, assert_same_run
 from tests.conftest import SMALL, command
-from tests.test_configs import composed
-from tests.test_run import LONG, assert_same_run
-from tests.test_services import deliver_in_parts
-from tests.test_sweep import FAULTS, OUTCOMES, folders, status, wait_until_all_are_gone
-from tests.test_tracking import free_port, mlflow_server, runs_of
+from tests.experiment.test_configs import composed
+from tests.services.test_services import deliver_in_parts
+from tests.sweeps.test_sweep import FAULTS, OUTCOMES, folders, status, wait_until_all_are_gone
+from tests.tracking.test_tracking import free_port, mlflow_server, runs_of
 
 RUN = [*LONG, "train.max_epochs=8"]  # some five seconds
 
@@ -176,7 +176,7 @@ def server_down(here: Path) -> str:
                 assert begin().wait() == 0
         with server() as url:
             subprocess.run(
-                [sys.executable, "-m", "rnnexp.sync", "run"], cwd=place, check=True, capture_output=True
+                [sys.executable, "-m", "rnnexp.cli.sync", "run"], cwd=place, check=True, capture_output=True
             )
             client, (recorded,) = runs_of(url, "default")
             steps = [p.step for p in client.get_metric_history(recorded.info.run_id, "valid/loss")]

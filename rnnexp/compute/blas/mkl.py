@@ -1,0 +1,39 @@
+"""Finds and loads Intel's MKL, whose products `rnnexp.compute.blas.packed` calls."""
+
+import ctypes
+import sys
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+from rnnexp.errors import UserError
+
+SEQUENTIAL, CBWR_AUTO = 1, 2  # of mkl_service.h
+# What compiled code calls MKL's functions: other libraries in the process may have some of the same name.
+PREFIX = "rnnexp_mkl_"
+FUNCTIONS = "sgemm", "sgemm_pack_get_size", "sgemm_pack", "sgemm_compute"
+
+
+def path() -> Path | None:
+    """Where pip or conda put the library into this environment; None where it is not."""
+    prefix = Path(sys.prefix)
+    found = chain(prefix.glob("lib/libmkl_rt.so*"), prefix.glob("Library/bin/mkl_rt*.dll"))
+    return next(found, None)
+
+
+@cache
+def load() -> None:
+    """Let compiled code find its functions. UserError where the library is broken."""
+    import llvmlite.binding  # of numba, which may not be installed
+
+    try:
+        mkl = ctypes.CDLL(str(path()))
+    except OSError as error:
+        raise UserError(f"engine=mkl cannot load {path()} ({error}): say engine=numba") from error
+    # Our threads call it, so it needs none of its own; and the same product gives the same bits wherever its
+    # arrays happen to lie.
+    mkl.MKL_Set_Threading_Layer(SEQUENTIAL)
+    mkl.MKL_CBWR_Set(CBWR_AUTO)
+    for name in FUNCTIONS:
+        address = ctypes.cast(getattr(mkl, f"cblas_{name}"), ctypes.c_void_p).value
+        llvmlite.binding.add_symbol(PREFIX + name, address)

@@ -1,0 +1,92 @@
+"""Single-precision matrix products by MKL, which can keep a matrix in the order its kernels read it in.
+
+NumPy's own library rearranges the recurrent weights anew at every step; here they are packed once a window.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from rnnexp.compute.blas import mkl
+from rnnexp.compute.jit import jit
+from rnnexp.compute.parameters import Workspace
+
+ROW_MAJOR, NO_TRANS, TRANS, PACKED, B_MATRIX = 101, 111, 112, 151, 162  # of mkl_cblas.h
+
+
+def function(name: str, *arguments, returns=types.void) -> Any:
+    return types.ExternalFunction(mkl.PREFIX + name, returns(*arguments))
+
+
+INT, REAL, ADDRESS = types.int32, types.float32, types.uintp
+# layout, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
+gemm = function("sgemm", *[INT] * 6, REAL, ADDRESS, INT, ADDRESS, INT, REAL, ADDRESS, INT)
+# the same without alpha
+gemm_compute = function("sgemm_compute", *[INT] * 6, ADDRESS, INT, ADDRESS, INT, REAL, ADDRESS, INT)
+# layout, identifier, trans, m, n, k, alpha, source, ld, packed
+gemm_pack = function("sgemm_pack", *[INT] * 6, REAL, ADDRESS, INT, ADDRESS)
+# identifier, m, n, k
+gemm_pack_get_size = function("sgemm_pack_get_size", *[INT] * 4, returns=types.uintp)
+
+
+@jit
+def matmul(a, b, out):
+    """np.matmul with one thread, of matrices or stacks of them.
+
+    The rows or the columns of each factor are contiguous, and the rows of `out`.
+    """
+    if out.ndim == 2:
+        product(a, b, out)
+    else:
+        for k in range(len(out)):
+            product(a[k] if a.ndim == 3 else a, b[k] if b.ndim == 3 else b, out[k])
+    return out
+
+
+@jit
+def product(a, b, out):
+    (m, k), n = a.shape, b.shape[1]
+    (transa, lda), (transb, ldb), (_, ldc) = layout(a), layout(b), layout(out)
+    at_a, at_b, at_out = a.ctypes.data, b.ctypes.data, out.ctypes.data
+    gemm(ROW_MAJOR, transa, transb, m, n, k, 1, at_a, lda, at_b, ldb, 0, at_out, ldc)
+
+
+@jit
+def layout(a):
+    """Whether a matrix lies transposed in memory, and the numbers from one of its rows to the next there."""
+    if a.strides[1] == a.itemsize:
+        return NO_TRANS, max(a.strides[0] // a.itemsize, a.shape[1])
+    return TRANS, max(a.strides[1] // a.itemsize, a.shape[0])
+
+
+def packed(U, streams: int, workspace: Workspace):
+    """Recurrent weights U (G, K, H) as bytes (G, size), for products v @ U[g] with v (streams, K)."""
+    G, K, H = U.shape
+    out = workspace.get_or_create(
+        "packed", (U.shape, streams), lambda: np.empty((G, packed_size(streams, H, K)), np.uint8)
+    )
+    pack(U, streams, out)
+    return out
+
+
+@jit
+def packed_size(m, n, k):
+    return gemm_pack_get_size(B_MATRIX, m, n, k)
+
+
+@jit
+def pack(U, streams, out):
+    G, K, H = U.shape
+    for g in range(G):
+        trans, ld = layout(U[g])
+        at_U, at_out = U[g].ctypes.data, out[g].ctypes.data
+        gemm_pack(ROW_MAJOR, B_MATRIX, trans, streams, H, K, 1, at_U, ld, at_out)
+
+
+@jit
+def packed_product(v, U, beta, out):
+    """out = v @ U + beta * out, of contiguous arrays and U (bytes,) from `packed`."""
+    (B, K), H = v.shape, out.shape[1]
+    at_v, at_U, at_out = v.ctypes.data, U.ctypes.data, out.ctypes.data
+    gemm_compute(ROW_MAJOR, NO_TRANS, PACKED, B, H, K, at_v, K, at_U, H, beta, at_out, H)

@@ -1,0 +1,107 @@
+"""What a GPU does in kernels of our own: those of kernels.cu, and NumPy code that `fuse` has read."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from rnnexp.compute.backend import BLOCK, Gpu, gpu
+from rnnexp.compute.cuda import tracer
+
+SOURCE = Path(__file__).with_suffix(".cu")
+THREADS = 256  # as in the source
+MOST_PARTS = 1024  # blocks of a sum over many numbers
+C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+
+
+class Kernels:
+    """The kernels for numbers of a type. Arrays are contiguous, tokens are int32."""
+
+    def __init__(self, device: Gpu, dtype: np.dtype):
+        self.gpu, self.dtype = device, dtype
+        self.prefix = f"typedef {C_TYPES[dtype]} real;\n"
+        source = SOURCE.read_text(encoding="utf-8")
+        names = re.findall(r"__global__ void (\w+)", source)
+        self.function = device.kernels(self.prefix + source, names)
+        self.fused: dict[str, dict[str, Callable]] = {}
+
+    def compile(self, lines_of: Mapping[str, Sequence[str]], unless: str = "") -> dict[str, Callable]:
+        """Kernels of lines from `fuse`, by name: kernel(n, t, T, arrays), see `tracer.source`."""
+        source = self.prefix + "".join(tracer.source(name, lines, unless) for name, lines in lines_of.items())
+        if source not in self.fused:
+            self.fused[source] = self.gpu.kernels(source, list(lines_of))
+        return {
+            name: partial(launch, self.fused[source][name], [array for _, array in tracer.arrays_of(lines)])
+            for name, lines in lines_of.items()
+        }
+
+    def take_rows(self, table, index, out) -> None:
+        """out = table[index], zeros where the index is negative."""
+        rows, columns = index.size, table.shape[1]
+        self.function["take_rows"]((rows,), (THREADS,), (table, index, out, np.int64(columns)))
+
+    def add_rows(self, target, index, rows) -> None:
+        """target[index[k]] += rows[k] for every k with index[k] >= 0."""
+        count, columns = rows.shape
+        arguments = target, index, rows, np.int64(count), np.int64(columns)
+        self.function["add_rows"]((count, blocks(columns, BLOCK)), (BLOCK,), arguments)
+
+    def dropout_mask(self, rate: float, key: tuple, out) -> None:
+        """See `rnnexp.compute.ops.dropout_mask`. The step of `key` may be an array on the device, of one uint64."""
+        seed, step, place = key
+        if isinstance(step, int):
+            number = self.gpu.empty(1, np.uint64)
+            number.fill(step)
+            step = number
+        kept = self.dtype.type(1 / (1 - rate))
+        arguments = out, np.int64(out.size), np.uint64(seed), step, np.uint64(place), np.float32(rate), kept
+        self.function["dropout_mask"]((blocks(out.size, 8 * BLOCK),), (BLOCK,), arguments)
+
+    def softmax_cross_entropy(self, logits, bias, targets, grad_scale: float | None):
+        """See `rnnexp.compute.ops.softmax_cross_entropy`; the sum is an array of one float64 on the device."""
+        rows, columns = logits.shape
+        nats, total = self.gpu.empty(rows, np.float64), self.gpu.empty((), np.float64)
+        scale, gradient = self.dtype.type(grad_scale or 0), np.int32(grad_scale is not None)
+        arguments = logits, bias, targets, nats, np.int64(columns), scale, gradient
+        self.function["softmax_rows"]((rows,), (THREADS,), arguments)
+        self.function["sum_all"]((1,), (THREADS,), (nats, total, np.int64(rows)))
+        return total
+
+    def norm_and_factor(self, grads, limit: float | None):
+        """(2,) float64 on the device: the norm of all, and the factor that brings it down to `limit`."""
+        number = min(MOST_PARTS, blocks(grads.size, THREADS))
+        parts, clip = self.gpu.empty(number, np.float64), self.gpu.empty(2, np.float64)
+        self.function["sum_squares"]((number,), (THREADS,), (grads, parts, np.int64(grads.size)))
+        arguments = parts, clip, np.int64(number), np.float64(limit or math.inf)
+        self.function["norm_and_factor"]((1,), (THREADS,), arguments)
+        return clip
+
+    @cache  # noqa: B019  as few as there are numbers of rows
+    def ones(self, number: int):
+        """(1, number) ones, by which a product sums rows."""
+        array = self.gpu.empty((1, number), self.dtype)
+        array.fill(1)
+        return array
+
+    def sum_rows(self, a, out) -> None:
+        """The sum over the rows of matrices (..., N, D) to (..., D), as a product."""
+        self.gpu.products.matmul(self.ones(a.shape[-2]), a, out[..., None, :])
+
+
+def launch(function: Callable, names: Sequence[str], n: int, t: int, T: int, arrays: Mapping) -> None:
+    """Call a kernel of `tracer.source` with the arrays it needs."""
+    arguments = *(arrays[name] for name in names), np.int64(n), np.int64(t), np.int64(T)
+    function((blocks(n, BLOCK),), (BLOCK,), arguments)
+
+
+def blocks(number: int, size: int) -> int:
+    return -(-number // size)
+
+
+@cache
+def of(dtype: np.dtype) -> Kernels:
+    """Those of this process, compiled when they are first needed."""
+    return Kernels(gpu(), dtype)

@@ -1,0 +1,75 @@
+"""What the compiled loops compute element by element."""
+
+import math
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from rnnexp.compute.jit import jit
+
+# tanh(x) = x P(x^2) / Q(x^2), fitted by least squares of the relative error over |x| < 8.5: within 4e-7 in
+# single precision. The C library's tanh would be called number by number, ten times slower.
+P0, P1, P2, P3, P4 = map(
+    np.float32,
+    (
+        0.9999999957473598,
+        0.13416953392766176,
+        0.0035383640542120723,
+        2.1319860901876714e-05,
+        1.4360018545838187e-08,
+    ),
+)
+Q1, Q2, Q3, Q4 = map(
+    np.float32, (0.4675027948613809, 0.02603941954984091, 0.0003355846523601607, 8.183231233929699e-07)
+)
+HALF, ONE, LIMIT = np.float32(0.5), np.float32(1), np.float32(8.5)
+
+
+def tanh(x):
+    """Of a single-precision number by the fit above, of a double by the C library."""
+
+
+@overload(tanh, jit_options={"fastmath": True}, inline="always")
+def _tanh(x):
+    if x != types.float32:
+        return lambda x: math.tanh(x)
+
+    def single(x):
+        x = LIMIT if x > LIMIT else x
+        x = -LIMIT if x < -LIMIT else x
+        u = x * x
+        p = P0 + u * (P1 + u * (P2 + u * (P3 + u * P4)))
+        q = ONE + u * (Q1 + u * (Q2 + u * (Q3 + u * Q4)))
+        y = x * p / q
+        y = ONE if y > ONE else y
+        return -ONE if y < -ONE else y
+
+    return single
+
+
+@jit
+def add_tanh(a, u):
+    """a = tanh(a + u), element by element."""
+    for j in range(len(a)):
+        a[j] = tanh(a[j] + u[j])
+
+
+@jit
+def add_sigmoid(a, u):
+    """a = sigmoid(a + u)."""
+    half = a.dtype.type(0.5)
+    for j in range(len(a)):
+        a[j] = half + half * tanh(half * (a[j] + u[j]))
+
+
+@jit
+def add(a, b):
+    for j in range(len(a)):
+        a[j] += b[j]
+
+
+@jit
+def copy(a, b):
+    for j in range(len(a)):
+        a[j] = b[j]

@@ -1,0 +1,75 @@
+"""Has the time loops compiled by a process of its own, before the first run that needs them.
+
+numba keeps what it compiles. But a process that has compiled a function itself runs a little other code than
+one that found it kept, which rounds differently: a run that was killed in the one would go on in the other.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from rnnexp.compute import engine
+from rnnexp.evaluation.perplexity import evaluate
+from rnnexp.evaluation.sampling import sample
+from rnnexp.experiment import build
+from rnnexp.records.fingerprint import content, digest
+
+SOURCES = "compute/blas", "compute/jit", "nn/loops/jit"  # of what is compiled
+
+
+def compile_first(config: dict[str, Any]) -> None:
+    """Make sure that what a run of this config needs is compiled and kept."""
+    if config["device"] == "gpu" or config["engine"] == "numpy":
+        return
+    from rnnexp.compute.jit.maths import add  # any of them: they are kept in one place
+
+    here = Path(__file__).parents[1]
+    parts = {key: config[key] for key in ("cell", "model", "optimizer", "engine")}
+    parts["sources"] = [
+        [str(path), content(path)]
+        for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))
+    ]
+    mark = Path(add.stats.cache_path) / f"rehearsed-{digest(parts)}"
+    if mark.exists():
+        return
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{mark}.lock"):
+        if not mark.exists():
+            subprocess.run(
+                [sys.executable, "-P", "-m", "rnnexp.experiment.precompile"],
+                input=json.dumps(config),
+                text=True,
+                check=True,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                start_new_session=True,
+            )
+            mark.touch()
+
+
+def rehearse(config: dict[str, Any]) -> None:
+    """All that a run does with its model, with a small one: sizes do not change what is compiled."""
+    small = {"embed_size": config["model"]["embed_size"] and 4, "hidden_size": 4, "match_params": None}
+    model = build.make_model(config | {"model": config["model"] | small}, vocab_size=7)
+    model.init(0)
+    optimizer = build.choose(build.OPTIMIZERS, config["optimizer"])
+    tokens = np.arange(40, dtype=np.int32) % 7
+    workspace, state = model.workspace(), model.zero_state(2)
+    with engine.use(config["engine"], 1):
+        for step in range(2):
+            inputs, targets = tokens[:6].reshape(3, 2), tokens[1:7].reshape(3, 2)
+            _, state = model.forward(inputs, targets, state, workspace, (0, step), 1.0)
+            model.backward(workspace)
+            optimizer.update(model.params, 0.1)
+        evaluate(model, tokens)
+        sample(model, [0], 3, np.random.default_rng(0))
+
+
+if __name__ == "__main__":
+    rehearse(json.load(sys.stdin))

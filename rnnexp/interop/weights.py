@@ -1,0 +1,111 @@
+"""Weights from elsewhere: plain npz files, and the layouts of the book, of PyTorch and of Keras.
+
+Names and shapes, for a vocabulary of V, vectors of D and layers of H (D is V with one-hot inputs, and H from
+the second layer on):
+
+    embedding.W      (V, D)          absent with one-hot inputs
+    cell<k>.W        (gates, D, H)   of the gates that the input feeds; x @ W[gate]
+    cell<k>.U_<run>  (gates, H, H)   of the gates that a recurrent product feeds; h @ U[gate]
+    cell<k>.b        (gates, H)
+    decoder.W        (V, H)          absent where tied; h @ decoder.W.T
+    decoder.b        (V,)
+
+The gates, in order: rnn n; lstm i f o g with U_ifog; gru r z n with U_rz and U_n, or with reset=after
+n r z m with U_rzm, where m is the candidate's recurrent part. One layer of each kind is brought into this
+form by the functions below; `numpy.savez(file, **arrays)` makes the file.
+"""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from rnnexp.errors import UserError
+from rnnexp.nn.model import Model
+
+# the gates as they lie side by side there
+BOOK = {"lstm": "fgio", "gru": "zrn", "rnn": "n"}
+PYTORCH = {"lstm": "ifgo", "gru": "rzn", "rnn": "n"}
+KERAS = {"lstm": "ifgo", "gru": "zrn", "rnn": "n"}
+
+
+def read(path: Path) -> dict:
+    """The arrays of an npz file, our checkpoints among them. Nothing is unpickled."""
+    try:
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file) as members:
+            return {name: array for name, array in members.items() if name != "meta"}
+    except FileNotFoundError:
+        raise UserError(f"weights={path} does not exist") from None
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise UserError(f"weights={path} is no npz file of plain arrays: {error}") from error
+
+
+def put(model: Model, arrays: dict, origin: str) -> None:
+    """Set the parameters of a model; UserError names what is missing, unknown or of another shape."""
+    expected = model.params.value
+    for name in expected:
+        if name not in arrays:
+            raise UserError(f"{origin} lacks {name} of shape {expected[name].shape}")
+    for name, array in arrays.items():
+        if name not in expected:
+            raise UserError(f"{origin} has {name}, which this model does not: it has {', '.join(expected)}")
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise UserError(f"{origin}: {name} does not hold finite real numbers")
+        if array.shape != expected[name].shape:
+            raise UserError(
+                f"{origin}: {name} has the shape {array.shape}, the model's has {expected[name].shape}"
+            )
+    model.params.set(arrays)
+
+
+def from_book(cell: str, Wx, Wh, b) -> dict:
+    """A layer of "Deep Learning from Scratch 2": Wx (D, G H), Wh (H, G H) and b (G H,), gates side by side.
+
+    Its LSTM has f g i o; its GRU z r and the candidate, the reset gate before the product, and z is the share
+    of the new: 1 - z of ours.
+    """
+    parts = [split(array, BOOK[cell]) for array in (Wx, Wh, b)]
+    if cell == "gru":
+        for part in parts:
+            part["z"] = -part["z"]  # 1 - sigmoid(a) = sigmoid(-a)
+    return layer(cell, *parts)
+
+
+def from_pytorch(cell: str, weight_ih, weight_hh, bias_ih, bias_hh) -> dict:
+    """A layer of nn.LSTM, nn.GRU or nn.RNN: weights (G H, D) and (G H, H), biases (G H,); cell is "lstm",
+    "gru" (ours with reset=after) or "rnn"."""
+    W, U, b, c = (split(np.asarray(a).T, PYTORCH[cell]) for a in (weight_ih, weight_hh, bias_ih, bias_hh))
+    if cell == "gru":
+        return reset_after(W, U, b, c)
+    return layer(cell, W, U, {gate: b[gate] + c[gate] for gate in b})
+
+
+def from_keras(cell: str, kernel, recurrent_kernel, bias) -> dict:
+    """A layer of Keras: kernel (D, G H), recurrent_kernel (H, G H), bias (G H,), or (2, 3 H) of a GRU with
+    reset_after=True, its default (ours with reset=after)."""
+    W, U = split(kernel, KERAS[cell]), split(recurrent_kernel, KERAS[cell])
+    if np.ndim(bias) == 2:
+        return reset_after(W, U, split(bias[0], KERAS[cell]), split(bias[1], KERAS[cell]))
+    return layer(cell, W, U, split(bias, KERAS[cell]))
+
+
+def split(array, gates: str) -> dict:
+    """The parts (..., H) of the gates that lie side by side in the last axis."""
+    return dict(zip(gates, np.split(np.asarray(array), len(gates), axis=-1)))
+
+
+def layer(cell: str, W: dict, U: dict, b: dict) -> dict:
+    """Our arrays from one a gate."""
+    gates, runs = {"lstm": ("ifog", ["ifog"]), "gru": ("rzn", ["rz", "n"]), "rnn": ("n", ["n"])}[cell]
+    products = {f"U_{run}": np.stack([U[gate] for gate in run]) for run in runs}
+    return {"W": stacked(W, gates), **products, "b": stacked(b, gates)}
+
+
+def reset_after(W: dict, U: dict, b: dict, c: dict) -> dict:
+    """Our GRU with reset=after, from the biases b of the input's and c of the recurrent product."""
+    bias = {"n": b["n"], "r": b["r"] + c["r"], "z": b["z"] + c["z"], "m": c["n"]}
+    return {"W": stacked(W, "nrz"), "U_rzm": stacked(U, "rzn"), "b": stacked(bias, "nrzm")}
+
+
+def stacked(arrays: dict, gates: str):
+    return np.stack([arrays[gate] for gate in gates])

@@ -1,0 +1,101 @@
+"""What a recurrent layer reads: vectors, or symbols that stand for the rows of a table."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from rnnexp.compute import engine
+from rnnexp.compute.parameters import Workspace
+from rnnexp.compute.threads import in_parallel, shares
+
+
+class DenseInputs:
+    """Inputs of a window as vectors x (T, B, D)."""
+
+    def __init__(self, x):
+        self.window = x.shape[:2]
+        self.x = x.reshape(-1, x.shape[-1])
+
+    def project(self, W, b, out, workspace: Workspace) -> None:
+        """out = x @ W + b for every gate: W (G, D, H), b (G, H), out (G, T, B, H)."""
+        flat = out.reshape(len(W), len(self.x), -1)
+
+        def some(rows: slice) -> None:
+            engine.matmul(self.x[rows], W, flat[:, rows])
+            flat[:, rows] += b[:, None]
+
+        in_parallel(some, shares(len(self.x)))
+
+    def gradients(self, da, W, dW, workspace: Workspace) -> tuple[list[Callable], Any]:
+        """What is to be called, in any order, to set dW and the gradient of x, and that gradient.
+
+        da (G, T B, H) is the gradient of what `project` gave.
+        """
+        dx, part = workspace.array("dx", self.x.shape), workspace.array("dx of a gate", self.x.shape)
+
+        def sum_rows(rows: slice) -> None:
+            sum_of_products(da[:, rows], W, part[rows], dx[rows])
+
+        jobs = engine.products_of_each(self.x.T, da, dW)
+        jobs += [partial(sum_rows, rows) for rows in shares(len(dx))]
+        return jobs, dx.reshape(*self.window, -1)
+
+
+class TokenInputs:
+    """Inputs of a window as symbols (T, B), each standing for a row of a table (V, D), -1 for zeros.
+
+    The same as `DenseInputs(table[symbols])`, but the products go over the V rows of the table instead of
+    the T B inputs: x @ W is (table @ W)[symbols].
+    """
+
+    @staticmethod
+    def is_cheaper(symbols, table) -> bool:
+        """Whether that takes fewer multiplications, as it does with characters.
+
+        Three products over the table and one that sums the gradients of equal symbols, against three
+        over the inputs. Not on a GPU, which is short of anything but multiplications.
+        """
+        V, D = table.shape
+        return isinstance(table, np.ndarray) and V * (3 * D + symbols.size) < 3 * symbols.size * D
+
+    def __init__(self, symbols, table):
+        self.window = symbols.shape
+        self.symbols, self.table = symbols.ravel(), table
+
+    def project(self, W, b, out, workspace: Workspace) -> None:
+        rows = workspace.array("rows with zeros", (len(W), len(self.table) + 1, W.shape[2]))
+        engine.matmul(self.table, W, rows[:, :-1])
+        rows[:, -1] = 0  # the row that -1 finds
+        rows += b[:, None]
+        flat = out.reshape(len(W), len(self.symbols), -1)
+
+        def gate(g: int) -> None:
+            # mode="wrap" also because NumPy fills `out` through a copy by default
+            np.take(rows[g], self.symbols, axis=0, out=flat[g], mode="wrap")
+
+        in_parallel(gate, range(len(W)))
+
+    def gradients(self, da, W, dW, workspace: Workspace) -> tuple[list[Callable], Any]:
+        """As of `DenseInputs`; the gradient is that of the table (V, D)."""
+        one_hot = workspace.array("one hot", (len(self.table) + 1, len(self.symbols)))
+        one_hot.fill(0)
+        one_hot[self.symbols, np.arange(len(self.symbols))] = 1
+        one_hot = one_hot[:-1]
+        drows = workspace.array("rows", (len(W), len(self.table), W.shape[2]))
+        dtable = workspace.array("dtable", self.table.shape)
+
+        def everything():
+            engine.matmul(one_hot, da, drows)
+            engine.matmul(self.table.T, drows, dW)
+            sum_of_products(drows, W, workspace.array("dtable of a gate", dtable.shape), dtable)
+
+        return [everything], dtable
+
+
+def sum_of_products(da, W, part, out) -> None:
+    """out = the sum over the gates of da @ W.T, (N, D); `part` is scratch of that shape."""
+    engine.matmul(da[0], W[0].T, out)
+    for gate in range(1, len(W)):
+        engine.add_product(da[gate], W[gate].T, part, out)

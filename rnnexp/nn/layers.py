@@ -1,0 +1,170 @@
+"""The layers around the recurrent ones: embedding, dropout, decoder."""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from rnnexp.compute.backend import CPU, Cpu, Gpu
+from rnnexp.compute.engine import products
+from rnnexp.compute.ops import add_rows, dropout_mask, sum_rows, take_rows
+from rnnexp.compute.parameters import Workspace
+from rnnexp.compute.threads import run_all
+from rnnexp.nn.inputs import TokenInputs
+
+
+class Layer:
+    """Something with named parameters.
+
+    `shapes` says which it needs; `bind` hands it the arrays: `p` the values, `g` the gradients, under
+    the same names. A backward pass sets `g`, it does not add to it.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
+    p: dict
+    g: dict
+
+    def bind(self, values: dict, grads: dict) -> None:
+        self.p, self.g = values, grads
+
+    def init(self, rng: np.random.Generator) -> None:
+        """Draw the first values."""
+        raise NotImplementedError
+
+
+class Embedding(Layer):
+    """A row of W for each token: x = W[token], W of shape (V, D).
+
+    First values: normal with standard deviation 0.01, as in "Deep Learning from Scratch 2".
+    """
+
+    def __init__(self, vocab_size: int, embed_size: int):
+        self.shapes = {"W": (vocab_size, embed_size)}
+
+    def init(self, rng):
+        self.p["W"][...] = rng.normal(0, 0.01, self.shapes["W"])
+
+    def forward(self, tokens, workspace: Workspace):
+        """(T, B) tokens to (T, B, D) vectors; -1, nothing, to zeros."""
+        workspace["tokens"] = tokens
+        x = workspace.array("x", (*tokens.shape, self.p["W"].shape[1]))
+        take_rows(self.p["W"], tokens, out=x)
+        return x
+
+    def symbols(self, tokens, workspace: Workspace) -> TokenInputs:
+        """The same vectors, left in the table."""
+        workspace["tokens"] = None
+        return TokenInputs(tokens, self.p["W"])
+
+    def backward(self, dx, workspace: Workspace, accumulate: bool) -> None:
+        """Gradient of W from dx; `accumulate` adds it to what a tied decoder has put there.
+
+        dx : (T, B, D), or (V, D) after `symbols`.
+        """
+        if not accumulate:
+            self.g["W"].fill(0)
+        if workspace["tokens"] is None:
+            self.g["W"] += dx
+        else:
+            add_rows(self.g["W"], workspace["tokens"].ravel(), dx.reshape(-1, dx.shape[-1]))
+
+
+class OneHot(Embedding):
+    """Each token as zeros with a one in its own place: vectors of V numbers, no parameters."""
+
+    def __init__(self, vocab_size: int, dtype, backend: Cpu | Gpu = CPU):
+        self.shapes = {}
+        self.p = {"W": backend.to_device(np.eye(vocab_size, dtype=dtype))}
+
+    def bind(self, values, grads):
+        pass
+
+    def init(self, rng):
+        pass
+
+    def backward(self, dx, workspace, accumulate):
+        pass
+
+
+class Dropout:
+    """Multiplies by a fresh random mask while training.
+
+    Between layers, in the depth direction: Zaremba et al. 2014, "Recurrent neural network regularization".
+
+    Parameters
+    ----------
+    rate : how much is dropped.
+    place : of the mask among those of a model; makes it another one than theirs.
+    variational : one mask for all steps of a window (Gal & Ghahramani 2016, "A theoretically grounded
+        application of dropout in recurrent neural networks"); else one for each step.
+    """
+
+    def __init__(self, rate: float, place: int, variational: bool = False):
+        self.rate, self.place, self.variational = rate, place, variational
+
+    def active(self, key: tuple[int, int] | None) -> bool:
+        """`key` is (seed, step), the rest of a mask's address; None: no dropout."""
+        return key is not None and self.rate > 0
+
+    def mask(self, shape: tuple[int, int, int], workspace: Workspace, key: tuple[int, int] | None):
+        """The mask (T, B, D) of a window; None where there is no dropout."""
+        if key is None or not self.active(key):
+            return None
+        T, B, D = shape
+        mask = workspace.array("a mask", (1 if self.variational else T, B, D))
+        dropout_mask(self.rate, (*key, self.place), out=mask)
+        return np.broadcast_to(mask, shape)
+
+    def forward(self, x, workspace: Workspace, key: tuple[int, int] | None):
+        mask = workspace["mask"] = self.mask(x.shape, workspace, key)
+        return x if mask is None else np.multiply(x, mask, out=workspace.array("y", x.shape))
+
+    def backward(self, dy, workspace: Workspace):
+        """In place: dx takes the memory of dy."""
+        if workspace["mask"] is not None:
+            dy *= workspace["mask"]
+        return dy
+
+
+class Decoder(Layer):
+    """logits = h @ W.T + b, with W of shape (V, H): the shape of an embedding, so that it can be one.
+
+    Weight tying (Press & Wolf 2017; Inan et al. 2017) is `tied_to=embedding`: W is then the
+    embedding's array and only b is the decoder's own.
+    First values: W normal with standard deviation 1 / sqrt(H), b zero.
+    """
+
+    def __init__(self, vocab_size: int, hidden_size: int, tied_to: Embedding | None = None):
+        self.tied_to = tied_to
+        self.shapes = {"b": (vocab_size,)}
+        if tied_to is None:
+            self.shapes = {"W": (vocab_size, hidden_size)} | self.shapes
+
+    def bind(self, values, grads):
+        if self.tied_to is not None:
+            values = values | {"W": self.tied_to.p["W"]}
+            grads = grads | {"W": self.tied_to.g["W"]}
+        super().bind(values, grads)
+
+    def init(self, rng):
+        if self.tied_to is None:
+            vocab_size, hidden_size = self.shapes["W"]
+            self.p["W"][...] = rng.normal(0, 1 / math.sqrt(hidden_size), (vocab_size, hidden_size))
+        self.p["b"].fill(0)
+
+    def forward(self, h, workspace: Workspace):
+        """(N, H) features to (N, V) logits, to which b is still to be added.
+
+        (The softmax adds it while its rows are in the cache.)
+        """
+        workspace["h"] = h
+        logits = workspace.array("logits", (len(h), len(self.p["b"])))
+        run_all(products(h, self.p["W"].T, logits))
+        return logits
+
+    def backward(self, dlogits, workspace: Workspace):
+        """Sets the gradients of W and b; returns dh (N, H)."""
+        dh = workspace.array("dh", workspace["h"].shape)
+        jobs = products(dlogits.T, workspace["h"], self.g["W"]) + products(dlogits, self.p["W"], dh)
+        run_all([*jobs, partial(sum_rows, dlogits, out=self.g["b"])])
+        return dh

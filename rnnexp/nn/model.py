@@ -1,0 +1,219 @@
+"""The language model: embed -> (dropout, cell) x L -> dropout -> decoder -> loss."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from rnnexp.compute.backend import CPU, Cpu, Gpu
+from rnnexp.compute.ops import softmax_cross_entropy
+from rnnexp.compute.parameters import Parameters, Workspace
+from rnnexp.errors import UserError
+from rnnexp.nn.cells.base import Cell
+from rnnexp.nn.inputs import DenseInputs, TokenInputs
+from rnnexp.nn.layers import Decoder, Dropout, Embedding, OneHot
+
+
+class Model:
+    """A recurrent language model over any stack of cells.
+
+    Parameters
+    ----------
+    cells : the recurrent layers, bottom first; the first takes vectors of `embed_size`.
+    vocab_size, embed_size : V and D; embed_size None: one-hot vectors, D = V, instead of an embedding.
+    dropout : rate before every cell and before the decoder, while training.
+    recurrent_dropout : rate of the hidden state where the recurrent products read it, while training.
+    variational : the masks of both are the same for all steps of a window.
+    tie_weights : the decoder uses the embedding's matrix.
+    clip_through_time : limit of every number of the gradients that go from step to step; None: none.
+    init_std : standard deviation of the first weights, biases apart; None: as each layer says.
+    dtype : of parameters and everything computed from them.
+    backend : where they are.
+
+    Attributes
+    ----------
+    params : every parameter and gradient, by name: embedding.W, cell0.W, cell0.U_..., cell0.b, ...,
+        decoder.W (absent where tied), decoder.b.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        vocab_size: int,
+        embed_size: int | None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        variational: bool = False,
+        tie_weights: bool = False,
+        clip_through_time: float | None = None,
+        init_std: float | None = None,
+        dtype=np.float32,
+        backend: Cpu | Gpu = CPU,
+    ):
+        hidden_size = cells[-1].hidden_size
+        if tie_weights and embed_size != hidden_size:
+            raise UserError(
+                "model.tie_weights=true makes one matrix serve as embedding and decoder, so "
+                f"model.embed_size={'null' if embed_size is None else embed_size} "
+                f"must equal model.hidden_size={hidden_size}"
+            )
+        self.cells = list(cells)
+        for cell in self.cells:
+            cell.clip_through_time = clip_through_time
+        self.tie_weights = tie_weights
+        self.init_std = init_std
+        if embed_size is None:
+            self.embedding: Embedding = OneHot(vocab_size, dtype, backend)
+        else:
+            self.embedding = Embedding(vocab_size, embed_size)
+        L = len(cells)
+        self.dropouts = [Dropout(dropout, place, variational) for place in range(L + 1)]
+        self.recurrent_dropouts = [
+            Dropout(recurrent_dropout, place, variational) for place in range(L + 1, 2 * L + 1)
+        ]
+        self.decoder = Decoder(vocab_size, hidden_size, self.embedding if tie_weights else None)
+        self.layers = {
+            "embedding": self.embedding,
+            **{f"cell{k}": cell for k, cell in enumerate(self.cells)},
+            "decoder": self.decoder,
+        }
+        self.params = Parameters(
+            {
+                f"{layer_name}.{name}": shape
+                for layer_name, layer in self.layers.items()
+                for name, shape in layer.shapes.items()
+            },
+            dtype,
+            backend,
+        )
+        self.backend = backend
+        self.bind(self.params)
+
+    def bind(self, params: Parameters) -> None:
+        for layer_name, layer in self.layers.items():
+            layer.bind(*params.of(layer_name))
+
+    def init(self, seed: int) -> None:
+        """Draw every parameter anew; the same seed gives the same values in any dtype, rounded."""
+        rng = np.random.default_rng(seed)
+        drawn = Parameters(self.params.shapes, self.params.values.dtype)
+        self.bind(drawn)
+        for layer in self.layers.values():
+            layer.init(rng)
+        if self.init_std is not None:
+            for name, value in drawn.value.items():
+                if not name.endswith(".b"):
+                    value[...] = rng.normal(0, self.init_std, value.shape)
+        self.bind(self.params)
+        self.params.set(drawn.value)
+
+    def num_params(self) -> dict[str, int]:
+        """Parameter counts by part; a tied matrix counts once, as the embedding's."""
+        return {
+            "embedding": self.params.count("embedding"),
+            "recurrent": self.params.count(*(name for name in self.layers if name.startswith("cell"))),
+            "output": self.params.count("decoder"),
+        }
+
+    def zero_state(self, batch_size: int) -> list[tuple]:
+        """The state before any token: per layer, its arrays (B, H)."""
+        return [cell.zero_state(batch_size) for cell in self.cells]
+
+    def workspace(self) -> Workspace:
+        """A fresh workspace for `forward` and `backward`."""
+        return Workspace(self.params.values.dtype, self.backend)
+
+    def features(self, inputs, state, workspace: Workspace, dropout_key=None):
+        """What the decoder sees.
+
+        Parameters
+        ----------
+        inputs : (T, B) tokens; -1 is nothing, a vector of zeros.
+        state : the state before the window, as from `zero_state` or an earlier call.
+        dropout_key : (seed, step), the address of the dropout masks; None: no dropout. On a GPU the step may
+            be an array there, of one uint64.
+
+        Returns
+        -------
+        (T B, H) features, an array of the workspace, and the state after the window.
+        """
+        next_state = []
+        bottom = workspace.child("embedding")
+        by_symbol = TokenInputs.is_cheaper(inputs, self.embedding.p["W"])
+        workspace["symbols"] = by_symbol and not self.dropouts[0].active(dropout_key)
+        x = None if workspace["symbols"] else self.embedding.forward(inputs, bottom)
+        for k, cell in enumerate(self.cells):
+            source: DenseInputs | TokenInputs
+            if x is None:
+                source = self.embedding.symbols(inputs, bottom)
+            else:
+                source = DenseInputs(self.dropouts[k].forward(x, workspace.child(f"dropout{k}"), dropout_key))
+            shape = *inputs.shape, cell.hidden_size
+            mask = self.recurrent_dropouts[k].mask(
+                shape, workspace.child(f"recurrent_dropout{k}"), dropout_key
+            )
+            x, after = cell.forward(source, state[k], workspace.child(f"cell{k}"), mask)
+            # copies: what a cell returns may be part of the workspace, which the next window overwrites
+            next_state.append(tuple(array.copy() for array in after))
+        x = self.dropouts[-1].forward(x, workspace.child("dropout_top"), dropout_key)
+        return x.reshape(-1, x.shape[-1]), next_state
+
+    def logits(self, inputs, state, workspace: Workspace):
+        """Unnormalised log probabilities (T B, V) of the next token after each input; see `features`."""
+        h, next_state = self.features(inputs, state, workspace)
+        return self.decoder.forward(h, workspace.child("decoder")) + self.decoder.p["b"], next_state
+
+    def forward(self, inputs, targets, state, workspace: Workspace, dropout_key=None, grad_scale=None):
+        """Loss of a window.
+
+        Parameters
+        ----------
+        inputs, state, dropout_key : see `features`.
+        targets : (T, B) tokens; -1 does not count.
+        grad_scale : factor of the summed loss in the gradients of `backward`; None: no `backward`
+            will follow.
+
+        Returns
+        -------
+        the summed loss in nats (on a GPU an array () there), and the state after the window.
+        """
+        h, next_state = self.features(inputs, state, workspace, dropout_key)
+        logits = self.decoder.forward(h, workspace.child("decoder"))
+        nats = softmax_cross_entropy(logits, self.decoder.p["b"], targets.ravel(), grad_scale)
+        workspace["dlogits"], workspace["window"] = logits, targets.shape
+        return nats, next_state
+
+    def backward(self, workspace: Workspace, dstate=None):
+        """Gradients of `grad_scale` times the summed loss of the last `forward` on this workspace.
+
+        Parameters
+        ----------
+        dstate : gradient of the state after the window, in the shape of the state; None: the window is
+            where backpropagation stops (truncated backpropagation through time).
+
+        Returns
+        -------
+        the gradient of the state before the window. `params.grads` is set, not added to.
+        """
+        T, B = workspace["window"]
+        dstate = dstate or self.zero_state(B)
+        dprevious: list[tuple] = []
+        dx = self.decoder.backward(workspace["dlogits"], workspace.child("decoder")).reshape(T, B, -1)
+        dx = self.dropouts[-1].backward(dx, workspace.child("dropout_top"))
+        for k, cell in reversed(list(enumerate(self.cells))):
+            dx, before = cell.backward(dx, dstate[k], workspace.child(f"cell{k}"))
+            if k > 0 or not workspace["symbols"]:
+                dx = self.dropouts[k].backward(dx, workspace.child(f"dropout{k}"))
+            dprevious.insert(0, before)
+        self.embedding.backward(dx, workspace.child("embedding"), accumulate=self.tie_weights)
+        return dprevious
+
+
+def arrays_of(state: Iterable[tuple]) -> list:
+    """The arrays of a state, of all layers."""
+    return [array for layer in state for array in layer]
+
+
+def copy_state(state: Iterable[tuple], after: Iterable[tuple]) -> None:
+    """Set the arrays of a state to those of another."""
+    for kept, new in zip(arrays_of(state), arrays_of(after), strict=True):
+        kept[...] = new

@@ -1,0 +1,121 @@
+"""A sweep as it is asked for on the command line: overrides, some with several values, composed by Hydra."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
+from omegaconf import OmegaConf, open_dict
+
+from rnnexp.errors import UserError
+from rnnexp.experiment import build, schema
+from rnnexp.records.fingerprint import hashes
+from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.scheduler import Job
+from rnnexp.sweeps.worker import CONF
+
+
+@contextmanager
+def open_request(arguments: Sequence[str]) -> Iterator["Request"]:
+    """What `rnnexp -m ARGUMENTS` asks for; within, Hydra composes."""
+    if flags := [argument for argument in arguments if argument.startswith("-")]:
+        raise UserError(f"{flags[0]} does not go with -m: give overrides (KEY=VALUE) only")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield Request(arguments)
+
+
+class Request:
+    """Attributes
+    ----------
+    settings : the section `sweep` of the config.
+    overrides : those of the command, after those that a preset names in `hydra.sweeper.params`.
+    space : of a search, the overrides that it is over: of `sweep.params`, and every interval.
+    """
+
+    def __init__(self, arguments: Sequence[str]):
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        given = parser.parse_overrides(list(arguments))
+        # what is swept over stands with its first value, for a key may come with a group's option
+        plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
+        self.settings: dict[str, Any] = dict(plain.sweep)
+        build.check_value("study", str(plain.study))
+        for key, value in self.settings.items():
+            build.check_value(f"sweep.{key}", value)
+        named = {override.key_or_group for override in given}
+
+        def of_config(params: Any) -> list[Override]:
+            return parser.parse_overrides([f"{k}={v}" for k, v in (params or {}).items() if k not in named])
+
+        self.overrides = of_config(OmegaConf.select(plain, "hydra.sweeper.params")) + given
+        self.space: dict[str, Override] = {}
+        if self.settings["trials"]:
+            searched = self.settings["params"]
+            several = [o for o in given if not is_one(o)]
+            over = [o for o in several if o.key_or_group in searched or not o.is_discrete_sweep()]
+            self.space = {o.get_key_element(): o for o in of_config(searched) + over}
+        for override in self.space.values():
+            space: Any = override.value()
+            if isinstance(space, IntervalSweep) and not space.start < space.end:  # type: ignore[operator]
+                raise UserError(f"{text(override)}: the first limit must be below the second")
+            if isinstance(space, IntervalSweep) and "log" in space.tags and not space.start > 0:  # type: ignore[operator]
+                raise UserError(f"{text(override)}: limits of a logarithmic range must be greater than 0")
+
+    def combinations(self) -> list[tuple[str, list[str]]]:
+        """Each combination of what is not searched over: its name, and its overrides with one value each."""
+        last = {override.get_key_element(): override for override in self.overrides}
+        overrides = [override for key, override in last.items() if key not in self.space]
+        swept = [not is_one(o) for o in overrides]
+        every = dict.fromkeys(itertools.product(*map(values, overrides)))
+        return [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
+
+    def jobs(self) -> list[Job]:
+        """A job for each combination; those that come to the same experiment are one."""
+        return distinct(make_job(name or "the only job", texts) for name, texts in self.combinations())
+
+
+def distinct(jobs: Iterable[Job]) -> list[Job]:
+    """Without those that come to the same experiment as one before."""
+    found: dict[Path, Job] = {}
+    for job in jobs:
+        same = found.setdefault(job.folder.path, job)
+        if hashes(same.config) != hashes(job.config):
+            raise UserError(f"{same.name} and {job.name} would share {job.folder}: leave hydra.run.dir out")
+    return list(found.values())
+
+
+def make_job(name: str, overrides: list[str]) -> Job:
+    """The job of these overrides, each with one value."""
+    cfg = compose("config", overrides, return_hydra_config=True)
+    build.check_value("study", str(cfg.study))
+    folder = RunFolder(Path(str(OmegaConf.select(cfg, "hydra.run.dir"))).absolute())
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return Job(name, schema.resolve(schema.typed(cfg)), folder)
+
+
+def values(override: Override) -> list[str]:
+    """An override for each of the values that it sweeps over; itself where it sweeps over none."""
+    if is_one(override):
+        return [text(override)]
+    if not override.is_discrete_sweep():
+        raise UserError(
+            f"{text(override)}: name the values, as in KEY=1,2,3 or KEY=range(3), or search: sweep=search"
+        )
+    key = override.get_key_element()
+    if texts := [f"{key}={value}" for value in override.sweep_string_iterator()]:
+        return texts
+    raise UserError(f"{text(override)} names no values: there is nothing to run")
+
+
+def is_one(override: Override) -> bool:
+    """Whether it names one value."""
+    return not override.is_sweep_override()
+
+
+def text(override: Override) -> str:
+    return override.input_line or ""

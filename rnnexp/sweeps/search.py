@@ -1,0 +1,216 @@
+"""A search for good settings: the same number of trials for every combination of the rest, one per cell say.
+
+A cell that was tuned less than the one it is compared with is no match for it. So every combination has the
+same budget; each trial is a run like any other, proposed by Optuna from the trials before it and pruned
+where it falls behind them. In the end the best settings of each are run with several seeds, as a study of
+their own.
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from hydra.core.override_parser.types import IntervalSweep, Override
+
+from rnnexp.errors import UserError
+from rnnexp.records.fingerprint import digest, hashes
+from rnnexp.sweeps.request import Request, distinct, make_job, text, values
+from rnnexp.sweeps.scheduler import Job, Sweep
+
+try:
+    import optuna
+except ImportError:
+    raise UserError("sweep.trials takes Optuna: .venv/bin/pip install 'optuna>=4'") from None
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+REPEATS = 100  # proposals in vain after which a combination has nothing new to try
+FINISHED_STATES = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
+
+
+@dataclass
+class Branch:
+    """A combination, with the trials that it has had."""
+
+    name: str
+    overrides: list[str]
+    title: str  # the first words of the names of its studies
+    storage: str
+    study: optuna.Study
+    begun: int  # trials, those before this command included
+    tried: set[str]  # their overrides
+    repeats: int = 0  # proposals of what was tried before
+    jobs: list[Job] = field(default_factory=list)
+
+
+class Search(Sweep):
+    """A sweep whose jobs Optuna proposes. What it knows is in `sweep.storage`, so it can be interrupted."""
+
+    def __init__(self, request: Request, workers: int | None, timeout: float | None, on_error: str):
+        settings = request.settings
+        if not request.space:
+            raise UserError("sweep.trials searches over sweep.params, which is empty: try sweep=search")
+        self.space, self.trials, self.seeds = request.space, settings["trials"], settings["best_seeds"]
+        combinations = request.combinations()
+        super().__init__([], workers, timeout, on_error, total=self.trials * len(combinations))
+        folder = make_job(*combinations[0]).folder.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        self.lock = FileLock(folder / ".search.lock", timeout=0)
+        try:
+            self.lock.acquire()
+        except Timeout:
+            raise UserError("another process is at this search: wait for it, or take another study") from None
+        self.arms = [self.arm(name, overrides, settings) for name, overrides in combinations]
+        self.trial_of: dict[Path, optuna.Trial] = {}
+        self.reported: dict[Path, int] = {}
+
+    def arm(self, name: str, overrides: list[str], settings: dict[str, Any]) -> Branch:
+        base = make_job(name, overrides)
+        folder = base.folder.path.parent  # of the runs of its study
+        folder.mkdir(parents=True, exist_ok=True)
+        storage = settings["storage"] or f"sqlite:///{folder}/search.db"
+        same = {"config": hashes(base.config)[0], "space": sorted(map(text, self.space.values()))}
+        pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+        if settings["pruner"] == "median":
+            pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
+        elif settings["pruner"] == "hyperband":
+            pruner = optuna.pruners.HyperbandPruner(max_resource=base.config["train"]["max_epochs"])
+        title = f"{base.config['study']} {name}"
+        try:
+            study = optuna.create_study(
+                storage=storage,
+                study_name=f"{title} {digest(same)[:8]}",
+                sampler=optuna.samplers.TPESampler(),
+                pruner=pruner,
+                direction="minimize",
+                load_if_exists=True,
+            )
+        except Exception as error:  # whatever a database can raise
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(f"sweep.storage={storage} cannot be used: {reason}") from error
+        for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
+            # of a search that was cut off: its run goes on where it is
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+            study.enqueue_trial(trial.params)
+        over = study.get_trials(states=FINISHED_STATES)
+        tried = {" ".join(self.chosen(trial.params)) for trial in over}
+        return Branch(name, overrides, title, storage, study, len(over), tried)
+
+    def chosen(self, params: dict[str, Any]) -> list[str]:
+        """The overrides of a trial."""
+        return [f"{key}={shown(params[key])}" for key in self.space]
+
+    def next_job(self) -> Job | None:
+        """The next trial of the combination that has had the fewest.
+
+        What was tried before is no trial; where nothing new comes up, the combination has had all there are.
+        """
+        while open_arms := [arm for arm in self.arms if arm.begun < self.trials and arm.repeats < REPEATS]:
+            arm = min(open_arms, key=lambda arm: arm.begun)
+            trial = arm.study.ask()
+            for key, over in self.space.items():
+                suggest(trial, key, over)
+            chosen = self.chosen(trial.params)
+            if " ".join(chosen) in arm.tried:
+                arm.repeats += 1
+                arm.study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                continue
+            arm.tried.add(" ".join(chosen))
+            arm.begun += 1
+            job = make_job(" ".join(filter(None, [arm.name, *chosen])), arm.overrides + chosen)
+            self.trial_of[job.folder.path] = trial
+            arm.jobs.append(job)
+            self.jobs.append(job)
+            return job
+        return None
+
+    def news(self, job: Job) -> None:
+        """Report the epochs; stop a run that falls behind."""
+        super().news(job)
+        trial, records = self.trial_of[job.folder.path], job.folder.records()
+        for record in records[self.reported.get(job.folder.path, 0) :]:
+            trial.report(record["valid/ppl"], record["epoch"])
+        self.reported[job.folder.path] = len(records)
+        if records and trial.should_prune():
+            job.ask_to_stop(prune=True)
+
+    def over(self, job: Job) -> None:
+        """Tell Optuna; a trial that was stopped with the search goes on with the next."""
+        trial, study = self.trial_of[job.folder.path], self.arm_of(job).study
+        metrics = job.folder.result()
+        if metrics:
+            study.tell(trial, metrics["best/valid_ppl"])
+        elif job.outcome == "pruned":
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            with job.folder.claimed(wait=True):
+                job.folder.save_tags(job.folder.tags() | {"rnnexp.pruned": "true"})
+        elif job.outcome == "failed" and self.on_error == "return_inf":
+            study.tell(trial, math.inf)
+        elif job.outcome == "failed":
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        super().over(job)
+
+    def arm_of(self, job: Job) -> Branch:
+        return next(arm for arm in self.arms if job in arm.jobs)
+
+    def best(self) -> list[Job]:
+        """The best settings of each combination, with several seeds; what their runs are tagged with says
+        how much they were tuned."""
+        jobs = []
+        for arm in self.arms:
+            trials = arm.study.get_trials(states=FINISHED_STATES)
+            if not any(trial.state == FINISHED_STATES[0] for trial in trials):
+                raise UserError(f"{arm.name}: no trial has finished, so there are no best settings")
+            chosen = self.chosen(arm.study.best_params)
+            # also those of searches over other ranges, in the same study
+            kin = [n for n in optuna.get_all_study_names(arm.storage) if n.startswith(f"{arm.title} ")]
+            spent = sum(
+                len(
+                    optuna.load_study(study_name=name, storage=arm.storage).get_trials(states=FINISHED_STATES)
+                )
+                for name in kin
+            )
+            for seed in range(self.seeds):
+                study = f"study={arm.study.study_name.split()[0]}_best"
+                name = " ".join(filter(None, [arm.name, *chosen, f"seed={seed}"]))
+                job = make_job(name, [*arm.overrides, *chosen, f"seed={seed}", study])
+                job.tags = {
+                    "rnnexp.tuned": ",".join(self.space),
+                    "rnnexp.tuning_trials": str(spent),
+                }
+                jobs.append(job)
+        return distinct(jobs)
+
+    def summary(self) -> str:
+        lines = []
+        for arm in self.arms:
+            trials = arm.study.get_trials(states=FINISHED_STATES)
+            pruned = sum(trial.state == FINISHED_STATES[1] for trial in trials)
+            lines.append(
+                f"{arm.name or 'all'}: {len(trials)} of {self.trials} trials, {pruned} of them pruned"
+            )
+            if len(trials) > pruned:
+                best = arm.study.best_trial
+                lines[-1] += f"; best valid ppl {best.value:.4g} with {' '.join(self.chosen(best.params))}"
+        return super().summary() + "".join(f"{line}\n" for line in lines)
+
+
+def suggest(trial: optuna.Trial, key: str, over: Override) -> None:
+    """Have a trial draw a value from the range or the choices of an override."""
+    space = over.value()
+    if not isinstance(space, IntervalSweep):
+        trial.suggest_categorical(key, [value.partition("=")[2] for value in values(over)])
+        return
+    low, high, log = space.start, space.end, "log" in space.tags
+    assert low is not None
+    assert high is not None
+    if isinstance(low, int):
+        trial.suggest_int(key, low, int(high), log=log)
+    else:
+        trial.suggest_float(key, low, high, log=log)
+
+
+def shown(value: Any) -> str:
+    """A proposed value as an override has it: four digits say enough."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,59 @@
+"""One job of a sweep, in a process of its own: `python -m rnnexp.sweeps.worker`, told what to do on its input.
+
+The first line there is JSON: the config and the folder of the run, more tags for it, and how many threads it
+may have. The input stays open as long as the sweep lives; when it ends, the job saves a checkpoint and ends.
+"""
+
+import json
+import logging
+import logging.config
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Thread
+
+import yaml
+from threadpoolctl import threadpool_limits
+
+from rnnexp.errors import UserError, one_line
+from rnnexp.experiment import runner
+from rnnexp.records.folder import RunFolder
+from rnnexp.tracking.worker import lines
+
+CONF = Path(__file__).resolve().parents[1] / "conf"  # in a checkout a link to the conf/ at the top
+
+
+def log_to(file: Path, *others: str) -> None:
+    """Log as a run that Hydra starts does: to a file, and to other handlers of its config."""
+    logging_config = yaml.safe_load((CONF / "hydra/job_logging/rnnexp.yaml").read_text(encoding="utf-8"))
+    logging_config["handlers"]["file"]["filename"] = str(file)
+    logging_config["root"]["handlers"] = ["file", *others]
+    logging.config.dictConfig(logging_config)
+
+
+def end_with_the_sweep() -> None:
+    """As if asked by a signal, once the input has ended."""
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    told = json.loads(next(lines(0)))
+    Thread(target=end_with_the_sweep, daemon=True).start()
+    folder = RunFolder(Path(told["folder"]))
+    folder.path.mkdir(parents=True, exist_ok=True)
+    log_to(folder.path / "rnnexp.log")
+    # not by the environment: with OMP_NUM_THREADS=1 OpenBLAS rounds differently than in a run of its own
+    threadpool_limits(told["threads"], "blas")
+    try:
+        runner.carry_out(told["config"], folder, wait=True, more_tags=told["tags"])
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (UserError, OSError, MemoryError) as error:
+        sys.exit(f"{one_line(error) or type(error).__name__}")
+
+
+if __name__ == "__main__":
+    main()

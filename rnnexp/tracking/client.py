@@ -1,0 +1,70 @@
+"""A tracker that has another process deliver the records, and waits for it only at the end."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event, Thread
+
+from rnnexp.tracking.worker import lines, say
+
+log = logging.getLogger(__name__)
+
+
+class Background:
+    """The process that delivers, seen from the run's or the sweep's."""
+
+    command = sys.executable, "-P", "-m", "rnnexp.tracking.worker"
+
+    process: subprocess.Popen | None = None  # until there is something to deliver
+
+    def start(self) -> None:
+        self.done = Event()
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            start_new_session=True,  # Ctrl-C is for the run: it says what is to be delivered then
+        )
+        self.listener = Thread(target=self.listen, daemon=True)
+        self.listener.start()
+
+    def listen(self) -> None:
+        assert self.process
+        assert self.process.stdin
+        assert self.process.stdout
+        try:
+            for line in lines(self.process.stdout.fileno()):
+                message = json.loads(line)
+                if message is None:
+                    self.done.set()
+                else:
+                    log.warning("%s", message)
+            status = self.process.wait()
+            if not self.process.stdin.closed:
+                log.warning(
+                    f"the process that delivers the records ended, with status {status}: the run goes on, "
+                    "they are in its records.jsonl, and python -m rnnexp.cli.sync FOLDER delivers them"
+                )
+        finally:
+            self.done.set()
+
+    def changed(self, folder: Path) -> None:
+        if not self.process:
+            self.start()
+        assert self.process
+        assert self.process.stdin
+        say(self.process.stdin.fileno(), str(folder).encode())
+
+    def wait(self) -> None:
+        if not self.process:
+            return
+        assert self.process.stdin
+        self.done.clear()
+        if self.process.poll() is None:
+            say(self.process.stdin.fileno(), b"")
+            self.done.wait()

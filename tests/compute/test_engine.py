@@ -1,0 +1,180 @@
+"""The fast engines against NumPy alone: compiled loops, products by another library."""
+
+import numpy as np
+import pytest
+
+from rnnexp.compute import engine, threads
+from rnnexp.compute.blas import mkl
+from rnnexp.compute.parameters import Workspace
+from rnnexp.errors import UserError
+from rnnexp.nn.cells import CELLS, base
+from rnnexp.nn.cells.gru import GRU, GRUResetAfter
+from rnnexp.nn.cells.lstm import LSTM
+from rnnexp.nn.cells.rnn import RNN
+from rnnexp.nn.inputs import DenseInputs
+from tests.helpers.variants import VARIANTS, bound_cell
+
+
+def needs(name):
+    reason = f"engine={name} is not installed: pip install {' '.join(engine.missing(name))}"
+    return pytest.mark.skipif(bool(engine.missing(name)), reason=reason)
+
+
+needs_numba, needs_mkl = needs("numba"), needs("mkl")
+COMPILED = pytest.mark.parametrize(
+    "fast", [pytest.param("numba", marks=needs_numba), pytest.param("mkl", marks=needs_mkl)]
+)
+T, B, D, H = 5, 5, 4, 7
+
+
+def everything(cell, params, dtype):
+    """All results of a forward and a backward pass, by name."""
+    rng = np.random.default_rng(1)
+    x, R, *states = (
+        rng.standard_normal(shape).astype(dtype) for shape in [(T, B, D), (T, B, H)] + 4 * [(B, H)]
+    )
+    state, dlast = states[: len(cell.states)], states[2 : 2 + len(cell.states)]
+    workspace = Workspace(dtype)
+    h, last = cell.forward(DenseInputs(x), tuple(state), workspace)
+    results = {"h": h.copy()} | {f"last {k}": array.copy() for k, array in enumerate(last)}
+    dx, dstate = cell.backward(R, tuple(dlast), workspace)
+    results |= {"dx": dx} | {f"dstate {k}": array for k, array in enumerate(dstate)}
+    return results | {f"d{name}": grad.copy() for name, grad in params.grad.items()}
+
+
+@pytest.mark.parametrize("small", [True, False])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 5e-6)])
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+@COMPILED
+def test_same_results_as_the_readable_loops(fast, name, options, dtype, tolerance, small, monkeypatch):
+    if not small:  # tiles of 4 columns of 7, streams on threads
+        monkeypatch.setattr(base, "SMALL_PRODUCT", 0)
+        monkeypatch.setattr(base, "TILES", (4,))
+        for least in "WORTH_SHARING", "WORTH_SHARING_COMPILED":
+            monkeypatch.setattr(base, least, 0)
+        monkeypatch.setattr(base, "LEAST_STREAMS", 1)
+    cell, params = bound_cell(name, options, D, H, np.random.default_rng(0), dtype)
+    number = 1 if small else 3
+    with engine.use("numpy", number):
+        readable = everything(cell, params, dtype)
+    with engine.use(fast, number):
+        if not cell.loops():
+            pytest.skip("this cell has no compiled loops")
+        first, again = everything(cell, params, dtype), everything(cell, params, dtype)
+    for key, array in readable.items():
+        assert array.dtype == first[key].dtype == dtype
+        np.testing.assert_array_equal(first[key], again[key])  # to the bit, for resume
+        np.testing.assert_allclose(first[key], array, rtol=tolerance, atol=tolerance, err_msg=key)
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+@COMPILED
+def test_a_number_that_is_not_finite_stays_so(fast, name, options):
+    """Else a run that diverged would go on as if nothing had happened."""
+    cell, _ = bound_cell(name, options, D, H, np.random.default_rng(0), np.float32)
+    x = np.ones((T, B, D), np.float32)
+    x[2, 3, 1] = np.nan
+    with engine.use(fast):
+        h, _ = cell.forward(DenseInputs(x), cell.zero_state(B), Workspace(np.float32))
+    assert np.isnan(h[2:, 3]).all()
+    assert np.isfinite(np.delete(h, 3, axis=1)).all()
+
+
+def factors(dtype):
+    """Pairs of matrices or stacks of them, rows or columns contiguous, thin ones too."""
+    rng = np.random.default_rng(0)
+    for m, k, n in (5, 7, 3), (1, 7, 3), (5, 1, 3), (5, 7, 1), (1, 1, 1):
+        a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+        wide = np.zeros((m, k + 2), dtype)
+        wide[:, :k] = a
+        for left in a, np.asfortranarray(a), wide[:, :k]:
+            for right in b, np.asfortranarray(b):
+                yield left, right
+        yield a, np.stack([b, 2 * b])
+        yield np.stack([a, -a]), b
+        yield np.stack([a, -a]), np.stack([b, 2 * b])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", engine.installed())
+def test_products(name, dtype, monkeypatch):
+    monkeypatch.setattr(engine, "WORTH_SHARING", 0)
+    with engine.use(name, 3):
+        for a, b in factors(dtype):
+            expected = a.astype(float) @ b.astype(float)
+            room = np.full((*expected.shape[:-2], expected.shape[-2] + 1, expected.shape[-1]), np.nan, dtype)
+            out = room[..., :-1, :]
+            if out.ndim == 2:
+                threads.run_all(engine.products(a, b, out))
+            else:
+                assert engine.matmul(a, b, out) is out
+            np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-6)
+            assert np.isnan(room[..., -1, :]).all()
+
+
+@needs_mkl
+def test_a_product_has_the_same_bits_wherever_its_factors_lie():
+    a, b = np.random.default_rng(0).standard_normal((2, 50, 50)).astype(np.float32)
+    results = []
+    with engine.use("mkl"):
+        for shift in range(5):
+            moved = np.empty(50 * 50 + shift, np.float32)[shift:].reshape(50, 50)
+            moved[...] = a
+            results.append(engine.matmul(moved, b, np.empty_like(a)))
+    assert all((result == results[0]).all() for result in results)
+
+
+@needs_numba
+def test_tanh_in_single_precision():
+    from rnnexp.compute.jit.maths import add_tanh
+
+    x = np.concatenate([np.linspace(-12, 12, 200_001), [0, np.inf, -np.inf, 1e-30]]).astype(np.float32)
+    y = np.zeros_like(x)
+    add_tanh(y, x)
+    exact = np.tanh(x.astype(np.float64))
+    assert np.abs(y - exact).max() < 5e-7
+    assert np.abs(y).max() == 1
+    near = np.abs(x) < 0.5
+    np.testing.assert_allclose(y[near], exact[near], rtol=5e-7)
+
+
+@needs_numba
+def test_our_own_cells_have_compiled_loops():
+    with engine.use("numba"):
+        for cell in RNN(D, H), LSTM(D, H), GRU(D, H), GRUResetAfter(D, H):
+            assert cell.loops(), type(cell)
+
+
+@COMPILED
+def test_a_cell_without_compiled_loops_keeps_its_own(fast):
+    class Other(CELLS["rnn"]):
+        pass
+
+    cell, params = bound_cell("rnn", {}, D, H, np.random.default_rng(0), np.float32)
+    readable = everything(cell, params, np.float32)
+    cell.__class__ = Other
+    with engine.use(fast):
+        assert cell.loops() is None
+        for key, array in everything(cell, params, np.float32).items():
+            np.testing.assert_allclose(array, readable[key], rtol=5e-6, atol=5e-6)
+
+
+def test_what_an_engine_lacks_is_named(monkeypatch):
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    monkeypatch.setattr(mkl, "path", lambda: None)
+    assert engine.fastest() == "numpy"
+    with pytest.raises(UserError, match=r"engine=numba needs numba: pip install numba$"):
+        engine.require("numba")
+    with pytest.raises(UserError, match=r"engine=mkl needs numba and mkl: pip install numba mkl$"):
+        engine.require("mkl")
+    with pytest.raises(UserError, match="engine=fortran must be one of mkl, numba, numpy"):
+        engine.require("fortran")
+
+
+@needs_numba
+def test_a_broken_mkl_is_named(monkeypatch, tmp_path):
+    broken = tmp_path / "libmkl_rt.so"
+    broken.write_bytes(b"no library")
+    monkeypatch.setattr(mkl, "path", lambda: broken)
+    with pytest.raises(UserError, match=r"engine=mkl cannot load .*libmkl_rt.so .*: say engine=numba"):
+        mkl.load.__wrapped__()

@@ -1,0 +1,189 @@
+"""What a run records is what it did: recomputed from its own files."""
+
+import math
+import subprocess
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from rnnexp import tracking
+from rnnexp.compute import engine, threads
+from rnnexp.errors import UserError
+from rnnexp.evaluation.perplexity import evaluate
+from rnnexp.evaluation.sampling import sample
+from rnnexp.experiment import build, runner
+from rnnexp.records.folder import RunFolder
+from tests.conftest import QUICK
+from tests.experiment.test_configs import composed
+from tests.helpers.variants import small_model
+
+
+class Listener:
+    """A tracker that keeps what the folder holds each time it is told of something new."""
+
+    def __init__(self):
+        self.seen = []
+
+    def changed(self, folder):
+        self.seen.append((RunFolder(folder).state()["status"], len(RunFolder(folder).records())))
+
+    def wait(self):
+        self.seen.append("wait")
+
+
+@pytest.fixture
+def listener(monkeypatch):
+    listener = Listener()
+    monkeypatch.setattr(tracking, "make", lambda name: listener)
+    return listener
+
+
+def run(path, *overrides):
+    config = composed(*QUICK, *overrides)
+    folder = RunFolder(path)
+    return folder, runner.carry_out(config, folder)
+
+
+def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path):
+    # a learning rate under which the last epoch is not the best
+    folder, metrics = run(tmp_path, "train.max_epochs=6", "optimizer.lr=60", "schedule=constant")
+    experiment = build.experiment(composed(*QUICK))
+    with np.load(tmp_path / "best.npz") as arrays:
+        for name, value in experiment.model.params.value.items():
+            value[...] = arrays[name]
+    losses = [record["valid/loss"] for record in folder.records()]
+    assert min(losses) < losses[-1]
+    splits = experiment.corpus.splits
+    with engine.use(experiment.engine):
+        assert metrics["test/loss"] == evaluate(experiment.model, splits["test"])
+        assert metrics["test/ppl"] == math.exp(metrics["test/loss"])
+        assert math.log(metrics["best/valid_ppl"]) == pytest.approx(min(losses), rel=1e-12)
+        assert evaluate(experiment.model, splits["valid"]) == min(losses)
+        assert metrics["best/epoch"] == 1 + losses.index(min(losses))
+        for split, key in (
+            ("test", "oracle/ppl"),
+            ("valid", "oracle/valid_ppl"),
+            ("train", "oracle/train_ppl"),
+        ):
+            assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
+        assert metrics["num_params"] == len(experiment.model.params.values)
+        assert folder.result() == metrics
+        files = ["config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"]
+        assert [path.name for path in folder.artifacts()] == files
+
+
+def test_records_say_what_was_done(listener, tmp_path):
+    folder, _ = run(tmp_path)
+    assert listener.seen == [("RUNNING", 0), ("RUNNING", 1), ("RUNNING", 2), ("FINISHED", 2), "wait"]
+    for number, record in enumerate(folder.records(), 1):
+        assert (record["epoch"], record["step"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
+        assert record["train/ppl"] == math.exp(record["train/loss"])
+        assert 0 < record["epoch_s"] < 60
+        # validation is part of an epoch's seconds and not of the training rate
+        assert record["tokens_per_s"] * record["epoch_s"] > 2996
+    times = [record["time"] for record in folder.records()]
+    assert times == sorted(times)
+    assert 1.7e12 < times[0] < 1e13
+
+
+def test_an_epoch_that_was_recorded_before_a_crash_is_not_recorded_again(listener, tmp_path):
+    folder, _ = run(tmp_path / "whole")
+    records = folder.records()
+    crashed = RunFolder(tmp_path / "crashed")  # after the first record, before its checkpoint
+    with crashed.claimed():
+        crashed.append(records[0])
+    with crashed.records_file.open("a") as file:
+        file.write('{"epoch": 2, "cut sh')
+    assert crashed.records() == records[:1]
+    listener.seen.clear()
+    run(tmp_path / "crashed")
+    assert [record["epoch"] for record in crashed.records()] == [1, 2]
+    assert crashed.records()[0] == records[0]
+    assert listener.seen == [("RUNNING", 1), ("RUNNING", 2), ("FINISHED", 2), "wait"]
+
+
+def test_a_run_that_has_finished_is_not_run_again(listener, tmp_path, monkeypatch):
+    folder, metrics = run(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.*") if path.name != "state.json"}
+    monkeypatch.delattr(runner, "train_and_test")
+    assert run(tmp_path)[1] == metrics
+    assert before == {path: path.read_bytes() for path in before}
+    assert folder.state()["status"] == "FINISHED"
+    with pytest.raises(UserError, match="holds a run with other settings"):
+        run(tmp_path, "seed=1")
+
+
+def test_artifacts_that_fail_do_not_fail_the_run(listener, tmp_path, monkeypatch, caplog):
+    def fail(*args):
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(runner, "draw_curves", fail)
+    run(tmp_path)
+    assert listener.seen[-2:] == [("FINISHED", 2), "wait"]
+    assert "no ink" in caplog.text
+
+
+def test_provenance_is_that_of_git(tmp_path, monkeypatch):
+    def git(*arguments):
+        environment = {"GIT_CONFIG_GLOBAL": "/dev/null", "PATH": "/usr/bin:/bin"}
+        command = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e@example.org"]
+        return subprocess.run(
+            [*command, *arguments], env=environment, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    monkeypatch.setattr(runner, "__file__", str(tmp_path / "runner.py"))
+    assert "rnnexp.git_commit" not in runner.provenance("cpu")
+    git("init")
+    git("commit", "--allow-empty", "-m", "first")
+    tags = runner.provenance("cpu")
+    assert (tags["rnnexp.git_commit"], tags["rnnexp.git_dirty"]) == (git("rev-parse", "HEAD"), "false")
+    (tmp_path / "new").write_text("")
+    assert runner.provenance("cpu")["rnnexp.git_dirty"] == "true"
+
+
+def test_samples_follow_the_models_distribution():
+    model = small_model(vocab_size=4)
+    model.params.value["decoder.W"][...] = 0
+    p = np.array([0.1, 0.2, 0.3, 0.4])
+    model.params.value["decoder.b"][...] = np.log(p)
+    (tokens,) = sample(model, [0], 4000, np.random.default_rng(0))
+    np.testing.assert_allclose(np.bincount(tokens) / 4000, p, atol=0.03)
+    assert [tokens] == sample(model, [0], 4000, np.random.default_rng(0))
+
+
+def test_samples_depend_on_what_came_before():
+    model = small_model("lstm")
+    state, workspace, rng = model.zero_state(1), model.workspace(), np.random.default_rng(1)
+    (tokens,) = sample(model, [3], 20, np.random.default_rng(1))
+    for before, after in zip([3, *tokens], tokens):
+        logits, state = model.logits(np.array([[before]]), state, workspace)
+        p = np.exp(logits[0]) / np.exp(logits[0]).sum()
+        assert rng.choice(len(p), p=p) == after
+
+
+@pytest.mark.parametrize(
+    ("overrides", "number"),
+    [
+        ([], 1),
+        (["threads=2"], 2),
+        (["model.hidden_size=400", "train.batch_size=32", "train.bptt=32", "threads=null"], "all"),
+    ],
+)
+def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, overrides, number):
+    found = []
+
+    def blas_threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    def look(*args):
+        assert set(blas_threads()) == {1}  # the threads are ours
+        found.append(len(threads.shares(1000)))
+        return {"best/valid_ppl": 1.0}
+
+    monkeypatch.setattr(runner, "train_and_test", look)
+    outside = blas_threads()
+    run(tmp_path, *overrides)
+    assert found == [max(outside) if number == "all" else number]
+    assert RunFolder(tmp_path).load_config()["threads"] == found[0]  # so that resume computes with as many
+    assert set(blas_threads()) == set(outside)

@@ -1,0 +1,75 @@
+"""What takes minutes: the demo's and the book's results, and being killed anywhere."""
+
+import json
+import random
+import signal
+import subprocess
+
+import pytest
+
+from tests.cli.test_train import LONG, assert_same_run
+from tests.conftest import command
+
+pytestmark = pytest.mark.slow
+LONGER = [*LONG, "train.max_epochs=8"]  # seconds enough for several kills
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    subprocess.run(command(*LONGER, "hydra.run.dir=run"), cwd=folder, check=True, capture_output=True)
+    return folder / "run"
+
+
+def test_killed_again_and_again_at_random_points_the_run_ends_the_same(tmp_path, undisturbed):
+    """A run that is killed with -9 every time it has just got going again."""
+    rng = random.Random(0)
+    kills = 0
+    while True:
+        process = subprocess.Popen(
+            command(*LONGER, "hydra.run.dir=run"),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            _, errors = process.communicate(timeout=rng.uniform(0.9, 1.5))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            kills += 1
+            continue
+        assert process.returncode == 0, errors
+        break
+    assert kills >= 3
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
+def test_the_demo_shows_a_difference_and_the_distance_to_the_best(tmp_path):
+    """One seed a cell of `make demo`."""
+    subprocess.run(
+        command("-m", "experiment=demo", "cell=lstm,gru"),
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    found = {
+        path.parent.name.partition("_")[0]: json.loads(path.read_text())
+        for path in tmp_path.rglob("result.json")
+    }
+    lstm, gru = found["lstm"], found["gru"]
+    for result in lstm, gru:
+        assert 1.01 < result["test/ppl"] / result["oracle/ppl"] < 1.09
+    assert lstm["test/ppl"] < gru["test/ppl"]
+
+
+def test_an_epoch_of_the_books_model_on_ptb(rnnexp, ptb_dir, tmp_path):
+    result = subprocess.run(
+        command("experiment=dlfs2_rnnlm", f"dataset.dir={ptb_dir}", "train.max_epochs=1", "tracking=none"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    (path,) = tmp_path.rglob("result.json")
+    assert 180 < json.loads(path.read_text())["best/valid_ppl"] < 210

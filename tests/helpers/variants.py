@@ -1,0 +1,57 @@
+"""Every cell there is, with its options: what the tests over cells run through."""
+
+import numpy as np
+import pytest
+
+from rnnexp.compute.backend import CPU
+from rnnexp.compute.parameters import Parameters
+from rnnexp.nn.cells import CELLS
+from rnnexp.nn.model import Model
+
+# options worth a run of their own; a new cell runs with its defaults without a line here
+OPTIONS = {
+    "gru": [{"reset": "before"}, {"reset": "after"}, {"reset": "before", "bias": False}],
+    "lstm": [{"forget_bias": 1.0}],
+}
+
+VARIANTS = [
+    pytest.param(name, options, id="-".join([name, *map(str, options.values())]))
+    for name in CELLS
+    for options in OPTIONS.get(name, [{}])
+]
+
+
+def bound_cell(name, options, input_size, hidden_size, rng, dtype=np.float64):
+    """A cell alone, with parameters of its own, all of them random (biases too)."""
+    cell = CELLS[name](input_size, hidden_size, **options)
+    params = Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, dtype)
+    cell.bind(*params.of("cell"))
+    cell.init(rng)
+    if cell.bias:
+        cell.p["b"][...] = rng.standard_normal(cell.p["b"].shape)
+    return cell, params
+
+
+def small_model(
+    name="lstm",
+    options=None,
+    *,
+    vocab_size=11,
+    size=6,
+    num_layers=1,
+    dropout=0.0,
+    tie=False,
+    embed_size=None,
+    one_hot=False,
+    dtype=np.float64,
+    where=CPU,
+    **more,
+):
+    """A model with random parameters, large enough for every gradient to matter."""
+    embed_size = None if one_hot else embed_size or size
+    inputs = [embed_size or vocab_size] + [size] * (num_layers - 1)
+    cells = [CELLS[name](input_size, size, **(options or {})) for input_size in inputs]
+    model = Model(cells, vocab_size, embed_size, dropout, tie_weights=tie, dtype=dtype, backend=where, **more)
+    values = np.random.default_rng(3).normal(0, 0.4, len(model.params.values))
+    model.params.set(model.params.split(values))
+    return model

@@ -1,0 +1,198 @@
+"""Each cell alone: its gradients, its equations, its windows."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from rnnexp.compute import threads
+from rnnexp.compute.parameters import Workspace
+from rnnexp.nn.cells import CELLS, base
+from rnnexp.nn.inputs import DenseInputs, TokenInputs
+from tests.helpers.gradcheck import check_gradients
+from tests.helpers.variants import OPTIONS, VARIANTS, bound_cell
+
+T, B, D, H = 5, 3, 4, 6
+
+
+def test_every_option_under_test_exists():
+    for name, options in OPTIONS.items():
+        known = inspect.signature(CELLS[name]).parameters
+        assert all(key in known for option in options for key in option)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+class Probe:
+    """A cell in a scalar function of everything that goes in: sum(h * R) + sum(last state * S)."""
+
+    def __init__(self, name, options, rng):
+        self.cell, self.params = bound_cell(name, options, D, H, rng)
+        self.x = rng.standard_normal((T, B, D))
+        self.state = tuple(rng.standard_normal((B, H)) for _ in self.cell.states)
+        self.R = rng.standard_normal((T, B, H))
+        self.S = tuple(rng.standard_normal((B, H)) for _ in self.cell.states)
+
+    def loss(self):
+        h, state = self.cell.forward(DenseInputs(self.x), self.state, Workspace(np.float64))
+        return float(np.sum(h * self.R) + sum(np.sum(s * S) for s, S in zip(state, self.S)))
+
+    def arrays(self):
+        return self.params.value | {"x": self.x} | dict(zip(self.cell.states, self.state))
+
+    def grads(self):
+        workspace = Workspace(np.float64)
+        self.cell.forward(DenseInputs(self.x), self.state, workspace)
+        dx, dstate = self.cell.backward(self.R, self.S, workspace)
+        return self.params.grad | {"x": dx} | dict(zip(self.cell.states, dstate))
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_gradients(name, options, rng):
+    probe = Probe(name, options, rng)
+    check_gradients(probe.loss, probe.arrays(), probe.grads(), rng, tolerance=1e-7)
+
+
+@pytest.mark.parametrize("fault", [lambda g: -g, np.zeros_like], ids=["sign", "zero"])
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_gradient_check_catches_a_planted_fault(name, options, fault, rng):
+    probe = Probe(name, options, rng)
+    grads = probe.grads()
+    for planted in grads:
+        with pytest.raises(AssertionError, match=f"^{planted}:"):
+            check_gradients(probe.loss, probe.arrays(), grads | {planted: fault(grads[planted])}, rng)
+
+
+def s(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def naive_rnn(x, h, W, U_n, b):
+    return (np.tanh(x @ W[0] + h @ U_n[0] + b[0]),)
+
+
+def naive_lstm(x, h, c, W, U_ifog, b):
+    i, f, o, g = (x @ W[k] + h @ U_ifog[k] + b[k] for k in range(4))
+    c = s(f) * c + s(i) * np.tanh(g)
+    return s(o) * np.tanh(c), c
+
+
+def naive_gru_before(x, h, W, U_rz, U_n, b):
+    r = s(x @ W[0] + h @ U_rz[0] + b[0])
+    z = s(x @ W[1] + h @ U_rz[1] + b[1])
+    n = np.tanh(x @ W[2] + (r * h) @ U_n[0] + b[2])
+    return (z * h + (1 - z) * n,)
+
+
+def naive_gru_after(x, h, W, U_rzm, b):
+    r = s(x @ W[1] + h @ U_rzm[0] + b[1])
+    z = s(x @ W[2] + h @ U_rzm[1] + b[2])
+    n = np.tanh(x @ W[0] + b[0] + r * (h @ U_rzm[2] + b[3]))
+    return (z * h + (1 - z) * n,)
+
+
+EQUATIONS = [
+    ("rnn", {}, naive_rnn),
+    ("lstm", {}, naive_lstm),
+    ("gru", {"reset": "before"}, naive_gru_before),
+    ("gru", {"reset": "after"}, naive_gru_after),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "equations"), EQUATIONS, ids=lambda v: getattr(v, "__name__", "")
+)
+def test_forward_and_gradients_equal_the_equations_step_by_step(name, options, equations, rng):
+    """The layer against a loop over the paper's equations, differentiated numerically."""
+    probe = Probe(name, options, rng)
+
+    def naive():
+        state, hs = probe.state, []
+        for x in probe.x:
+            state = equations(x, *state, **probe.cell.p)
+            hs.append(state[0])
+        return np.stack(hs), state
+
+    h, state = probe.cell.forward(DenseInputs(probe.x), probe.state, Workspace(np.float64))
+    naive_h, naive_state = naive()
+    np.testing.assert_allclose(h, naive_h, rtol=1e-12)
+    for ours, theirs in zip(state, naive_state, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+    def naive_loss():
+        h, state = naive()
+        return float(np.sum(h * probe.R) + sum(np.sum(s * S) for s, S in zip(state, probe.S)))
+
+    check_gradients(naive_loss, probe.arrays(), probe.grads(), rng, tolerance=1e-7)
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_two_windows_with_the_carried_gradient_equal_one_long_window(name, options, rng):
+    probe = Probe(name, options, rng)
+    cell, cut = probe.cell, 2
+    whole = {key: grad.copy() for key, grad in probe.grads().items()}
+
+    first, second = Workspace(np.float64), Workspace(np.float64)
+    h1, middle = cell.forward(DenseInputs(probe.x[:cut]), probe.state, first)
+    h2, _ = cell.forward(DenseInputs(probe.x[cut:]), middle, second)
+    dx2, dmiddle = cell.backward(probe.R[cut:], probe.S, second)
+    late = probe.params.grads.copy()
+    dx1, dstate = cell.backward(probe.R[:cut], dmiddle, first)
+    both = probe.params.split(late + probe.params.grads)
+
+    np.testing.assert_allclose(
+        np.concatenate([h1, h2]), cell.forward(DenseInputs(probe.x), probe.state, Workspace(np.float64))[0]
+    )
+    parts = both | {"x": np.concatenate([dx1, dx2])} | dict(zip(cell.states, dstate))
+    for key in whole:
+        np.testing.assert_allclose(parts[key], whole[key], rtol=1e-10, atol=1e-12)
+
+
+def test_forget_bias_is_where_the_forget_gate_is(rng):
+    from rnnexp.compute.parameters import Parameters
+    from rnnexp.nn.cells.lstm import LSTM
+
+    cell = LSTM(D, H, forget_bias=1.5)
+    cell.bind(
+        *Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, np.float64).of("cell")
+    )
+    cell.init(rng)
+    assert cell.p["b"].tolist() == [[0] * H, [1.5] * H, [0] * H, [0] * H]
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_tiles_and_threads_change_nothing_but_rounding(name, options, rng, monkeypatch):
+    """The fast ways through the recurrence, forced on a small cell: columns in tiles, streams on threads."""
+    probe = Probe(name, options, rng)
+    loss, grads = probe.loss(), {key: grad.copy() for key, grad in probe.grads().items()}
+    monkeypatch.setattr(base, "SMALL_PRODUCT", 0)
+    monkeypatch.setattr(base, "TILES", (4,))  # of 6 columns
+    monkeypatch.setattr(base, "WORTH_SHARING", 0)
+    monkeypatch.setattr(base, "LEAST_STREAMS", 1)
+    for number in 1, 2, 3:
+        with threads.use(number):
+            assert probe.loss() == pytest.approx(loss, rel=1e-12)
+            for key, grad in probe.grads().items():
+                np.testing.assert_allclose(grad, grads[key], rtol=1e-11, atol=1e-13, err_msg=key)
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_symbols_are_the_rows_they_stand_for(name, options, rng):
+    probe = Probe(name, options, rng)
+    table, symbols = rng.standard_normal((7, D)), rng.integers(7, size=(T, B))
+    results = []
+    for x in DenseInputs(table[symbols]), TokenInputs(symbols, table):
+        workspace = Workspace(np.float64)
+        h, _ = probe.cell.forward(x, probe.state, workspace)
+        dx, dstate = probe.cell.backward(probe.R, probe.S, workspace)
+        grads = {key: grad.copy() for key, grad in probe.params.grad.items()}
+        results.append({"h": h, "dx": dx, "dh": dstate[0]} | grads)
+    vectors, by_symbol = results
+    per_symbol = np.zeros_like(table)
+    np.add.at(per_symbol, symbols, vectors.pop("dx"))
+    np.testing.assert_allclose(by_symbol.pop("dx"), per_symbol, rtol=1e-11, atol=1e-13)
+    for key, array in by_symbol.items():
+        np.testing.assert_allclose(array, vectors[key], rtol=1e-11, atol=1e-13, err_msg=key)

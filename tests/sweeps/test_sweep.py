@@ -1,0 +1,464 @@
+"""A sweep does every combination once, whatever happens to its jobs and to itself."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from filelock import FileLock, Timeout
+
+from rnnexp.errors import UserError
+from rnnexp.experiment import schema
+from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.request import asked
+from rnnexp.sweeps.search import Search
+from tests.cli.test_train import LONG, assert_same_run
+from tests.conftest import QUICK, SMALL, command
+
+schema.register()
+FAULTS = '''
+"""Imported by every Python process that finds it: what goes wrong in the job with which seed."""
+import os, resource, signal, sys, time
+
+if sys.orig_argv[-1] == "rnnexp.sweeps.worker":
+    from rnnexp.experiment import runner
+
+    execute = runner.execute
+
+    def faulty(config, *others):
+        match config["seed"]:
+            case 1:
+                raise RuntimeError("a mistake of ours")
+            case 2:
+                os._exit(3)
+            case 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case 4:
+                resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
+                bytearray(1 << 33)
+            case 5:
+                time.sleep(1000)
+            case 6:
+                sys.exit("no more")
+        return execute(config, *others)
+
+    runner.execute = faulty
+'''
+OUTCOMES = {  # seed -> what the summary says of it, and the status of the run
+    1: ("RuntimeError: a mistake of ours", "KILLED"),
+    2: ("exit status 3", "KILLED"),
+    3: ("killed by SIGKILL", "KILLED"),
+    4: ("MemoryError", "KILLED"),
+    5: ("stopped after sweep.timeout=8 s", "KILLED"),
+    6: ("no more", "KILLED"),
+}
+
+
+@pytest.fixture
+def faults(tmp_path):
+    """The environment in which jobs go wrong."""
+    (tmp_path / "faults").mkdir()
+    (tmp_path / "faults" / "sitecustomize.py").write_text(FAULTS)
+    return {"PYTHONPATH": str(tmp_path / "faults")}
+
+
+def jobs(arguments):
+    with asked(arguments) as request:
+        return request.jobs()
+
+
+def folders(tmp_path):
+    return sorted(path.parent for path in tmp_path.glob("runs/*/*/state.json"))
+
+
+def status(folder):
+    return RunFolder(folder).state()["status"]
+
+
+def test_every_combination_once_and_again_nothing(rnnexp, tmp_path):
+    sweep = ["-m", *QUICK, "cell=lstm,gru", "seed=0,1,2", "train.max_steps=3"]
+    first = rnnexp(*sweep)
+    assert first.returncode == 0, first.stderr
+    assert "6 jobs: 6 finished\n" in first.stdout
+    assert "cell=gru seed=2: best epoch 1, valid ppl" in first.stdout
+    names = [f"{cell}_seed{seed}" for cell in ("gru", "lstm") for seed in range(3)]
+    assert [path.name[:-9] for path in folders(tmp_path)] == names
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*/*")}
+    again = rnnexp(*sweep)
+    assert again.returncode == 0
+    assert "6 jobs: 6 finished before\n" in again.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*/*")}
+    more = rnnexp("-m", *QUICK, "cell=lstm,gru,rnn", "seed=range(2)", "train.max_steps=3")
+    assert "6 jobs: 4 finished before, 2 finished\n" in more.stdout
+
+
+def test_a_job_computes_what_a_run_of_its_own_does(rnnexp, tmp_path):
+    """To the bit, at a size at which the matrix products matter."""
+    larger = ["dataset.train_tokens=20000", "train.max_epochs=1", "tracking=none", "threads=1"]
+    assert rnnexp(*larger, "hydra.run.dir=alone").returncode == 0
+    assert rnnexp("-m", *larger, "seed=0,1").returncode == 0
+    assert_same_run(folders(tmp_path)[0], tmp_path / "alone")
+
+
+def test_jobs_that_die_in_six_ways_take_no_other_with_them(rnnexp, tmp_path, faults):
+    """And once nothing goes wrong any more, the same command does what is left."""
+    sweep = ["-m", *SMALL, "seed=range(9)", "train.max_steps=3", "sweep.timeout=8"]
+    result = rnnexp(*sweep, **faults)
+    assert result.returncode == 1
+    assert "9 jobs: 3 finished, 6 failed\n" in result.stdout
+    assert result.stderr.strip() == "rnnexp: 6 of 9 jobs failed; the same command again takes up what is left"
+    of_seed = {int(path.name.split("_")[1].removeprefix("seed")): path for path in folders(tmp_path)}
+    for seed, (error, ends_as) in OUTCOMES.items():
+        (line,) = (line for line in result.stdout.splitlines() if line.startswith(f"failed: seed={seed}: "))
+        assert error in line
+        assert status(of_seed[seed]) == ends_as
+        assert str(of_seed[seed].relative_to(tmp_path)) in line
+    assert "RuntimeError: a mistake of ours" in (of_seed[1] / "output.txt").read_text()
+    for seed in 0, 7, 8:
+        assert status(of_seed[seed]) == "FINISHED"
+        assert not (of_seed[seed] / "output.txt").exists()
+    again = rnnexp(*sweep)
+    assert again.returncode == 0, again.stdout
+    assert "9 jobs: 3 finished before, 6 finished\n" in again.stdout
+    from tests.tracking.test_tracking import runs_of
+
+    _, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert sorted(run.data.params["seed"] for run in runs) == list("012345678")
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_a_job_that_fails_says_why_in_its_folder_and_its_record(rnnexp, tmp_path):
+    result = rnnexp("-m", *SMALL, "train.batch_size=4,0,1000", "train.max_steps=3")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout + result.stderr
+    assert "train.batch_size=1000: failed: the train split has 3000 tokens" in result.stdout
+    from tests.tracking.test_tracking import runs_of
+
+    c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    errors = {run.data.params["train.batch_size"]: run.data.tags["rnnexp.error"] for run in runs}
+    assert errors["4"] == ""
+    assert errors["0"] == "train.batch_size=0 must be at least 1"
+    for run in runs:
+        if run.info.status == "FAILED":
+            assert "traceback.txt" in {file.path for file in c.list_artifacts(run.info.run_id)}
+
+
+def test_a_job_that_dies_before_it_has_a_folder(rnnexp, tmp_path):
+    """It cannot make one, and no other job suffers."""
+    (tmp_path / "runs" / "bad").mkdir(parents=True)
+    names = jobs([*QUICK, "seed=0"])
+    (tmp_path / "runs" / "bad" / names[0].folder.path.name).write_text("a file where the folder should be")
+    result = rnnexp("-m", *QUICK, "seed=0", "study=bad,good")
+    assert result.returncode == 1
+    assert "2 jobs: 1 failed, 1 finished\n" in result.stdout
+    assert "File exists" in result.stdout
+
+
+def test_the_folder_of_another_run_is_no_result(rnnexp, tmp_path):
+    assert rnnexp(*QUICK, "seed=0", "hydra.run.dir=runs/mine").returncode == 0
+    result = rnnexp("-m", *QUICK, "seed=5", "hydra.run.dir=runs/mine")
+    assert result.returncode == 1
+    assert "failed: runs/mine holds a run with other settings" in result.stdout
+
+
+def test_a_finished_run_that_is_called_killed_is_set_right(rnnexp, tmp_path):
+    assert rnnexp("-m", *QUICK, "seed=0").returncode == 0
+    folder = RunFolder(folders(tmp_path)[0])
+    with folder.claimed():
+        folder.end("KILLED")
+    assert rnnexp("-m", *QUICK, "seed=0").returncode == 0
+    assert status(folder.path) == "FINISHED"
+
+
+def test_fail_fast_stops_the_others_which_can_go_on(rnnexp, tmp_path, faults):
+    """The job with seed 1 fails while that with seed 0 has much to do; that with seed 7 is never begun."""
+    sweep = ["-m", *LONG, "train.max_epochs=500", "train.patience=null", "seed=0,1,7", "sweep.workers=2"]
+    result = rnnexp(*sweep, "sweep.on_error=fail_fast", **faults)
+    assert result.returncode == 1
+    assert "3 jobs: 1 stopped, 1 failed, 1 not begun\n" in result.stdout
+    assert "KILLED" in {status(folder) for folder in folders(tmp_path)}
+
+
+def started(tmp_path, *arguments, jobs):
+    """A sweep under way, so many of its jobs with an epoch behind them."""
+    sweep = subprocess.Popen(
+        command("-m", *arguments),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # whoever runs the tests in the background of a shell has it ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("runs/default/*/records.jsonl"))) < jobs:
+        assert sweep.poll() is None, sweep.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return sweep
+
+
+def processes_in(folder):
+    """The processes whose working folder is this one, zombies left out."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink() == folder and (process / "cmdline").read_bytes():
+                found.append(process.name)
+    return found
+
+
+def wait_until_all_are_gone(tmp_path):
+    deadline = time.monotonic() + 20
+    while processes_in(tmp_path):
+        assert time.monotonic() < deadline, "processes are left behind"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(("signum", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_a_sweep_that_is_asked_to_stop_stops_with_all_its_jobs(tmp_path, signum, to_all):
+    """As Ctrl-C in a terminal does, to every process; or as `kill` does, to the one that was started."""
+    sweep = started(
+        tmp_path,
+        *LONG,
+        *("train.max_epochs=500", "train.patience=null", "seed=0,1,2,3", "sweep.workers=2"),
+        jobs=2,
+    )
+    os.killpg(sweep.pid, signum) if to_all else sweep.send_signal(signum)
+    stdout, stderr = sweep.communicate(timeout=30)
+    assert sweep.returncode == 128 + signum, stderr
+    assert "Traceback" not in stderr
+    assert "4 jobs: 2 stopped, 2 not begun\nstopped; the same command again takes up what is left" in stdout
+    wait_until_all_are_gone(tmp_path)
+    assert [status(folder) for folder in folders(tmp_path)] == ["KILLED", "KILLED"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A sweep that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    subprocess.run(
+        command("-m", *LONG, "seed=0,1,2"), cwd=folder, check=True, capture_output=True, timeout=120
+    )
+    return folders(folder)
+
+
+def test_a_sweep_that_is_killed_hard_goes_on_by_the_same_command(rnnexp, tmp_path, undisturbed):
+    """Its jobs save and end by themselves."""
+    sweep = started(tmp_path, *LONG, "seed=0,1,2", jobs=1)
+    sweep.kill()
+    sweep.communicate()
+    again = rnnexp("-m", *LONG, "seed=0,1,2")  # at once: the jobs of the first may not be done yet
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "resumed and finished" in again.stdout
+    ours = folders(tmp_path)
+    assert [folder.name for folder in ours] == [folder.name for folder in undisturbed]
+    for folder, theirs in zip(ours, undisturbed):
+        assert_same_run(folder, theirs)
+    wait_until_all_are_gone(tmp_path)
+
+
+@pytest.mark.slow
+def test_two_sweeps_at_once_do_every_job_once(rnnexp, tmp_path, undisturbed):
+    sweep = started(tmp_path, *LONG, "seed=0,1", jobs=1)
+    other = rnnexp("-m", *LONG, "seed=2,1,0")
+    assert sweep.wait(timeout=60) == other.returncode == 0
+    sweep.communicate()
+    for folder, theirs in zip(folders(tmp_path), undisturbed):
+        assert_same_run(folder, theirs)
+        assert len((folder / "records.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_process_that_was_suspended_too_long_finds_out_and_stops(rnnexp, tmp_path, undisturbed):
+    """Another has taken its run over meanwhile; that one's work stands."""
+    first = subprocess.Popen(
+        command(*LONG), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not (found := list(tmp_path.glob("runs/default/*/records.jsonl"))):
+        assert first.poll() is None
+        time.sleep(0.01)
+    folder = found[0].parent
+    lock = FileLock(folder / ".lock", timeout=1)
+    while True:
+        first.send_signal(signal.SIGSTOP)
+        with suppress(Timeout), lock:
+            break
+        first.send_signal(signal.SIGCONT)  # it was stopped in the middle of a write
+    refused = rnnexp(*LONG)
+    assert refused.returncode == 1
+    assert f"in use: process {first.pid} on " in refused.stderr
+    long_ago = time.time() - 1000
+    os.utime(folder / "state.json", (long_ago, long_ago))
+    assert rnnexp(*LONG).returncode == 0
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    first.send_signal(signal.SIGCONT)
+    _, stderr = first.communicate(timeout=30)
+    assert first.returncode == 1
+    assert "was taken over by another process" in stderr
+    assert len(stderr.strip().splitlines()) == 1
+    assert before == {path: path.read_bytes() for path in folder.iterdir() if path.name != "rnnexp.log"} | {
+        path: content for path, content in before.items() if path.name == "rnnexp.log"
+    }
+    assert_same_run(folder, undisturbed[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["seed=range(0)"], ["seed=range(0)", "nothing to run"]),
+        (["seed=interval(0,1)"], ["seed=interval(0,1)", "name the values"]),
+        (["seed=0,1", "--resolve"], ["--resolve", "overrides"]),
+        (["seed=0,1", "hydra.run.dir=here"], ["seed=0 and seed=1 would share here"]),
+        (["seed=0,1", "study=a/b"], ["study=a/b"]),
+        (["seed=0,1", "sweep.workers=0"], ["sweep.workers=0"]),
+        (["seed=0,1", "sweep.on_error=panic"], ["sweep.on_error=panic", "fail_fast"]),
+        (["model.hiden_size=3,4"], ["model.hiden_size"]),
+        (["dataset=text", "seed=0,1"], ["dataset.path has no value"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
+)
+def test_a_mistake_in_a_sweep_starts_nothing(rnnexp, tmp_path, arguments, parts):
+    result = rnnexp("-m", *arguments)
+    assert result.returncode == 1
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith("rnnexp: ")
+    for part in parts:
+        assert part in line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_comes_to_the_same_is_one_job(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = jobs([*QUICK, "seed=0,0", "optimizer.lr=1,1.0", "train.checkpoint_every_s=1,2"])
+    assert [job.name for job in found] == ["optimizer.lr=1 seed=0 train.checkpoint_every_s=1"]
+    assert [job.name for job in jobs(["seed=0,1,2", "seed=3,4"])] == ["seed=3", "seed=4"]
+    assert len(jobs(["seed=range(3)", "cell=glob(*gru*)", "model.hidden_size=choice(8,9)"])) == 6
+    assert [job.name for job in jobs(["seed=3"])] == ["the only job"]
+
+
+def test_a_rerun_stands_beside_the_first(rnnexp, tmp_path):
+    sweep = ["-m", *QUICK, "seed=0,1", "train.max_steps=3"]
+    for arguments in [], ["rerun=true"], ["rerun=true"]:
+        assert rnnexp(*sweep, *arguments).returncode == 0
+    found = folders(tmp_path)
+    assert len(found) == 6
+    results = [json.loads((folder / "result.json").read_text())["test/ppl"] for folder in found]
+    assert len(set(results)) == 2
+
+
+def test_a_preset_can_name_its_sweep(tmp_path, monkeypatch):
+    """In hydra.sweeper.params; what the command says goes before it."""
+    (tmp_path / "more" / "experiment").mkdir(parents=True)
+    (tmp_path / "more" / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: 0,1,2\n      cell: lstm,gru\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    preset = [f"hydra.searchpath=[file://{tmp_path}/more]", "experiment=mine"]
+    assert len(jobs(preset)) == 6
+    assert [job.name for job in jobs([*preset, "cell=rnn"])] == ["seed=0", "seed=1", "seed=2"]
+    with pytest.raises(UserError, match="nothing to run"):
+        jobs([*preset, "seed=range(0)"])
+
+
+SEARCH = [
+    *("-m", *QUICK, "sweep=search", "sweep.trials=6", "sweep.best_seeds=2", "cell=lstm,gru", "study=tuned"),
+    *("optimizer.lr=tag(log,interval(0.01,4))", "optimizer.clip_norm=1", "train.max_epochs=6"),
+]
+
+
+@pytest.mark.slow
+def test_a_search_tries_as_much_for_each_cell_and_ends_with_the_best(rnnexp, tmp_path):
+    """Cut off in the middle, it goes on with the trials that were running."""
+    import optuna
+
+    first = subprocess.Popen(command(*SEARCH), cwd=tmp_path, stdout=subprocess.DEVNULL)
+    while len(list(tmp_path.glob("runs/tuned/*/result.json"))) < 4:
+        assert first.poll() is None
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    result = rnnexp(*SEARCH)
+    assert result.returncode == 0, result.stderr
+    storage = f"sqlite:///{tmp_path}/runs/tuned/search.db"
+    for name in optuna.get_all_study_names(storage):
+        cell = "gru" if "cell=gru" in name else "lstm"
+        study = optuna.load_study(study_name=name, storage=storage)
+        over = [trial for trial in study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
+        assert len(over) == 6
+        assert study.best_params.keys() == {"optimizer.lr", "model.dropout"}
+        assert all(0.01 <= trial.params["optimizer.lr"] <= 4 for trial in over)
+        best = [RunFolder(path) for path in folders(tmp_path) if path.parent.name == "tuned_best"]
+        values = {
+            folder.load_config()["seed"]: folder.result()["best/valid_ppl"]
+            for folder in best
+            if folder.load_config()["cell"]["name"] == cell
+        }
+        assert values.keys() == {0, 1}
+        assert values[0] == study.best_value
+        assert f"best valid ppl {study.best_value:.4g} with " in result.stdout
+    assert [folder.tags()["rnnexp.tuning_trials"] for folder in best] == ["6"] * 4
+    again = rnnexp(*SEARCH)
+    assert "4 jobs: 4 finished before" in again.stdout
+
+
+@pytest.mark.slow
+def test_a_trial_that_falls_behind_is_pruned(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lr = "optimizer.lr=choice(0.8,0.9,1,1.1,1.2,0.0001)"
+    search = [*SEARCH[1:], lr, "model.dropout=0", "cell=gru", "train.max_epochs=500"]
+    with asked(search) as request:
+        work = Search(request, workers=1, timeout=None, on_error="keep_going")
+        for value in "0.8", "0.9", "1", "1.1", "1.2", "0.0001":
+            work.arms[0].study.enqueue_trial({"optimizer.lr": value})
+        work.run()
+    assert [job.outcome for job in work.jobs] == ["finished"] * 5 + ["pruned"]
+    folder = work.jobs[-1].folder
+    assert (folder.state()["status"], folder.tags()["rnnexp.pruned"]) == ("KILLED", "true")
+    assert "6 of 6 trials, 1 of them pruned; best valid ppl" in work.summary()
+
+
+def test_a_search_over_less_than_its_trials_tries_each_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = [
+        *SEARCH[1:],
+        "optimizer.lr=choice(0.5,1,2)",
+        "model.dropout=0",
+        "cell=gru,gru",
+        "train.max_steps=3",
+    ]
+    for number in 3, 0:
+        with asked(few) as request:
+            work = Search(request, workers=2, timeout=None, on_error="keep_going")
+            with pytest.raises(UserError, match="another process is at this search"):
+                Search(request, workers=2, timeout=None, on_error="keep_going")
+            work.run()
+            work.lock.release()
+        assert len(work.jobs) == number
+        assert "cell=gru: 3 of 6 trials, 0 of them pruned" in work.summary()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["sweep=search", "sweep.storage=foo"], "sweep.storage=foo cannot be used"),
+        (["sweep=search", "optimizer.lr=tag(log,interval(0,3))"], "greater than 0"),
+        (["sweep=grid", "sweep.trials=3"], "sweep.params, which is empty"),
+        (["sweep=search", "sweep.trials=0"], "sweep.trials=0"),
+        (["sweep=search", "sweep.pruner=axe"], "median, hyperband or null"),
+        (["sweep=search", "optimizer.lr=interval(4,1)"], "optimizer.lr"),
+        (
+            ["sweep=search", "cell=lstm", "dataset=text", "dataset.path=gone.txt", "sweep.trials=2"],
+            "2 of 2 jobs failed",
+        ),
+    ],
+)
+def test_a_mistake_in_a_search(rnnexp, arguments, part):
+    result = rnnexp("-m", *QUICK[-5:], *arguments)
+    assert result.returncode == 1
+    assert part in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr

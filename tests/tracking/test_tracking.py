@@ -1,0 +1,522 @@
+"""Records in a real MLflow: complete, once each, and never in the way of training."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+
+from rnnexp.records.folder import RunFolder
+from rnnexp.tracking.client import Background
+from rnnexp.tracking.mlflow import deliver
+from rnnexp.tracking.worker import Deliveries
+from tests.cli.test_train import mounted
+from tests.conftest import SMALL, command
+from tests.experiment.test_configs import composed
+
+PER_EPOCH = {
+    *("train/loss", "train/ppl", "valid/loss", "valid/ppl", "lr", "grad_norm"),
+    *("tokens_per_s", "epoch_s"),
+}
+AT_THE_END = {
+    *("test/loss", "test/ppl", "best/valid_ppl", "best/epoch", "oracle/ppl"),
+    *("num_params", "num_params/embedding", "num_params/recurrent", "num_params/output"),
+}
+TAGS = {"rnnexp.config_hash", "rnnexp.group_hash", "rnnexp.device", "rnnexp.dtype", "rnnexp.folder"}
+
+
+def client(uri):
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(uri)
+
+
+def runs_of(uri, study):
+    c = client(uri)
+    experiment = c.get_experiment_by_name(study)
+    return c, c.search_runs([experiment.experiment_id])
+
+
+def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
+    """Six processes at once, none of which finds a store."""
+    jobs = [
+        subprocess.Popen(
+            command(*SMALL, f"seed={seed}", "study=fresh"),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(6)
+    ]
+    for job in jobs:
+        out, err = job.communicate(timeout=120)
+        assert job.returncode == 0, err
+        assert "does not take the records" not in out
+    c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "fresh")
+    assert sorted(run.data.params["seed"] for run in runs) == list("012345")
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        for metric in PER_EPOCH:
+            history = c.get_metric_history(run.info.run_id, metric)
+            assert [point.step for point in history] == [1, 2], metric
+        assert run.data.metrics.keys() >= AT_THE_END
+        assert run.data.tags.keys() >= TAGS
+        assert run.data.params["model.hidden_size"] == "8"
+        assert run.data.params["train.patience"] == "5"
+        assert not run.data.params.keys() & {"threads", "engine", "rerun", "sweep.workers"}
+        artifacts = {file.path for file in c.list_artifacts(run.info.run_id)}
+        assert artifacts == {"config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"}
+    assert len({run.data.tags["rnnexp.group_hash"] for run in runs}) == 1
+    assert len({run.data.tags["rnnexp.config_hash"] for run in runs}) == 6
+
+
+def wait_for(condition, process):
+    """Until a condition holds, while a process runs."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.005)
+
+
+def started(tmp_path, *overrides, **environment):
+    return subprocess.Popen(
+        command(*SMALL, "train.patience=null", "hydra.run.dir=run", *overrides),
+        cwd=tmp_path,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        # whoever runs the tests in the background of a shell has it ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["once the store knows of it", "at once"])
+def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(tmp_path, rnnexp, known):
+    """Also when what sends its records is still at it, which survives the run."""
+    process = started(tmp_path, "train.max_epochs=12", "dataset.train_tokens=30000")
+    folder, uri = RunFolder(tmp_path / "run"), f"sqlite:///{tmp_path}/runs/mlflow.db"
+    wait_for(
+        lambda: folder.records_file.exists() and (not known or "run_id" in folder.delivered(uri)), process
+    )
+    before = folder.delivered(uri)["run_id"] if known else None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert rnnexp("resume=run").returncode == 0
+    c, (run,) = runs_of(uri, "default")
+    assert run.info.run_id == folder.delivered(uri)["run_id"]
+    assert before in (None, run.info.run_id)
+    assert run.info.status == "FINISHED"
+    history = c.get_metric_history(run.info.run_id, "valid/loss")
+    assert [point.step for point in history] == list(range(1, 13))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "status", "error"),
+    [
+        (["optimizer.lr=1e38", "optimizer.clip_norm=null"], "FAILED", "at step"),
+        (["train.batch_size=1000"], "FAILED", "train split has 3000 tokens"),
+    ],
+)
+def test_a_failed_run_says_why(rnnexp, tmp_path, overrides, status, error):
+    assert rnnexp(*SMALL, *overrides).returncode == 1
+    _, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert run.info.status == status
+    assert error in run.data.tags["rnnexp.error"]
+
+
+@pytest.mark.parametrize("to_all", [True, False], ids=["group", "run"])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_killed_not_failed(tmp_path, signum, to_all):
+    process = started(tmp_path, "train.max_epochs=500")
+    wait_for((tmp_path / "run" / "records.jsonl").exists, process)
+    os.killpg(process.pid, signum) if to_all else process.send_signal(signum)
+    stdout, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + signum, stdout
+    c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert run.info.status == "KILLED"
+    epochs = len((tmp_path / "run" / "records.jsonl").read_text().splitlines())
+    history = c.get_metric_history(run.info.run_id, "valid/loss")
+    assert [point.step for point in history] == list(range(1, epochs + 1))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextmanager
+def mlflow_server(tmp_path, store, workers=1, port=None):
+    """The address of a real MLflow server on this machine."""
+    port = port or free_port()
+    with (tmp_path / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
+                *("--workers", str(workers), "--backend-store-uri", store),
+                *("--artifacts-destination", str(tmp_path / "store")),
+            ],
+            cwd=tmp_path,
+            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
+                time.sleep(0.2)
+        yield url
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+
+
+@pytest.fixture
+def server(tmp_path):
+    with mlflow_server(tmp_path, f"sqlite:///{tmp_path}/server.db") as url:
+        yield url
+
+
+def test_a_server_takes_the_records(server, rnnexp):
+    result = rnnexp(*SMALL, f"tracking.uri={server}")
+    assert result.returncode == 0, result.stderr
+    assert "does not take the records" not in result.stdout
+    c, (run,) = runs_of(server, "default")
+    assert [point.step for point in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2]
+    assert "best.npz" in {file.path for file in c.list_artifacts(run.info.run_id)}
+
+
+def test_a_server_that_does_not_answer_costs_a_warning(rnnexp, tmp_path):
+    result = rnnexp(*SMALL, f"tracking.uri=http://127.0.0.1:{free_port()}", "hydra.run.dir=run")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("does not take the records") == 1
+    assert "the run goes on" in result.stdout
+    assert len((tmp_path / "run" / "records.jsonl").read_text().splitlines()) == 2
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_server_that_takes_the_call_and_never_answers_costs_a_warning(rnnexp, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
+        result = rnnexp(*SMALL, uri, "hydra.run.dir=run", MLFLOW_HTTP_REQUEST_TIMEOUT="1")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("does not take the records") == 1
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_training_does_not_wait_for_a_server_that_takes_the_call_and_never_answers(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
+        process = started(tmp_path, uri, MLFLOW_HTTP_REQUEST_TIMEOUT="600")
+        connection, _ = silent.accept()
+        wait_for((tmp_path / "run" / "result.json").exists, process)
+        assert process.poll() is None  # now it waits
+    connection.close()
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert stdout.count("does not take the records") == 1
+
+
+def test_the_wait_for_a_server_can_be_cut_short(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
+        process = started(tmp_path, uri, MLFLOW_HTTP_REQUEST_TIMEOUT="600")
+        wait_for(lambda: RunFolder(tmp_path / "run").state().get("status") == "FINISHED", process)
+        time.sleep(1)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    process.stdout.close()
+    assert process.returncode == 128 + signal.SIGINT
+
+
+def test_a_store_that_cannot_be_written_costs_a_warning(rnnexp, tmp_path):
+    (tmp_path / "store.db").write_text("no database at all, " * 100)
+    result = rnnexp(*SMALL, "tracking.uri=sqlite:///store.db", "hydra.run.dir=run")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("does not take the records") == 1
+    assert "Traceback" not in result.stdout + result.stderr
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_read_only_store_costs_a_warning(rnnexp, tmp_path):
+    with mounted(tmp_path / "store", "size=8m"):
+        subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "store")], check=True)
+        result = rnnexp(*SMALL, "tracking.uri=sqlite:///store/mlflow.db", "hydra.run.dir=run")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("does not take the records ([Errno 30] Read-only file system") == 1
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def record(epoch):
+    return {"epoch": epoch, "step": epoch, "time": 1000 + epoch, "valid/loss": 1 / epoch, "epoch_s": 1.0}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A run folder with a config and nothing else, in the hands of this process."""
+    folder = RunFolder(tmp_path / "run")
+    with folder.claimed():
+        folder.save_config(composed(*SMALL, f"tracking.uri=sqlite:///{tmp_path}/store.db", "study=s"))
+        yield folder
+
+
+def test_what_is_delivered_again_is_there_once(folder, tmp_path):
+    """Whoever delivers, and wherever the one before was cut off."""
+    uri = f"sqlite:///{tmp_path}/store.db"
+    for epoch in 1, 2:
+        folder.append(record(epoch))
+    deliver(folder, uri)
+    folder.append(record(3))
+    for _ in range(2):
+        deliver(folder, uri)
+        # as if it had been cut off before it took note
+        folder.note_delivered(uri, {key: folder.delivered(uri)[key] for key in ("key", "run_id")})
+    c, (run,) = runs_of(uri, "s")
+    history = c.get_metric_history(run.info.run_id, "valid/loss")
+    assert [(p.step, p.timestamp, p.value) for p in history] == [
+        (1, 1001, 1.0),
+        (2, 1002, 0.5),
+        (3, 1003, 1 / 3),
+    ]
+    assert (run.info.status, run.info.start_time) == ("RUNNING", folder.state()["started"])
+
+
+def test_a_run_whose_making_was_not_answered_is_found_again(folder, tmp_path):
+    uri = f"sqlite:///{tmp_path}/store.db"
+    folder.append(record(1))
+    deliver(folder, uri)
+    folder.note_delivered(uri, {"key": folder.delivered(uri)["key"]})
+    deliver(folder, uri)
+    _, (run,) = runs_of(uri, "s")
+    assert folder.delivered(uri)["run_id"] == run.info.run_id
+
+
+def test_each_of_two_stores_has_it_once(folder, tmp_path):
+    for _ in range(2):
+        for name in "one", "two":
+            deliver(folder, f"sqlite:///{tmp_path}/{name}.db")
+        folder.append(record(1 + len(folder.records())))
+    for name in "one", "two":
+        assert len(runs_of(f"sqlite:///{tmp_path}/{name}.db", "s")[1]) == 1
+
+
+def test_a_store_that_was_made_anew_gets_everything_again(folder, tmp_path):
+    uri = f"sqlite:///{tmp_path}/store.db"
+    folder.append(record(1))
+    deliver(folder, uri)
+    for file in tmp_path.glob("store.db*"):
+        file.unlink()
+    folder.append(record(2))
+    deliver(folder, uri)
+    c, (run,) = runs_of(uri, "s")
+    assert [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2]
+
+
+def test_a_second_failure_of_the_same_kind_says_its_own_reason(folder, tmp_path):
+    uri = f"sqlite:///{tmp_path}/store.db"
+    folder.end("FAILED", OSError("no space"))
+    deliver(folder, uri)
+    with RunFolder(folder.path).claimed():
+        pass  # and it dies again
+    again = RunFolder(folder.path)
+    with again.claimed():
+        again.end("FAILED", OSError("no memory"))
+    deliver(folder, uri)
+    _, (run,) = runs_of(uri, "s")
+    assert run.data.tags["rnnexp.error"] == "OSError: no memory"
+
+
+def test_a_run_that_succeeds_in_the_end_has_no_error(folder, tmp_path):
+    uri = f"sqlite:///{tmp_path}/store.db"
+    folder.end("FAILED", OSError("no space"))
+    deliver(folder, uri)
+    c, (run,) = runs_of(uri, "s")
+    assert (run.info.status, run.data.tags["rnnexp.error"]) == ("FAILED", "OSError: no space")
+    assert "traceback.txt" in {file.path for file in c.list_artifacts(run.info.run_id)}
+    with RunFolder(folder.path).claimed():
+        deliver(folder, uri)
+        c, (run,) = runs_of(uri, "s")
+        assert (run.info.status, run.data.tags["rnnexp.error"]) == ("RUNNING", "")
+
+
+def test_records_missed_while_the_store_was_away_are_delivered_later(folder, tmp_path):
+    """The store comes back while the run goes on, or when it has ended."""
+    blocked, warnings = tmp_path / "store.db", []
+    blocked.mkdir()  # a folder where the file should be
+    deliveries = Deliveries(deliver, warnings.append)
+    for epoch in 1, 2:
+        folder.append(record(epoch))
+        deliveries.attempt(str(folder.path))
+    (warning,) = warnings
+    assert "does not take the records" in warning
+    blocked.rmdir()
+    folder.append(record(3))
+    deliveries.rest[f"sqlite:///{blocked}"] = time.monotonic() + 60
+    deliveries.attempt(str(folder.path))
+    assert not blocked.exists(), "a store that took long to fail is left alone for a while"
+    folder.end("KILLED")
+    deliveries.flush()
+    c, (run,) = runs_of(f"sqlite:///{blocked}", "s")
+    assert (run.info.status, run.info.end_time) == ("KILLED", folder.state()["ended"])
+    assert [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2, 3]
+    assert not deliveries.open
+
+
+def test_sync_brings_what_a_store_missed(rnnexp, tmp_path):
+    """Also of a run that kept no records in MLflow, and of one that was killed without a word; once each."""
+    (tmp_path / "file").write_text("no folder")
+    assert rnnexp(*SMALL, f"tracking.uri=sqlite:///{tmp_path}/file/store.db").returncode == 0
+    assert rnnexp(*SMALL, "seed=1", "tracking=none").returncode == 0
+    dead = RunFolder(tmp_path / "runs" / "dead")
+    with dead.claimed():
+        dead.save_config(composed(*SMALL, "seed=2"))
+        dead.append(record(1))
+        dead.write_state(dead.state() | {"pid": 2**22 + 1})
+    uri = f"sqlite:///{tmp_path}/store.db"
+    first = sync(tmp_path, "runs", f"uri={uri}")
+    assert first.returncode == 0, first.stderr
+    assert "3 runs: 3 delivered" in first.stdout
+    again = sync(tmp_path, "runs", f"uri={uri}")
+    assert "3 runs: 3 there already" in again.stdout
+    c, runs = runs_of(uri, "default")
+    assert {run.data.params["seed"]: run.info.status for run in runs} == {
+        "0": "FINISHED",
+        "1": "FINISHED",
+        "2": "KILLED",
+    }
+    for run in runs:
+        steps = [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")]
+        assert steps == ([1] if run.data.params["seed"] == "2" else [1, 2])
+
+
+def test_sync_says_what_it_could_not_deliver(folder, tmp_path):
+    (tmp_path / "store.db").write_text("no database at all, " * 100)
+    failed = sync(tmp_path, "run")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("run: ")
+    assert "1 runs: 1 not delivered" in failed.stdout
+    assert "nowhere is no folder" in sync(tmp_path, "run", "nowhere").stderr
+    (tmp_path / "elsewhere").mkdir()
+    nothing = sync(tmp_path, "elsewhere")
+    assert nothing.returncode == 1
+    assert "no run folders in elsewhere" in nothing.stderr
+
+
+def sync(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "rnnexp.cli.sync", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_run_that_was_killed_hard_is_recorded_as_killed(tmp_path):
+    """By what delivers its records, which outlives it."""
+    process = started(tmp_path, "train.max_epochs=500")
+    folder, uri = RunFolder(tmp_path / "run"), f"sqlite:///{tmp_path}/runs/mlflow.db"
+    wait_for(lambda: folder.delivered(uri).get("status"), process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 30
+    while folder.delivered(uri).get("status") != "KILLED":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert run.info.status == "KILLED"
+    epochs = len((tmp_path / "run" / "records.jsonl").read_text().splitlines())
+    assert len(c.get_metric_history(run.info.run_id, "valid/loss")) == epochs
+
+
+def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(rnnexp, tmp_path):
+    """Killed between its result and its last word to the store; and sent twice, it is there once."""
+    assert rnnexp(*SMALL, "hydra.run.dir=run").returncode == 0
+    uri, folder = f"sqlite:///{tmp_path}/runs/mlflow.db", RunFolder(tmp_path / "run")
+    c, (before,) = runs_of(uri, "default")
+    c.update_run(before.info.run_id, "RUNNING")
+    folder.note_delivered(uri, folder.delivered(uri) | {"status": "RUNNING", "epochs": 1})
+    for _ in range(2):
+        result = rnnexp("resume=run")
+        assert result.returncode == 0, result.stderr
+        assert "has finished" in result.stdout
+    c, (after,) = runs_of(uri, "default")
+    assert after.info.status == "FINISHED"
+    assert after.data.metrics == before.data.metrics
+    assert after.data.params == before.data.params
+    for metric in AT_THE_END:
+        assert len(c.get_metric_history(after.info.run_id, metric)) == 1, metric
+    for metric in PER_EPOCH:
+        assert len(c.get_metric_history(after.info.run_id, metric)) == 2, metric
+
+
+@pytest.mark.parametrize("again", ["resume", "new"])
+def test_a_run_that_failed_before_it_began_is_recorded_once_it_runs(rnnexp, tmp_path, again):
+    """Its file was missing: with the file it goes on; under another name it is another run."""
+    text = [s for s in SMALL if not s.startswith("dataset.")] + ["dataset=text", "hydra.run.dir=run"]
+    assert rnnexp(*text, "dataset.path=mine.txt").returncode == 1
+    (tmp_path / ("mine.txt" if again == "resume" else "other.txt")).write_text("to be or not\n" * 400)
+    result = rnnexp("resume=run") if again == "resume" else rnnexp(*text, "dataset.path=other.txt")
+    assert result.returncode == 0, result.stderr
+    assert "does not take the records" not in result.stdout
+    c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    assert [run.info.status for run in runs] == (
+        ["FINISHED"] if again == "resume" else ["FINISHED", "FAILED"]
+    )
+    assert len(c.get_metric_history(runs[0].info.run_id, "valid/loss")) == 2
+    assert runs[0].data.tags["rnnexp.compute.threads"] == "1"
+
+
+FAULTY = """
+import sys, types
+
+def deliver(folder, uri):
+    print("printed, not said")
+    if len(folder.records()) == 2:
+        sys.exit(3)
+
+sys.modules["rnnexp.tracking.mlflow"] = types.SimpleNamespace(deliver=deliver)
+from rnnexp.tracking import sender
+sender.main()
+"""
+
+
+def test_the_run_goes_on_when_what_delivers_its_records_dies(folder, monkeypatch, caplog, capfd):
+    monkeypatch.setattr(Background, "command", (sys.executable, "-c", FAULTY))
+    tracker = Background()
+    folder.append(record(1))
+    tracker.changed(folder.path)
+    tracker.wait()
+    assert not caplog.records
+    folder.append(record(2))
+    tracker.changed(folder.path)
+    tracker.wait()
+    tracker.listener.join()
+    (warning,) = (record for record in caplog.records if record.levelno == logging.WARNING)
+    assert "the process that delivers the records ended, with status 3" in warning.getMessage()
+    assert "printed, not said" in capfd.readouterr().err
+    tracker.changed(folder.path)
+    tracker.wait()
+    tracker.process.stdin.close()
+    tracker.process.stdout.close()

@@ -1,0 +1,311 @@
+"""Training: the same seed, the same history; interrupted anywhere, the same end."""
+
+import math
+
+import numpy as np
+import pytest
+
+from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.datasets import grammar
+from rnnexp.data.lines import of_lines
+from rnnexp.errors import Diverged, Interrupted, UserError
+from rnnexp.evaluation.perplexity import evaluate
+from rnnexp.optim.base import SGD, Adagrad
+from rnnexp.optim.schedules import Constant, Plateau
+from rnnexp.training.config import TrainConfig
+from rnnexp.training.loop import Checkpoints, batches, fit
+from tests.helpers.variants import small_model
+
+CORPUS = grammar.make(train_tokens=700, valid_tokens=200, test_tokens=200)
+V = len(CORPUS.vocabulary)
+TIMES = {"tokens_per_s", "epoch_s"}
+
+
+def settings(**changes):
+    values = {
+        "batch_size": 4,
+        "bptt": 10,
+        "max_epochs": 3,
+        "max_steps": None,
+        "patience": None,
+        "eval_streams": 1,
+        "checkpoint_every_s": 1e9,
+        "shuffle": True,
+        "sample_every": None,
+        "sample_num": 1,
+        "sample_length": 10,
+    }
+    return TrainConfig(**values | changes)
+
+
+class Run:
+    """A run that can be begun again in the same folder."""
+
+    def __init__(self, folder, *, cell="lstm", lr=1.0, schedule=None, corpus=CORPUS, **changes):
+        self.model = small_model(cell, num_layers=2, dropout=0.3, vocab_size=V, dtype=np.float32)
+        self.model.init(seed=5)
+        self.settings, self.corpus = settings(**changes), corpus
+        self.optimizer, self.schedule = SGD(lr, 0.25), schedule or Plateau(4)
+        self.checkpoints = Checkpoints(folder, "same")
+
+    def records(self, on_step=lambda progress: None):
+        epochs = fit(
+            self.model,
+            self.corpus,
+            self.optimizer,
+            self.schedule,
+            self.settings,
+            self.checkpoints,
+            7,
+            on_step,
+        )
+        return [{key: value for key, value in record.items() if key not in TIMES} for record in epochs]
+
+
+def test_same_seed_same_history_bit_for_bit(tmp_path):
+    runs = [Run(tmp_path / name) for name in "ab"]
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    first, second = (run.records() for run in runs)
+    assert first == second
+    np.testing.assert_array_equal(runs[0].model.params.values, runs[1].model.params.values)
+    assert [record["epoch"] for record in first] == [1, 2, 3]
+    assert first[-1]["valid/ppl"] < first[0]["valid/ppl"] < V
+
+
+@pytest.mark.parametrize("max_steps", [None, 25])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, max_steps, tmp_path):
+    (tmp_path / "whole").mkdir()
+    whole = Run(tmp_path / "whole", cell=cell, max_steps=max_steps)
+    records = whole.records()
+    last_step = int(records[-1]["step"])
+    for stop_at in [*range(1, last_step, 5), last_step]:
+        folder = tmp_path / str(stop_at)
+        folder.mkdir()
+
+        def stop(progress, stop_at=stop_at):
+            if progress.step == stop_at:
+                raise Interrupted(15)
+
+        with pytest.raises(Interrupted):
+            Run(folder, cell=cell, max_steps=max_steps).records(stop)
+        resumed = Run(folder, cell=cell, max_steps=max_steps)
+        rest = resumed.records()
+        assert rest == records[len(records) - len(rest) :]
+        np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
+
+
+NAMES = [f"{a}{b * k}" for a in "abc" for b in "xy" for k in range(1, 6)]
+LINES = of_lines(NAMES, "char", (0.8, 0.1, 0.1), 0, "")
+
+
+def sequence_run(folder):
+    """Sequences in a new order each epoch, longer ones cut into windows, an optimizer with a memory."""
+    folder.mkdir(exist_ok=True)
+    run = Run(folder, corpus=LINES, bptt=4, batch_size=3, schedule=Constant())
+    run.optimizer = Adagrad(0.05, clip_value=5.0)
+    return run
+
+
+def test_sequences_resume_at_any_step_as_well(tmp_path):
+    whole = sequence_run(tmp_path / "whole")
+    records = whole.records()
+    assert records[-1]["train/sequence_loss"] < records[0]["train/sequence_loss"]
+    for stop_at in range(1, int(records[-1]["step"]), 4):
+
+        def stop(progress, stop_at=stop_at):
+            if progress.step == stop_at:
+                raise Interrupted(15)
+
+        with pytest.raises(Interrupted):
+            sequence_run(tmp_path / str(stop_at)).records(stop)
+        resumed = sequence_run(tmp_path / str(stop_at))
+        rest = resumed.records()
+        assert rest == records[len(records) - len(rest) :]
+        np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
+
+
+def test_the_order_of_sequences_is_new_each_epoch_and_the_same_again():
+    def first_inputs(**changes):
+        chosen = settings(batch_size=3, bptt=50, **changes)
+        return [batches(LINES, chosen, 7, epoch).window(0)[1].tolist() for epoch in (0, 1, 0)]
+
+    shuffled = first_inputs()
+    assert shuffled[0] == shuffled[2] != shuffled[1]
+    in_order = first_inputs(shuffle=False)
+    assert in_order[0] == in_order[1]
+
+
+def test_steps_may_end_before_any_sequence_does(tmp_path):
+    (record,) = Run(tmp_path, corpus=LINES, batch_size=1, bptt=1, max_epochs=1, max_steps=1).records()
+    assert "train/sequence_loss" not in record
+
+
+def test_the_smoothed_loss_is_that_of_the_course(tmp_path):
+    seen = []
+    corpus = LINES
+    run = Run(tmp_path, corpus=corpus, batch_size=1, bptt=100, max_epochs=2)
+    forward = run.model.forward
+
+    def spy(inputs, targets, state, workspace, dropout_key=None, grad_scale=None):
+        nats, after = forward(inputs, targets, state, workspace, dropout_key, grad_scale)
+        if grad_scale is not None:
+            seen.append(nats)
+        return nats, after
+
+    run.model.forward = spy
+    records = run.records()
+    smooth = -np.log(1 / len(corpus.vocabulary)) * 7
+    for loss in seen:
+        smooth = smooth * 0.999 + loss * 0.001
+    assert records[-1]["train/smooth_loss"] == pytest.approx(smooth, rel=1e-12)
+    epoch = seen[len(seen) // 2 :]
+    assert records[-1]["train/sequence_loss"] == pytest.approx(np.mean(epoch), rel=1e-12)
+
+
+def test_a_crash_before_the_checkpoint_of_an_epoch_repeats_its_record(tmp_path):
+    (tmp_path / "whole").mkdir()
+    records = Run(tmp_path / "whole").records()
+    crashed = Run(tmp_path)
+    epochs = fit(
+        crashed.model, CORPUS, crashed.optimizer, crashed.schedule, crashed.settings, crashed.checkpoints, 7
+    )
+    next(epochs)
+    next(epochs)
+    epochs.close()  # the second record was taken, its checkpoint was not written
+    assert Run(tmp_path).records() == records[1:]
+
+
+def test_checkpoints_within_an_epoch(tmp_path):
+    class Crash(Exception):
+        pass
+
+    def crash(progress):
+        if progress.step == 5:
+            raise Crash
+
+    with pytest.raises(Crash):
+        Run(tmp_path, checkpoint_every_s=0).records(crash)
+    resumed = Run(tmp_path)
+    _, progress = resumed.checkpoints.load_last(resumed.model, SGD(1.0), 4)
+    assert (progress.epoch, progress.window, progress.step) == (0, 4, 4)
+
+
+def test_the_best_weights_are_what_is_left(tmp_path):
+    run = Run(tmp_path, lr=60.0, schedule=Constant(), max_epochs=5)
+    records = run.records()
+    losses = [record["valid/loss"] for record in records]
+    assert min(losses) < losses[-1], "choose settings under which the last epoch is not the best"
+    assert evaluate(run.model, CORPUS.splits["valid"]) == min(losses)
+
+
+def test_the_second_best_weights_do_not_pass_for_the_best(tmp_path):
+    run = Run(tmp_path)
+    run.records()
+    best = tmp_path / "best.npz"
+    best.write_bytes(best.read_bytes()[:-50])
+    with pytest.raises(UserError, match="the best weights are lost"):
+        Run(tmp_path).records()
+
+
+def test_parameters_that_overflowed_are_not_saved(tmp_path):
+    run = Run(tmp_path, lr=1e38, checkpoint_every_s=0)
+    run.optimizer.clip_norm = 1e30
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(Diverged, match="became"):
+        run.records()
+    arrays, _ = run.checkpoints.read(run.checkpoints.last)
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_lr_falls_when_validation_does_not_improve_and_patience_ends_it(tmp_path):
+    records = Run(tmp_path, lr=8.0, max_epochs=40, patience=2).records()
+    best, lr, since = math.inf, 8.0, 0
+    for record in records:
+        assert record["lr"] == lr
+        assert since < 2
+        improved = record["valid/loss"] < best
+        best, since = min(best, record["valid/loss"]), 0 if improved else since + 1
+        lr = lr if improved else lr / 4
+    assert since == 2
+    assert len(records) < 40
+
+
+def test_max_steps_ends_early(tmp_path):
+    records = Run(tmp_path, max_steps=25).records()
+    assert [record["step"] for record in records] == [18, 25]
+
+
+def test_no_epochs_train_nothing(tmp_path):
+    run = Run(tmp_path, max_epochs=0)
+    before = run.model.params.values.copy()
+    assert run.records() == []
+    np.testing.assert_array_equal(before, run.model.params.values)
+
+
+def test_a_short_last_window_weighs_its_tokens_like_any_other(tmp_path):
+    """The gradient of a window is that of its summed loss, divided by a full window's tokens."""
+    norms = []
+    for bptt in 10, 40:  # the same ten steps, as a whole window and as a quarter of one
+        corpus = Corpus(CORPUS.vocabulary, CORPUS.splits | {"train": CORPUS.splits["train"][:41]})
+        run = Run(tmp_path, corpus=corpus, batch_size=4, bptt=bptt, max_steps=1, max_epochs=1)
+        run.optimizer.clip_norm = None
+        norms.append(run.records()[0]["grad_norm"])
+        (tmp_path / "last.npz").unlink()
+    assert norms[0] == pytest.approx(4 * norms[1], rel=1e-5)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path):
+    run = Run(tmp_path)
+
+    def poison(progress):
+        if progress.step == 20:
+            run.model.params.values[0:50] = np.nan
+            run.model.params.value["decoder.b"][0] = np.nan
+
+    with pytest.raises(Diverged, match=r"became nan at step 21; lower optimizer.lr"):
+        run.records(poison)
+    arrays, _ = run.checkpoints.read(run.checkpoints.last)
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_a_gradient_that_is_not_finite_changes_no_parameter():
+    run_model = small_model()
+    run_model.params.grads[...] = np.inf
+    before = run_model.params.values.copy()
+    assert SGD(1.0, 0.25).update(run_model.params, 1.0) == math.inf
+    np.testing.assert_array_equal(before, run_model.params.values)
+
+
+def test_the_global_norm_is_clipped():
+    model = small_model(tie=True)
+    model.params.grads[...] = np.random.default_rng(0).standard_normal(len(model.params.grads))
+    norm, before, grads = (
+        np.linalg.norm(model.params.grads),
+        model.params.values.copy(),
+        model.params.grads.copy(),
+    )
+    assert SGD(1.0, 0.25).update(model.params, lr=2.0) == pytest.approx(norm)
+    np.testing.assert_allclose(before - model.params.values, 2 * 0.25 * grads / norm, atol=1e-15)
+    model.params.grads[...] = grads / norm / 10
+    before = model.params.values.copy()
+    SGD(1.0, 0.25).update(model.params, lr=2.0)
+    np.testing.assert_allclose(before - model.params.values, 2 * grads / norm / 10, atol=1e-15)
+
+
+def test_the_checkpoint_of_another_config_is_refused(tmp_path):
+    Run(tmp_path, max_epochs=1).records()
+    other = Run(tmp_path)
+    other.checkpoints = Checkpoints(tmp_path, "other")
+    with pytest.raises(UserError, match="checkpoint of another config or other data"):
+        other.records()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_cycle_is_learnt_to_certainty(cell, tmp_path):
+    tokens = np.tile(np.arange(5), 60).astype(np.int32)
+    corpus = Corpus(Vocabulary("abcde"), {"train": tokens, "valid": tokens[:50], "test": tokens[:50]})
+    model = small_model(cell, vocab_size=5, dtype=np.float32)
+    model.init(seed=0)
+    list(fit(model, corpus, SGD(2.0, 1.0), Constant(), settings(max_epochs=60), Checkpoints(tmp_path, ""), 0))
+    assert math.exp(evaluate(model, tokens)) < 1.1
