@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from rnnexp.compute import backend
-from rnnexp.compute.cuda import kernels
 from rnnexp.errors import UserError
 
 REPOSITORY = Path(__file__).parent.parent
@@ -72,8 +71,7 @@ def gpu(monkeypatch):
             pytest.skip("neither a GPU nor g++, which stands in for one")
         monkeypatch.syspath_prepend(STANDIN)
     yield backend.gpu()
-    for cached in backend.gpu, kernels.of:
-        cached.cache_clear()
+    backend.gpu.cache_clear()
     if not HAS_GPU:
         for name in [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupy_backends")]:
             del sys.modules[name]

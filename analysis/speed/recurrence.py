@@ -4,8 +4,8 @@ import importlib
 
 import numpy as np
 
-from rnnexp.compute.parameters import Workspace
 from rnnexp.compute.threads import in_parallel
+from rnnexp.compute.workspace import Workspace
 from rnnexp.nn.cells.base import Cell, Recurrence, length
 
 

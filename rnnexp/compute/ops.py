@@ -1,135 +1,167 @@
-"""Array helpers that several layers share."""
+"""State what a device does for the rest: hold arrays, and the operations that not every device does alike."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from rnnexp.compute import backend, engine
-from rnnexp.compute.cuda import kernels
 from rnnexp.compute.threads import in_parts
 
 # Rows of logits are worked through in blocks of about this many numbers, so that a block stays in
 # the cache between the passes of the softmax (35 rows of PTB's 10,000 words).
 BLOCK = 350_000
-PART = 65_536  # numbers of a dropout mask that are drawn at a time; a multiple of 8
 
 
-def sigmoid(x, out=None):
-    """1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2: never overflows, and tanh is vectorised in NumPy."""
-    out = np.multiply(x, 0.5, out=out)
-    np.tanh(out, out=out)
-    out += 1
-    out *= 0.5
-    return out
+class Ops(ABC):
+    """A device: `Cpu` or `Gpu`. What is not abstract is done by NumPy's functions, which take CuPy's arrays too.
 
-
-def sigmoid_gradient(y, out):
-    """The derivative of the sigmoid where its value is y."""
-    np.subtract(1, y, out=out)
-    out *= y
-
-
-def tanh_gradient(y, out):
-    """The derivative of tanh where its value is y."""
-    np.multiply(y, y, out=out)
-    np.subtract(1, out, out=out)
-
-
-def softmax_cross_entropy(logits, bias, targets, grad_scale=None):
-    """Sum of -log softmax(logits + bias)[target] over the rows, in nats.
-
-    Parameters
+    Attributes
     ----------
-    logits : (N, V) array. Overwritten: by its own gradient times `grad_scale` where that is given,
-        else by scratch numbers.
-    bias : (V,) array.
-    targets : (N,) integers below V; negative: a row that does not count.
-    grad_scale : factor of the gradient, such as 1 / N for the gradient of the mean.
-
-    Returns
-    -------
-    the sum in double precision: a float, or on a GPU an array () there.
+    name : "cpu" or "gpu".
+    compiled_loops : whether time loops compiled by numba are used where a cell has some.
+    uses_cuda_graph : whether work at fixed places is repeated as one CUDA graph.
+    asynchronous : whether work is only asked for, and what it reads has to be brought to the device first.
+    cheap_multiplications : whether a product costs little beside what prepares it.
+    update_block : numbers of the flat parameter buffer that an optimizer works through at a time.
     """
-    if own := engine.custom_kernels(logits):
-        return own.softmax_cross_entropy(logits, bias, targets, grad_scale)
-    nats = backend.of(logits).empty(len(logits), np.float64)
 
-    def block(part: slice) -> None:
-        rows = logits[part]
-        counted = targets[part] >= 0
-        at_target = np.flatnonzero(counted), targets[part][counted]
-        rows += bias
-        rows -= rows.max(axis=1, keepdims=True)
-        log_numerator = rows[at_target]
-        np.exp(rows, out=rows)
-        denominator = rows.sum(axis=1)
-        nats[part] = np.log(denominator, dtype=np.float64) * counted
-        nats[part][counted] -= log_numerator
-        if grad_scale is not None:
-            rows *= (grad_scale / denominator * counted).astype(rows.dtype)[:, None]
-            rows[at_target] -= rows.dtype.type(grad_scale)
+    name: str
+    compiled_loops = False
+    uses_cuda_graph = False
+    asynchronous = False
+    cheap_multiplications = False
+    update_block: int
 
-    in_parts(block, len(logits), max(1, BLOCK // logits.shape[1]))
-    return float(nats.sum())
+    # Arrays
 
+    @abstractmethod
+    def empty(self, shape, dtype) -> Any:
+        """Return an array that holds anything."""
 
-def take_rows(table, index, out):
-    """out = table[index], rows of zeros where the index is negative: (V, D) and (..., ) to (..., D)."""
-    if own := engine.custom_kernels(table):
-        own.take_rows(table, index, out)
-    elif isinstance(table, np.ndarray):
-        # mode="clip" only because NumPy fills `out` through a copy otherwise
-        np.take(table, index, axis=0, out=out, mode="clip")
-        out[index < 0] = 0
-    else:
+    @abstractmethod
+    def zeros(self, shape, dtype) -> Any:
+        """Return an array of zeros."""
+
+    @abstractmethod
+    def to_device(self, array) -> Any:
+        """Return NumPy's array as one of this device."""
+
+    @abstractmethod
+    def to_host(self, array) -> Any:
+        """Return an array of this device as NumPy's."""
+
+    @abstractmethod
+    def using(self, engine: str, tf32: bool) -> AbstractContextManager:
+        """Within: compute by that engine. See `rnnexp.compute.engine`, which checks that there is such a one."""
+
+    @abstractmethod
+    def errors_in_words(self) -> AbstractContextManager:
+        """Within: turn what goes wrong with the device into a UserError."""
+
+    def custom_kernels(self, dtype) -> Any:
+        """Return our own kernels for numbers of that type; None where array functions compute."""
+        return None
+
+    # Products
+
+    @abstractmethod
+    def matmul(self, a, b, out) -> Any:
+        """Set out = a @ b by one thread, of matrices or stacks of them; return `out`."""
+
+    @abstractmethod
+    def add_matmul(self, a, b, scratch, out) -> None:
+        """Add a @ b to `out`; `scratch` is an array like it."""
+
+    def matmul_jobs(self, a, b, out) -> list[Callable]:
+        """Return what is to be called, in any order, for out = a @ b."""
+        return [partial(self.matmul, a, b, out)]
+
+    def stacked_matmul_jobs(self, a, b, out) -> list[Callable]:
+        """Return what is to be called, in any order, for out[k] = a @ b[k]."""
+        return [partial(self.matmul, a, b, out)]
+
+    @abstractmethod
+    def recurrent_weights(self, U, rows: int, workspace) -> Any:
+        """Return the weights U (G, K, H) of a window in the form that multiplies `rows` rows fastest."""
+
+    @abstractmethod
+    def recurrent_matmul(self, weights, rows: int) -> Callable:
+        """Return the function from v to v @ U[g] for every g, of weights in that form.
+
+        v is (rows, K), or (G, rows, K) with a row for each g; the result (rows, H) where G is 1, else (G, rows, H).
+        It is overwritten by the next call.
+        """
+
+    # The rest of a step
+
+    def softmax_cross_entropy(self, logits, bias, targets, grad_scale: float | None = None) -> Any:
+        """Return the sum of -log softmax(logits + bias)[target] over the rows, in nats.
+
+        Parameters
+        ----------
+        logits : (N, V) array. Overwritten: by its own gradient times `grad_scale` where that is given,
+            else by scratch numbers.
+        bias : (V,) array.
+        targets : (N,) integers below V; negative: a row that does not count.
+        grad_scale : factor of the gradient, such as 1 / N for the gradient of the mean.
+
+        Returns
+        -------
+        the sum in double precision: a float, or on a GPU an array () there.
+        """
+        nats = self.empty(len(logits), np.float64)
+
+        def block(part: slice) -> None:
+            rows = logits[part]
+            counted = targets[part] >= 0
+            at_target = np.flatnonzero(counted), targets[part][counted]
+            rows += bias
+            rows -= rows.max(axis=1, keepdims=True)
+            log_numerator = rows[at_target]
+            np.exp(rows, out=rows)
+            denominator = rows.sum(axis=1)
+            nats[part] = np.log(denominator, dtype=np.float64) * counted
+            nats[part][counted] -= log_numerator
+            if grad_scale is not None:
+                rows *= (grad_scale / denominator * counted).astype(rows.dtype)[:, None]
+                rows[at_target] -= rows.dtype.type(grad_scale)
+
+        in_parts(block, len(logits), max(1, BLOCK // logits.shape[1]))
+        return float(nats.sum())
+
+    def take_rows(self, table, index, out) -> None:
+        """Set out = table[index], rows of zeros where the index is negative: (V, D) and (...) to (..., D)."""
         out[...] = table[index] * (index >= 0)[..., None]
 
-
-def sum_rows(a, out):
-    """out = the sum over the rows of matrices: (..., N, D) to (..., D)."""
-    if own := engine.custom_kernels(a):
-        own.sum_rows(a, out)
-    else:
+    def sum_rows(self, a, out) -> None:
+        """Set `out` to the sum over the rows of matrices: (..., N, D) to (..., D)."""
         np.sum(a, axis=-2, out=out)
 
+    @abstractmethod
+    def add_rows(self, target, index, rows) -> None:
+        """Add rows[k] to target[index[k]] for every k, where an index may occur many times.
 
-def add_rows(target, index, rows):
-    """target[index[k]] += rows[k] for every k, where an index may occur many times.
+        Parameters
+        ----------
+        target : (V, D) array, changed in place.
+        index : (N,) integers below V; negative: the row is left out.
+        rows : (N, D) array.
+        """
 
-    Row by row: for 700 rows of 650 that takes 0.5 ms, `np.add.reduceat` over sorted rows 4, `np.add.at` more.
+    @abstractmethod
+    def dropout_mask(self, rate: float, key: tuple, out) -> None:
+        """Fill `out` with a fresh inverted-dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
 
-    Parameters
-    ----------
-    target : (V, D) array, changed in place.
-    index : (N,) integers below V; negative: the row is left out.
-    rows : (N, D) array.
-    """
-    if not isinstance(target, np.ndarray):
-        kernels.of(target.dtype).add_rows(target, index, rows)
-        return
-    for k, row in zip(index.tolist(), rows):
-        if k >= 0:
-            target[k] += row
+        A pure function of `key`, three non-negative integers (seed, step, place): a checkpoint needs no
+        generator state, and any mask can be drawn again.
 
+        Srivastava et al. 2014; the generator is Philox (Salmon et al. 2011, "Parallel random numbers: as
+        easy as 1, 2, 3"), whose counter takes step and place.
+        """
 
-def dropout_mask(rate, key, out):
-    """Fills `out` with a fresh inverted-dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
-
-    A pure function of `key`, three non-negative integers (seed, step, place): a checkpoint needs no
-    generator state, and any mask can be drawn again.
-
-    Srivastava et al. 2014; the generator is Philox (Salmon et al. 2011, "Parallel random numbers: as
-    easy as 1, 2, 3"), whose counter takes step and place.
-    """
-    if not isinstance(out, np.ndarray):
-        kernels.of(out.dtype).dropout_mask(rate, key, out)
-        return
-    seed, step, place = key
-    flat = out.reshape(-1)
-
-    def part_of_mask(part: slice) -> None:
-        # a turn of the generator gives 8 numbers of 32 bits, and a part starts at a whole turn
-        counter = [part.start // 8, 0, step, place]
-        rng = np.random.Generator(np.random.Philox(key=seed, counter=counter))
-        keep = rng.random(part.stop - part.start, dtype=np.float32) >= rate
-        np.multiply(keep, 1 / (1 - rate), out=flat[part])
-
-    in_parts(part_of_mask, len(flat), PART)
+    @abstractmethod
+    def squared_norm(self, array) -> float:
+        """Return the sum of the squares of an array (P,)."""

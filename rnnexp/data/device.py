@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rnnexp.compute.backend import Cpu, Gpu
-from rnnexp.compute.engine import CapturedFunction
+from rnnexp.compute.cuda.graph import CapturedFunction
+from rnnexp.compute.ops import Ops
 from rnnexp.data.batches import Streams
 from rnnexp.data.sequences import Sequences
 
@@ -13,7 +13,7 @@ from rnnexp.data.sequences import Sequences
 class DeviceBatches:
     """Has the `window` of the windows it is given, by arrays of a device."""
 
-    def __init__(self, windows: Streams | Sequences, device: Gpu):
+    def __init__(self, windows: Streams | Sequences, device: Ops):
         pairs = list(windows)
         self.stops = np.cumsum([len(inputs) for inputs, _ in pairs]).tolist()
         self.inputs, self.targets = (
@@ -26,17 +26,17 @@ class DeviceBatches:
         return self.inputs[steps], self.targets[steps]
 
 
-def device_batches(windows: Streams | Sequences, device: Cpu | Gpu) -> Streams | Sequences | DeviceBatches:
+def device_batches(windows: Streams | Sequences, device: Ops) -> Streams | Sequences | DeviceBatches:
     """The windows where the device can read them."""
-    return DeviceBatches(windows, device) if isinstance(device, Gpu) else windows
+    return DeviceBatches(windows, device) if device.asynchronous else windows
 
 
 class CapturedWindow(CapturedFunction):
     """`CapturedFunction`, of function(inputs, targets) on windows of one shape (T, B), at fixed places."""
 
-    def __init__(self, function: Callable, shape: tuple[int, int], device: Cpu | Gpu):
+    def __init__(self, function: Callable, shape: tuple[int, int], device: Ops):
         self.inputs, self.targets = (device.empty(shape, np.int32) for _ in range(2))
-        super().__init__(lambda: function(self.inputs, self.targets))
+        super().__init__(lambda: function(self.inputs, self.targets), device)
 
     def read(self, inputs, targets) -> None:
         """Do it with these tokens."""

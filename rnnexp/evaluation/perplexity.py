@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rnnexp.compute import engine
-from rnnexp.compute.parameters import Workspace
+from rnnexp.compute.workspace import Workspace
 from rnnexp.data.batches import Streams
 from rnnexp.data.device import CapturedWindow, device_batches
 from rnnexp.data.sequences import Sequences
@@ -70,7 +69,7 @@ def summed_nats(
         if inputs.shape not in readers:
             # what a graph works on is nobody else's
             forward = forward_pass(
-                model, state, total, model.workspace() if engine.uses_cuda_graph() else workspace
+                model, state, total, model.workspace() if device.uses_cuda_graph else workspace
             )
             readers[inputs.shape] = CapturedWindow(forward, inputs.shape, device)
         readers[inputs.shape].read(inputs, targets)

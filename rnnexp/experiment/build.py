@@ -10,7 +10,8 @@ from typing import Any
 from threadpoolctl import threadpool_info
 
 from rnnexp.compute import backend, engine
-from rnnexp.compute.backend import CPU, Cpu, Gpu
+from rnnexp.compute.backend import CPU
+from rnnexp.compute.ops import Ops
 from rnnexp.data import DATASETS
 from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
@@ -163,7 +164,7 @@ def experiment(config: dict[str, Any]) -> Experiment:
     )
 
 
-def make_model(config: dict[str, Any], vocab_size: int, where: Cpu | Gpu = CPU) -> Model:
+def make_model(config: dict[str, Any], vocab_size: int, where: Ops = CPU) -> Model:
     """The model of a config, of the hidden size that it names or that brings it to model.match_params."""
     target = config["model"]["match_params"]
     if target is None:
@@ -184,7 +185,7 @@ def make_model(config: dict[str, Any], vocab_size: int, where: Cpu | Gpu = CPU) 
     return model_of_size(config, vocab_size, nearest, where)
 
 
-def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, where: Cpu | Gpu = CPU) -> Model:
+def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, where: Ops = CPU) -> Model:
     shape = dict(config["model"])
     del shape["hidden_size"]
     if shape.pop("match_params") and shape["tie_weights"]:

@@ -1,4 +1,4 @@
-"""What a recurrent layer reads: vectors, or symbols that stand for the rows of a table."""
+"""Bring the inputs of a recurrent layer to its gates: vectors, or tokens that stand for the rows of a table."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rnnexp.compute import engine
-from rnnexp.compute.parameters import Workspace
+from rnnexp.compute.ops import Ops
 from rnnexp.compute.threads import in_parallel, shares
+from rnnexp.compute.workspace import Workspace
 
 
 class DenseInputs:
@@ -19,83 +19,88 @@ class DenseInputs:
         self.x = x.reshape(-1, x.shape[-1])
 
     def project(self, W, b, out, workspace: Workspace) -> None:
-        """out = x @ W + b for every gate: W (G, D, H), b (G, H), out (G, T, B, H)."""
+        """Set out = x @ W + b for every gate: W (G, D, H), b (G, H), out (G, T, B, H)."""
+        matmul = workspace.backend.matmul
         flat = out.reshape(len(W), len(self.x), -1)
 
         def some(rows: slice) -> None:
-            engine.matmul(self.x[rows], W, flat[:, rows])
+            matmul(self.x[rows], W, flat[:, rows])
             flat[:, rows] += b[:, None]
 
         in_parallel(some, shares(len(self.x)))
 
     def gradients(self, da, W, dW, workspace: Workspace) -> tuple[list[Callable], Any]:
-        """What is to be called, in any order, to set dW and the gradient of x, and that gradient.
+        """Return what is to be called, in any order, to set dW and the gradient of x, and that gradient.
 
         da (G, T B, H) is the gradient of what `project` gave.
         """
-        dx, part = workspace.array("dx", self.x.shape), workspace.array("dx of a gate", self.x.shape)
+        backend = workspace.backend
+        dx, scratch = workspace.array("dx", self.x.shape), workspace.array("dx of a gate", self.x.shape)
 
         def sum_rows(rows: slice) -> None:
-            sum_of_products(da[:, rows], W, part[rows], dx[rows])
+            sum_of_products(backend, da[:, rows], W, scratch[rows], dx[rows])
 
-        jobs = engine.products_of_each(self.x.T, da, dW)
+        jobs = backend.stacked_matmul_jobs(self.x.T, da, dW)
         jobs += [partial(sum_rows, rows) for rows in shares(len(dx))]
         return jobs, dx.reshape(*self.window, -1)
 
 
 class TokenInputs:
-    """Inputs of a window as symbols (T, B), each standing for a row of a table (V, D), -1 for zeros.
+    """Inputs of a window as tokens (T, B), each standing for a row of a table (V, D), -1 for zeros.
 
-    The same as `DenseInputs(table[symbols])`, but the products go over the V rows of the table instead of
-    the T B inputs: x @ W is (table @ W)[symbols].
+    The same as `DenseInputs(table[tokens])`, but the products go over the V rows of the table instead of
+    the T B inputs: x @ W is (table @ W)[tokens].
     """
 
     @staticmethod
-    def is_cheaper(symbols, table) -> bool:
-        """Whether that takes fewer multiplications, as it does with characters.
+    def is_cheaper(tokens, table, backend: Ops) -> bool:
+        """Return whether that takes fewer multiplications, as it does with characters.
 
-        Three products over the table and one that sums the gradients of equal symbols, against three
+        Three products over the table and one that sums the gradients of equal tokens, against three
         over the inputs. Not on a GPU, which is short of anything but multiplications.
         """
         V, D = table.shape
-        return isinstance(table, np.ndarray) and V * (3 * D + symbols.size) < 3 * symbols.size * D
+        fewer = V * (3 * D + tokens.size) < 3 * tokens.size * D
+        return fewer and not backend.cheap_multiplications
 
-    def __init__(self, symbols, table):
-        self.window = symbols.shape
-        self.symbols, self.table = symbols.ravel(), table
+    def __init__(self, tokens, table):
+        self.window = tokens.shape
+        self.tokens, self.table = tokens.ravel(), table
 
     def project(self, W, b, out, workspace: Workspace) -> None:
         rows = workspace.array("rows with zeros", (len(W), len(self.table) + 1, W.shape[2]))
-        engine.matmul(self.table, W, rows[:, :-1])
+        workspace.backend.matmul(self.table, W, rows[:, :-1])
         rows[:, -1] = 0  # the row that -1 finds
         rows += b[:, None]
-        flat = out.reshape(len(W), len(self.symbols), -1)
+        flat = out.reshape(len(W), len(self.tokens), -1)
 
         def gate(g: int) -> None:
             # mode="wrap" also because NumPy fills `out` through a copy by default
-            np.take(rows[g], self.symbols, axis=0, out=flat[g], mode="wrap")
+            np.take(rows[g], self.tokens, axis=0, out=flat[g], mode="wrap")
 
         in_parallel(gate, range(len(W)))
 
     def gradients(self, da, W, dW, workspace: Workspace) -> tuple[list[Callable], Any]:
-        """As of `DenseInputs`; the gradient is that of the table (V, D)."""
-        one_hot = workspace.array("one hot", (len(self.table) + 1, len(self.symbols)))
+        """Do as `DenseInputs` does; the gradient is that of the table (V, D)."""
+        one_hot = workspace.array("one hot", (len(self.table) + 1, len(self.tokens)))
         one_hot.fill(0)
-        one_hot[self.symbols, np.arange(len(self.symbols))] = 1
+        one_hot[self.tokens, np.arange(len(self.tokens))] = 1
         one_hot = one_hot[:-1]
         drows = workspace.array("rows", (len(W), len(self.table), W.shape[2]))
         dtable = workspace.array("dtable", self.table.shape)
 
+        backend = workspace.backend
+
         def everything():
-            engine.matmul(one_hot, da, drows)
-            engine.matmul(self.table.T, drows, dW)
-            sum_of_products(drows, W, workspace.array("dtable of a gate", dtable.shape), dtable)
+            backend.matmul(one_hot, da, drows)
+            backend.matmul(self.table.T, drows, dW)
+            sum_of_products(backend, drows, W, workspace.array("dtable of a gate", dtable.shape), dtable)
 
         return [everything], dtable
 
 
-def sum_of_products(da, W, part, out) -> None:
-    """out = the sum over the gates of da @ W.T, (N, D); `part` is scratch of that shape."""
-    engine.matmul(da[0], W[0].T, out)
+def sum_of_products(backend: Ops, da, W, scratch, out) -> None:
+    """Set `out` to the sum over the gates of da @ W.T, (N, D); `scratch` is an array of that shape."""
+    backend.matmul(da[0], W[0].T, out)
     for gate in range(1, len(W)):
-        engine.add_product(da[gate], W[gate].T, part, out)
+        backend.add_matmul(da[gate], W[gate].T, scratch, out)

@@ -1,15 +1,13 @@
-"""The layers around the recurrent ones: embedding, dropout, decoder."""
+"""Compute what stands around the recurrent layers: embedding, dropout, decoder."""
 
 import math
 from functools import partial
 
 import numpy as np
 
-from rnnexp.compute.backend import CPU, Cpu, Gpu
-from rnnexp.compute.engine import products
-from rnnexp.compute.ops import add_rows, dropout_mask, sum_rows, take_rows
-from rnnexp.compute.parameters import Workspace
+from rnnexp.compute.ops import Ops
 from rnnexp.compute.threads import run_all
+from rnnexp.compute.workspace import Workspace
 from rnnexp.nn.inputs import TokenInputs
 
 
@@ -17,15 +15,17 @@ class Layer:
     """Something with named parameters.
 
     `shapes` says which it needs; `bind` hands it the arrays: `p` the values, `g` the gradients, under
-    the same names. A backward pass sets `g`, it does not add to it.
+    the same names, and the backend where they are. A backward pass sets `g`, it does not add to it.
     """
 
     shapes: dict[str, tuple[int, ...]]
     p: dict
     g: dict
+    backend: Ops
 
-    def bind(self, values: dict, grads: dict) -> None:
-        self.p, self.g = values, grads
+    def bind(self, values: dict, grads: dict, backend: Ops) -> None:
+        """Take the arrays of the parameters and of their gradients, by name."""
+        self.p, self.g, self.backend = values, grads, backend
 
     def init(self, rng: np.random.Generator) -> None:
         """Draw the first values."""
@@ -45,38 +45,38 @@ class Embedding(Layer):
         self.p["W"][...] = rng.normal(0, 0.01, self.shapes["W"])
 
     def forward(self, tokens, workspace: Workspace):
-        """(T, B) tokens to (T, B, D) vectors; -1, nothing, to zeros."""
+        """Turn (T, B) tokens into (T, B, D) vectors; -1 becomes zeros."""
         workspace["tokens"] = tokens
         x = workspace.array("x", (*tokens.shape, self.p["W"].shape[1]))
-        take_rows(self.p["W"], tokens, out=x)
+        self.backend.take_rows(self.p["W"], tokens, x)
         return x
 
-    def symbols(self, tokens, workspace: Workspace) -> TokenInputs:
-        """The same vectors, left in the table."""
+    def lookup_later(self, tokens, workspace: Workspace) -> TokenInputs:
+        """Return the same vectors, left in the table."""
         workspace["tokens"] = None
         return TokenInputs(tokens, self.p["W"])
 
     def backward(self, dx, workspace: Workspace, accumulate: bool) -> None:
-        """Gradient of W from dx; `accumulate` adds it to what a tied decoder has put there.
+        """Set the gradient of W from dx; `accumulate` adds it to what a tied decoder has put there.
 
-        dx : (T, B, D), or (V, D) after `symbols`.
+        dx : (T, B, D), or (V, D) after `lookup_later`.
         """
         if not accumulate:
             self.g["W"].fill(0)
         if workspace["tokens"] is None:
             self.g["W"] += dx
         else:
-            add_rows(self.g["W"], workspace["tokens"].ravel(), dx.reshape(-1, dx.shape[-1]))
+            self.backend.add_rows(self.g["W"], workspace["tokens"].ravel(), dx.reshape(-1, dx.shape[-1]))
 
 
 class OneHot(Embedding):
     """Each token as zeros with a one in its own place: vectors of V numbers, no parameters."""
 
-    def __init__(self, vocab_size: int, dtype, backend: Cpu | Gpu = CPU):
-        self.shapes = {}
+    def __init__(self, vocab_size: int, dtype, backend: Ops):
+        self.shapes, self.backend = {}, backend
         self.p = {"W": backend.to_device(np.eye(vocab_size, dtype=dtype))}
 
-    def bind(self, values, grads):
+    def bind(self, values, grads, backend):
         pass
 
     def init(self, rng):
@@ -103,16 +103,16 @@ class Dropout:
         self.rate, self.place, self.variational = rate, place, variational
 
     def active(self, key: tuple[int, int] | None) -> bool:
-        """`key` is (seed, step), the rest of a mask's address; None: no dropout."""
+        """Return whether there is dropout. `key` is (seed, step), the rest of a mask's address; None: there is none."""
         return key is not None and self.rate > 0
 
     def mask(self, shape: tuple[int, int, int], workspace: Workspace, key: tuple[int, int] | None):
-        """The mask (T, B, D) of a window; None where there is no dropout."""
+        """Return the mask (T, B, D) of a window; None where there is no dropout."""
         if key is None or not self.active(key):
             return None
         T, B, D = shape
         mask = workspace.array("a mask", (1 if self.variational else T, B, D))
-        dropout_mask(self.rate, (*key, self.place), out=mask)
+        workspace.backend.dropout_mask(self.rate, (*key, self.place), mask)
         return np.broadcast_to(mask, shape)
 
     def forward(self, x, workspace: Workspace, key: tuple[int, int] | None):
@@ -120,7 +120,7 @@ class Dropout:
         return x if mask is None else np.multiply(x, mask, out=workspace.array("y", x.shape))
 
     def backward(self, dy, workspace: Workspace):
-        """In place: dx takes the memory of dy."""
+        """Turn dy into dx, in its memory."""
         if workspace["mask"] is not None:
             dy *= workspace["mask"]
         return dy
@@ -140,11 +140,11 @@ class Decoder(Layer):
         if tied_to is None:
             self.shapes = {"W": (vocab_size, hidden_size)} | self.shapes
 
-    def bind(self, values, grads):
+    def bind(self, values, grads, backend):
         if self.tied_to is not None:
             values = values | {"W": self.tied_to.p["W"]}
             grads = grads | {"W": self.tied_to.g["W"]}
-        super().bind(values, grads)
+        super().bind(values, grads, backend)
 
     def init(self, rng):
         if self.tied_to is None:
@@ -153,18 +153,19 @@ class Decoder(Layer):
         self.p["b"].fill(0)
 
     def forward(self, h, workspace: Workspace):
-        """(N, H) features to (N, V) logits, to which b is still to be added.
+        """Turn (N, H) features into (N, V) logits, to which b is still to be added.
 
         (The softmax adds it while its rows are in the cache.)
         """
         workspace["h"] = h
         logits = workspace.array("logits", (len(h), len(self.p["b"])))
-        run_all(products(h, self.p["W"].T, logits))
+        run_all(self.backend.matmul_jobs(h, self.p["W"].T, logits))
         return logits
 
     def backward(self, dlogits, workspace: Workspace):
-        """Sets the gradients of W and b; returns dh (N, H)."""
+        """Set the gradients of W and b; return dh (N, H)."""
         dh = workspace.array("dh", workspace["h"].shape)
-        jobs = products(dlogits.T, workspace["h"], self.g["W"]) + products(dlogits, self.p["W"], dh)
-        run_all([*jobs, partial(sum_rows, dlogits, out=self.g["b"])])
+        jobs = self.backend.matmul_jobs(dlogits.T, workspace["h"], self.g["W"])
+        jobs += self.backend.matmul_jobs(dlogits, self.p["W"], dh)
+        run_all([*jobs, partial(self.backend.sum_rows, dlogits, self.g["b"])])
         return dh

@@ -1,16 +1,18 @@
-"""The language model: embed -> (dropout, cell) x L -> dropout -> decoder -> loss."""
+"""Put a language model together: embed -> (dropout, cell) x L -> dropout -> decoder -> loss."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from rnnexp.compute.backend import CPU, Cpu, Gpu
-from rnnexp.compute.ops import softmax_cross_entropy
-from rnnexp.compute.parameters import Parameters, Workspace
+from rnnexp.compute.backend import CPU
+from rnnexp.compute.ops import Ops
+from rnnexp.compute.parameters import Parameters
+from rnnexp.compute.workspace import Workspace
 from rnnexp.errors import UserError
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.inputs import DenseInputs, TokenInputs
-from rnnexp.nn.layers import Decoder, Dropout, Embedding, OneHot
+from rnnexp.nn.layers import Decoder, Dropout, Embedding, Layer, OneHot
+from rnnexp.nn.recurrent import RecurrentLayer
 
 
 class Model:
@@ -18,7 +20,7 @@ class Model:
 
     Parameters
     ----------
-    cells : the recurrent layers, bottom first; the first takes vectors of `embed_size`.
+    cells : of the recurrent layers, bottom first; the first takes vectors of `embed_size`.
     vocab_size, embed_size : V and D; embed_size None: one-hot vectors, D = V, instead of an embedding.
     dropout : rate before every cell and before the decoder, while training.
     recurrent_dropout : rate of the hidden state where the recurrent products read it, while training.
@@ -47,7 +49,7 @@ class Model:
         clip_through_time: float | None = None,
         init_std: float | None = None,
         dtype=np.float32,
-        backend: Cpu | Gpu = CPU,
+        backend: Ops = CPU,
     ):
         hidden_size = cells[-1].hidden_size
         if tie_weights and embed_size != hidden_size:
@@ -57,8 +59,7 @@ class Model:
                 f"must equal model.hidden_size={hidden_size}"
             )
         self.cells = list(cells)
-        for cell in self.cells:
-            cell.clip_through_time = clip_through_time
+        self.recurrent = [RecurrentLayer(cell, clip_through_time) for cell in cells]
         self.tie_weights = tie_weights
         self.init_std = init_std
         if embed_size is None:
@@ -71,9 +72,9 @@ class Model:
             Dropout(recurrent_dropout, place, variational) for place in range(L + 1, 2 * L + 1)
         ]
         self.decoder = Decoder(vocab_size, hidden_size, self.embedding if tie_weights else None)
-        self.layers = {
+        self.layers: dict[str, Layer] = {
             "embedding": self.embedding,
-            **{f"cell{k}": cell for k, cell in enumerate(self.cells)},
+            **{f"cell{k}": layer for k, layer in enumerate(self.recurrent)},
             "decoder": self.decoder,
         }
         self.params = Parameters(
@@ -89,8 +90,9 @@ class Model:
         self.bind(self.params)
 
     def bind(self, params: Parameters) -> None:
+        """Have every layer compute with these parameters."""
         for layer_name, layer in self.layers.items():
-            layer.bind(*params.of(layer_name))
+            layer.bind(*params.of(layer_name), params.backend)
 
     def init(self, seed: int) -> None:
         """Draw every parameter anew; the same seed gives the same values in any dtype, rounded."""
@@ -107,7 +109,7 @@ class Model:
         self.params.set(drawn.value)
 
     def num_params(self) -> dict[str, int]:
-        """Parameter counts by part; a tied matrix counts once, as the embedding's."""
+        """Count the parameters by part; a tied matrix counts once, as the embedding's."""
         return {
             "embedding": self.params.count("embedding"),
             "recurrent": self.params.count(*(name for name in self.layers if name.startswith("cell"))),
@@ -115,15 +117,15 @@ class Model:
         }
 
     def zero_state(self, batch_size: int) -> list[tuple]:
-        """The state before any token: per layer, its arrays (B, H)."""
-        return [cell.zero_state(batch_size) for cell in self.cells]
+        """Return the state before any token: per layer, its arrays (B, H)."""
+        return [layer.zero_state(batch_size) for layer in self.recurrent]
 
     def workspace(self) -> Workspace:
-        """A fresh workspace for `forward` and `backward`."""
+        """Return a fresh workspace for `forward` and `backward`."""
         return Workspace(self.params.values.dtype, self.backend)
 
     def features(self, inputs, state, workspace: Workspace, dropout_key=None):
-        """What the decoder sees.
+        """Return what the decoder sees.
 
         Parameters
         ----------
@@ -138,32 +140,32 @@ class Model:
         """
         next_state = []
         bottom = workspace.child("embedding")
-        by_symbol = TokenInputs.is_cheaper(inputs, self.embedding.p["W"])
-        workspace["symbols"] = by_symbol and not self.dropouts[0].active(dropout_key)
-        x = None if workspace["symbols"] else self.embedding.forward(inputs, bottom)
-        for k, cell in enumerate(self.cells):
+        later = TokenInputs.is_cheaper(inputs, self.embedding.p["W"], self.backend)
+        workspace["looked up later"] = later and not self.dropouts[0].active(dropout_key)
+        x = None if workspace["looked up later"] else self.embedding.forward(inputs, bottom)
+        for k, layer in enumerate(self.recurrent):
             source: DenseInputs | TokenInputs
             if x is None:
-                source = self.embedding.symbols(inputs, bottom)
+                source = self.embedding.lookup_later(inputs, bottom)
             else:
                 source = DenseInputs(self.dropouts[k].forward(x, workspace.child(f"dropout{k}"), dropout_key))
-            shape = *inputs.shape, cell.hidden_size
+            shape = *inputs.shape, layer.hidden_size
             mask = self.recurrent_dropouts[k].mask(
                 shape, workspace.child(f"recurrent_dropout{k}"), dropout_key
             )
-            x, after = cell.forward(source, state[k], workspace.child(f"cell{k}"), mask)
+            x, after = layer.forward(source, state[k], workspace.child(f"cell{k}"), mask)
             # copies: what a cell returns may be part of the workspace, which the next window overwrites
             next_state.append(tuple(array.copy() for array in after))
         x = self.dropouts[-1].forward(x, workspace.child("dropout_top"), dropout_key)
         return x.reshape(-1, x.shape[-1]), next_state
 
     def logits(self, inputs, state, workspace: Workspace):
-        """Unnormalised log probabilities (T B, V) of the next token after each input; see `features`."""
+        """Return unnormalised log probabilities (T B, V) of the next token after each input; see `features`."""
         h, next_state = self.features(inputs, state, workspace)
         return self.decoder.forward(h, workspace.child("decoder")) + self.decoder.p["b"], next_state
 
     def forward(self, inputs, targets, state, workspace: Workspace, dropout_key=None, grad_scale=None):
-        """Loss of a window.
+        """Return the loss of a window.
 
         Parameters
         ----------
@@ -178,12 +180,12 @@ class Model:
         """
         h, next_state = self.features(inputs, state, workspace, dropout_key)
         logits = self.decoder.forward(h, workspace.child("decoder"))
-        nats = softmax_cross_entropy(logits, self.decoder.p["b"], targets.ravel(), grad_scale)
+        nats = self.backend.softmax_cross_entropy(logits, self.decoder.p["b"], targets.ravel(), grad_scale)
         workspace["dlogits"], workspace["window"] = logits, targets.shape
         return nats, next_state
 
     def backward(self, workspace: Workspace, dstate=None):
-        """Gradients of `grad_scale` times the summed loss of the last `forward` on this workspace.
+        """Compute the gradients of `grad_scale` times the summed loss of the last `forward` on this workspace.
 
         Parameters
         ----------
@@ -199,9 +201,9 @@ class Model:
         dprevious: list[tuple] = []
         dx = self.decoder.backward(workspace["dlogits"], workspace.child("decoder")).reshape(T, B, -1)
         dx = self.dropouts[-1].backward(dx, workspace.child("dropout_top"))
-        for k, cell in reversed(list(enumerate(self.cells))):
-            dx, before = cell.backward(dx, dstate[k], workspace.child(f"cell{k}"))
-            if k > 0 or not workspace["symbols"]:
+        for k, layer in reversed(list(enumerate(self.recurrent))):
+            dx, before = layer.backward(dx, dstate[k], workspace.child(f"cell{k}"))
+            if k > 0 or not workspace["looked up later"]:
                 dx = self.dropouts[k].backward(dx, workspace.child(f"dropout{k}"))
             dprevious.insert(0, before)
         self.embedding.backward(dx, workspace.child("embedding"), accumulate=self.tie_weights)
@@ -209,7 +211,7 @@ class Model:
 
 
 def arrays_of(state: Iterable[tuple]) -> list:
-    """The arrays of a state, of all layers."""
+    """Return the arrays of a state, of all layers."""
     return [array for layer in state for array in layer]
 
 

@@ -5,13 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rnnexp.compute import engine
 from rnnexp.compute.cuda.kernels import Kernels
-from rnnexp.compute.cuda.tracer import Address, Scalar, Trace
+from rnnexp.compute.cuda.tracer import Address, Scalar, Tracer
 from rnnexp.compute.parameters import Parameters
 from rnnexp.compute.threads import in_parts
-
-PART = 65_536  # numbers that are worked through at a time, so that they stay in a core's cache
 
 
 class SGD:
@@ -46,9 +43,9 @@ class SGD:
         for name in self.state_names:
             if name not in self.state:
                 self.state[name] = np.zeros_like(params.values)
-        if own := engine.custom_kernels(params.grads):
+        if own := params.backend.custom_kernels(params.grads.dtype):
             return self.update_fused(params, lr, own)
-        norm = math.sqrt(squared_norm(params.grads))
+        norm = math.sqrt(params.backend.squared_norm(params.grads))
         if math.isfinite(norm):
             scale = self.clip_norm / norm if self.clip_norm and norm > self.clip_norm else 1.0
 
@@ -56,8 +53,7 @@ class SGD:
                 state = (self.state[name][part] for name in self.state_names)
                 self.descend(params.values[part], params.grads[part] * scale, lr, *state)
 
-            on_cpu = isinstance(params.values, np.ndarray)
-            in_parts(step, len(params.values), PART if on_cpu else len(params.values))
+            in_parts(step, len(params.values), params.backend.update_block)
         return norm
 
     def update_fused(self, params: Parameters, lr, own: Kernels):
@@ -74,11 +70,11 @@ class SGD:
 
     def compile(self, own: Kernels) -> Callable:
         """The kernel of `descend`."""
-        trace, names = Trace(), ("values", "grads", *self.state_names)
-        values, grads, *state = (trace.stack(Address(name)) for name in names)
-        self.descend(values, grads * trace.stack(Scalar("clip", 1)), trace.stack(Scalar("lr")), *state)
-        trace.end_kernel()
-        return own.compile({"update": trace.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
+        tracer, names = Tracer(), ("values", "grads", *self.state_names)
+        values, grads, *state = (tracer.array(Address(name)) for name in names)
+        self.descend(values, grads * tracer.array(Scalar("clip", 1)), tracer.array(Scalar("lr")), *state)
+        tracer.end_kernel()
+        return own.compile({"update": tracer.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
 
     def descend(self, values, g, lr, *state) -> None:
         """Change values by their gradients g, a scratch array; `state` is that of `state_names`."""
@@ -119,19 +115,6 @@ class Adagrad(SGD):
         g *= lr
         g /= np.sqrt(squares) + self.epsilon
         values -= g
-
-
-def squared_norm(array) -> float:
-    """The sum of squares, the same for any number of threads."""
-    if not isinstance(array, np.ndarray):
-        return float(np.dot(array, array))
-    squares = np.zeros(-(-len(array) // PART))
-
-    def square(part: slice) -> None:
-        squares[part.start // PART] = np.dot(array[part], array[part])
-
-    in_parts(square, len(array), PART)
-    return float(squares.sum())
 
 
 OPTIMIZERS = {"sgd": SGD, "adagrad": Adagrad}

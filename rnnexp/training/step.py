@@ -110,5 +110,5 @@ def make(
     model: Model, optimizer: SGD, seed: int, batch_size: int, state: list[tuple] | None = None
 ) -> TrainStep:
     """The steps of a model where it is; see `TrainStep`."""
-    kind = GpuTrainStep if model.backend.name == "gpu" else TrainStep
+    kind = GpuTrainStep if model.backend.asynchronous else TrainStep
     return kind(model, optimizer, seed, batch_size, state)

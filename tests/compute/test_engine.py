@@ -3,16 +3,18 @@
 import numpy as np
 import pytest
 
-from rnnexp.compute import engine, threads
+from rnnexp.compute import cpu, engine, threads
+from rnnexp.compute.backend import CPU
 from rnnexp.compute.blas import mkl
-from rnnexp.compute.parameters import Workspace
+from rnnexp.compute.workspace import Workspace
 from rnnexp.errors import UserError
-from rnnexp.nn.cells import CELLS, base
+from rnnexp.nn import loops
 from rnnexp.nn.cells.gru import GRU, GRUResetAfter
 from rnnexp.nn.cells.lstm import LSTM
 from rnnexp.nn.cells.rnn import RNN
 from rnnexp.nn.inputs import DenseInputs
-from tests.helpers.variants import VARIANTS, bound_cell
+from tests.helpers.forced import force_tiles_and_threads
+from tests.helpers.variants import VARIANTS, bound_layer, random_layer
 
 
 def needs(name):
@@ -27,17 +29,17 @@ COMPILED = pytest.mark.parametrize(
 T, B, D, H = 5, 5, 4, 7
 
 
-def everything(cell, params, dtype):
+def everything(layer, params, dtype):
     """All results of a forward and a backward pass, by name."""
     rng = np.random.default_rng(1)
     x, R, *states = (
         rng.standard_normal(shape).astype(dtype) for shape in [(T, B, D), (T, B, H)] + 4 * [(B, H)]
     )
-    state, dlast = states[: len(cell.states)], states[2 : 2 + len(cell.states)]
-    workspace = Workspace(dtype)
-    h, last = cell.forward(DenseInputs(x), tuple(state), workspace)
+    state, dlast = states[: len(layer.cell.states)], states[2 : 2 + len(layer.cell.states)]
+    workspace = Workspace(dtype, CPU)
+    h, last = layer.forward(DenseInputs(x), tuple(state), workspace)
     results = {"h": h.copy()} | {f"last {k}": array.copy() for k, array in enumerate(last)}
-    dx, dstate = cell.backward(R, tuple(dlast), workspace)
+    dx, dstate = layer.backward(R, tuple(dlast), workspace)
     results |= {"dx": dx} | {f"dstate {k}": array for k, array in enumerate(dstate)}
     return results | {f"d{name}": grad.copy() for name, grad in params.grad.items()}
 
@@ -47,20 +49,17 @@ def everything(cell, params, dtype):
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 @COMPILED
 def test_same_results_as_the_readable_loops(fast, name, options, dtype, tolerance, small, monkeypatch):
-    if not small:  # tiles of 4 columns of 7, streams on threads
-        monkeypatch.setattr(base, "SMALL_PRODUCT", 0)
-        monkeypatch.setattr(base, "TILES", (4,))
-        for least in "WORTH_SHARING", "WORTH_SHARING_COMPILED":
-            monkeypatch.setattr(base, least, 0)
-        monkeypatch.setattr(base, "LEAST_STREAMS", 1)
-    cell, params = bound_cell(name, options, D, H, np.random.default_rng(0), dtype)
+    seen = None if small else force_tiles_and_threads(monkeypatch)
+    layer, params = random_layer(name, options, D, H, np.random.default_rng(0), dtype)
     number = 1 if small else 3
     with engine.use("numpy", number):
-        readable = everything(cell, params, dtype)
+        readable = everything(layer, params, dtype)
     with engine.use(fast, number):
-        if not cell.loops():
+        if not loops.is_compiled(layer):
             pytest.skip("this cell has no compiled loops")
-        first, again = everything(cell, params, dtype), everything(cell, params, dtype)
+        first, again = everything(layer, params, dtype), everything(layer, params, dtype)
+    if seen:
+        assert seen == {"tiles": {2}, "parts": {3}}  # 7 columns in tiles of 4, 5 rows on 3 threads
     for key, array in readable.items():
         assert array.dtype == first[key].dtype == dtype
         np.testing.assert_array_equal(first[key], again[key])  # to the bit, for resume
@@ -71,11 +70,11 @@ def test_same_results_as_the_readable_loops(fast, name, options, dtype, toleranc
 @COMPILED
 def test_a_number_that_is_not_finite_stays_so(fast, name, options):
     """Else a run that diverged would go on as if nothing had happened."""
-    cell, _ = bound_cell(name, options, D, H, np.random.default_rng(0), np.float32)
+    layer, _ = random_layer(name, options, D, H, np.random.default_rng(0), np.float32)
     x = np.ones((T, B, D), np.float32)
     x[2, 3, 1] = np.nan
     with engine.use(fast):
-        h, _ = cell.forward(DenseInputs(x), cell.zero_state(B), Workspace(np.float32))
+        h, _ = layer.forward(DenseInputs(x), layer.zero_state(B), Workspace(np.float32, CPU))
     assert np.isnan(h[2:, 3]).all()
     assert np.isfinite(np.delete(h, 3, axis=1)).all()
 
@@ -98,16 +97,18 @@ def factors(dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", engine.installed())
 def test_products(name, dtype, monkeypatch):
-    monkeypatch.setattr(engine, "WORTH_SHARING", 0)
+    monkeypatch.setattr(cpu, "WORTH_SHARING", 0)
     with engine.use(name, 3):
         for a, b in factors(dtype):
             expected = a.astype(float) @ b.astype(float)
             room = np.full((*expected.shape[:-2], expected.shape[-2] + 1, expected.shape[-1]), np.nan, dtype)
             out = room[..., :-1, :]
             if out.ndim == 2:
-                threads.run_all(engine.products(a, b, out))
+                jobs = CPU.matmul_jobs(a, b, out)
+                assert len(jobs) == min(3, len(a))
+                threads.run_all(jobs)
             else:
-                assert engine.matmul(a, b, out) is out
+                assert CPU.matmul(a, b, out) is out
             np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-6)
             assert np.isnan(room[..., -1, :]).all()
 
@@ -120,7 +121,7 @@ def test_a_product_has_the_same_bits_wherever_its_factors_lie():
         for shift in range(5):
             moved = np.empty(50 * 50 + shift, np.float32)[shift:].reshape(50, 50)
             moved[...] = a
-            results.append(engine.matmul(moved, b, np.empty_like(a)))
+            results.append(CPU.matmul(moved, b, np.empty_like(a)))
     assert all((result == results[0]).all() for result in results)
 
 
@@ -142,21 +143,27 @@ def test_tanh_in_single_precision():
 def test_our_own_cells_have_compiled_loops():
     with engine.use("numba"):
         for cell in RNN(D, H), LSTM(D, H), GRU(D, H), GRUResetAfter(D, H):
-            assert cell.loops(), type(cell)
+            assert loops.is_compiled(bound_layer(cell)[0]), type(cell)
 
 
 @COMPILED
 def test_a_cell_without_compiled_loops_keeps_its_own(fast):
-    class Other(CELLS["rnn"]):
-        pass
+    """Also one that is called like a cell that has some."""
 
-    cell, params = bound_cell("rnn", {}, D, H, np.random.default_rng(0), np.float32)
-    readable = everything(cell, params, np.float32)
-    cell.__class__ = Other
-    with engine.use(fast):
-        assert cell.loops() is None
-        for key, array in everything(cell, params, np.float32).items():
-            np.testing.assert_allclose(array, readable[key], rtol=5e-6, atol=5e-6)
+    class Softer(RNN):
+        def step(self, arrays, recurrent):
+            super().step(arrays, recurrent)
+            arrays["h"] *= 0.5
+
+    Softer.__name__ = "RNN"
+    for changed in False, True:
+        layer, params = bound_layer((Softer if changed else RNN)(D, H), np.float32)
+        params.values[...] = np.random.default_rng(0).standard_normal(len(params.values))
+        readable = everything(layer, params, np.float32)
+        with engine.use(fast):
+            assert loops.is_compiled(layer) is not changed
+            for key, array in everything(layer, params, np.float32).items():
+                np.testing.assert_allclose(array, readable[key], rtol=5e-6, atol=5e-6)
 
 
 def test_what_an_engine_lacks_is_named(monkeypatch):

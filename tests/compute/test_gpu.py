@@ -12,12 +12,14 @@ import weakref
 import numpy as np
 import pytest
 
-from rnnexp.compute import backend, engine, ops
-from rnnexp.compute.cuda import cublas, kernels
-from rnnexp.compute.parameters import Parameters, Workspace
+from rnnexp.compute import backend, engine
+from rnnexp.compute.cuda import cublas
+from rnnexp.compute.cuda import gpu as gpu_module
+from rnnexp.compute.workspace import Workspace
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
+from rnnexp.nn import loops
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.inputs import DenseInputs
@@ -25,7 +27,7 @@ from rnnexp.nn.model import arrays_of
 from rnnexp.optim.base import SGD, Adagrad
 from rnnexp.training.step import make as make_step
 from tests.helpers.gradcheck import check_gradients
-from tests.helpers.variants import VARIANTS, bound_cell, small_model
+from tests.helpers.variants import VARIANTS, bound_layer, small_model
 
 T, B, V = 4, 3, 11
 ENGINES = pytest.mark.parametrize("name_of_engine", ["fused", "cupy"])
@@ -262,8 +264,8 @@ def test_evaluation_and_samples(gpu, name_of_engine, end):
 def test_dropout_masks_have_the_same_bits(gpu, size):
     for dtype, key in itertools.product([np.float32, np.float64], [(0, 0, 0), (2**63 - 1, 2**31, 5)]):
         here, there = np.empty(size, dtype), gpu.empty(size, dtype)
-        for array in here, there:
-            ops.dropout_mask(0.3, key, out=array)
+        for where, array in (backend.CPU, here), (gpu, there):
+            where.dropout_mask(0.3, key, array)
         assert (gpu.to_host(there) == here).all()
 
 
@@ -277,8 +279,8 @@ def test_softmax(gpu, columns, grad_scale):
         np.array([0, -1, columns - 1, -1, columns // 2, 0], np.int32),
     )
     there = list(map(gpu.to_device, (logits, bias, targets)))
-    nats = ops.softmax_cross_entropy(*there, grad_scale)
-    assert float(nats) == pytest.approx(ops.softmax_cross_entropy(logits, bias, targets, grad_scale))
+    nats = gpu.softmax_cross_entropy(*there, grad_scale)
+    assert float(nats) == pytest.approx(backend.CPU.softmax_cross_entropy(logits, bias, targets, grad_scale))
     if grad_scale:
         np.testing.assert_allclose(gpu.to_host(there[0]), logits, rtol=1e-12, atol=1e-15)
 
@@ -288,7 +290,7 @@ def test_a_logit_that_is_not_finite_makes_the_loss_so(gpu, bad):
     logits = np.zeros((2, 300), np.float32)
     logits[1, 299] = bad
     arrays = logits, np.zeros(300, np.float32), np.zeros(2, np.int32)
-    assert not math.isfinite(float(ops.softmax_cross_entropy(*map(gpu.to_device, arrays), 1.0)))
+    assert not math.isfinite(float(gpu.softmax_cross_entropy(*map(gpu.to_device, arrays), 1.0)))
 
 
 def test_rows_are_taken_and_added(gpu):
@@ -298,10 +300,10 @@ def test_rows_are_taken_and_added(gpu):
         index = rng.integers(-1, 5, size=200).astype(np.int32)
         there = list(map(gpu.to_device, (table, index, rows)))
         taken = gpu.empty((200, columns), float)
-        ops.take_rows(*there[:2], out=taken)
+        gpu.take_rows(*there[:2], taken)
         np.testing.assert_array_equal(gpu.to_host(taken), np.where(index[:, None] < 0, 0, table[index]))
-        ops.add_rows(*there)
-        ops.add_rows(table, index, rows)
+        gpu.add_rows(*there)
+        backend.CPU.add_rows(table, index, rows)
         np.testing.assert_allclose(gpu.to_host(there[0]), table, rtol=1e-12)
 
 
@@ -309,9 +311,9 @@ def test_norm_and_factor(gpu):
     numbers = np.random.default_rng(0).standard_normal(300_000)
     there = gpu.to_device(numbers)
     norm = np.linalg.norm(numbers)
-    found = kernels.of(numbers.dtype).norm_and_factor(there, 0.25)
+    found = gpu.kernels(numbers.dtype).norm_and_factor(there, 0.25)
     np.testing.assert_allclose(gpu.to_host(found), [norm, 0.25 / norm], rtol=1e-12)
-    assert gpu.to_host(kernels.of(numbers.dtype).norm_and_factor(there, None))[1] == 1
+    assert gpu.to_host(gpu.kernels(numbers.dtype).norm_and_factor(there, None))[1] == 1
 
 
 def factors(dtype):
@@ -331,9 +333,9 @@ def test_products(gpu, dtype):
         for left in gpu.to_device(a), flipped[0], wide:
             for right in gpu.to_device(b), flipped[1]:
                 out = gpu.empty(expected.shape, dtype)
-                assert engine.matmul(left, right, out) is out
+                assert gpu.matmul(left, right, out) is out
                 np.testing.assert_allclose(gpu.to_host(out), expected, rtol=1e-5, atol=1e-6)
-                engine.add_product(left, right, None, out)
+                gpu.add_matmul(left, right, None, out)
                 np.testing.assert_allclose(gpu.to_host(out), 2 * expected, rtol=1e-5, atol=1e-6)
 
 
@@ -345,50 +347,48 @@ def test_tf32_is_off_unless_asked_for(gpu, standin):
         assert state["math mode"] == cublas.TF32_MATH
 
 
-# A cell that asks more of `fuse` than ours do
+# A cell that asks more of the tracer than ours do
 
 
 class Odd(Cell):
     """Results that outlive a product, a product of several results, one of a result, unequal inputs."""
 
     gates, input_gates = "abq", "ab"
-    products = {"ab": "h_prev", "q": "scaled"}
+    recurrent_matmuls = {"ab": "h_prev", "q": "scaled"}
     saved = ("scaled",)
 
-    def step(self, s, recur):
-        half = np.exp(-np.square(s["h_prev"]))
-        s["ab"] += recur("ab", s["h_prev"])
-        np.tanh(s["ab"], out=s["ab"])
-        np.multiply(s["a"], half, out=s["scaled"])
-        s["q"] += recur("q", s["scaled"])
-        s["h"][...] = s["q"] * half + s["b"]
+    def step(self, arrays, recurrent):
+        half = np.exp(-np.square(arrays["h_prev"]))
+        arrays["ab"] += recurrent("ab", arrays["h_prev"])
+        np.tanh(arrays["ab"], out=arrays["ab"])
+        np.multiply(arrays["a"], half, out=arrays["scaled"])
+        arrays["q"] += recurrent("q", arrays["scaled"])
+        arrays["h"][...] = arrays["q"] * half + arrays["b"]
 
-    def local_gradients(self, s, d):
-        np.subtract(1, s["ab"] * s["ab"], out=d["ab"])
+    def local_gradients(self, arrays, grads):
+        np.subtract(1, arrays["ab"] * arrays["ab"], out=grads["ab"])
 
-    def step_backward(self, s, d, recur, dh):
-        half = np.exp(-np.square(s["h_prev"]))
-        dhalf = dh * s["q"]
-        d["b"] *= dh
-        np.multiply(dh, half, out=d["q"])
-        dscaled = recur.back("q", d["q"])
-        dhalf += dscaled * s["a"]
-        d["a"] *= dscaled * half
-        dh[...] = recur.back("ab", d["ab"]) - 2 * dhalf * half * s["h_prev"]
+    def step_backward(self, arrays, grads, recurrent, dh):
+        half = np.exp(-np.square(arrays["h_prev"]))
+        dhalf = dh * arrays["q"]
+        grads["b"] *= dh
+        np.multiply(dh, half, out=grads["q"])
+        dscaled = recurrent.back("q", grads["q"])
+        dhalf += dscaled * arrays["a"]
+        grads["a"] *= dscaled * half
+        dh[...] = recurrent.back("ab", grads["ab"]) - 2 * dhalf * half * arrays["h_prev"]
 
 
 def odd_results(where):
     rng = np.random.default_rng(0)
-    cell = Odd(4, 6)
-    params = Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, float, where)
-    cell.bind(*params.of("cell"))
+    layer, params = bound_layer(Odd(4, 6), float, where)
     params.set(params.split(rng.normal(0, 0.4, len(params.values))))
     x, R, h, dh = (
         where.to_device(rng.standard_normal(shape)) for shape in [(T, B, 4), (T, B, 6), (B, 6), (B, 6)]
     )
     workspace = Workspace(np.dtype(float), where)
-    out, (last,) = cell.forward(DenseInputs(x), (h,), workspace)
-    dx, (before,) = cell.backward(R, (dh,), workspace)
+    out, (last,) = layer.forward(DenseInputs(x), (h,), workspace)
+    dx, (before,) = layer.backward(R, (dh,), workspace)
     found = {"out": out, "last": last, "dx": dx, "before": before, "grads": params.grads}
     return {key: where.to_host(array) for key, array in found.items()}
 
@@ -402,18 +402,16 @@ def test_a_cell_of_another_kind(gpu, name_of_engine):
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_one_kernel_between_two_products(gpu, standin, name, options):
     """Whatever a cell computes in a step."""
-    cell, _ = bound_cell(name, options, 4, 6, np.random.default_rng(0))
-    params = Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, float, gpu)
-    cell.bind(*params.of("cell"))
-    x, h = gpu.zeros((T, B, 4), float), tuple(gpu.zeros((B, 6), float) for _ in cell.states)
+    layer, _ = bound_layer(CELLS[name](4, 6, **options), float, gpu)
+    x, h = gpu.zeros((T, B, 4), float), layer.zero_state(B)
     made = []
     for _ in range(2):
         workspace = Workspace(np.dtype(float), gpu)
-        w = cell.forward(DenseInputs(x), h, workspace) and workspace["window"]
+        w = layer.forward(DenseInputs(x), h, workspace) and workspace["window"]
         standin.counts.clear()
-        cell.run_forward(w, workspace)
+        loops.forward(layer, w, None, workspace)
         made.append(dict(standin.counts))
-    products = T * len(cell.products)
+    products = T * len(layer.cell.recurrent_matmuls)
     assert made[-1] == {"products": products, "launches": products}
 
 
@@ -421,7 +419,7 @@ def test_one_kernel_between_two_products(gpu, standin, name, options):
 
 
 def test_no_cupy(monkeypatch):
-    monkeypatch.setattr(backend, "find_spec", lambda name: None)
+    monkeypatch.setattr(gpu_module, "find_spec", lambda name: None)
     with pytest.raises(
         UserError, match=r"^device=gpu needs CuPy: pip install 'cupy-cuda13x\[ctk\]', or cupy"
     ):
@@ -457,7 +455,7 @@ def test_a_gpu_that_cannot_be_used(standin, monkeypatch):
     ):
         backend.gpu()
     monkeypatch.setitem(sys.modules, "cupy", None)
-    monkeypatch.setattr(backend, "find_spec", lambda name: name)
+    monkeypatch.setattr(gpu_module, "find_spec", lambda name: name)
     with pytest.raises(UserError, match=r"cannot load CuPy \(import of cupy halted"):
         backend.load_cupy()
 
@@ -486,12 +484,12 @@ def test_too_little_memory(gpu, standin):
     state = sys.modules["cupy_backends.cuda.libs.cublas"].state
     state["status"] = cublas.ALLOC_FAILED
     with pytest.raises(UserError, match=message), gpu.errors_in_words():
-        gpu.products.use_tf32(True)
+        gpu.cublas.use_tf32(True)
     with pytest.raises(standin.cuda.runtime.CUDARuntimeError):
         asks(standin.cuda.runtime.CUDARuntimeError("cudaErrorIllegalAddress"))
     state["status"] = 14
     with pytest.raises(RuntimeError, match="cublasSetMathMode failed with status 14"):
-        gpu.products.use_tf32(True)
+        gpu.cublas.use_tf32(True)
     state["status"] = 0
 
 

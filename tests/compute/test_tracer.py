@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from rnnexp.compute import engine
-from rnnexp.compute.cuda import kernels, tracer
-from rnnexp.compute.cuda.tracer import Address, Scalar, Trace
+from rnnexp.compute.cuda import tracer
+from rnnexp.compute.cuda.tracer import Address, Scalar, Tracer
+from rnnexp.compute.workspace import Workspace
+from rnnexp.nn.cells import CELLS
+from rnnexp.nn.inputs import DenseInputs
 from rnnexp.optim.base import SGD, Adagrad
 from tests.compute import test_gpu
-from tests.helpers.variants import VARIANTS, small_model
+from tests.helpers.variants import VARIANTS, bound_layer, small_model
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-30, 3.5, -2.0]
 
@@ -20,11 +23,11 @@ SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-30, 3.5, -2.0]
 @pytest.mark.parametrize("function", tracer.FUNCTIONS, ids=lambda function: function.__name__)
 def test_functions(gpu, function):
     a, b = np.meshgrid(SPECIAL, SPECIAL)
-    trace = Trace()
-    given = [trace.stack(Address(name)) for name in "ab"[: function.nin]]
-    function(*given, out=trace.stack(Address("out")))
-    trace.end_kernel()
-    kernel = kernels.of(a.dtype).compile({"tried": trace.kernels[0]})["tried"]
+    traced = Tracer()
+    given = [traced.array(Address(name)) for name in "ab"[: function.nin]]
+    function(*given, out=traced.array(Address("out")))
+    traced.end_kernel()
+    kernel = gpu.kernels(a.dtype).compile({"tried": traced.kernels[0]})["tried"]
     arrays = {"a": gpu.to_device(a), "b": gpu.to_device(b), "out": gpu.empty(a.shape, float)}
     kernel(a.size, 0, 1, arrays)
     with np.errstate(all="ignore"):
@@ -33,17 +36,17 @@ def test_functions(gpu, function):
 
 
 def test_a_result_is_kept_for_a_later_kernel(gpu):
-    trace = Trace()
-    x, out = trace.stack(Address("x")), trace.stack(Address("out"))
+    traced = Tracer()
+    x, out = traced.array(Address("x")), traced.array(Address("out"))
     doubled, more = 2 * x, x + 1
     more *= 3
-    trace.end_kernel()
+    traced.end_kernel()
     out[...] = doubled + more
-    trace.end_kernel()
+    traced.end_kernel()
     first, second = (
-        kernels.of(np.dtype(float)).compile({f"k{k}": trace.kernels[k]})[f"k{k}"] for k in (0, 1)
+        gpu.kernels(np.dtype(float)).compile({f"k{k}": traced.kernels[k]})[f"k{k}"] for k in (0, 1)
     )
-    assert trace.scratch == 2
+    assert traced.scratch == 2
     numbers = np.arange(5.0)
     arrays = {"x": gpu.to_device(numbers), "out": gpu.empty(5, float), "scratch": gpu.empty((2, 5), float)}
     first(5, 0, 1, arrays)
@@ -53,19 +56,19 @@ def test_a_result_is_kept_for_a_later_kernel(gpu):
 
 def test_the_same_place_is_the_same_number():
     """What one step writes as its state, the next one reads as the state before it, without asking memory."""
-    trace = Trace()
-    h, same = trace.stack(Address("h", 0, 1)), trace.stack(Address("h", 0, 1))
-    h[...] = trace.stack(Address("x")) * 2
-    trace.stack(Address("out"))[...] = same + 1
-    assert not any("h[" in line for line in trace.kernels[0])
+    traced = Tracer()
+    h, same = traced.array(Address("h", 0, 1)), traced.array(Address("h", 0, 1))
+    h[...] = traced.array(Address("x")) * 2
+    traced.array(Address("out"))[...] = same + 1
+    assert not any("h[" in line for line in traced.kernels[0])
 
 
 def test_scalars_and_conditions(gpu):
-    trace = Trace()
-    values = trace.stack(Address("values"))
-    values *= trace.stack(Scalar("pair", 1))
-    trace.end_kernel()
-    kernel = kernels.of(np.dtype(np.float32)).compile({"k": trace.kernels[0]}, unless="s_pair[0] > 1")["k"]
+    traced = Tracer()
+    values = traced.array(Address("values"))
+    values *= traced.array(Scalar("pair", 1))
+    traced.end_kernel()
+    kernel = gpu.kernels(np.dtype(np.float32)).compile({"k": traced.kernels[0]}, unless="s_pair[0] > 1")["k"]
     for first, expected in (0.0, 6), (2.0, 3):
         arrays = {
             "values": gpu.to_device(np.full(300, 3, np.float32)),
@@ -75,22 +78,78 @@ def test_scalars_and_conditions(gpu):
         assert (gpu.to_host(arrays["values"]) == expected).all()
 
 
-def test_a_function_that_is_not_known_is_named():
-    with pytest.raises(NotImplementedError, match=r"does not know np.arctan: add it to FUNCTIONS"):
-        np.arctan(Trace().stack(Address("x")))
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        (lambda x: np.arctan(x), r"np\.arctan: .*add it to FUNCTIONS"),
+        (lambda x: np.mean(x), r"np\.mean"),
+        (lambda x: np.sum(x, axis=0), r"np\.sum"),
+        (lambda x: np.where(x > 0, x, 0), r"np\.greater"),
+        (lambda x: np.where(True, x, 0), r"np\.where"),
+        (lambda x: np.dot(x, x), r"np\.dot"),
+        (lambda x: np.linalg.norm(x), r"np\.linalg\.norm"),
+        (lambda x: np.add.reduce(x), r"np\.add\.reduce"),
+        (lambda x: np.multiply(x, 2, where=True), r"where= of np\.multiply"),
+        (lambda x: x.mean(), r"\.mean of an array"),
+        (lambda x: x.sum(), r"\.sum of an array"),
+        (lambda x: x.T, r"\.T of an array"),
+        (lambda x: x.shape, r"\.shape of an array"),
+        (lambda x: x[0], r"a part of an array, \[0\]"),
+        (lambda x: x.__setitem__(slice(None), 0), r"assignment to a part"),
+        (lambda x: x or 1, r"a decision by the value of an array"),
+        (lambda x: len(x), r"len\(\) of an array"),
+        (lambda x: list(x), r"a loop over an array"),
+        (lambda x: float(x), r"float\(\) of an array"),
+        (lambda x: np.asarray(x), r"an array of the step where NumPy needs its own"),
+        (lambda x: x + np.ones(3), r"a ndarray beside arrays of the step"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(code, named):
+    with pytest.raises(NotImplementedError, match=f"code for a GPU cannot use {named}"):
+        code(Tracer().array(Address("x")))
+
+
+def test_what_a_whole_cell_must_not_do_is_refused_by_name(gpu):
+    """On the CPU it would run: as something else than on a GPU, had it not been refused."""
+
+    class Centred(CELLS["rnn"]):
+        def step(self, arrays, recurrent):
+            super().step(arrays, recurrent)
+            arrays["h"] -= np.mean(arrays["h"])
+
+    class Twice(CELLS["rnn"]):
+        def step(self, arrays, recurrent):
+            recurrent("n", arrays["h_prev"])
+            super().step(arrays, recurrent)
+
+    for cell, named in (Centred, r"np\.mean"), (Twice, "the recurrent product 'n' twice in a step"):
+        layer, _ = bound_layer(cell(4, 6), float, gpu)
+        x, workspace = DenseInputs(gpu.zeros((2, 3, 4), float)), Workspace(np.dtype(float), gpu)
+        with pytest.raises(NotImplementedError, match=named):
+            layer.forward(x, layer.zero_state(3), workspace)
+
+
+def test_a_constant_fills_an_array(gpu):
+    traced = Tracer()
+    traced.array(Address("out"))[...] = 0.5
+    traced.end_kernel()
+    kernel = gpu.kernels(np.dtype(float)).compile({"k": traced.kernels[0]})["k"]
+    arrays = {"out": gpu.zeros(4, float)}
+    kernel(4, 0, 1, arrays)
+    assert gpu.to_host(arrays["out"]).tolist() == [0.5] * 4
 
 
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="no nvcc")
 def test_nvcc_takes_every_kernel(gpu, standin, tmp_path, monkeypatch):
     """The stand-in compiles them by g++, which is more lenient."""
     sources = []
-    compile_them = type(gpu).kernels
+    compile_them = type(gpu).compile
 
-    def get_or_create(self, source, names):
+    def keep(self, source, names):
         sources.append(source)
         return compile_them(self, source, names)
 
-    monkeypatch.setattr(type(gpu), "kernels", get_or_create)
+    monkeypatch.setattr(type(gpu), "compile", keep)
     for name, options in (param.values for param in VARIANTS):
         shape = {"dropout": 0.4, "recurrent_dropout": 0.3, "clip_through_time": 0.1, "dtype": np.float32}
         model = small_model(name, options, **shape, where=gpu)

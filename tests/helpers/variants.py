@@ -7,6 +7,7 @@ from rnnexp.compute.backend import CPU
 from rnnexp.compute.parameters import Parameters
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.model import Model
+from rnnexp.nn.recurrent import RecurrentLayer
 
 # options worth a run of their own; a new cell runs with its defaults without a line here
 OPTIONS = {
@@ -21,15 +22,21 @@ VARIANTS = [
 ]
 
 
-def bound_cell(name, options, input_size, hidden_size, rng, dtype=np.float64):
-    """A cell alone, with parameters of its own, all of them random (biases too)."""
-    cell = CELLS[name](input_size, hidden_size, **options)
-    params = Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, dtype)
-    cell.bind(*params.of("cell"))
-    cell.init(rng)
-    if cell.bias:
-        cell.p["b"][...] = rng.standard_normal(cell.p["b"].shape)
-    return cell, params
+def bound_layer(cell, dtype=np.float64, where=CPU):
+    """A recurrent layer of a cell, with parameters of its own, all of them zero."""
+    layer = RecurrentLayer(cell)
+    params = Parameters({f"cell.{key}": shape for key, shape in layer.shapes.items()}, dtype, where)
+    layer.bind(*params.of("cell"), where)
+    return layer, params
+
+
+def random_layer(name, options, input_size, hidden_size, rng, dtype=np.float64):
+    """The same of a cell by its name, with random parameters (biases too)."""
+    layer, params = bound_layer(CELLS[name](input_size, hidden_size, **options), dtype)
+    layer.init(rng)
+    if layer.cell.bias:
+        layer.p["b"][...] = rng.standard_normal(layer.p["b"].shape)
+    return layer, params
 
 
 def small_model(

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from rnnexp.compute.parameters import Parameters, Workspace
+from rnnexp.compute.backend import CPU
+from rnnexp.compute.workspace import Workspace
 from rnnexp.interop import weights
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.inputs import DenseInputs
+from tests.helpers.variants import bound_layer
 
 T, B, D, H = 4, 2, 3, 5
 
@@ -17,13 +19,11 @@ def sigmoid(a):
 
 def outputs(cell, arrays, x, **options):
     """h (T, B, H) of our layer with these arrays."""
-    layer = CELLS[cell](D, H, **options)
-    params = Parameters({f"cell.{name}": shape for name, shape in layer.shapes.items()}, np.float64)
-    layer.bind(*params.of("cell"))
+    layer, _ = bound_layer(CELLS[cell](D, H, **options))
     assert arrays.keys() == layer.p.keys()
     for name, array in arrays.items():
         layer.p[name][...] = array
-    return layer.forward(DenseInputs(x), layer.zero_state(B), Workspace(np.float64))[0]
+    return layer.forward(DenseInputs(x), layer.zero_state(B), Workspace(np.float64, CPU))[0]
 
 
 def layer_of(gates, bias=()):

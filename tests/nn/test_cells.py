@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from rnnexp.compute import threads
-from rnnexp.compute.parameters import Workspace
-from rnnexp.nn.cells import CELLS, base
+from rnnexp.compute.backend import CPU
+from rnnexp.compute.workspace import Workspace
+from rnnexp.nn.cells import CELLS
+from rnnexp.nn.cells.lstm import LSTM
 from rnnexp.nn.inputs import DenseInputs, TokenInputs
+from tests.helpers.forced import force_tiles_and_threads
 from tests.helpers.gradcheck import check_gradients
-from tests.helpers.variants import OPTIONS, VARIANTS, bound_cell
+from tests.helpers.variants import OPTIONS, VARIANTS, bound_layer, random_layer
 
 T, B, D, H = 5, 3, 4, 6
 
@@ -27,27 +30,27 @@ def rng():
 
 
 class Probe:
-    """A cell in a scalar function of everything that goes in: sum(h * R) + sum(last state * S)."""
+    """A layer in a scalar function of everything that goes in: sum(h * R) + sum(last state * S)."""
 
     def __init__(self, name, options, rng):
-        self.cell, self.params = bound_cell(name, options, D, H, rng)
+        self.layer, self.params = random_layer(name, options, D, H, rng)
         self.x = rng.standard_normal((T, B, D))
-        self.state = tuple(rng.standard_normal((B, H)) for _ in self.cell.states)
+        self.state = tuple(rng.standard_normal((B, H)) for _ in self.layer.cell.states)
         self.R = rng.standard_normal((T, B, H))
-        self.S = tuple(rng.standard_normal((B, H)) for _ in self.cell.states)
+        self.S = tuple(rng.standard_normal((B, H)) for _ in self.layer.cell.states)
 
     def loss(self):
-        h, state = self.cell.forward(DenseInputs(self.x), self.state, Workspace(np.float64))
+        h, state = self.layer.forward(DenseInputs(self.x), self.state, Workspace(np.float64, CPU))
         return float(np.sum(h * self.R) + sum(np.sum(s * S) for s, S in zip(state, self.S)))
 
     def arrays(self):
-        return self.params.value | {"x": self.x} | dict(zip(self.cell.states, self.state))
+        return self.params.value | {"x": self.x} | dict(zip(self.layer.cell.states, self.state))
 
     def grads(self):
-        workspace = Workspace(np.float64)
-        self.cell.forward(DenseInputs(self.x), self.state, workspace)
-        dx, dstate = self.cell.backward(self.R, self.S, workspace)
-        return self.params.grad | {"x": dx} | dict(zip(self.cell.states, dstate))
+        workspace = Workspace(np.float64, CPU)
+        self.layer.forward(DenseInputs(self.x), self.state, workspace)
+        dx, dstate = self.layer.backward(self.R, self.S, workspace)
+        return self.params.grad | {"x": dx} | dict(zip(self.layer.cell.states, dstate))
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
@@ -112,11 +115,11 @@ def test_forward_and_gradients_equal_the_equations_step_by_step(name, options, e
     def naive():
         state, hs = probe.state, []
         for x in probe.x:
-            state = equations(x, *state, **probe.cell.p)
+            state = equations(x, *state, **probe.layer.p)
             hs.append(state[0])
         return np.stack(hs), state
 
-    h, state = probe.cell.forward(DenseInputs(probe.x), probe.state, Workspace(np.float64))
+    h, state = probe.layer.forward(DenseInputs(probe.x), probe.state, Workspace(np.float64, CPU))
     naive_h, naive_state = naive()
     np.testing.assert_allclose(h, naive_h, rtol=1e-12)
     for ours, theirs in zip(state, naive_state, strict=True):
@@ -132,62 +135,55 @@ def test_forward_and_gradients_equal_the_equations_step_by_step(name, options, e
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_two_windows_with_the_carried_gradient_equal_one_long_window(name, options, rng):
     probe = Probe(name, options, rng)
-    cell, cut = probe.cell, 2
+    layer, cut = probe.layer, 2
     whole = {key: grad.copy() for key, grad in probe.grads().items()}
 
-    first, second = Workspace(np.float64), Workspace(np.float64)
-    h1, middle = cell.forward(DenseInputs(probe.x[:cut]), probe.state, first)
-    h2, _ = cell.forward(DenseInputs(probe.x[cut:]), middle, second)
-    dx2, dmiddle = cell.backward(probe.R[cut:], probe.S, second)
+    first, second = Workspace(np.float64, CPU), Workspace(np.float64, CPU)
+    h1, middle = layer.forward(DenseInputs(probe.x[:cut]), probe.state, first)
+    h2, _ = layer.forward(DenseInputs(probe.x[cut:]), middle, second)
+    dx2, dmiddle = layer.backward(probe.R[cut:], probe.S, second)
     late = probe.params.grads.copy()
-    dx1, dstate = cell.backward(probe.R[:cut], dmiddle, first)
+    dx1, dstate = layer.backward(probe.R[:cut], dmiddle, first)
     both = probe.params.split(late + probe.params.grads)
 
     np.testing.assert_allclose(
-        np.concatenate([h1, h2]), cell.forward(DenseInputs(probe.x), probe.state, Workspace(np.float64))[0]
+        np.concatenate([h1, h2]),
+        layer.forward(DenseInputs(probe.x), probe.state, Workspace(np.float64, CPU))[0],
     )
-    parts = both | {"x": np.concatenate([dx1, dx2])} | dict(zip(cell.states, dstate))
+    parts = both | {"x": np.concatenate([dx1, dx2])} | dict(zip(layer.cell.states, dstate))
     for key in whole:
         np.testing.assert_allclose(parts[key], whole[key], rtol=1e-10, atol=1e-12)
 
 
 def test_forget_bias_is_where_the_forget_gate_is(rng):
-    from rnnexp.compute.parameters import Parameters
-    from rnnexp.nn.cells.lstm import LSTM
-
-    cell = LSTM(D, H, forget_bias=1.5)
-    cell.bind(
-        *Parameters({f"cell.{key}": shape for key, shape in cell.shapes.items()}, np.float64).of("cell")
-    )
-    cell.init(rng)
-    assert cell.p["b"].tolist() == [[0] * H, [1.5] * H, [0] * H, [0] * H]
+    layer, _ = bound_layer(LSTM(D, H, forget_bias=1.5))
+    layer.init(rng)
+    assert layer.p["b"].tolist() == [[0] * H, [1.5] * H, [0] * H, [0] * H]
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_tiles_and_threads_change_nothing_but_rounding(name, options, rng, monkeypatch):
-    """The fast ways through the recurrence, forced on a small cell: columns in tiles, streams on threads."""
+    """The fast ways through the recurrence, forced on a small cell: columns in tiles, rows on threads."""
     probe = Probe(name, options, rng)
     loss, grads = probe.loss(), {key: grad.copy() for key, grad in probe.grads().items()}
-    monkeypatch.setattr(base, "SMALL_PRODUCT", 0)
-    monkeypatch.setattr(base, "TILES", (4,))  # of 6 columns
-    monkeypatch.setattr(base, "WORTH_SHARING", 0)
-    monkeypatch.setattr(base, "LEAST_STREAMS", 1)
+    seen = force_tiles_and_threads(monkeypatch)
     for number in 1, 2, 3:
         with threads.use(number):
             assert probe.loss() == pytest.approx(loss, rel=1e-12)
             for key, grad in probe.grads().items():
                 np.testing.assert_allclose(grad, grads[key], rtol=1e-11, atol=1e-13, err_msg=key)
+    assert seen == {"tiles": {2}, "parts": {1, 2, 3}}  # 6 columns in tiles of 4
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
-def test_symbols_are_the_rows_they_stand_for(name, options, rng):
+def test_tokens_are_the_rows_they_stand_for(name, options, rng):
     probe = Probe(name, options, rng)
     table, symbols = rng.standard_normal((7, D)), rng.integers(7, size=(T, B))
     results = []
     for x in DenseInputs(table[symbols]), TokenInputs(symbols, table):
-        workspace = Workspace(np.float64)
-        h, _ = probe.cell.forward(x, probe.state, workspace)
-        dx, dstate = probe.cell.backward(probe.R, probe.S, workspace)
+        workspace = Workspace(np.float64, CPU)
+        h, _ = probe.layer.forward(x, probe.state, workspace)
+        dx, dstate = probe.layer.backward(probe.R, probe.S, workspace)
         grads = {key: grad.copy() for key, grad in probe.params.grad.items()}
         results.append({"h": h, "dx": dx, "dh": dstate[0]} | grads)
     vectors, by_symbol = results

@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from rnnexp.compute import ops, threads
+from rnnexp.compute import cpu, ops, threads
+from rnnexp.compute.backend import CPU
 from rnnexp.errors import UserError
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.inputs import TokenInputs
@@ -125,21 +126,35 @@ def test_uniform_output_has_the_vocabulary_as_its_perplexity(dtype):
 @pytest.mark.parametrize("block", [1, 5 * V, 1000 * V])
 def test_the_loss_does_not_depend_on_the_blocks(block, monkeypatch):
     monkeypatch.setattr(ops, "BLOCK", block)
+    blocks = counted(monkeypatch, ops)
     rng = np.random.default_rng(0)
     logits, targets = rng.standard_normal((12, V)) * 4, rng.integers(V, size=12)
     bias = rng.standard_normal(V)
     biased = logits + bias
     p = np.exp(biased) / np.exp(biased).sum(axis=1, keepdims=True)
     gradient = (p - np.eye(V)[targets]) / 3
-    nats = ops.softmax_cross_entropy(logits, bias, targets, grad_scale=1 / 3)
+    nats = CPU.softmax_cross_entropy(logits, bias, targets, grad_scale=1 / 3)
     assert nats == pytest.approx(-np.log(p[np.arange(12), targets]).sum(), rel=1e-12)
     np.testing.assert_allclose(logits, gradient, atol=1e-15)
+    assert blocks == [{1: 12, 5 * V: 3, 1000 * V: 1}[block]]
+
+
+def counted(monkeypatch, module):
+    """The numbers of parts in which a module has work done."""
+    numbers, in_parts = [], module.in_parts
+
+    def noting(function, length, part):
+        numbers.append(-(-length // part))
+        in_parts(function, length, part)
+
+    monkeypatch.setattr(module, "in_parts", noting)
+    return numbers
 
 
 def test_dropout_masks_are_addressed_by_seed_step_and_place():
     def draw(*key):
         mask = np.empty((400, 50), np.float32)
-        ops.dropout_mask(0.3, key, out=mask)
+        CPU.dropout_mask(0.3, key, mask)
         return mask
 
     mask = draw(1, 2, 3)
@@ -177,7 +192,7 @@ def test_where_the_masks_of_dropout_act(variational):
 
 def dropout_mask_of(shape, rate, key):
     mask = np.empty(shape)
-    ops.dropout_mask(rate, key, out=mask)
+    CPU.dropout_mask(rate, key, mask)
     return mask
 
 
@@ -205,13 +220,15 @@ def test_gradients_clipped_on_their_way_through_time(limit):
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_mask_is_one_run_of_its_generator_whatever_draws_it(number, monkeypatch):
-    monkeypatch.setattr(ops, "PART", 64)
+    monkeypatch.setattr(cpu, "PART", 64)
+    parts = counted(monkeypatch, cpu)
     mask = np.empty((13, 23), np.float32)
     with threads.use(number):
-        ops.dropout_mask(0.3, (1, 2, 3), out=mask)
+        CPU.dropout_mask(0.3, (1, 2, 3), mask)
     rng = np.random.Generator(np.random.Philox(key=1, counter=[0, 0, 2, 3]))
     drawn = rng.random(mask.shape, dtype=np.float32)
     np.testing.assert_array_equal(mask, np.where(drawn < 0.3, 0, np.float32(1 / 0.7)))
+    assert parts == [5]
 
 
 @pytest.mark.parametrize("tie", [False, True])
@@ -223,7 +240,7 @@ def test_symbols_and_vectors_give_one_model(tie, monkeypatch):
         monkeypatch.setattr(TokenInputs, "is_cheaper", lambda *_, by_symbol=by_symbol: by_symbol)
         workspace = model.workspace()
         nats, _ = model.forward(inputs, targets, model.zero_state(B), workspace, grad_scale=1.0)
-        assert workspace["symbols"] == by_symbol
+        assert workspace["looked up later"] == by_symbol
         model.backward(workspace)
         results.append((nats, model.params.grads.copy()))
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-12)
@@ -232,9 +249,9 @@ def test_symbols_and_vectors_give_one_model(tie, monkeypatch):
 
 def test_symbols_are_for_small_vocabularies():
     tokens = np.zeros((64, 32), int)
-    assert TokenInputs.is_cheaper(tokens, np.empty((65, 256)))
-    assert not TokenInputs.is_cheaper(tokens, np.empty((2000, 256)))
-    assert not TokenInputs.is_cheaper(tokens[:1, :1], np.empty((65, 256)))
+    assert TokenInputs.is_cheaper(tokens, np.empty((65, 256)), CPU)
+    assert not TokenInputs.is_cheaper(tokens, np.empty((2000, 256)), CPU)
+    assert not TokenInputs.is_cheaper(tokens[:1, :1], np.empty((65, 256)), CPU)
 
 
 def test_tying_needs_equal_sizes():
@@ -277,7 +294,7 @@ def test_same_weights_same_loss_and_gradients_as_pytorch(name, options, module, 
     recurrent = theirs.replace("n", "m") if module == "GRU" else theirs
 
     def layer(source, k):
-        (product,) = cell.products
+        (product,) = cell.recurrent_matmuls
         b = source[f"cell{k}.b"]
         return {
             f"weight_ih_l{k}": rows(source[f"cell{k}.W"], cell.input_gates, theirs),

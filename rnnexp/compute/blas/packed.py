@@ -1,4 +1,4 @@
-"""Single-precision matrix products by MKL, which can keep a matrix in the order its kernels read it in.
+"""Multiply single-precision matrices by MKL, which can keep a matrix in the order its kernels read it in.
 
 NumPy's own library rearranges the recurrent weights anew at every step; here they are packed once a window.
 """
@@ -10,7 +10,7 @@ from numba import types
 
 from rnnexp.compute.blas import mkl
 from rnnexp.compute.jit import jit
-from rnnexp.compute.parameters import Workspace
+from rnnexp.compute.workspace import Workspace
 
 ROW_MAJOR, NO_TRANS, TRANS, PACKED, B_MATRIX = 101, 111, 112, 151, 162  # of mkl_cblas.h
 
@@ -60,13 +60,13 @@ def layout(a):
     return TRANS, max(a.strides[1] // a.itemsize, a.shape[0])
 
 
-def packed(U, streams: int, workspace: Workspace):
-    """Recurrent weights U (G, K, H) as bytes (G, size), for products v @ U[g] with v (streams, K)."""
+def packed(U, rows: int, workspace: Workspace):
+    """Return recurrent weights U (G, K, H) as bytes (G, size), for products v @ U[g] with v (rows, K)."""
     G, K, H = U.shape
     out = workspace.get_or_create(
-        "packed", (U.shape, streams), lambda: np.empty((G, packed_size(streams, H, K)), np.uint8)
+        "packed", (U.shape, rows), lambda: np.empty((G, packed_size(rows, H, K)), np.uint8)
     )
-    pack(U, streams, out)
+    pack(U, rows, out)
     return out
 
 

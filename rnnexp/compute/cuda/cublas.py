@@ -1,4 +1,4 @@
-"""Matrix products by cuBLAS on a handle of our own, which a CUDA graph may capture.
+"""Multiply matrices by cuBLAS on a handle of our own, which a CUDA graph may capture.
 
 CuPy refuses its own products while a graph is captured (github.com/cupy/cupy/issues/6290). This handle has
 its stream and its workspace from the beginning, so that a captured product owns no memory of its own.
@@ -22,7 +22,7 @@ class NoMemory(MemoryError):
     """The GPU has none left."""
 
 
-class Products:
+class Cublas:
     """A handle.
 
     Parameters

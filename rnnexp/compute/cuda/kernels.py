@@ -1,18 +1,19 @@
-"""What a GPU does in kernels of our own: those of kernels.cu, and NumPy code that `fuse` has read."""
+"""Hold our own kernels of a GPU: those of kernels.cu, and NumPy code that the tracer has read."""
 
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from rnnexp.compute.backend import BLOCK, Gpu, gpu
 from rnnexp.compute.cuda import tracer
 
 SOURCE = Path(__file__).with_suffix(".cu")
 THREADS = 256  # as in the source
+BLOCK = 128  # threads of a block, for kernels whose threads do not work together
 MOST_PARTS = 1024  # blocks of a sum over many numbers
 C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
@@ -20,19 +21,19 @@ C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 class Kernels:
     """The kernels for numbers of a type. Arrays are contiguous, tokens are int32."""
 
-    def __init__(self, device: Gpu, dtype: np.dtype):
+    def __init__(self, device: Any, dtype: np.dtype):
         self.gpu, self.dtype = device, dtype
         self.prefix = f"typedef {C_TYPES[dtype]} real;\n"
         source = SOURCE.read_text(encoding="utf-8")
         names = re.findall(r"__global__ void (\w+)", source)
-        self.function = device.kernels(self.prefix + source, names)
+        self.function = device.compile(self.prefix + source, names)
         self.fused: dict[str, dict[str, Callable]] = {}
 
     def compile(self, lines_of: Mapping[str, Sequence[str]], unless: str = "") -> dict[str, Callable]:
         """Kernels of lines from `fuse`, by name: kernel(n, t, T, arrays), see `tracer.source`."""
         source = self.prefix + "".join(tracer.source(name, lines, unless) for name, lines in lines_of.items())
         if source not in self.fused:
-            self.fused[source] = self.gpu.kernels(source, list(lines_of))
+            self.fused[source] = self.gpu.compile(source, list(lines_of))
         return {
             name: partial(launch, self.fused[source][name], [array for _, array in tracer.arrays_of(lines)])
             for name, lines in lines_of.items()
@@ -50,7 +51,7 @@ class Kernels:
         self.function["add_rows"]((count, blocks(columns, BLOCK)), (BLOCK,), arguments)
 
     def dropout_mask(self, rate: float, key: tuple, out) -> None:
-        """See `rnnexp.compute.ops.dropout_mask`. The step of `key` may be an array on the device, of one uint64."""
+        """See `rnnexp.compute.ops.Ops.dropout_mask`. The step of `key` may be an array on the device, of one uint64."""
         seed, step, place = key
         if isinstance(step, int):
             number = self.gpu.empty(1, np.uint64)
@@ -61,7 +62,7 @@ class Kernels:
         self.function["dropout_mask"]((blocks(out.size, 8 * BLOCK),), (BLOCK,), arguments)
 
     def softmax_cross_entropy(self, logits, bias, targets, grad_scale: float | None):
-        """See `rnnexp.compute.ops.softmax_cross_entropy`; the sum is an array of one float64 on the device."""
+        """See `rnnexp.compute.ops.Ops.softmax_cross_entropy`; the sum is an array of one float64 on the device."""
         rows, columns = logits.shape
         nats, total = self.gpu.empty(rows, np.float64), self.gpu.empty((), np.float64)
         scale, gradient = self.dtype.type(grad_scale or 0), np.int32(grad_scale is not None)
@@ -88,7 +89,7 @@ class Kernels:
 
     def sum_rows(self, a, out) -> None:
         """The sum over the rows of matrices (..., N, D) to (..., D), as a product."""
-        self.gpu.products.matmul(self.ones(a.shape[-2]), a, out[..., None, :])
+        self.gpu.matmul(self.ones(a.shape[-2]), a, out[..., None, :])
 
 
 def launch(function: Callable, names: Sequence[str], n: int, t: int, T: int, arrays: Mapping) -> None:
@@ -99,9 +100,3 @@ def launch(function: Callable, names: Sequence[str], n: int, t: int, T: int, arr
 
 def blocks(number: int, size: int) -> int:
     return -(-number // size)
-
-
-@cache
-def of(dtype: np.dtype) -> Kernels:
-    """Those of this process, compiled when they are first needed."""
-    return Kernels(gpu(), dtype)

@@ -1,7 +1,7 @@
-"""Elementwise NumPy code as CUDA: the code runs once on stand-ins for arrays, which write down what it does.
+"""Turn elementwise NumPy code into CUDA: it runs once on stand-ins for arrays, which write down what it does.
 
 So the maths of a cell or an optimizer is written once, in NumPy, and becomes one kernel on a GPU. A thread of
-that kernel computes one number of every array: a `Plane`.
+that kernel computes one number of every array: a `Slot`.
 """
 
 import numbers
@@ -31,7 +31,7 @@ FUNCTIONS = {
 
 
 class Address(NamedTuple):
-    """Where a plane lies: in an array of blocks of n numbers, each for T steps where `step` is given.
+    """Say where a slot lies: in an array of blocks of n numbers, each for T steps where `step` is given.
 
     step : relative to the step t that the kernel is called for.
     """
@@ -42,8 +42,8 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         """In C, the number of this thread there."""
-        plane = f"{self.block}" if self.step is None else f"({self.block} * T + t + {self.step})"
-        return f"p_{self.array}[{plane} * n + e]"
+        slot = f"{self.block}" if self.step is None else f"({self.block} * T + t + {self.step})"
+        return f"p_{self.array}[{slot} * n + e]"
 
 
 class Scalar(NamedTuple):
@@ -56,8 +56,8 @@ class Scalar(NamedTuple):
         return f"real(s_{self.array}[{self.place}])"
 
 
-class Plane:
-    """What a thread knows of one array: where its number lies, and the C variable that holds it by now.
+class Slot:
+    """Know of one array what a thread does: where its number lies, and the C variable that holds it by now.
 
     address : None: a result that has no place in memory yet.
     """
@@ -69,38 +69,38 @@ class Plane:
         self.stored = True  # memory holds `value`
 
 
-class Trace:
-    """What the code has done so far: kernels, each a list of lines of C, one after the other."""
+class Tracer:
+    """Hold what the code has done so far: kernels, each a list of lines of C, one after the other."""
 
     def __init__(self) -> None:
         self.kernels: list[list[str]] = [[]]
-        self.changed: list[Plane] = []  # and not stored
-        self.planes: dict[Address | Scalar, Plane] = {}
+        self.changed: list[Slot] = []  # and not stored
+        self.slots: dict[Address | Scalar, Slot] = {}
         self.count = 0
-        self.scratch = 0  # planes of memory for results that are needed after the kernel they come from
+        self.scratch = 0  # slots of memory for results that are needed after the kernel they come from
 
-    def stack(self, *addresses: Address | Scalar) -> "Stack":
+    def array(self, *addresses: Address | Scalar) -> "TracedArray":
         """A stand-in for arrays that lie there."""
-        return Stack(self, [self.planes.setdefault(address, Plane(address)) for address in addresses])
+        return TracedArray(self, [self.slots.setdefault(address, Slot(address)) for address in addresses])
 
-    def results(self, number: int) -> "Stack":
+    def results(self, number: int) -> "TracedArray":
         """A stand-in for arrays that need no place in memory."""
-        return Stack(self, [Plane() for _ in range(number)])
+        return TracedArray(self, [Slot() for _ in range(number)])
 
-    def read(self, plane: Plane) -> str:
-        """The variable with a plane's number."""
+    def read(self, slot: Slot) -> str:
+        """The variable with a slot's number."""
         here = len(self.kernels) - 1
-        if plane.value is None or plane.kernel != here:
-            if plane.address is None:
-                self.give_place(plane)
-            plane.value, plane.kernel = self.variable(str(plane.address)), here
-        return plane.value
+        if slot.value is None or slot.kernel != here:
+            if slot.address is None:
+                self.give_place(slot)
+            slot.value, slot.kernel = self.variable(str(slot.address)), here
+        return slot.value
 
-    def write(self, plane: Plane, value: str) -> None:
-        plane.value, plane.kernel = value, len(self.kernels) - 1
-        if plane.stored and plane.address:
-            plane.stored = False
-            self.changed.append(plane)
+    def write(self, slot: Slot, value: str) -> None:
+        slot.value, slot.kernel = value, len(self.kernels) - 1
+        if slot.stored and slot.address:
+            slot.stored = False
+            self.changed.append(slot)
 
     def variable(self, expression: str) -> str:
         """A new C variable with that value."""
@@ -108,71 +108,120 @@ class Trace:
         self.kernels[-1].append(f"const real v{self.count} = {expression};")
         return f"v{self.count}"
 
-    def give_place(self, plane: Plane) -> None:
+    def give_place(self, slot: Slot) -> None:
         """Have a result stored at the end of the kernel it comes from."""
-        assert plane.value, "a result is read before it is written"
-        plane.address = Address("scratch", self.scratch)
+        assert slot.value, "a result is read before it is written"
+        slot.address = Address("scratch", self.scratch)
         self.scratch += 1
-        if plane.kernel == len(self.kernels) - 1:
-            plane.stored = False
-            self.changed.append(plane)
+        if slot.kernel == len(self.kernels) - 1:
+            slot.stored = False
+            self.changed.append(slot)
         else:
-            self.kernels[plane.kernel].append(f"{plane.address} = {plane.value};")
+            self.kernels[slot.kernel].append(f"{slot.address} = {slot.value};")
 
     def end_kernel(self) -> None:
         """What follows needs all of what the kernel computes, so it is another one."""
-        for plane in self.changed:
-            self.kernels[-1].append(f"{plane.address} = {plane.value};")
-            plane.stored = True
+        for slot in self.changed:
+            self.kernels[-1].append(f"{slot.address} = {slot.value};")
+            slot.stored = True
         self.changed.clear()
         self.kernels.append([])
 
 
-class Stack(NDArrayOperatorsMixin):
-    """A stand-in for an array: one plane, or several stacked along the first axis."""
+class TracedArray(NDArrayOperatorsMixin):
+    """A stand-in for an array: one slot, or several stacked along the first axis.
 
-    def __init__(self, trace: Trace, planes: Sequence[Plane]):
-        self.trace, self.planes = trace, list(planes)
+    It takes the functions of `FUNCTIONS`, np.clip, in-place operators and `x[...] = y`. All else is refused by name:
+    taken for something else, it would be other maths on a GPU than on the CPU.
+    """
 
-    def __array_ufunc__(self, function, method, *inputs, out=None):
-        if method != "__call__" or function not in FUNCTIONS:
-            raise NotImplementedError(
-                f"rnnexp.compute.cuda.tracer does not know np.{function.__name__}: add it to FUNCTIONS"
-            )
-        length = max(len(x.planes) for x in inputs if isinstance(x, Stack))
+    def __init__(self, tracer: Tracer, slots: Sequence[Slot]):
+        self.tracer, self.slots = tracer, list(slots)
+
+    def __array_ufunc__(self, function, method, *inputs, out=None, **more):
+        if method != "__call__":
+            raise refusal(f"np.{function.__name__}.{method}")
+        if function not in FUNCTIONS:
+            raise refusal(f"np.{function.__name__}", remedy=": add it to FUNCTIONS")
+        if more:
+            raise refusal(f"{min(more)}= of np.{function.__name__}")
+        length = max(len(x.slots) for x in inputs if isinstance(x, TracedArray))
         columns = [
-            [self.trace.read(plane) for plane in x.planes] if isinstance(x, Stack) else [constant(x)]
+            [self.tracer.read(slot) for slot in x.slots] if isinstance(x, TracedArray) else [constant(x)]
             for x in inputs
         ]
-        # one plane goes with each of a stack
+        # one slot goes with each of a stack
         rows = zip(*(column * (length if len(column) == 1 else 1) for column in columns), strict=True)
-        values = [self.trace.variable(FUNCTIONS[function].format(*row)) for row in rows]
-        result = out[0] if out else self.trace.results(len(values))
+        values = [self.tracer.variable(FUNCTIONS[function].format(*row)) for row in rows]
+        result = out[0] if out else self.tracer.results(len(values))
         result[...] = values
         return result
 
+    def __array_function__(self, function, types, arguments, options):
+        if function is not np.clip:
+            raise refusal(f"{function.__module__.replace('numpy', 'np')}.{function.__name__}")
+        return clip(*arguments, **options)
+
     def __setitem__(self, place, values) -> None:
-        assert place is ...
-        if isinstance(values, Stack):
-            values = [self.trace.read(plane) for plane in values.planes]
-        for plane, value in zip(self.planes, values, strict=True):
-            self.trace.write(plane, value)
+        if place is not ...:
+            raise refusal(f"assignment to a part, [{place}] = ...")
+        if isinstance(values, TracedArray):
+            values = [self.tracer.read(slot) for slot in values.slots]
+        elif not isinstance(values, list):
+            values = [constant(values)] * len(self.slots)
+        for slot, value in zip(self.slots, values, strict=True):
+            self.tracer.write(slot, value)
 
-    def clip(self, low: float, high: float, out: "Stack") -> "Stack":
-        """What np.clip calls."""
-        out[...] = np.minimum(np.maximum(self, low), high)  # type: ignore[call-overload]
-        return out
+    def __getitem__(self, place):
+        raise refusal(f"a part of an array, [{place}]")
 
-    def sum(self) -> "Stack":
-        """Of the planes."""
-        total = Stack(self.trace, self.planes[:1])
-        for plane in self.planes[1:]:
-            total = total + Stack(self.trace, [plane])
+    def __getattr__(self, name: str):
+        if name.startswith("__"):  # which NumPy and Python look for to see what an object can do
+            raise AttributeError(name)
+        raise refusal(f".{name} of an array")
+
+    def __bool__(self):
+        raise refusal("a decision by the value of an array (if, while, and, or)")
+
+    def __len__(self):
+        raise refusal("len() of an array")
+
+    def __iter__(self):
+        raise refusal("a loop over an array")
+
+    def __float__(self):
+        raise refusal("float() of an array")
+
+    def __array__(self, *_, **__):
+        raise refusal("an array of the step where NumPy needs its own")
+
+    def sum_of_slots(self) -> "TracedArray":
+        """Return the sum over the first axis, slot by slot."""
+        total = TracedArray(self.tracer, self.slots[:1])
+        for slot in self.slots[1:]:
+            total = total + TracedArray(self.tracer, [slot])
         return total
 
 
+def refusal(what: str, remedy: str = "") -> NotImplementedError:
+    """Return the error for what elementwise code must not do."""
+    return NotImplementedError(
+        f"code for a GPU cannot use {what}: rnnexp.compute.cuda.tracer does not know it{remedy}"
+    )
+
+
+def clip(array: TracedArray, low: float, high: float, out: TracedArray | None = None) -> TracedArray:
+    """Do what np.clip does."""
+    limited = np.minimum(np.maximum(array, low), high)  # type: ignore[call-overload]
+    if out is None:
+        return limited
+    out[...] = limited
+    return out
+
+
 def constant(x: float) -> str:
-    assert isinstance(x, numbers.Real), "an array among stand-ins"
+    if not isinstance(x, numbers.Real):
+        raise refusal(f"a {type(x).__name__} beside arrays of the step")
     return f"real({float(x)!r})"
 
 

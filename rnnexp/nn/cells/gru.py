@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rnnexp.compute.ops import sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.errors import UserError
+from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Cell
 
 
@@ -19,29 +19,29 @@ class GRU(Cell):
     """
 
     gates = input_gates = "rzn"
-    products = {"rz": "h_prev", "n": "reset_h"}
+    recurrent_matmuls = {"rz": "h_prev", "n": "reset_h"}
     saved = ("reset_h",)
 
-    def step(self, s, recur):
-        s["rz"] += recur("rz", s["h_prev"])
-        sigmoid(s["rz"], out=s["rz"])
-        np.multiply(s["r"], s["h_prev"], out=s["reset_h"])
-        s["n"] += recur("n", s["reset_h"])
-        np.tanh(s["n"], out=s["n"])
-        interpolate(s)
+    def step(self, arrays, recurrent):
+        arrays["rz"] += recurrent("rz", arrays["h_prev"])
+        sigmoid(arrays["rz"], out=arrays["rz"])
+        np.multiply(arrays["r"], arrays["h_prev"], out=arrays["reset_h"])
+        arrays["n"] += recurrent("n", arrays["reset_h"])
+        np.tanh(arrays["n"], out=arrays["n"])
+        interpolate(arrays)
 
-    def local_gradients(self, s, d):
-        sigmoid_gradient(s["rz"], out=d["rz"])
-        d["r"] *= s["h_prev"]
-        local_gradients_of_interpolation(s, d)
+    def local_gradients(self, arrays, grads):
+        sigmoid_gradient(arrays["rz"], out=grads["rz"])
+        grads["r"] *= arrays["h_prev"]
+        local_gradients_of_interpolation(arrays, grads)
 
-    def step_backward(self, s, d, recur, dh):
-        d["zn"] *= dh
-        dh *= s["z"]
-        d_reset_h = recur.back("n", d["n"])
-        d["r"] *= d_reset_h
-        dh += d_reset_h * s["r"]
-        dh += recur.back("rz", d["rz"])
+    def step_backward(self, arrays, grads, recurrent, dh):
+        grads["zn"] *= dh
+        dh *= arrays["z"]
+        d_reset_h = recurrent.back("n", grads["n"])
+        grads["r"] *= d_reset_h
+        dh += d_reset_h * arrays["r"]
+        dh += recurrent.back("rz", grads["rz"])
 
 
 class GRUResetAfter(Cell):
@@ -52,49 +52,49 @@ class GRUResetAfter(Cell):
         h' = z * h + (1 - z) * n
 
     The form of cuDNN, PyTorch and Keras (`reset_after`): one recurrent product a step instead of two.
-    The input feeds n, r, z, the state feeds r, z, m, so that both are runs of adjacent gates; the
+    The input feeds n, r, z, the state feeds r, z, m, so that both are groups of adjacent gates; the
     bias of m is the "recurrent bias" of those libraries.
     """
 
     gates, input_gates = "nrzm", "nrz"
-    products = {"rzm": "h_prev"}
+    recurrent_matmuls = {"rzm": "h_prev"}
 
-    def step(self, s, recur):
-        s["rzm"] += recur("rzm", s["h_prev"])
-        sigmoid(s["rz"], out=s["rz"])
-        s["n"] += s["r"] * s["m"]
-        np.tanh(s["n"], out=s["n"])
-        interpolate(s)
+    def step(self, arrays, recurrent):
+        arrays["rzm"] += recurrent("rzm", arrays["h_prev"])
+        sigmoid(arrays["rz"], out=arrays["rz"])
+        arrays["n"] += arrays["r"] * arrays["m"]
+        np.tanh(arrays["n"], out=arrays["n"])
+        interpolate(arrays)
 
-    def local_gradients(self, s, d):
-        sigmoid_gradient(s["rz"], out=d["rz"])
-        local_gradients_of_interpolation(s, d)
-        d["r"] *= s["m"]
-        d["r"] *= d["n"]
-        np.multiply(s["r"], d["n"], out=d["m"])
+    def local_gradients(self, arrays, grads):
+        sigmoid_gradient(arrays["rz"], out=grads["rz"])
+        local_gradients_of_interpolation(arrays, grads)
+        grads["r"] *= arrays["m"]
+        grads["r"] *= grads["n"]
+        np.multiply(arrays["r"], grads["n"], out=grads["m"])
 
-    def step_backward(self, s, d, recur, dh):
-        d["nrzm"] *= dh
-        dh *= s["z"]
-        dh += recur.back("rzm", d["rzm"])
-
-
-def interpolate(s):
-    """h' = z * h + (1 - z) * n, as n + z * (h - n)."""
-    np.subtract(s["h_prev"], s["n"], out=s["h"])
-    s["h"] *= s["z"]
-    s["h"] += s["n"]
+    def step_backward(self, arrays, grads, recurrent, dh):
+        grads["nrzm"] *= dh
+        dh *= arrays["z"]
+        dh += recurrent.back("rzm", grads["rzm"])
 
 
-def local_gradients_of_interpolation(s, d):
-    """d["z"], d["n"]: how h' changes with the preactivations of z and n; z's holds the sigmoid's slope."""
-    d["z"] *= s["h_prev"] - s["n"]
-    tanh_gradient(s["n"], out=d["n"])
-    d["n"] *= 1 - s["z"]
+def interpolate(arrays):
+    """Set h' = z * h + (1 - z) * n, as n + z * (h - n)."""
+    np.subtract(arrays["h_prev"], arrays["n"], out=arrays["h"])
+    arrays["h"] *= arrays["z"]
+    arrays["h"] += arrays["n"]
+
+
+def local_gradients_of_interpolation(arrays, grads):
+    """Set grads["z"], which holds the sigmoid's, and grads["n"] to how h' changes with their preactivations."""
+    grads["z"] *= arrays["h_prev"] - arrays["n"]
+    tanh_gradient(arrays["n"], out=grads["n"])
+    grads["n"] *= 1 - arrays["z"]
 
 
 def make(input_size: int, hidden_size: int, reset: str = "before", bias: bool = True) -> Cell:
-    """`reset` is "before" (Cho et al. 2014) or "after" (cuDNN) the recurrent product."""
+    """Make a GRU; `reset` is "before" (Cho et al. 2014) or "after" (cuDNN) the recurrent product."""
     variants = {"before": GRU, "after": GRUResetAfter}
     if reset not in variants:
         raise UserError(f"cell.reset={reset} is not known: choose before or after")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnexp.compute.ops import sigmoid, sigmoid_gradient, tanh_gradient
+from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Cell
 
 
@@ -22,47 +22,47 @@ class LSTM(Cell):
     """
 
     gates = input_gates = "ifog"
-    products = {"ifog": "h_prev"}
+    recurrent_matmuls = {"ifog": "h_prev"}
     states = ("h", "c")
     saved = ("tanh_c",)
-    slopes = ("c",)  # dh / dc
+    more_gradients = ("c",)  # dh / dc
 
     def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0, bias: bool = True):
         super().__init__(input_size, hidden_size, bias)
         self.forget_bias = forget_bias
 
-    def init(self, rng):
-        super().init(rng)
+    def init(self, p, rng):
+        super().init(p, rng)
         if self.bias:
-            self.p["b"][self.gates.index("f")] = self.forget_bias
+            p["b"][self.gates.index("f")] = self.forget_bias
 
-    def step(self, s, recur):
-        s["ifog"] += recur("ifog", s["h_prev"])
-        sigmoid(s["ifo"], out=s["ifo"])
-        np.tanh(s["g"], out=s["g"])
-        np.multiply(s["f"], s["c_prev"], out=s["c"])
-        s["c"] += s["i"] * s["g"]
-        np.tanh(s["c"], out=s["tanh_c"])
-        np.multiply(s["o"], s["tanh_c"], out=s["h"])
+    def step(self, arrays, recurrent):
+        arrays["ifog"] += recurrent("ifog", arrays["h_prev"])
+        sigmoid(arrays["ifo"], out=arrays["ifo"])
+        np.tanh(arrays["g"], out=arrays["g"])
+        np.multiply(arrays["f"], arrays["c_prev"], out=arrays["c"])
+        arrays["c"] += arrays["i"] * arrays["g"]
+        np.tanh(arrays["c"], out=arrays["tanh_c"])
+        np.multiply(arrays["o"], arrays["tanh_c"], out=arrays["h"])
 
-    def local_gradients(self, s, d):
-        sigmoid_gradient(s["ifo"], out=d["ifo"])
-        tanh_gradient(s["g"], out=d["g"])
-        d["i"] *= s["g"]
-        d["f"] *= s["c_prev"]
-        d["o"] *= s["tanh_c"]
-        d["g"] *= s["i"]
-        tanh_gradient(s["tanh_c"], out=d["c"])
-        d["c"] *= s["o"]
+    def local_gradients(self, arrays, grads):
+        sigmoid_gradient(arrays["ifo"], out=grads["ifo"])
+        tanh_gradient(arrays["g"], out=grads["g"])
+        grads["i"] *= arrays["g"]
+        grads["f"] *= arrays["c_prev"]
+        grads["o"] *= arrays["tanh_c"]
+        grads["g"] *= arrays["i"]
+        tanh_gradient(arrays["tanh_c"], out=grads["c"])
+        grads["c"] *= arrays["o"]
 
-    def step_backward(self, s, d, recur, dh, dc):
-        d["c"] *= dh
-        dc += d["c"]
-        d["o"] *= dh
-        d["if"] *= dc
-        d["g"] *= dc
-        dc *= s["f"]
-        dh[...] = recur.back("ifog", d["ifog"])
+    def step_backward(self, arrays, grads, recurrent, dh, dc):
+        grads["c"] *= dh
+        dc += grads["c"]
+        grads["o"] *= dh
+        grads["if"] *= dc
+        grads["g"] *= dc
+        dc *= arrays["f"]
+        dh[...] = recurrent.back("ifog", grads["ifog"])
 
 
 make = LSTM

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnexp.compute.ops import tanh_gradient
+from rnnexp.nn.activations import tanh_gradient
 from rnnexp.nn.cells.base import Cell
 
 
@@ -13,18 +13,18 @@ class RNN(Cell):
     """
 
     gates = input_gates = "n"
-    products = {"n": "h_prev"}
+    recurrent_matmuls = {"n": "h_prev"}
 
-    def step(self, s, recur):
-        s["n"] += recur("n", s["h_prev"])
-        np.tanh(s["n"], out=s["h"])
+    def step(self, arrays, recurrent):
+        arrays["n"] += recurrent("n", arrays["h_prev"])
+        np.tanh(arrays["n"], out=arrays["h"])
 
-    def local_gradients(self, s, d):
-        tanh_gradient(s["h"], out=d["n"])
+    def local_gradients(self, arrays, grads):
+        tanh_gradient(arrays["h"], out=grads["n"])
 
-    def step_backward(self, s, d, recur, dh):
-        d["n"] *= dh
-        dh[...] = recur.back("n", d["n"])
+    def step_backward(self, arrays, grads, recurrent, dh):
+        grads["n"] *= dh
+        dh[...] = recurrent.back("n", grads["n"])
 
 
 make = RNN

@@ -1,15 +1,46 @@
-"""Give each cell that has them its compiled time loops: `forward` and `backward` of a module here.
+"""Run the time loop compiled by numba, where a cell has such loops: `forward` and `backward` of a module here.
 
 The methods of a cell are what its compiled loops are tested against, and what runs where it has none.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 
+from rnnexp.compute.threads import in_parallel
+from rnnexp.compute.workspace import Workspace
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.cells.gru import GRU, GRUResetAfter
 from rnnexp.nn.cells.lstm import LSTM
 from rnnexp.nn.cells.rnn import RNN
 from rnnexp.nn.loops.jit import gru, gru_reset_after, lstm, rnn
+from rnnexp.nn.loops.weights import length, recurrent_weights
+from rnnexp.nn.window import Window
 
 # by the class itself: another class may have the same name and other maths
 LOOPS: dict[type[Cell], ModuleType] = {GRU: gru, GRUResetAfter: gru_reset_after, LSTM: lstm, RNN: rnn}
+
+
+def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
+    """See `rnnexp.nn.loops`; there is no mask."""
+    loop = LOOPS[type(layer.cell)]
+    weights = recurrent_weights(layer, parts, workspace.child("forward"), form(layer))
+    in_parallel(lambda rows: loop.forward(w, weights[length(rows)], rows.start, rows.stop), parts)
+
+
+def backward(
+    layer, w: Window, dw: Window, dh, dstate: tuple, parts: list[slice], mask, workspace: Workspace
+) -> None:
+    """See `rnnexp.nn.loops`; there is no mask, nor a limit of the gradient."""
+    loop = LOOPS[type(layer.cell)]
+    weights = recurrent_weights(layer, parts, workspace.child("backward"), form(layer), transposed=True)
+
+    def some(rows: slice) -> None:
+        loop.backward(w, dw, weights[length(rows)], dh, dstate, rows.start, rows.stop)
+
+    in_parallel(some, parts)
+
+
+def form(layer) -> Callable:
+    """Return what brings weights into the form that the compiled loops multiply by."""
+    gemm = layer.backend.gemm_of(layer.p["b"].dtype)
+    return gemm.packed if gemm else layer.backend.recurrent_weights

@@ -1,0 +1,49 @@
+"""Repeat work at fixed places as one CUDA graph, at the cost of one launch."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from rnnexp.compute.ops import Ops
+
+
+class Graph:
+    """A function that does again what `function` has a GPU do, at the cost of one call: a CUDA graph.
+
+    Its arrays must stay where they are. What it allocates itself is nobody else's for as long as the graph is
+    there, and it may not read a number from the GPU.
+    """
+
+    def __init__(self, device: Any, function: Callable[[], None]):
+        self.stream = device.stream
+        self.function = function  # and so the arrays that it works on
+        self.pool = device.cupy.cuda.MemoryPool()
+        weakref.finalize(self, self.pool.free_all_blocks).atexit = False  # CuPy would keep them
+        with device.cupy.cuda.using_allocator(self.pool.malloc):
+            self.stream.begin_capture()
+            try:
+                function()
+            finally:
+                self.graph = self.stream.end_capture()
+
+    def __call__(self) -> None:
+        self.graph.launch(self.stream)
+
+
+class CapturedFunction:
+    """A function on arrays with fixed places, done many times; by a CUDA graph where the engine is that.
+
+    The first time it is done as it is, which has its kernels compiled and its arrays made.
+    """
+
+    def __init__(self, function: Callable[[], None], device: Ops):
+        self.function, self.device, self.begun = function, device, False
+        self.graph: Graph | None = None
+
+    def __call__(self) -> None:
+        if self.device.uses_cuda_graph and self.begun:
+            self.graph = self.graph or Graph(self.device, self.function)
+            self.graph()
+        else:
+            self.function()
+        self.begun = True

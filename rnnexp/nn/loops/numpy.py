@@ -1,0 +1,73 @@
+"""Run the time loop step by step, by the cell's own methods."""
+
+import numpy as np
+
+from rnnexp.compute.threads import in_parallel
+from rnnexp.compute.workspace import Workspace
+from rnnexp.nn.loops.weights import length, recurrent_weights
+from rnnexp.nn.window import Window
+
+# Numbers of each gate whose local gradients are computed at a time, so that they stay in a core's cache.
+PART = 32_000
+
+
+def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
+    """See `rnnexp.nn.loops`; each thread takes its share of the rows."""
+    backend = layer.backend
+    weights = recurrent_weights(layer, parts, workspace.child("forward"), backend.recurrent_weights)
+
+    def loop(rows: slice) -> None:
+        recurrent = RecurrentProducts(backend, weights[length(rows)], rows, mask)
+        for recurrent.t, arrays in enumerate(w.steps(rows)):
+            layer.cell.step(arrays, recurrent)
+
+    in_parallel(loop, parts)
+
+
+def backward(
+    layer, w: Window, dw: Window, dh, dstate: tuple, parts: list[slice], mask, workspace: Workspace
+) -> None:
+    """See `rnnexp.nn.loops`."""
+    cell, backend, limit = layer.cell, layer.backend, layer.clip_through_time
+    _, T, B, H = w.gates.shape
+    child = workspace.child("backward")
+    weights = recurrent_weights(layer, parts, child, backend.recurrent_weights, transposed=True)
+
+    def loop(rows: slice) -> None:
+        several = max(1, PART // (B * H))
+        for t in range(0, T, several):
+            some = slice(t, t + several)
+            cell.local_gradients(w.at(some, rows), dw.at(some, rows))
+        recurrent = RecurrentProducts(backend, weights[length(rows)], rows, mask)
+        dnext = [array[rows] for array in dstate]
+        steps, dsteps = w.steps(rows), dw.steps(rows)
+        for recurrent.t in reversed(range(T)):
+            dnext[0] += dh[recurrent.t, rows]
+            cell.step_backward(steps[recurrent.t], dsteps[recurrent.t], recurrent, *dnext)
+            if limit is not None:
+                for array in dnext:
+                    np.clip(array, -limit, limit, out=array)
+
+    in_parallel(loop, parts)
+
+
+class RecurrentProducts:
+    """The recurrent products of the steps of some rows: what a cell's methods get as `recurrent`.
+
+    mask : (T, B, H) or None, see `RecurrentLayer.forward`; `t` is the step that the products belong to.
+    """
+
+    def __init__(self, backend, weights: dict, rows: slice, mask=None):
+        self.matmuls = {group: backend.recurrent_matmul(U, length(rows)) for group, U in weights.items()}
+        self.mask = None if mask is None else mask[:, rows]
+        self.t = 0
+
+    def __call__(self, group: str, v):
+        """Return v @ U_group of v (B, H): (B, H), or (gates, B, H) where the group has several."""
+        return self.matmuls[group](v if self.mask is None else v * self.mask[self.t])
+
+    def back(self, group: str, d):
+        """Return the sum over the gates of d @ U_group.T (B, H), where the weights are those."""
+        out = self.matmuls[group](d)
+        total = out if out.ndim == 2 else out.sum(axis=0)
+        return total if self.mask is None else total * self.mask[self.t]

@@ -1,0 +1,44 @@
+"""Hold the arrays of a window, all steps together."""
+
+from rnnexp.compute.workspace import Workspace
+from rnnexp.nn.cells.base import Cell
+
+
+class Window:
+    """The arrays of a cell over T steps of B rows, and dictionaries of views into them.
+
+    What the steps compute, or (without states) the gradients laid out like it.
+
+    Attributes
+    ----------
+    gates : (G, T, B, H). states : name -> (T + 1, B, H). saved : name -> (T, B, H).
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        shape: tuple[int, int],
+        workspace: Workspace,
+        states: tuple[str, ...],
+        saved: tuple[str, ...],
+    ):
+        (T, B), H, empty, dtype = shape, cell.hidden_size, workspace.backend.empty, workspace.dtype
+        self.gate_groups = cell.gate_groups
+        self.gates = empty((len(cell.gates), T, B, H), dtype)
+        self.states = {name: empty((T + 1, B, H), dtype) for name in states}
+        self.saved = {name: empty((T, B, H), dtype) for name in saved}
+        self.views: dict = {}
+
+    def at(self, t: int | slice, rows: slice) -> dict:
+        """Return views of some steps and rows, by the names that a cell's methods use."""
+        views = {group: self.gates[place, t, rows] for group, place in self.gate_groups.items()}
+        for name, array in self.states.items():
+            views[name], views[f"{name}_prev"] = array[1:][t, rows], array[:-1][t, rows]
+        return views | {name: array[t, rows] for name, array in self.saved.items()}
+
+    def steps(self, rows: slice) -> list[dict]:
+        """Return views of each step; made once, for making them takes as long as a small step's maths."""
+        key = rows.start, rows.stop
+        if key not in self.views:
+            self.views[key] = [self.at(t, rows) for t in range(self.gates.shape[1])]
+        return self.views[key]

@@ -1,0 +1,29 @@
+"""Force the fast ways through the recurrence on small cells, and see that they were taken."""
+
+from rnnexp.compute.blas import tiles
+from rnnexp.nn import loops
+
+
+def force_tiles_and_threads(monkeypatch):
+    """Tiles of 4 columns, a row a thread; returns the numbers of tiles and of threads' parts that come up."""
+    seen = {"tiles": set(), "parts": set()}
+    cut, rows_of_threads = tiles.cut, loops.rows_of_threads
+
+    def noting_cut(*arguments):
+        made = cut(*arguments)
+        seen["tiles"].add(made.shape[1])
+        return made
+
+    def noting_rows(*arguments):
+        parts = rows_of_threads(*arguments)
+        seen["parts"].add(len(parts))
+        return parts
+
+    monkeypatch.setattr(tiles, "SMALL_PRODUCT", 0)
+    monkeypatch.setattr(tiles, "WIDTHS", (4,))
+    for name in "WORTH_SHARING", "WORTH_SHARING_COMPILED":
+        monkeypatch.setattr(loops, name, 0)
+    monkeypatch.setattr(loops, "LEAST_ROWS", 1)
+    monkeypatch.setattr(tiles, "cut", noting_cut)
+    monkeypatch.setattr(loops, "rows_of_threads", noting_rows)
+    return seen
