@@ -3,19 +3,23 @@
 # make bench   the speed of a training step beside PyTorch's (where torch is installed), in some 20 minutes
 # make reproduce  published figures beside ours: runs what is not recorded yet (DATA=FOLDER names the data sets)
 PYTHON ?= python3
+CONSTRAINTS ?= .ci/constraints.txt
 STAMP := .venv/.installed
 
-.PHONY: demo test test-slow bench reproduce lint venv ui clean
+.PHONY: demo test test-extras test-slow bench reproduce lint venv ui clean
 
 demo: $(STAMP)
 	.venv/bin/rnnexp -m experiment=demo cell=lstm,gru seed=0,1,2
 	@.venv/bin/python -m analysis.compare study=demo
 
 test: $(STAMP)
-	.venv/bin/python -m pytest -m "not slow" -n auto --dist loadfile
+	.venv/bin/python -m pytest -m "not slow" -n auto --dist loadfile -rs
+
+test-extras: $(STAMP)
+	.venv/bin/python -m pytest -m "not slow and extras" -n auto --dist loadfile -rs
 
 test-slow: $(STAMP)
-	.venv/bin/python -m pytest -m slow
+	.venv/bin/python -m pytest -m slow -rs
 
 bench: $(STAMP)
 	.venv/bin/python -m analysis.speed
@@ -35,9 +39,9 @@ ui: $(STAMP)
 
 venv: $(STAMP)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml $(wildcard $(CONSTRAINTS))
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable ".[dev]"
 	@touch $@
 
 clean:

@@ -23,9 +23,9 @@ def needs(name):
 
 
 needs_numba, needs_mkl = needs("numba"), needs("mkl")
-COMPILED = pytest.mark.parametrize(
-    "fast", [pytest.param("numba", marks=needs_numba), pytest.param("mkl", marks=needs_mkl)]
-)
+FAST = [pytest.param("numba", marks=needs_numba)]
+FAST += [pytest.param("mkl", marks=pytest.mark.extras)] if "mkl" in engine.installed() else []
+COMPILED = pytest.mark.parametrize("fast", FAST)
 T, B, D, H = 5, 5, 4, 7
 
 
@@ -95,7 +95,9 @@ def factors(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", engine.installed())
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.extras) if n == "mkl" else n for n in engine.installed()]
+)
 def test_products(name, dtype, monkeypatch):
     monkeypatch.setattr(cpu, "WORTH_SHARING", 0)
     with engine.use(name, 3):
@@ -114,6 +116,7 @@ def test_products(name, dtype, monkeypatch):
 
 
 @needs_mkl
+@pytest.mark.extras
 def test_a_product_has_the_same_bits_wherever_its_factors_lie():
     a, b = np.random.default_rng(0).standard_normal((2, 50, 50)).astype(np.float32)
     results = []

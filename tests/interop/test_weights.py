@@ -104,6 +104,7 @@ def test_keras_gru(reset_after):
     np.testing.assert_allclose(ours, run(step, x, zeros()), rtol=1e-10)
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize(
     ("cell", "options", "module"),
     [("lstm", {}, "LSTM"), ("gru", {"reset": "after"}, "GRU"), ("rnn", {}, "RNN")],

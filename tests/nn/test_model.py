@@ -272,6 +272,7 @@ def test_parameter_counts(tie, expected):
 TORCH = [("rnn", {}, "RNN"), ("lstm", {}, "LSTM"), ("gru", {"reset": "after"}, "GRU")]
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize(("name", "options", "module"), TORCH)
 @pytest.mark.parametrize("tie", [False, True])
 def test_same_weights_same_loss_and_gradients_as_pytorch(name, options, module, tie):

@@ -47,6 +47,7 @@ def test_adagrad(norm, value):
     np.testing.assert_allclose(trajectory(Adagrad(0.1, 1e-8, norm, value)), expected, rtol=1e-12)
 
 
+@pytest.mark.extras
 def test_adagrad_is_pytorchs():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
     values = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64, requires_grad=True)

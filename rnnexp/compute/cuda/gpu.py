@@ -107,11 +107,13 @@ class Gpu(Ops):
 
     def take_rows(self, table, index, out):
         own = self.custom_kernels(table.dtype)
-        (own or super()).take_rows(table, index, out)
+        take = own.take_rows if own else super().take_rows
+        take(table, index, out)
 
     def sum_rows(self, a, out):
         own = self.custom_kernels(a.dtype)
-        (own or super()).sum_rows(a, out)
+        add_up = own.sum_rows if own else super().sum_rows
+        add_up(a, out)
 
     def add_rows(self, target, index, rows):
         self.kernels(target.dtype).add_rows(target, index, rows)

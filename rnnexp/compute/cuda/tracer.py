@@ -7,7 +7,7 @@ that kernel computes one number of every array: a `Slot`.
 import numbers
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -212,7 +212,7 @@ def refusal(what: str, remedy: str = "") -> NotImplementedError:
 
 def clip(array: TracedArray, low: float, high: float, out: TracedArray | None = None) -> TracedArray:
     """Do what np.clip does."""
-    limited = np.minimum(np.maximum(array, low), high)  # type: ignore[call-overload]
+    limited: Any = np.minimum(np.maximum(array, low), high)  # type: ignore[call-overload]
     if out is None:
         return limited
     out[...] = limited

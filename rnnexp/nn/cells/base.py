@@ -49,7 +49,7 @@ class Cell:
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
         self.hidden_size, self.bias = hidden_size, bias
         self.gate_groups = gate_groups(self.gates)
-        self.shapes = {
+        self.shapes: dict[str, tuple[int, ...]] = {
             "W": (len(self.input_gates), input_size, hidden_size),
             **{f"U_{group}": (len(group), hidden_size, hidden_size) for group in self.recurrent_matmuls},
         }
