@@ -1,0 +1,1 @@
+"""Compute on arrays: devices, engines, products, threads, and the buffers that steps reuse."""

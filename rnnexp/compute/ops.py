@@ -16,7 +16,7 @@ BLOCK = 350_000
 
 
 class Ops(ABC):
-    """A device: `Cpu` or `Gpu`. What is not abstract is done by NumPy's functions, which take CuPy's arrays too.
+    """Compute on a device, `Cpu` or `Gpu`. What is not abstract is done by NumPy's functions, which take CuPy's too.
 
     Attributes
     ----------

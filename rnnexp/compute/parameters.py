@@ -9,7 +9,7 @@ from rnnexp.compute.ops import Ops
 
 
 class Parameters:
-    """Named arrays that are views of two flat buffers, so that clipping, updating and saving are one pass.
+    """Hold named arrays that are views of two flat buffers, so that clipping, updating and saving are one pass.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Work shared out among threads: NumPy computes without Python's lock, so plain threads use every core.
+"""Share work out among threads: NumPy computes without Python's lock, so plain threads use every core.
 
 BLAS itself computes with one thread here. Its own threads wait in busy loops for the next product, which
 takes the cores from the array maths between the products, and from every other process.
@@ -28,7 +28,7 @@ def use(threads: int) -> Iterator[None]:
 
 
 def shares(length: int, least: int = 1) -> list[slice]:
-    """range(length) in equal slices, one a thread, but none shorter than `least`."""
+    """Return range(length) in equal slices, one a thread, but none shorter than `least`."""
     number = max(1, min(_threads, length // least))
     return [slice(length * k // number, length * (k + 1) // number) for k in range(number)]
 

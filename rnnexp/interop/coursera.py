@@ -1,4 +1,4 @@
-"""The building blocks of the assignment "Dinosaurus Island" of Coursera's "Sequence Models", by our model.
+"""Offer the building blocks of the assignment "Dinosaurus Island" of Coursera's "Sequence Models", by our model.
 
 The course multiplies from the left, a' = tanh(Wax x + Waa a + b) and y = softmax(Wya a' + by), with one-hot
 x, a vector of zeros as the first one, and the end of a name as symbol 0. Its parameters are a dictionary of
@@ -26,7 +26,7 @@ TRANSPOSED = {"Wax", "Waa"}
 
 
 def model_of(parameters: dict) -> Model:
-    """Our model with the parameters of the course's."""
+    """Return our model with the parameters of the course's."""
     n_a, V = parameters["Wax"].shape
     model = Model([RNN(V, n_a)], V, embed_size=None, dtype=np.float64)
     for theirs, ours in PARAMETERS.items():
@@ -37,7 +37,7 @@ def model_of(parameters: dict) -> Model:
 
 
 def in_course_form(arrays: dict) -> dict:
-    """Parameters or gradients of our model, by name, as the course's dictionary; copies."""
+    """Return parameters or gradients of our model, by name, as the course's dictionary; copies."""
     n_a = arrays["cell0.b"].shape[-1]
     shapes = {"Wax": (-1, n_a), "Waa": (n_a, n_a), "Wya": (-1, n_a), "b": (n_a, 1), "by": (-1, 1)}
     course = {theirs: arrays[ours].reshape(shapes[theirs]).copy() for theirs, ours in PARAMETERS.items()}
@@ -45,12 +45,12 @@ def in_course_form(arrays: dict) -> dict:
 
 
 def clip(gradients: dict, max_value: float) -> dict:
-    """Gradients with every number between -max_value and max_value."""
+    """Return gradients with every number between -max_value and max_value."""
     return {name: np.clip(array, -max_value, max_value) for name, array in gradients.items()}
 
 
 def sample(parameters: dict, seed: int, longest: int = 50) -> list[int]:
-    """The symbols of a new name, its end included.
+    """Return the symbols of a new name, its end included.
 
     Symbol k is drawn with NumPy's legacy generator seeded by seed + 2 k, for the course adds to its seed what
     it adds to its counter: so the same weights give the same name as the course's code.
@@ -68,7 +68,7 @@ def sample(parameters: dict, seed: int, longest: int = 50) -> list[int]:
 def optimize(
     X: Sequence[int | None], Y: Sequence[int], a_prev, parameters: dict, learning_rate: float = 0.01
 ) -> tuple[float, dict, np.ndarray]:
-    """One step of gradient descent on a name; changes `parameters`.
+    """Take one step of gradient descent on a name; changes `parameters`.
 
     Parameters
     ----------

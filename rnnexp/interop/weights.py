@@ -1,4 +1,4 @@
-"""Weights from elsewhere: plain npz files, and the layouts of the book, of PyTorch and of Keras.
+"""Read weights from elsewhere: plain npz files, and the layouts of the book, of PyTorch and of Keras.
 
 Names and shapes, for a vocabulary of V, vectors of D and layers of H (D is V with one-hot inputs, and H from
 the second layer on):
@@ -30,7 +30,7 @@ KERAS = {"lstm": "ifgo", "gru": "zrn", "rnn": "n"}
 
 
 def read(path: Path) -> dict:
-    """The arrays of an npz file, our checkpoints among them. Nothing is unpickled."""
+    """Return the arrays of an npz file, our checkpoints among them. Nothing is unpickled."""
     try:
         with path.open("rb") as file, np.lib.npyio.NpzFile(file) as members:
             return {name: array for name, array in members.items() if name != "meta"}
@@ -59,7 +59,7 @@ def put(model: Model, arrays: dict, origin: str) -> None:
 
 
 def from_book(cell: str, Wx, Wh, b) -> dict:
-    """A layer of "Deep Learning from Scratch 2": Wx (D, G H), Wh (H, G H) and b (G H,), gates side by side.
+    """Return a layer of "Deep Learning from Scratch 2": Wx (D, G H), Wh (H, G H) and b (G H,), gates side by side.
 
     Its LSTM has f g i o; its GRU z r and the candidate, the reset gate before the product, and z is the share
     of the new: 1 - z of ours.
@@ -72,7 +72,7 @@ def from_book(cell: str, Wx, Wh, b) -> dict:
 
 
 def from_pytorch(cell: str, weight_ih, weight_hh, bias_ih, bias_hh) -> dict:
-    """A layer of nn.LSTM, nn.GRU or nn.RNN: weights (G H, D) and (G H, H), biases (G H,); cell is "lstm",
+    """Return a layer of nn.LSTM, nn.GRU or nn.RNN: weights (G H, D) and (G H, H), biases (G H,); cell is "lstm",
     "gru" (ours with reset=after) or "rnn"."""
     W, U, b, c = (split(np.asarray(a).T, PYTORCH[cell]) for a in (weight_ih, weight_hh, bias_ih, bias_hh))
     if cell == "gru":
@@ -81,7 +81,7 @@ def from_pytorch(cell: str, weight_ih, weight_hh, bias_ih, bias_hh) -> dict:
 
 
 def from_keras(cell: str, kernel, recurrent_kernel, bias) -> dict:
-    """A layer of Keras: kernel (D, G H), recurrent_kernel (H, G H), bias (G H,), or (2, 3 H) of a GRU with
+    """Return a layer of Keras: kernel (D, G H), recurrent_kernel (H, G H), bias (G H,), or (2, 3 H) of a GRU with
     reset_after=True, its default (ours with reset=after)."""
     W, U = split(kernel, KERAS[cell]), split(recurrent_kernel, KERAS[cell])
     if np.ndim(bias) == 2:
@@ -90,19 +90,19 @@ def from_keras(cell: str, kernel, recurrent_kernel, bias) -> dict:
 
 
 def split(array, gates: str) -> dict:
-    """The parts (..., H) of the gates that lie side by side in the last axis."""
+    """Return the parts (..., H) of the gates that lie side by side in the last axis."""
     return dict(zip(gates, np.split(np.asarray(array), len(gates), axis=-1)))
 
 
 def layer(cell: str, W: dict, U: dict, b: dict) -> dict:
-    """Our arrays from one a gate."""
+    """Return our arrays from one a gate."""
     gates, runs = {"lstm": ("ifog", ["ifog"]), "gru": ("rzn", ["rz", "n"]), "rnn": ("n", ["n"])}[cell]
     products = {f"U_{run}": np.stack([U[gate] for gate in run]) for run in runs}
     return {"W": stacked(W, gates), **products, "b": stacked(b, gates)}
 
 
 def reset_after(W: dict, U: dict, b: dict, c: dict) -> dict:
-    """Our GRU with reset=after, from the biases b of the input's and c of the recurrent product."""
+    """Return our GRU with reset=after, from the biases b of the input's and c of the recurrent product."""
     bias = {"n": b["n"], "r": b["r"] + c["r"], "z": b["z"] + c["z"], "m": c["n"]}
     return {"W": stacked(W, "nrz"), "U_rzm": stacked(U, "rzn"), "b": stacked(bias, "nrzm")}
 

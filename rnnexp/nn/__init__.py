@@ -1,0 +1,1 @@
+"""Define the language model, with hand-written gradients: cells, the loops over time, layers."""

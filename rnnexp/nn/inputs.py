@@ -12,7 +12,7 @@ from rnnexp.compute.workspace import Workspace
 
 
 class DenseInputs:
-    """Inputs of a window as vectors x (T, B, D)."""
+    """Read the inputs of a window as vectors x (T, B, D)."""
 
     def __init__(self, x):
         self.window = x.shape[:2]
@@ -46,7 +46,7 @@ class DenseInputs:
 
 
 class TokenInputs:
-    """Inputs of a window as tokens (T, B), each standing for a row of a table (V, D), -1 for zeros.
+    """Read the inputs of a window as tokens (T, B), each standing for a row of a table (V, D), -1 for zeros.
 
     The same as `DenseInputs(table[tokens])`, but the products go over the V rows of the table instead of
     the T B inputs: x @ W is (table @ W)[tokens].

@@ -12,7 +12,7 @@ from rnnexp.nn.inputs import TokenInputs
 
 
 class Layer:
-    """Something with named parameters.
+    """Hold named parameters.
 
     `shapes` says which it needs; `bind` hands it the arrays: `p` the values, `g` the gradients, under
     the same names, and the backend where they are. A backward pass sets `g`, it does not add to it.
@@ -33,7 +33,7 @@ class Layer:
 
 
 class Embedding(Layer):
-    """A row of W for each token: x = W[token], W of shape (V, D).
+    """Look up a row of W for each token: x = W[token], W of shape (V, D).
 
     First values: normal with standard deviation 0.01, as in "Deep Learning from Scratch 2".
     """
@@ -70,7 +70,7 @@ class Embedding(Layer):
 
 
 class OneHot(Embedding):
-    """Each token as zeros with a one in its own place: vectors of V numbers, no parameters."""
+    """Turn each token into zeros with a one in its own place: vectors of V numbers, no parameters."""
 
     def __init__(self, vocab_size: int, dtype, backend: Ops):
         self.shapes, self.backend = {}, backend
@@ -87,7 +87,7 @@ class OneHot(Embedding):
 
 
 class Dropout:
-    """Multiplies by a fresh random mask while training.
+    """Multiply by a fresh random mask while training.
 
     Between layers, in the depth direction: Zaremba et al. 2014, "Recurrent neural network regularization".
 
@@ -127,7 +127,7 @@ class Dropout:
 
 
 class Decoder(Layer):
-    """logits = h @ W.T + b, with W of shape (V, H): the shape of an embedding, so that it can be one.
+    """Compute logits = h @ W.T + b, with W of shape (V, H): the shape of an embedding, so that it can be one.
 
     Weight tying (Press & Wolf 2017; Inan et al. 2017) is `tied_to=embedding`: W is then the
     embedding's array and only b is the decoder's own.

@@ -16,7 +16,7 @@ from rnnexp.nn.recurrent import RecurrentLayer
 
 
 class Model:
-    """A recurrent language model over any stack of cells.
+    """Model language with any stack of cells.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from rnnexp.nn.window import Window
 
 
 class RecurrentLayer(Layer):
-    """A layer of a cell, over windows of T steps and B rows. States are arguments and results, never kept.
+    """Take a cell over windows of T steps and B rows. States are arguments and results, never kept.
 
     Parameters
     ----------

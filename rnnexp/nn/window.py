@@ -5,7 +5,7 @@ from rnnexp.nn.cells.base import Cell
 
 
 class Window:
-    """The arrays of a cell over T steps of B rows, and dictionaries of views into them.
+    """Hold the arrays of a cell over T steps of B rows, and dictionaries of views into them.
 
     What the steps compute, or (without states) the gradients laid out like it.
 

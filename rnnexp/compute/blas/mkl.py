@@ -1,4 +1,4 @@
-"""Finds and loads Intel's MKL, whose products `rnnexp.compute.blas.packed` calls."""
+"""Find and load Intel's MKL, whose products `rnnexp.compute.blas.packed` calls."""
 
 import ctypes
 import sys
@@ -15,7 +15,7 @@ FUNCTIONS = "sgemm", "sgemm_pack_get_size", "sgemm_pack", "sgemm_compute"
 
 
 def path() -> Path | None:
-    """Where pip or conda put the library into this environment; None where it is not."""
+    """Find where pip or conda put the library into this environment; None where it is not."""
     prefix = Path(sys.prefix)
     found = chain(prefix.glob("lib/libmkl_rt.so*"), prefix.glob("Library/bin/mkl_rt*.dll"))
     return next(found, None)

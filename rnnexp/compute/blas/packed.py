@@ -32,7 +32,7 @@ gemm_pack_get_size = function("sgemm_pack_get_size", *[INT] * 4, returns=types.u
 
 @jit
 def matmul(a, b, out):
-    """np.matmul with one thread, of matrices or stacks of them.
+    """Do np.matmul with one thread, of matrices or stacks of them.
 
     The rows or the columns of each factor are contiguous, and the rows of `out`.
     """
@@ -54,7 +54,7 @@ def product(a, b, out):
 
 @jit
 def layout(a):
-    """Whether a matrix lies transposed in memory, and the numbers from one of its rows to the next there."""
+    """Return whether a matrix lies transposed in memory, and the numbers from one of its rows to the next there."""
     if a.strides[1] == a.itemsize:
         return NO_TRANS, max(a.strides[0] // a.itemsize, a.shape[1])
     return TRANS, max(a.strides[1] // a.itemsize, a.shape[0])
@@ -76,17 +76,17 @@ def packed_size(m, n, k):
 
 
 @jit
-def pack(U, streams, out):
+def pack(U, rows, out):
     G, K, H = U.shape
     for g in range(G):
         trans, ld = layout(U[g])
         at_U, at_out = U[g].ctypes.data, out[g].ctypes.data
-        gemm_pack(ROW_MAJOR, B_MATRIX, trans, streams, H, K, 1, at_U, ld, at_out)
+        gemm_pack(ROW_MAJOR, B_MATRIX, trans, rows, H, K, 1, at_U, ld, at_out)
 
 
 @jit
 def packed_product(v, U, beta, out):
-    """out = v @ U + beta * out, of contiguous arrays and U (bytes,) from `packed`."""
+    """Set out = v @ U + beta * out, of contiguous arrays and U (bytes,) from `packed`."""
     (B, K), H = v.shape, out.shape[1]
     at_v, at_U, at_out = v.ctypes.data, U.ctypes.data, out.ctypes.data
     gemm_compute(ROW_MAJOR, NO_TRANS, PACKED, B, H, K, at_v, K, at_U, H, beta, at_out, H)

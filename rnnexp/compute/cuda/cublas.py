@@ -19,11 +19,11 @@ WORKSPACE_BYTES = 32 * 2**20  # what cuBLAS takes by default on Hopper
 
 
 class NoMemory(MemoryError):
-    """The GPU has none left."""
+    """Say that the GPU has no memory left."""
 
 
 class Cublas:
-    """A handle.
+    """Hold a handle and multiply by it.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Cublas:
         self.call("cublasSetMathMode", self.handle, ctypes.c_int(TF32_MATH if yes else DEFAULT_MATH))
 
     def matmul(self, a, b, out, add: bool = False) -> None:
-        """out = a @ b, or out += a @ b, of matrices or stacks of them; a matrix goes with each of a stack.
+        """Set out = a @ b, or out += a @ b, of matrices or stacks of them; a matrix goes with each of a stack.
 
         The rows or the columns of each factor are contiguous, and the rows of `out`.
         """
@@ -85,7 +85,7 @@ def one_and_zero(number: Any) -> tuple:
 
 
 def layout(a) -> tuple[int, int, int]:
-    """How a matrix or a stack of them lies in memory.
+    """Return how a matrix or a stack of them lies in memory.
 
     Whether columns are contiguous instead of rows, the numbers from one row (or column) to the next, and
     those from one matrix to the next.
@@ -101,7 +101,7 @@ def layout(a) -> tuple[int, int, int]:
 
 
 def loaded() -> Any:
-    """The cuBLAS that is in this process, whichever version."""
+    """Return the cuBLAS that is in this process, whichever version."""
     with open("/proc/self/maps") as maps:  # noqa: PTH123  no file of ours
         paths = {line.split(maxsplit=5)[-1].strip() for line in maps if "/libcublas.so" in line}
     if not paths:

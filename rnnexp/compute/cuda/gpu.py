@@ -19,7 +19,7 @@ INSTALL = "pip install 'cupy-cuda13x[ctk]', or cupy-cuda12x where nvidia-smi nam
 
 
 class Gpu(Ops):
-    """CuPy's arrays on the current GPU. All work goes to one stream of our own, from here on the thread's.
+    """Compute on CuPy's arrays, on the current GPU. All work goes to one stream of our own, from here on the thread's.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class Gpu(Ops):
         self.kernels(target.dtype).add_rows(target, index, rows)
 
     def dropout_mask(self, rate, key, out):
-        """As of `Ops`; the step of `key` may be an array here, of one uint64."""
+        """Do as `Ops` says; the step of `key` may be an array here, of one uint64."""
         self.kernels(out.dtype).dropout_mask(rate, key, out)
 
     def squared_norm(self, array):

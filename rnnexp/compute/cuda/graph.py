@@ -8,7 +8,7 @@ from rnnexp.compute.ops import Ops
 
 
 class Graph:
-    """A function that does again what `function` has a GPU do, at the cost of one call: a CUDA graph.
+    """Do again what `function` has a GPU do, at the cost of one launch: a CUDA graph.
 
     Its arrays must stay where they are. What it allocates itself is nobody else's for as long as the graph is
     there, and it may not read a number from the GPU.
@@ -31,7 +31,7 @@ class Graph:
 
 
 class CapturedFunction:
-    """A function on arrays with fixed places, done many times; by a CUDA graph where the engine is that.
+    """Repeat a function on arrays with fixed places; by a CUDA graph where the engine is that.
 
     The first time it is done as it is, which has its kernels compiled and its arrays made.
     """

@@ -19,7 +19,7 @@ C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 
 class Kernels:
-    """The kernels for numbers of a type. Arrays are contiguous, tokens are int32."""
+    """Call the kernels for numbers of a type. Arrays are contiguous, tokens are int32."""
 
     def __init__(self, device: Any, dtype: np.dtype):
         self.gpu, self.dtype = device, dtype
@@ -30,7 +30,7 @@ class Kernels:
         self.fused: dict[str, dict[str, Callable]] = {}
 
     def compile(self, lines_of: Mapping[str, Sequence[str]], unless: str = "") -> dict[str, Callable]:
-        """Kernels of lines from `fuse`, by name: kernel(n, t, T, arrays), see `tracer.source`."""
+        """Return kernels of lines from the tracer, by name: kernel(n, t, T, arrays), see `tracer.source`."""
         source = self.prefix + "".join(tracer.source(name, lines, unless) for name, lines in lines_of.items())
         if source not in self.fused:
             self.fused[source] = self.gpu.compile(source, list(lines_of))
@@ -40,12 +40,12 @@ class Kernels:
         }
 
     def take_rows(self, table, index, out) -> None:
-        """out = table[index], zeros where the index is negative."""
+        """Set out = table[index], zeros where the index is negative."""
         rows, columns = index.size, table.shape[1]
         self.function["take_rows"]((rows,), (THREADS,), (table, index, out, np.int64(columns)))
 
     def add_rows(self, target, index, rows) -> None:
-        """target[index[k]] += rows[k] for every k with index[k] >= 0."""
+        """Add rows[k] to target[index[k]] for every k with index[k] >= 0."""
         count, columns = rows.shape
         arguments = target, index, rows, np.int64(count), np.int64(columns)
         self.function["add_rows"]((count, blocks(columns, BLOCK)), (BLOCK,), arguments)
@@ -72,7 +72,7 @@ class Kernels:
         return total
 
     def norm_and_factor(self, grads, limit: float | None):
-        """(2,) float64 on the device: the norm of all, and the factor that brings it down to `limit`."""
+        """Return (2,) float64 on the device: the norm of all, and the factor that brings it down to `limit`."""
         number = min(MOST_PARTS, blocks(grads.size, THREADS))
         parts, clip = self.gpu.empty(number, np.float64), self.gpu.empty(2, np.float64)
         self.function["sum_squares"]((number,), (THREADS,), (grads, parts, np.int64(grads.size)))
@@ -82,13 +82,13 @@ class Kernels:
 
     @cache  # noqa: B019  as few as there are numbers of rows
     def ones(self, number: int):
-        """(1, number) ones, by which a product sums rows."""
+        """Return (1, number) ones, by which a product sums rows."""
         array = self.gpu.empty((1, number), self.dtype)
         array.fill(1)
         return array
 
     def sum_rows(self, a, out) -> None:
-        """The sum over the rows of matrices (..., N, D) to (..., D), as a product."""
+        """Sum over the rows of matrices (..., N, D) to (..., D), as a product."""
         self.gpu.matmul(self.ones(a.shape[-2]), a, out[..., None, :])
 
 

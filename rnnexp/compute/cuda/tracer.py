@@ -41,13 +41,13 @@ class Address(NamedTuple):
     step: int | None = None
 
     def __str__(self) -> str:
-        """In C, the number of this thread there."""
+        """Return the number of this thread there, in C."""
         slot = f"{self.block}" if self.step is None else f"({self.block} * T + t + {self.step})"
         return f"p_{self.array}[{slot} * n + e]"
 
 
 class Scalar(NamedTuple):
-    """One number for all threads, in double precision."""
+    """Name one number for all threads, in double precision."""
 
     array: str
     place: int = 0
@@ -80,15 +80,15 @@ class Tracer:
         self.scratch = 0  # slots of memory for results that are needed after the kernel they come from
 
     def array(self, *addresses: Address | Scalar) -> "TracedArray":
-        """A stand-in for arrays that lie there."""
+        """Return a stand-in for arrays that lie there."""
         return TracedArray(self, [self.slots.setdefault(address, Slot(address)) for address in addresses])
 
     def results(self, number: int) -> "TracedArray":
-        """A stand-in for arrays that need no place in memory."""
+        """Return a stand-in for arrays that need no place in memory."""
         return TracedArray(self, [Slot() for _ in range(number)])
 
     def read(self, slot: Slot) -> str:
-        """The variable with a slot's number."""
+        """Return the variable with a slot's number."""
         here = len(self.kernels) - 1
         if slot.value is None or slot.kernel != here:
             if slot.address is None:
@@ -103,7 +103,7 @@ class Tracer:
             self.changed.append(slot)
 
     def variable(self, expression: str) -> str:
-        """A new C variable with that value."""
+        """Make a C variable with that value."""
         self.count += 1
         self.kernels[-1].append(f"const real v{self.count} = {expression};")
         return f"v{self.count}"
@@ -120,7 +120,7 @@ class Tracer:
             self.kernels[slot.kernel].append(f"{slot.address} = {slot.value};")
 
     def end_kernel(self) -> None:
-        """What follows needs all of what the kernel computes, so it is another one."""
+        """End the kernel: what follows needs all that it computes."""
         for slot in self.changed:
             self.kernels[-1].append(f"{slot.address} = {slot.value};")
             slot.stored = True
@@ -129,7 +129,7 @@ class Tracer:
 
 
 class TracedArray(NDArrayOperatorsMixin):
-    """A stand-in for an array: one slot, or several stacked along the first axis.
+    """Stand in for an array: one slot, or several stacked along the first axis.
 
     It takes the functions of `FUNCTIONS`, np.clip, in-place operators and `x[...] = y`. All else is refused by name:
     taken for something else, it would be other maths on a GPU than on the CPU.
@@ -226,14 +226,14 @@ def constant(x: float) -> str:
 
 
 def arrays_of(lines: Sequence[str]) -> list[tuple[str, str]]:
-    """The arrays that lines of C use: their declarations, and their names."""
+    """Return the arrays that lines of C use: their declarations, and their names."""
     types = {"p": "real*", "s": "const double*"}
     found = sorted(set(re.findall(r"\b([ps])_(\w+)\[", " ".join(lines))))
     return [(f"{types[kind]} {kind}_{name}", name) for kind, name in found]
 
 
 def source(name: str, lines: Sequence[str], unless: str = "") -> str:
-    """A kernel over e = 0 ... n - 1, with a step t of T for addresses to use.
+    """Return a kernel over e = 0 ... n - 1, with a step t of T for addresses to use.
 
     It takes its arrays, n, t and T.
 

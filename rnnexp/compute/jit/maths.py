@@ -1,4 +1,4 @@
-"""What the compiled loops compute element by element."""
+"""Compute the elementwise maths of the compiled loops."""
 
 import math
 
@@ -27,7 +27,7 @@ HALF, ONE, LIMIT = np.float32(0.5), np.float32(1), np.float32(8.5)
 
 
 def tanh(x):
-    """Of a single-precision number by the fit above, of a double by the C library."""
+    """Return tanh, of a single-precision number by the fit above, of a double by the C library."""
 
 
 @overload(tanh, jit_options={"fastmath": True}, inline="always")
@@ -50,14 +50,14 @@ def _tanh(x):
 
 @jit
 def add_tanh(a, u):
-    """a = tanh(a + u), element by element."""
+    """Set a = tanh(a + u), element by element."""
     for j in range(len(a)):
         a[j] = tanh(a[j] + u[j])
 
 
 @jit
 def add_sigmoid(a, u):
-    """a = sigmoid(a + u)."""
+    """Set a = sigmoid(a + u)."""
     half = a.dtype.type(0.5)
     for j in range(len(a)):
         a[j] = half + half * tanh(half * (a[j] + u[j]))

@@ -1,4 +1,4 @@
-"""The recurrent products of the compiled loops, with weights in the two forms that `cells.base` prepares."""
+"""Multiply by recurrent weights in the compiled loops, packed by MKL or cut into tiles."""
 
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  numba multiplies with its BLAS, which `threads.use` must find loaded
@@ -9,14 +9,14 @@ from rnnexp.compute.jit.maths import add, copy
 
 
 @jit
-def scratch(streams, U, out):
-    """Room for the product of some streams with a tile of U, if it is cut into tiles."""
-    return np.empty((streams, U.shape[3] if U.ndim == 4 else 0), out.dtype)
+def scratch(rows, U, out):
+    """Make room for the product of some rows with a tile of U, if it is cut into tiles."""
+    return np.empty((rows, U.shape[3] if U.ndim == 4 else 0), out.dtype)
 
 
 @jit
 def multiply(v, U, part, out):
-    """out[g] = v @ U[g] for every gate g: v (B, K), out (G, B, H).
+    """Set out[g] = v @ U[g] for every gate g: v (B, K), out (G, B, H).
 
     U is (G, bytes) from `gemm.packed`, or (G, tiles, K, columns); then `part` from `scratch` takes the
     product with a tile, because NumPy's BLAS fills contiguous arrays only.
@@ -40,7 +40,7 @@ def multiply(v, U, part, out):
 
 @jit
 def multiply_back(d, U, part, total):
-    """total += d @ U, of one gate: d (B, K), total (B, H); U (bytes,) or (tiles, K, columns)."""
+    """Add d @ U of one gate to `total`: d (B, K), total (B, H); U (bytes,) or (tiles, K, columns)."""
     if U.ndim == 1:
         packed_product(d, U, 1, total)
     else:

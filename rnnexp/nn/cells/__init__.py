@@ -1,4 +1,4 @@
-"""The recurrent cells: a file each. Its name is the config's `cell.name`, its `make` builds a layer.
+"""Find the recurrent cells: a file each. Its name is the config's `cell.name`, its `make` builds a layer.
 
 `make(input_size, hidden_size, **options)` takes the cell's own options with their types and defaults;
 the config schema of `conf/cell/<name>.yaml` is read off that signature.

@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Cell:
-    """The maths of one recurrent step. `rnnexp.nn.recurrent` takes it over a window.
+    """Define the maths of one recurrent step, which `rnnexp.nn.recurrent` takes over a window.
 
     A cell names its gates with one letter each and says everything else in those letters:
 

@@ -1,4 +1,4 @@
-"""The gated recurrent unit, with the reset gate before or after the recurrent product."""
+"""Compute a step of the gated recurrent unit, with the reset gate before or after the recurrent product."""
 
 import numpy as np
 

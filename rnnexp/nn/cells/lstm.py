@@ -1,4 +1,4 @@
-"""Long short-term memory."""
+"""Compute a step of long short-term memory."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The vanilla recurrent network."""
+"""Compute a step of the vanilla recurrent network."""
 
 import numpy as np
 

@@ -129,7 +129,7 @@ def adjacent(slots: list[Slot]) -> bool:
 
 
 class Loop:
-    """The kernels and products of a loop over time.
+    """Hold the kernels and products of a loop over time.
 
     Parameters
     ----------

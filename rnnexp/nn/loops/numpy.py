@@ -52,7 +52,7 @@ def backward(
 
 
 class RecurrentProducts:
-    """The recurrent products of the steps of some rows: what a cell's methods get as `recurrent`.
+    """Multiply by the recurrent weights in the steps of some rows: what a cell's methods get as `recurrent`.
 
     mask : (T, B, H) or None, see `RecurrentLayer.forward`; `t` is the step that the products belong to.
     """

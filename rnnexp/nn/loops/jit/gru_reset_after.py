@@ -1,4 +1,4 @@
-"""The compiled time loops of the GRU with the reset gate after the product; see `rnnexp.nn.cells.gru`."""
+"""Run the time loop of the GRU with the reset gate after the product; see `rnnexp.nn.cells.gru` for the maths."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The compiled time loops of the LSTM; see `rnnexp.nn.cells.lstm`."""
+"""Run the LSTM's time loop compiled; see `rnnexp.nn.cells.lstm` for the maths."""
 
 import numpy as np
 

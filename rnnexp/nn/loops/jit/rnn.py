@@ -1,4 +1,4 @@
-"""The compiled time loops of the vanilla network; see `rnnexp.nn.cells.rnn`."""
+"""Run the vanilla network's time loop compiled; see `rnnexp.nn.cells.rnn` for the maths."""
 
 import numpy as np
 
