@@ -1,4 +1,4 @@
-"""Has the time loops compiled by a process of its own, before the first run that needs them.
+"""Have the time loops compiled by a process of their own, before the first run that needs them.
 
 numba keeps what it compiles. But a process that has compiled a function itself runs a little other code than
 one that found it kept, which rounds differently: a run that was killed in the one would go on in the other.
@@ -36,7 +36,7 @@ def compile_first(config: dict[str, Any]) -> None:
         [str(path), content(path)]
         for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))
     ]
-    mark = Path(add.stats.cache_path) / f"rehearsed-{digest(parts)}"
+    mark = Path(add.stats.cache_path) / f"compiled-{digest(parts)}"
     if mark.exists():
         return
     mark.parent.mkdir(parents=True, exist_ok=True)
@@ -53,8 +53,8 @@ def compile_first(config: dict[str, Any]) -> None:
             mark.touch()
 
 
-def rehearse(config: dict[str, Any]) -> None:
-    """All that a run does with its model, with a small one: sizes do not change what is compiled."""
+def use_all(config: dict[str, Any]) -> None:
+    """Do all that a run does with its model, with a small one: sizes do not change what is compiled."""
     small = {"embed_size": config["model"]["embed_size"] and 4, "hidden_size": 4, "match_params": None}
     model = build.make_model(config | {"model": config["model"] | small}, vocab_size=7)
     model.init(0)
@@ -72,4 +72,4 @@ def rehearse(config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    rehearse(json.load(sys.stdin))
+    use_all(json.load(sys.stdin))

@@ -1,4 +1,4 @@
-"""What the screen shows while training: a bar for one run, one bar for all jobs of a sweep."""
+"""Show progress while training: a bar for one run, one bar for all jobs of a sweep."""
 
 import json
 import os
@@ -14,7 +14,7 @@ EVERY_S = 0.5
 
 
 class RunBar:
-    """Progress of one run, in updates, with rate and time left; silent where the output is no terminal.
+    """Show progress of one run, in updates, with rate and time left; silent where the output is no terminal.
 
     While it is there, what is logged appears above it.
     """
@@ -46,7 +46,7 @@ class RunBar:
 
 
 class JobReport:
-    """Progress of one job of a sweep, for the sweep's bar: a small file that is replaced now and then."""
+    """Tell a sweep the progress of one of its jobs, for its bar: by a small file that is replaced now and then."""
 
     def __init__(self, path: Path, done: int, total: int):
         self.path, self.done, self.total, self.text = path, done, total, ""
@@ -72,17 +72,17 @@ class JobReport:
 
 
 def in_sweep() -> bool:
-    """Whether this process is a job of a sweep."""
+    """Return whether this process is a job of a sweep."""
     return REPORT in os.environ
 
 
 def for_run(label: str, done: int, total: int) -> RunBar | JobReport:
-    """The display of a run: part of its sweep's, where it belongs to one, which has a label for it."""
+    """Return the display of a run: part of its sweep's, where it belongs to one, which has a label for it."""
     return JobReport(Path(os.environ[REPORT]), done, total) if in_sweep() else RunBar(label, done, total)
 
 
 def reported(path: Path) -> tuple[float, str]:
-    """What a job last told: its share of the work that is done, and where it is."""
+    """Return what a job last told: its share of the work that is done, and where it is."""
     try:
         said = json.loads(path.read_text())
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def reported(path: Path) -> tuple[float, str]:
 
 
 def sweep_bar(jobs: int) -> tqdm:
-    """A bar over the jobs of a sweep; silent where the output is no terminal."""
+    """Return a bar over the jobs of a sweep; silent where the output is no terminal."""
     return tqdm(
         total=jobs,
         unit="job",

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a polite request: a run stops at its next step, a sweep with all its jobs."""
+"""Take Ctrl-C and SIGTERM as a polite request: a run stops at its next step, a sweep with all its jobs."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ SIGNALS = signal.SIGINT, signal.SIGTERM
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], None]]:
-    """Within: a function that raises Interrupted once SIGINT or SIGTERM has come.
+    """Within: give a function that raises Interrupted once SIGINT or SIGTERM has come.
 
     A second signal has its usual effect at once. Outside the main thread, where Python allows no
     handlers, signals are left alone.
