@@ -10,7 +10,8 @@ import pytest
 from rnnexp.compute import engine
 from rnnexp.compute.cuda import kernels, tracer
 from rnnexp.compute.cuda.tracer import Address, Scalar, Trace
-from rnnexp.optim.base import SGD, Adagrad
+from rnnexp.optim.adagrad import Adagrad
+from rnnexp.optim.sgd import SGD
 from tests.compute import test_gpu
 from tests.helpers.variants import VARIANTS, small_model
 

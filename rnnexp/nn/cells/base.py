@@ -4,6 +4,7 @@ import math
 from functools import partial
 from itertools import combinations
 from types import ModuleType
+from typing import Annotated
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from rnnexp.compute.threads import in_parallel, run_all, shares
 from rnnexp.nn.inputs import DenseInputs, TokenInputs
 from rnnexp.nn.layers import Layer
 from rnnexp.nn.loops import cuda
+from rnnexp.options import Option
 
 # Numbers of each gate whose slopes are computed at a time, so that they stay in a core's cache.
 PART = 32_000
@@ -25,6 +27,9 @@ SMALL_PRODUCT, TILES = 1_000_000, (64, 32)
 # streams of a thread at least. Threads wait for Python's lock between the NumPy calls; compiled loops do
 # not, but a thread has to be woken.
 WORTH_SHARING, WORTH_SHARING_COMPILED, LEAST_STREAMS = 5_000_000, 500_000, 8
+
+
+Bias = Annotated[bool, Option("whether the gates have biases")]
 
 
 class Cell(Layer):
@@ -64,7 +69,7 @@ class Cell(Layer):
     slopes: tuple[str, ...] = ()
     clip_through_time: float | None = None
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
+    def __init__(self, input_size: int, hidden_size: int, bias: Bias = True):
         self.hidden_size, self.bias = hidden_size, bias
         self.runs = runs(self.gates)
         self.shapes = {

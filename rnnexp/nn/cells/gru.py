@@ -1,10 +1,14 @@
 """The gated recurrent unit, with the reset gate before or after the recurrent product."""
 
+from typing import Annotated
+
 import numpy as np
 
 from rnnexp.compute.ops import sigmoid, sigmoid_gradient, tanh_gradient
-from rnnexp.errors import UserError
-from rnnexp.nn.cells.base import Cell
+from rnnexp.nn.cells.base import Bias, Cell
+from rnnexp.options import Option, one_of
+
+RESET = one_of("before", "after")
 
 
 class GRU(Cell):
@@ -93,9 +97,15 @@ def local_gradients_of_interpolation(s, d):
     d["n"] *= 1 - s["z"]
 
 
-def make(input_size: int, hidden_size: int, reset: str = "before", bias: bool = True) -> Cell:
-    """`reset` is "before" (Cho et al. 2014) or "after" (cuDNN) the recurrent product."""
-    variants = {"before": GRU, "after": GRUResetAfter}
-    if reset not in variants:
-        raise UserError(f"cell.reset={reset} is not known: choose before or after")
-    return variants[reset](input_size, hidden_size, bias)
+def make(
+    input_size: int,
+    hidden_size: int,
+    reset: Annotated[
+        str,
+        Option("the reset gate acts before (Cho et al. 2014) or after (cuDNN) the product", RESET),
+    ] = "before",
+    bias: Bias = True,
+) -> Cell:
+    """Return the layer of either form."""
+    RESET.require("cell.reset", reset)
+    return (GRU if reset == "before" else GRUResetAfter)(input_size, hidden_size, bias)

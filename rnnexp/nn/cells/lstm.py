@@ -1,9 +1,12 @@
 """Long short-term memory."""
 
+from typing import Annotated
+
 import numpy as np
 
 from rnnexp.compute.ops import sigmoid, sigmoid_gradient, tanh_gradient
-from rnnexp.nn.cells.base import Cell
+from rnnexp.nn.cells.base import Bias, Cell
+from rnnexp.options import Option
 
 
 class LSTM(Cell):
@@ -15,10 +18,8 @@ class LSTM(Cell):
 
     Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 
-    Parameters
-    ----------
-    forget_bias : first value of the forget gate's bias. 1 keeps the memory open at the start
-        (Jozefowicz et al. 2015, section 2.2); "Deep Learning from Scratch 2" has 0.
+    forget_bias=1 keeps the memory open at the start (Jozefowicz et al. 2015, section 2.2); "Deep Learning
+    from Scratch 2" has 0.
     """
 
     gates = input_gates = "ifog"
@@ -27,7 +28,13 @@ class LSTM(Cell):
     saved = ("tanh_c",)
     slopes = ("c",)  # dh / dc
 
-    def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0, bias: bool = True):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        forget_bias: Annotated[float, Option("first value of the forget gate's bias")] = 1.0,
+        bias: Bias = True,
+    ):
         super().__init__(input_size, hidden_size, bias)
         self.forget_bias = forget_bias
 
