@@ -12,7 +12,10 @@ from rnnexp.optim.adagrad import Adagrad
 from rnnexp.optim.base import Optimizer
 from rnnexp.optim.schedules import SCHEDULES
 from rnnexp.optim.sgd import SGD
+from rnnexp.records import checkpoint
+from rnnexp.training.loop import Checkpoints, Progress
 from tests.conftest import REPOSITORY
+from tests.helpers.variants import small_model
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 SIZE, STEPS, LR = 7, 50, 0.02
@@ -142,3 +145,24 @@ def test_optimizers_and_schedules_are_found_by_their_files():
     folder = REPOSITORY / "rnnexp/optim"
     assert set(OPTIMIZERS) == {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
     assert set(SCHEDULES) == {path.stem for path in folder.glob("schedules/*.py")} - {"__init__", "base"}
+
+
+def test_a_checkpoint_holds_the_step_number_and_older_ones_need_none(tmp_path):
+    model, optimizer, checkpoints = small_model(), Adam(LR), Checkpoints(tmp_path, "same")
+    for _ in range(3):
+        model.params.grads.fill(1)
+        optimizer.update(model.params, LR)
+    checkpoints.save_last(model, optimizer, model.zero_state(2), Progress(LR))
+    loaded = Adam(LR)
+    checkpoints.load_last(small_model(), loaded, 2)
+    assert loaded.state.keys() == {"step", "m", "v"}
+    for name, array in optimizer.state.items():
+        np.testing.assert_array_equal(loaded.state[name], array)
+
+    arrays, meta = checkpoint.read(checkpoints.last)
+    del arrays["optimizer.step"]
+    checkpoint.write(checkpoints.last, arrays, meta)
+    older = Adagrad(LR)
+    checkpoints.load_last(model, older, 2)
+    older.update(model.params, LR)
+    assert older.state["step"] == 1
