@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 
 from analysis.command import run
 from analysis.load import NoRecords, load_history, load_runs
-from analysis.tables import NOT_SETTINGS
+from analysis.tables import result_keys
 
 
 @dataclass
@@ -144,7 +144,10 @@ def finished(model: Model, uri: str) -> pd.DataFrame | None:
     except NoRecords:
         return None
     runs = runs[runs["status"] == "FINISHED"]
+    keys = result_keys(runs)
     for key, value in settings(model).items():
+        if key not in keys:
+            continue
         # a run that was recorded before there was such a key has what is now its default
         recorded = runs.get(f"params.{key}", pd.Series(index=runs.index, dtype=object))
         runs = runs[[pd.isna(text) or same(text, value) for text in recorded]]
@@ -152,13 +155,13 @@ def finished(model: Model, uri: str) -> pd.DataFrame | None:
 
 
 def settings(model: Model) -> dict[str, Any]:
-    """What `rnnexp` makes of the overrides, key -> value, but what the result does not depend on."""
+    """What `rnnexp` makes of the overrides, key -> value, but the seed."""
     overrides = [o for o in model.overrides if not o.startswith(("seed=", "dataset.dir="))]
     show = [sys.executable, "-m", "rnnexp", *overrides, "--cfg", "job"]
     text = subprocess.run(show, check=True, capture_output=True, text=True).stdout
     config: Any = OmegaConf.to_container(OmegaConf.create(text))
     leaves = pd.json_normalize(config).iloc[0].items()
-    return {str(key): value for key, value in leaves if not str(key).startswith(tuple(NOT_SETTINGS))}
+    return {str(key): value for key, value in leaves if key != "seed"}
 
 
 def same(recorded: str, value: Any) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-# what does not define a result, so does not tell configurations apart
+# how config keys begin that do not define a result, for runs that do not record which of their keys do
 NOT_SETTINGS = [
     "seed",
     "study",
@@ -88,9 +88,9 @@ def varying_settings(runs: pd.DataFrame) -> dict[str, str]:
     the runs of that choice.
     """
     keys = []
-    for column in sorted(c for c in runs.columns if c.startswith("params.")):
-        key = column.removeprefix("params.")
-        if key == "cell.name" or any(key == name or key.startswith(name) for name in NOT_SETTINGS):
+    for key in sorted(result_keys(runs) - {"cell.name", "seed"}):
+        column = f"params.{key}"
+        if column not in runs:
             continue
         group, _, option = key.partition(".")
         if group in CHOICES and option != "name":
@@ -107,6 +107,16 @@ def varying_settings(runs: pd.DataFrame) -> dict[str, str]:
             group if option == "name" else key if last.count(option) > 1 or option == "seed" else option
         )
     return names
+
+
+def result_keys(runs: pd.DataFrame) -> set[str]:
+    """Return the config keys that define the results of these runs: as each records them, if it does."""
+    recorded = runs.get("tags.rnnexp.result_keys", pd.Series(index=runs.index, dtype=object))
+    keys = {key for tag in recorded.dropna() for key in tag.split(",")}
+    if recorded.isna().any():
+        params = {column.removeprefix("params.") for column in runs.columns if column.startswith("params.")}
+        keys |= {key for key in params if not key.startswith(tuple(NOT_SETTINGS))}
+    return keys
 
 
 def group_names(runs: pd.DataFrame, settings: dict[str, str]) -> list[str]:

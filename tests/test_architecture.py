@@ -49,9 +49,8 @@ def imports(text):
             assert node.level == 0, "a relative import"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if re.fullmatch(r"rnnexp(\.\w+)+", node.value):
-                yield node.value
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"rnnexp(\.\w+)+", str(node.value)):
+            yield node.value
 
 
 def own_imports(name):

@@ -12,7 +12,7 @@ from analysis.speed.work import SEED, Task
 from analysis.speed.worker import REPEATS, seconds_of_a_step
 from rnnexp.compute import backend, engine
 from rnnexp.compute.cuda.cublas import Products
-from rnnexp.optim.base import SGD
+from rnnexp.optim.sgd import SGD
 from rnnexp.training import step
 
 

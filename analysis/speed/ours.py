@@ -12,7 +12,7 @@ from analysis.speed.recurrence import multiply_window
 from analysis.speed.work import SEED, Task
 from rnnexp.compute import engine, threads
 from rnnexp.nn.cells.base import Cell
-from rnnexp.optim.base import SGD
+from rnnexp.optim.sgd import SGD
 
 with engine.use(engine.fastest()):  # libraries are loaded before memory is counted
     engine.loops("LSTM")

@@ -58,7 +58,7 @@ TIMED = """
 import json, time
 from unittest.mock import patch
 from rnnexp.nn import model
-from rnnexp.optim.base import base
+from rnnexp.optim import base
 from rnnexp.evaluation import perplexity
 from rnnexp.cli import train
 from rnnexp.experiment import runner
@@ -78,14 +78,14 @@ def timed(key, function):
             if function is update:
                 spent["first update"] = spent["first update"] or time.time()
     return call
-update = base.SGD.update
+update = base.Optimizer.update
 with (
     patch("rnnexp.experiment.runner.train_and_test", timed("training", runner.train_and_test)),
     patch("rnnexp.experiment.runner.final_metrics", timed("computation", runner.final_metrics)),
     patch("rnnexp.training.loop.evaluate", timed("computation", perplexity.evaluate)),
     patch("rnnexp.nn.model.Model.forward", timed("computation", model.Model.forward)),
     patch("rnnexp.nn.model.Model.backward", timed("computation", model.Model.backward)),
-    patch("rnnexp.optim.base.SGD.update", timed("computation", update)),
+    patch("rnnexp.optim.base.Optimizer.update", timed("computation", update)),
 ):
     train.main()
 print(json.dumps(spent))

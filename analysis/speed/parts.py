@@ -20,7 +20,7 @@ PARTS = {  # what is timed -> the part it belongs to
     "rnnexp.nn.model.softmax_cross_entropy": "softmax",
     "rnnexp.nn.layers.Decoder.forward": "decoder",
     "rnnexp.nn.layers.Decoder.backward": "decoder",
-    "rnnexp.optim.base.SGD.update": "clip and update",
+    "rnnexp.optim.base.Optimizer.update": "clip and update",
     "rnnexp.nn.layers.run_all": "decoder products",
 }
 

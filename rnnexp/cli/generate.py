@@ -21,7 +21,7 @@ from rnnexp.cli import arguments
 from rnnexp.data.corpus import END, UNKNOWN, Corpus
 from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import BOS_INPUT, sample
-from rnnexp.experiment import build, schema
+from rnnexp.experiment import models, schema
 from rnnexp.nn.model import Model
 from rnnexp.records.folder import RunFolder
 
@@ -65,8 +65,8 @@ def load(folder: RunFolder) -> tuple[Model, Corpus]:
     """The model of a run with its best weights, and its vocabulary in a corpus without text."""
     config = schema.resolve(schema.typed(folder.load_config()))
     corpus = folder.load_vocabulary()
-    model = build.make_model(config, len(corpus.vocabulary))
-    build.load_weights(model, folder.path)
+    model = models.make_model(config, len(corpus.vocabulary))
+    models.load_weights(model, folder.path)
     return model, corpus
 
 

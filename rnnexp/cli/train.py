@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp.cli import help
 from rnnexp.compute import engine
 from rnnexp.errors import Interrupted, UserError, one_line
-from rnnexp.experiment import build, runner, schema
+from rnnexp.experiment import rules, runner, schema
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.request import open_request
 from rnnexp.sweeps.scheduler import Sweep, carry_out
@@ -36,7 +36,7 @@ def start(cfg: DictConfig) -> float:
             raise UserError("sweep.prepare=true is for many runs: add -m")
         folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
         config = runner.with_recorded_engine(schema.resolve(schema.typed(cfg)), folder)
-        build.check(config)
+        rules.check(config)
         # a job that a cluster starts again elsewhere waits until the process before it counts as dead
         wait = HydraConfig.get().mode == RunMode.MULTIRUN
         return runner.carry_out(config, folder, wait)["best/valid_ppl"]
@@ -50,7 +50,7 @@ def resume(path: Path) -> None:
     """Go on with the run in a folder, with its own config."""
     folder = RunFolder(path.resolve())
     config = schema.resolve(schema.typed(folder.load_config()))
-    build.check(config)
+    rules.check(config)
     log_to(folder.path / "rnnexp.log", "console")
     runner.carry_out(config, folder)
 
@@ -88,7 +88,7 @@ def sweep(arguments: list[str]) -> None:
 def prepare(work: Sweep) -> None:
     """Write the configs of the jobs into their folders, for `python -m rnnexp.sweeps.offline`."""
     for job in work.jobs:
-        build.check(job.config, elsewhere=True)
+        rules.check(job.config, elsewhere=True)
     new = [job for job in work.jobs if not job.folder.state()]
     for job in new:
         job.folder.prepare(job.config)
@@ -144,7 +144,7 @@ def command(arguments: list[str]) -> None:
     else:
         for argument in arguments:  # Hydra makes the folder before `start` runs
             if argument.startswith("study="):
-                build.check_value("study", argument.removeprefix("study="))
+                rules.check_value("study", argument.removeprefix("study="))
         start()
 
 

@@ -5,8 +5,13 @@ import http.client
 import os
 import urllib.request
 from pathlib import Path
+from typing import Annotated
 
 from rnnexp.errors import UserError
+from rnnexp.options import Option, path_to_folder
+
+Url = Annotated[str, Option("address from which the files are downloaded", defines_result=False)]
+Cache = Annotated[str, path_to_folder("where a download is kept")]
 
 
 def read_bytes(path: Path) -> bytes:

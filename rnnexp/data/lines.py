@@ -3,13 +3,21 @@
 import logging
 from collections.abc import Sequence
 from random import Random
+from typing import Annotated
 
 from rnnexp.data.corpus import END, Corpus, of_parts
 from rnnexp.errors import UserError
+from rnnexp.options import Option
 
 log = logging.getLogger(__name__)
 SPLITS = "train", "valid", "test"
 LAST = {"word": END, "char": "\n"}  # the symbol that ends a line
+
+Shares = Annotated[
+    tuple[float, float, float],
+    Option("shares of train, valid and test; a stream is split in its order, lines at random"),
+]
+SplitSeed = Annotated[int, Option("of the order in which lines are drawn")]
 
 
 def of_lines(lines: Sequence[str], level: str, split: Sequence[float], seed: int, origin: str) -> Corpus:

@@ -18,7 +18,8 @@ from filelock import FileLock
 from rnnexp.compute import engine
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import build
+from rnnexp.experiment.config import make_chosen
+from rnnexp.experiment.models import make_model
 from rnnexp.records.fingerprint import content, digest
 
 SOURCES = "compute/blas", "compute/jit", "nn/loops/jit"  # of what is compiled
@@ -56,9 +57,9 @@ def compile_first(config: dict[str, Any]) -> None:
 def use_all(config: dict[str, Any]) -> None:
     """Do all that a run does with its model, with a small one: sizes do not change what is compiled."""
     small = {"embed_size": config["model"]["embed_size"] and 4, "hidden_size": 4, "match_params": None}
-    model = build.make_model(config | {"model": config["model"] | small}, vocab_size=7)
+    model = make_model(config | {"model": config["model"] | small}, vocab_size=7)
     model.init(0)
-    optimizer = build.choose(build.OPTIMIZERS, config["optimizer"])
+    optimizer = make_chosen("optimizer", config["optimizer"])
     tokens = np.arange(40, dtype=np.int32) % 7
     workspace, state = model.workspace(), model.zero_state(2)
     with engine.use(config["engine"], 1):

@@ -15,14 +15,14 @@ from rnnexp.errors import Diverged, Superseded, UserError, one_line
 from rnnexp.evaluation.perplexity import evaluate, loss_metrics, perplexity
 from rnnexp.evaluation.sampling import BOS_INPUT, sample
 from rnnexp.experiment import build, precompile, progress
+from rnnexp.experiment.config import RUNTIME
+from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.records import fingerprint
 from rnnexp.records.folder import RunFolder, now
 from rnnexp.tracking import Tracker
 from rnnexp.training.loop import Checkpoints, Progress, batches, fit
 
 log = logging.getLogger(__name__)
-RESOLVED_AT_RUNTIME = "device", "threads", "engine"
 
 
 def carry_out(
@@ -64,7 +64,7 @@ def carry_out(
 
 def require_same(config: dict[str, Any], folder: RunFolder) -> None:
     """UserError where a folder holds the run of another config that got as far as a checkpoint."""
-    config_hash = fingerprint.hashes(config)[0]
+    config_hash = hashes(config)[0]
     other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
     if other and (folder.path / "last.npz").exists():
         raise UserError(
@@ -92,7 +92,7 @@ def execute(
             config |= {"threads": experiment.threads, "engine": experiment.engine}
             folder.save_config(config)
             folder.save_vocabulary(experiment.corpus)
-            tags = {f"rnnexp.{key}": str(config[key]) for key in RESOLVED_AT_RUNTIME}
+            tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
             folder.save_tags(folder.tags() | tags)
             precompile.compile_first(config)
@@ -135,9 +135,14 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
     elif folder.config_file.exists() and folder.load_config() != config:
         folder.forget_deliveries()  # of another run, which failed before its first step
     folder.save_config(config)
-    config_hash, group_hash = fingerprint.hashes(config)
-    hashes = {"rnnexp.config_hash": config_hash, "rnnexp.group_hash": group_hash}
-    folder.save_tags(folder.tags() | hashes | provenance(config["device"]) | more_tags)
+    config_hash, group_hash = hashes(config)
+    identity = {
+        "rnnexp.config_hash": config_hash,
+        "rnnexp.group_hash": group_hash,
+        "rnnexp.result_keys": ",".join(defining(config)),
+        "rnnexp.not_parameters": ",".join(not_parameters(config)),
+    }
+    folder.save_tags(folder.tags() | identity | provenance(config["device"]) | more_tags)
     return config
 
 
@@ -146,7 +151,7 @@ def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str,
     if not (folder.path / "last.npz").exists():
         return config
     before = folder.load_config()
-    found = {key: before.get(key) or config[key] for key in RESOLVED_AT_RUNTIME}
+    found = {key: before.get(key) or config[key] for key in RUNTIME}
     for key in "device", "engine":
         if config[key] and found[key] != config[key]:
             log.warning(f"{folder} was begun with {key}={found[key]}, and goes on so (rerun=true: a new run)")

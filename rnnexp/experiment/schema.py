@@ -1,11 +1,7 @@
-"""The types of every config key: what Hydra checks a config and its overrides against.
+"""The schema that Hydra checks a config and its overrides against, made from the keys' descriptions."""
 
-The values stand in `conf/`. What chooses between classes (cell, dataset, optimizer, schedule) takes its
-keys and types from the signature of what is chosen, so an option is declared in one place only.
-"""
-
-import inspect
 from dataclasses import dataclass, field, make_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,100 +9,51 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnexp.data import DATASETS
 from rnnexp.errors import UserError, one_line
-from rnnexp.nn.cells import CELLS
-from rnnexp.optim.base import OPTIMIZERS
-from rnnexp.optim.schedules import SCHEDULES
-from rnnexp.records.fingerprint import PATHS, run_name
-from rnnexp.training.config import TrainConfig
+from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Config, keys_of
+from rnnexp.experiment.config_hash import run_name
+from rnnexp.options import NOTHING, Key, options_of
 
-CHOICES: dict[str, dict[str, Any]] = {
-    "cell": CELLS,
-    "dataset": DATASETS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-}
-GIVEN = {"input_size", "hidden_size"}  # arguments of a cell that come from the model's config
+BESIDE = "sweep", "rerun"  # say how a run comes about, not what it is
 
 
 @dataclass
 class Choice:
-    """What was chosen, by its name in `CHOICES`; its options are in a subclass of this."""
+    """What was chosen, by its name; its options are in a subclass of this."""
 
     name: str = MISSING
 
 
-@dataclass
-class ModelConfig:
-    embed_size: int | None = MISSING
-    hidden_size: int = MISSING
-    num_layers: int = MISSING
-    dropout: float = MISSING
-    recurrent_dropout: float = MISSING
-    variational: bool = MISSING
-    tie_weights: bool = MISSING
-    clip_through_time: float | None = MISSING
-    init_std: float | None = MISSING
-    match_params: int | None = None
-
-
-@dataclass
-class TrackingConfig:
-    name: str = MISSING
-    uri: str | None = None
-
-
-@dataclass
-class SweepConfig:
-    workers: int | None = None
-    timeout: float | None = None
-    on_error: str = "keep_going"
-    prepare: bool = False
-    trials: int | None = None
-    params: dict[str, str] = field(default_factory=dict)
-    pruner: str | None = None
-    storage: str | None = None
-    best_seeds: int = 0
-
-
-@dataclass
-class Config:
-    study: str = MISSING
-    seed: int = MISSING
-    rerun: bool = False
-    device: str = "cpu"
-    threads: int | None = None
-    engine: str | None = None
-    tf32: bool = False
-    cell: Choice = field(default_factory=Choice)
-    model: ModelConfig = field(default_factory=ModelConfig)
-    dataset: Choice = field(default_factory=Choice)
-    optimizer: Choice = field(default_factory=Choice)
-    schedule: Choice = field(default_factory=Choice)
-    train: TrainConfig = MISSING
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    sweep: SweepConfig = field(default_factory=SweepConfig)
-
-
-def options(chosen: Any) -> type:
-    """A dataclass of the options of a class or function, for OmegaConf."""
-    parameters = inspect.signature(chosen, eval_str=True).parameters.values()
-    own = [p for p in parameters if p.name not in GIVEN]
-    for p in own:
-        if p.annotation is p.empty:
-            raise UserError(
-                f"{chosen.__module__}: its option {p.name} has no type; write {p.name}: float, say"
-            )
+def structured(name: str, keys: dict[str, Key], **more: Any) -> type:
+    """Return a dataclass of these keys as OmegaConf understands it, which knows no descriptions."""
     fields = [
-        (p.name, p.annotation, field(default=MISSING if p.default is p.empty else p.default)) for p in own
+        (key, described.type, field(default=MISSING if described.default is NOTHING else described.default))
+        for key, described in keys.items()
     ]
-    return make_dataclass("Options", fields, bases=(Choice,))
+    return make_dataclass(name, fields, **more)
+
+
+@cache
+def options(chosen: Any) -> type:
+    """Return the dataclass of the options of what can be chosen, a class or function."""
+    return structured("Options", options_of(chosen, GIVEN), bases=(Choice,))
+
+
+@cache
+def whole() -> type:
+    """Return the dataclass of a config; of what is chosen it has the name alone."""
+    sections = {
+        name: Choice if name in CHOICES else structured(kind.__name__, options_of(kind))
+        for name, kind in SECTIONS.items()
+    }
+    plain = structured("Plain", options_of(Config, frozenset(SECTIONS)))
+    fields = [(name, kind, field(default_factory=kind)) for name, kind in sections.items()]
+    return make_dataclass("Config", fields, bases=(plain,))
 
 
 def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
-    """A config, saved or composed, with every key of it and its type checked, also keys added by +KEY."""
-    checked = OmegaConf.structured(Config)
+    """Return a config, saved or composed, with every key and its type checked, also keys added by +KEY."""
+    checked = OmegaConf.structured(whole())
     for group, choices in CHOICES.items():
         name = config.get(group, {}).get("name")
         if name in choices:
@@ -121,15 +68,21 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """The config as a plain dictionary, interpolations resolved and paths independent of where it is run."""
-    missing = sorted(OmegaConf.missing_keys(cfg))
+    """Return the config as a plain dictionary, without what only says how the run comes about.
+
+    Interpolations are resolved, and paths independent of where it is run.
+    """
+    missing = sorted(key for key in OmegaConf.missing_keys(cfg) if key.partition(".")[0] not in BESIDE)
     if missing:
         raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
     config: Any = OmegaConf.to_container(cfg, resolve=True)
-    del config["sweep"], config["rerun"]  # say how a run comes about, not what it is
-    for key in PATHS & config["dataset"].keys():
-        if config["dataset"][key]:
-            config["dataset"][key] = str(Path(config["dataset"][key]).absolute())
+    for key in BESIDE:
+        config.pop(key, None)
+    for key, described in keys_of(config).items():
+        section, _, name = key.rpartition(".")
+        values = config.get(section, {}) if section else config
+        if described.option.path and values.get(name):
+            values[name] = str(Path(values[name]).absolute())
     scheme, separator, file = (config["tracking"]["uri"] or "").partition("sqlite:///")
     if separator and not scheme:
         config["tracking"]["uri"] = separator + str(Path(file).absolute())
@@ -137,7 +90,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 
 
 def folder_name(started: str, *, _root_: DictConfig) -> str:
-    """The name of a run's folder: the same for the same experiment, but where a rerun is asked for."""
+    """Return the name of a run's folder: the same for the same experiment, but where a rerun is asked for."""
     config: Any = {
         key: OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig) else value
         for key, value in _root_.items()
@@ -151,9 +104,9 @@ OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
 
 
 def register() -> None:
-    """Tell Hydra; the files of `conf/` name these in their defaults lists."""
+    """Tell Hydra the schema; the files of `conf/` name its parts in their defaults lists."""
     store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
+    store.store(name="schema", node=whole())
     for group, choices in CHOICES.items():
         for name, chosen in choices.items():
             store.store(group=f"hydra/schema/{group}", name=name, node=options(chosen))

@@ -1,7 +1,8 @@
-"""Gradient descent on the flat parameter buffer."""
+"""State the contract of an optimizer, and do what is the same for all of them, on the flat parameter buffer."""
 
 import math
 from collections.abc import Callable
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -9,58 +10,94 @@ from rnnexp.compute.cuda.kernels import Kernels
 from rnnexp.compute.cuda.tracer import Address, Scalar, Tracer
 from rnnexp.compute.parameters import Parameters
 from rnnexp.compute.threads import in_parts
+from rnnexp.options import POSITIVE, Option
+
+LearningRate = Annotated[float, Option("the first learning rate; a schedule lowers it", POSITIVE)]
+ClipNorm = Annotated[
+    float | None, Option("norm to which that of all gradients together is limited; null: no limit", POSITIVE)
+]
+ClipValue = Annotated[
+    float | None, Option("limit of every number of the gradient, after clip_norm; null: none", POSITIVE)
+]
 
 
-class SGD:
-    """Stochastic gradient descent: values -= lr * g, with g the clipped gradient.
+class Optimizer:
+    """Clip the gradient and have `step` change the parameters by it.
+
+    An optimizer names what it remembers in `first_values`, and defines `step`.
 
     Parameters
     ----------
-    lr : the first learning rate; a schedule lowers it.
-    clip_norm : g is the gradient times min(1, clip_norm / norm), where norm is that of all gradients
+    lr : the first learning rate.
+    clip_norm : the gradient is multiplied by min(1, clip_norm / norm), where norm is that of all gradients
         together (Pascanu et al. 2013, "On the difficulty of training recurrent neural networks").
         None: it is not.
-    clip_value : after that, every number of g is brought to between -clip_value and clip_value.
+    clip_value : after that, every number of it is brought to between -clip_value and clip_value.
 
     Attributes
     ----------
-    state : name -> (P,) array, what the next step depends on besides the parameters.
-    state_names : of the arrays in `state`.
+    first_values : name -> first value, of the (P,) arrays that the optimizer remembers from step to step.
+    state : name -> array, all that the next step depends on besides the parameters: those arrays, and as
+        "step" (1,) float64 the number of updates done. Empty before the first update; may be set, to go on.
     """
 
-    state_names: tuple[str, ...] = ()
+    first_values: dict[str, float] = {}
 
-    def __init__(self, lr: float, clip_norm: float | None = None, clip_value: float | None = None):
+    def __init__(self, lr: LearningRate, clip_norm: ClipNorm = None, clip_value: ClipValue = None):
         self.lr, self.clip_norm, self.clip_value = lr, clip_norm, clip_value
-        self.state: dict = {}
+        self.state: dict[str, Any] = {}
         self.compiled: dict[Kernels, Callable] = {}
 
-    def update(self, params: Parameters, lr):
-        """One step; returns the norm before clipping. A norm that is not finite changes nothing.
+    def step(self, values, g, lr, t, *remembered) -> None:
+        """Change the parameters in place, by elementwise NumPy.
 
-        On a GPU lr may be an array there, of one float64, and the norm is an array ().
+        The code also becomes a kernel for GPUs, where stand-ins take the place of arrays and numbers: so
+        no branches on their values, and of NumPy's functions those that `compute.cuda.tracer` knows.
+
+        Parameters
+        ----------
+        values, g : parameters, and their clipped gradient, which is scratch.
+        lr, t : numbers: the learning rate, and how many updates there are with this one (1, 2, ...).
+        remembered : the arrays of `first_values`, in its order, to be changed in place.
         """
-        for name in self.state_names:
-            if name not in self.state:
-                self.state[name] = np.zeros_like(params.values)
+        raise NotImplementedError
+
+    def update(self, params: Parameters, lr):
+        """Take one step and return the norm of the gradient before clipping.
+
+        A norm that is not finite changes nothing. On a GPU lr may be an array there, of one float64, and
+        the norm is an array ().
+        """
+        self.complete_state(params)
         if own := params.backend.custom_kernels(params.grads.dtype):
             return self.update_fused(params, lr, own)
         norm = math.sqrt(params.backend.squared_norm(params.grads))
         if math.isfinite(norm):
             scale = self.clip_norm / norm if self.clip_norm and norm > self.clip_norm else 1.0
+            self.state["step"] += 1
+            t = float(self.state["step"][0])
 
-            def step(part: slice) -> None:
-                state = (self.state[name][part] for name in self.state_names)
-                self.descend(params.values[part], params.grads[part] * scale, lr, *state)
+            def change(part: slice) -> None:
+                remembered = (self.state[name][part] for name in self.first_values)
+                self.clip_and_step(params.values[part], params.grads[part] * scale, lr, t, *remembered)
 
-            in_parts(step, len(params.values), params.backend.update_block)
+            in_parts(change, len(params.values), params.backend.update_block)
         return norm
 
+    def complete_state(self, params: Parameters) -> None:
+        """Give what the state lacks its first value: all of it at first; of older checkpoints the step."""
+        if "step" not in self.state:
+            self.state["step"] = params.backend.zeros(1, np.float64)
+        for name, value in self.first_values.items():
+            if name not in self.state:
+                self.state[name] = params.backend.empty(len(params.values), params.values.dtype)
+                self.state[name].fill(value)
+
     def update_fused(self, params: Parameters, lr, own: Kernels):
-        """The same on a GPU: the norm, and one kernel for all the rest."""
+        """Do the same on a GPU: the norm, and one kernel for all the rest."""
         if own not in self.compiled:
             self.compiled[own] = self.compile(own)
-        clip = own.norm_and_factor(params.grads, self.clip_norm)
+        clip = own.norm_and_factor(params.grads, self.clip_norm, self.state["step"])
         if isinstance(lr, float):
             lr, rate = params.backend.empty(1, np.float64), lr
             lr.fill(rate)
@@ -69,52 +106,16 @@ class SGD:
         return clip[0]
 
     def compile(self, own: Kernels) -> Callable:
-        """The kernel of `descend`."""
-        tracer, names = Tracer(), ("values", "grads", *self.state_names)
-        values, grads, *state = (tracer.array(Address(name)) for name in names)
-        self.descend(values, grads * tracer.array(Scalar("clip", 1)), tracer.array(Scalar("lr")), *state)
+        """Return the kernel of `clip_and_step`."""
+        tracer, names = Tracer(), ("values", "grads", *self.first_values)
+        values, grads, *remembered = (tracer.array(Address(name)) for name in names)
+        clip, lr, t = (tracer.array(scalar) for scalar in (Scalar("clip", 1), Scalar("lr"), Scalar("step")))
+        self.clip_and_step(values, grads * clip, lr, t, *remembered)
         tracer.end_kernel()
         return own.compile({"update": tracer.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
 
-    def descend(self, values, g, lr, *state) -> None:
-        """Change values by their gradients g, a scratch array; `state` is that of `state_names`."""
+    def clip_and_step(self, values, g, lr, t, *remembered) -> None:
+        """Do `step` once g is clipped by value too."""
         if self.clip_value:
             np.clip(g, -self.clip_value, self.clip_value, out=g)
-        self.step(values, g, lr, *state)
-
-    def step(self, values, g, lr, *state) -> None:
-        """The same once g is clipped by value too."""
-        g *= lr
-        values -= g
-
-
-class Adagrad(SGD):
-    """values -= lr * g / (sqrt(squares) + epsilon), where squares is the sum of g * g so far.
-
-    Duchi et al. 2011, "Adaptive subgradient methods for online learning and stochastic optimization".
-
-    Parameters
-    ----------
-    epsilon : keeps the first steps of a number whose gradient is tiny finite.
-    """
-
-    state_names = ("squares",)
-
-    def __init__(
-        self,
-        lr: float,
-        epsilon: float = 1e-8,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-    ):
-        super().__init__(lr, clip_norm, clip_value)
-        self.epsilon = epsilon
-
-    def step(self, values, g, lr, squares):
-        squares += g * g
-        g *= lr
-        g /= np.sqrt(squares) + self.epsilon
-        values -= g
-
-
-OPTIMIZERS = {"sgd": SGD, "adagrad": Adagrad}
+        self.step(values, g, lr, t, *remembered)

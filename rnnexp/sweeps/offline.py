@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from rnnexp.errors import Interrupted, UserError, one_line
-from rnnexp.experiment import build, runner
-from rnnexp.records.fingerprint import hashes
+from rnnexp.experiment import rules, runner
+from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.scheduler import Job, Sweep, carry_out
 from rnnexp.tracking import NullTracker
@@ -50,7 +50,7 @@ def jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
         folder = RunFolder(path)
         try:
             config = runner.with_recorded_engine(changed(folder.load_config(), changes), folder)
-            build.check(config)
+            rules.check(config)
             same = hashes(config)[0][:8] in path.name
         except UserError as error:
             raise UserError(f"{folder}: {error}") from error

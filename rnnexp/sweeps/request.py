@@ -13,8 +13,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import OmegaConf, open_dict
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import build, schema
-from rnnexp.records.fingerprint import hashes
+from rnnexp.experiment import rules, schema
+from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.scheduler import Job
 from rnnexp.sweeps.worker import CONF
@@ -43,9 +43,9 @@ class Request:
         # what is swept over stands with its first value, for a key may come with a group's option
         plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
         self.settings: dict[str, Any] = dict(plain.sweep)
-        build.check_value("study", str(plain.study))
+        rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
-            build.check_value(f"sweep.{key}", value)
+            rules.check_value(f"sweep.{key}", value)
         named = {override.key_or_group for override in given}
 
         def of_config(params: Any) -> list[Override]:
@@ -91,7 +91,7 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
 def make_job(name: str, overrides: list[str]) -> Job:
     """The job of these overrides, each with one value."""
     cfg = compose("config", overrides, return_hydra_config=True)
-    build.check_value("study", str(cfg.study))
+    rules.check_value("study", str(cfg.study))
     folder = RunFolder(Path(str(OmegaConf.select(cfg, "hydra.run.dir"))).absolute())
     with open_dict(cfg):
         del cfg["hydra"]

@@ -23,8 +23,8 @@ from typing import Any
 from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import progress
+from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.records.fingerprint import hashes
 from rnnexp.records.folder import RunFolder
 
 GRACE_S = 30.0  # between asking a job to stop and killing it

@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import IntervalSweep, Override
 
 from rnnexp.errors import UserError
-from rnnexp.records.fingerprint import digest, hashes
+from rnnexp.experiment.config_hash import hashes
+from rnnexp.records.fingerprint import digest
 from rnnexp.sweeps.request import Request, distinct, make_job, text, values
 from rnnexp.sweeps.scheduler import Job, Sweep
 

@@ -31,7 +31,6 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 SQLITE = "sqlite:///"
 NOT_METRICS = {"epoch", "time"}
-NOT_PARAMETERS = "device", "threads", "engine"  # which are found out later, and become tags
 BATCH = 1000  # metrics that MLflow takes at a time
 KEY = "rnnexp.key"  # tag by which a run is found that was asked for
 PATIENCE_S = 60.0  # for another process that is at the same store
@@ -113,15 +112,23 @@ def new_run(client: MlflowClient, folder: RunFolder, uri: str, artifacts: Path |
 def describe(client: MlflowClient, run_id: str, folder: RunFolder, status: str) -> None:
     """Set status, tags, and those parameters that the run has not got: MLflow keeps their first value."""
     known = client.get_run(run_id).data.params
+    left_out = not_parameters(folder)
     params = [
         Param(key, as_text(value))
         for key, value in leaves(folder.load_config()).items()
-        if key not in known and key not in NOT_PARAMETERS and (key, value) != ("tf32", False)
+        if key not in known and key not in left_out
     ]
     tags = {"rnnexp.folder": str(folder.path), "rnnexp.error": folder.state()["error"] or ""}
     named = [RunTag(key, value) for key, value in (folder.tags() | tags).items()]
     client.log_batch(run_id, params=params, tags=named)
     client.update_run(run_id, status)
+
+
+def not_parameters(folder: RunFolder) -> list[str]:
+    """Return the config keys that are no parameters of a run: as it records them, or as older runs had it."""
+    if (recorded := folder.tags().get("rnnexp.not_parameters")) is not None:
+        return recorded.split(",")
+    return ["device", "threads", "engine"] + ([] if folder.load_config().get("tf32") else ["tf32"])
 
 
 @contextmanager

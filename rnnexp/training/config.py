@@ -1,31 +1,52 @@
 """Say how long and in what portions to train."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from rnnexp.options import NOT_NEGATIVE, Option, at_least
+
+AT_LEAST_1 = at_least(1)
+
+
+def samples(meaning: str) -> Option:
+    """Return the description of an option of the texts that are sampled while a model trains."""
+    return Option(meaning, AT_LEAST_1, defines_result=False)
 
 
 @dataclass
 class TrainConfig:
-    """How long and in what portions to train.
+    """How long and in what portions to train. Training ends with max_epochs, max_steps or patience."""
 
-    batch_size : parallel streams of the training text, or sequences side by side.
-    bptt : steps of a window, through which gradients flow.
-    shuffle : sequences come in another order each epoch; streams never do.
-    max_epochs, max_steps : the end, whichever comes first; max_steps None: no such limit.
-    patience : epochs in a row without a better validation loss after which training stops; None: never.
-    eval_streams : see `evaluate`.
-    sample_every : steps between texts from the model, `sample_num` of them with at most `sample_length`
-        tokens each, while it trains; None: only at the end.
-    checkpoint_every_s : seconds between checkpoints within an epoch; each epoch ends with one anyway.
-    """
-
-    batch_size: int
-    bptt: int
-    shuffle: bool
-    max_epochs: int
-    max_steps: int | None
-    patience: int | None
-    eval_streams: int
-    checkpoint_every_s: float
-    sample_every: int | None
-    sample_num: int
-    sample_length: int
+    batch_size: Annotated[
+        int, Option("parallel streams of the training text, or sequences side by side", AT_LEAST_1)
+    ]
+    bptt: Annotated[int, Option("steps of a window, through which gradients flow", AT_LEAST_1)]
+    shuffle: Annotated[bool, Option("whether sequences come in another order each epoch; streams never do")]
+    max_epochs: Annotated[
+        int, Option("0: only count parameters and evaluate the untrained model", NOT_NEGATIVE)
+    ]
+    max_steps: Annotated[int | None, Option("updates, at most; null: no limit", AT_LEAST_1)]
+    patience: Annotated[
+        int | None,
+        Option(
+            "epochs in a row without a better validation loss after which training stops; null: never",
+            AT_LEAST_1,
+        ),
+    ]
+    eval_streams: Annotated[
+        int,
+        Option("streams that an evaluation reads: 1 is exact, more are faster", AT_LEAST_1),
+    ]
+    checkpoint_every_s: Annotated[
+        float,
+        Option(
+            "seconds between checkpoints within an epoch; there is one after each epoch anyway",
+            NOT_NEGATIVE,
+            defines_result=False,
+        ),
+    ]
+    sample_every: Annotated[
+        int | None, samples("steps between texts from the model in samples.txt; null: only at the end")
+    ]
+    sample_num: Annotated[int, samples("texts at a time")]
+    sample_length: Annotated[int, samples("tokens of a text, at most")]

@@ -18,8 +18,8 @@ from rnnexp.data.sequences import Sequences
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate, loss_metrics
 from rnnexp.nn.model import Model
-from rnnexp.optim.base import SGD
-from rnnexp.optim.schedules import Constant, Plateau
+from rnnexp.optim.base import Optimizer
+from rnnexp.optim.schedules.base import Schedule
 from rnnexp.records import checkpoint
 from rnnexp.training.config import TrainConfig
 from rnnexp.training.step import make as training_steps
@@ -72,7 +72,7 @@ class Checkpoints:
         self.last, self.best = folder / "last.npz", folder / "best.npz"
         self.fingerprint, self.exclusive = fingerprint, exclusive
 
-    def save_last(self, model: Model, optimizer: SGD, state: list[tuple], progress: Progress) -> None:
+    def save_last(self, model: Model, optimizer: Optimizer, state: list[tuple], progress: Progress) -> None:
         # an update can overflow although its gradient was finite
         require_finite("sum of the parameters", float(model.params.values.sum()), progress.step)
         to_host = model.backend.to_host
@@ -82,7 +82,9 @@ class Checkpoints:
         with self.exclusive():
             checkpoint.write(self.last, model.params.on_host() | arrays, meta)
 
-    def load_last(self, model: Model, optimizer: SGD, batch_size: int) -> tuple[list[tuple], Progress] | None:
+    def load_last(
+        self, model: Model, optimizer: Optimizer, batch_size: int
+    ) -> tuple[list[tuple], Progress] | None:
         """Set parameters and optimizer to those of the last checkpoint; None where there is none.
 
         Else the recurrent state, in NumPy's arrays, and where training stood.
@@ -127,8 +129,8 @@ class Checkpoints:
 def fit(
     model: Model,
     corpus: Corpus,
-    optimizer: SGD,
-    schedule: Constant | Plateau,
+    optimizer: Optimizer,
+    schedule: Schedule,
     settings: TrainConfig,
     checkpoints: Checkpoints,
     seed: int,

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnexp.data.device import CapturedWindow
 from rnnexp.nn.model import Model, arrays_of, copy_state
-from rnnexp.optim.base import SGD
+from rnnexp.optim.base import Optimizer
 
 
 class TrainStep:
@@ -29,7 +29,7 @@ class TrainStep:
     every = 1
 
     def __init__(
-        self, model: Model, optimizer: SGD, seed: int, batch_size: int, state: list[tuple] | None = None
+        self, model: Model, optimizer: Optimizer, seed: int, batch_size: int, state: list[tuple] | None = None
     ):
         self.model, self.optimizer, self.seed = model, optimizer, seed
         self.state = model.zero_state(batch_size)
@@ -107,7 +107,7 @@ class GpuTrainStep(TrainStep):
 
 
 def make(
-    model: Model, optimizer: SGD, seed: int, batch_size: int, state: list[tuple] | None = None
+    model: Model, optimizer: Optimizer, seed: int, batch_size: int, state: list[tuple] | None = None
 ) -> TrainStep:
     """The steps of a model where it is; see `TrainStep`."""
     kind = GpuTrainStep if model.backend.asynchronous else TrainStep

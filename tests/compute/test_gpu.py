@@ -24,7 +24,8 @@ from rnnexp.nn.cells import CELLS
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.inputs import DenseInputs
 from rnnexp.nn.model import arrays_of
-from rnnexp.optim.base import SGD, Adagrad
+from rnnexp.optim.adagrad import Adagrad
+from rnnexp.optim.sgd import SGD
 from rnnexp.training.step import make as make_step
 from tests.helpers.gradcheck import check_gradients
 from tests.helpers.variants import VARIANTS, bound_layer, small_model

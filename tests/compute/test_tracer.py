@@ -13,7 +13,8 @@ from rnnexp.compute.cuda.tracer import Address, Scalar, Tracer
 from rnnexp.compute.workspace import Workspace
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.inputs import DenseInputs
-from rnnexp.optim.base import SGD, Adagrad
+from rnnexp.optim.adagrad import Adagrad
+from rnnexp.optim.sgd import SGD
 from tests.compute import test_gpu
 from tests.helpers.variants import VARIANTS, bound_layer, small_model
 

@@ -6,9 +6,10 @@ from hydra import compose, initialize_config_dir
 
 from rnnexp.cli.train import CONF
 from rnnexp.errors import UserError
-from rnnexp.experiment import build, schema
+from rnnexp.experiment import models, schema
+from rnnexp.experiment.build import experiment
+from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.cells import CELLS
-from rnnexp.records import fingerprint
 from rnnexp.training.loop import Checkpoints, fit
 from tests.conftest import SHARED
 
@@ -40,7 +41,7 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
         if not folder.is_dir():
             pytest.skip(f"the data set is not in {folder}")
         config["dataset"]["dir"] = str(folder)
-    e = build.experiment(config)
+    e = experiment(config)
     if e.corpus.end is None:
         e.corpus.splits["valid"] = e.corpus.splits["valid"][:200]
     checkpoints = Checkpoints(tmp_path, e.fingerprint)
@@ -62,27 +63,27 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
 )
 def test_the_presets_have_the_parameters_of_their_documents(preset, expected):
     config = composed(f"experiment={preset}", *(["dataset.dir=."] if preset == "dinosaur_names" else []))
-    model = build.make_model(config, 27 if preset == "dinosaur_names" else 10_000)
+    model = models.make_model(config, 27 if preset == "dinosaur_names" else 10_000)
     assert len(model.params.values) == expected
 
 
 def test_hashes_tell_results_apart_and_nothing_else():
-    def hashes(*overrides):
-        return fingerprint.hashes(composed("dataset.train_tokens=2000", *overrides))
+    def of(*overrides):
+        return hashes(composed("dataset.train_tokens=2000", *overrides))
 
-    plain = hashes()
+    plain = of()
     for same in (
         ["tracking=none", "study=other", "train.checkpoint_every_s=1", "threads=2", "engine=numpy"],
         ["rerun=true", "sweep.workers=1", "sweep.timeout=5", "train.sample_every=3"],
     ):
-        assert hashes(*same) == plain
-    seed = hashes("seed=1")
+        assert of(*same) == plain
+    seed = of("seed=1")
     assert seed[0] != plain[0]
     assert seed[1] == plain[1]
-    solved = hashes("model.match_params=5000", "model.hidden_size=7")
-    assert solved == hashes("model.match_params=5000") != hashes("model.match_params=5001")
+    solved = of("model.match_params=5000", "model.hidden_size=7")
+    assert solved == of("model.match_params=5000") != of("model.match_params=5001")
     for other in "model.dropout=0.1", "cell=gru", "optimizer.lr=1", "dataset.seed=1", "train.bptt=31":
-        assert hashes(other)[1] != plain[1]
+        assert of(other)[1] != plain[1]
 
 
 def test_the_same_text_elsewhere_is_the_same_experiment(tmp_path):
@@ -90,14 +91,14 @@ def test_the_same_text_elsewhere_is_the_same_experiment(tmp_path):
     for name in "a", "b":
         path = tmp_path / f"{name}.txt"
         path.write_text("some words and more words\n" * 1000)
-        found.add(fingerprint.hashes(composed("dataset=text", f"dataset.path={path}")))
+        found.add(hashes(composed("dataset=text", f"dataset.path={path}")))
     path.write_text("other words and more words\n" * 1000)
     assert len(found) == 1
-    assert fingerprint.hashes(composed("dataset=text", f"dataset.path={path}")) not in found
+    assert hashes(composed("dataset=text", f"dataset.path={path}")) not in found
 
 
 def test_the_books_model_has_the_books_parameters():
-    model = build.make_model(composed("experiment=dlfs2_rnnlm"), vocab_size=10_000)
+    model = models.make_model(composed("experiment=dlfs2_rnnlm"), vocab_size=10_000)
     assert model.num_params() == {"embedding": 1_000_000, "recurrent": 80_400, "output": 1_010_000}
 
 
@@ -107,7 +108,7 @@ def test_the_size_that_matches_a_number_of_parameters(cell, tie):
     config = composed(f"cell={cell}", f"model.tie_weights={tie}")
 
     def count(**settings):
-        model = build.make_model(config | {"model": config["model"] | settings}, vocab_size=50)
+        model = models.make_model(config | {"model": config["model"] | settings}, vocab_size=50)
         return model.cells[0].hidden_size, len(model.params.values)
 
     counts = {size: count(hidden_size=size, embed_size=size if tie else 64)[1] for size in range(1, 100)}
@@ -128,4 +129,14 @@ def test_an_option_without_a_type_is_named():
         pass
 
     with pytest.raises(UserError, match="option leak has no type"):
+        schema.options(make)
+
+
+def test_an_option_without_a_description_is_named():
+    def make(input_size: int, hidden_size: int, leak: float = 0.5):
+        pass
+
+    with pytest.raises(
+        UserError, match=r"option leak is not described; write leak: Annotated\[float, Option"
+    ):
         schema.options(make)

@@ -14,9 +14,8 @@ from rnnexp.data.batches import Streams
 from rnnexp.data.device import device_batches
 from rnnexp.data.sequences import Sequences
 from rnnexp.errors import Diverged, Interrupted, UserError
-from rnnexp.experiment import build, runner
-from rnnexp.records import fingerprint
-from rnnexp.records.fingerprint import hashes
+from rnnexp.experiment import rules, runner
+from rnnexp.experiment.config_hash import hashes, run_name
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import offline
 from tests.conftest import HAS_GPU, QUICK, REPOSITORY, SMALL, STANDIN
@@ -178,9 +177,9 @@ def test_too_little_memory_is_one_line(standin, tmp_path, monkeypatch):
 
 def test_values_that_do_not_go_together():
     with pytest.raises(UserError, match="tf32=true is for device=gpu"):
-        build.check(composed(*QUICK, "tf32=true"))
+        rules.check(composed(*QUICK, "tf32=true"))
     with pytest.raises(UserError, match="device=tpu must be cpu or gpu"):
-        build.check(composed(*QUICK, "device=tpu"))
+        rules.check(composed(*QUICK, "device=tpu"))
 
 
 def test_tf32_is_another_experiment():
@@ -310,7 +309,7 @@ def test_data_may_lie_elsewhere():
 
 def test_a_failure_elsewhere_changes_no_config(tmp_path):
     config = composed("dataset=ptb", "tracking=none", "device=gpu", "train.max_epochs=0")
-    folder = RunFolder(tmp_path / fingerprint.run_name(config))
+    folder = RunFolder(tmp_path / run_name(config))
     folder.prepare(config)
     result = elsewhere(tmp_path, "device=cpu", f"dataset.dir={tmp_path}")
     assert result.returncode == 1
@@ -324,7 +323,7 @@ def test_another_text_elsewhere_is_refused(tmp_path):
     small = [override for override in QUICK if not override.startswith("dataset.")]
     config = composed(*small, "dataset=text", f"dataset.path={tmp_path / 'here'}", "train.max_epochs=0")
     runs = tmp_path / "runs"
-    RunFolder(runs / fingerprint.run_name(config)).prepare(config)
+    RunFolder(runs / run_name(config)).prepare(config)
     (tmp_path / "here").unlink()
     refused = elsewhere(runs, f"dataset.path={tmp_path / 'other'}")
     assert "holds another text than its own" in refused.stderr

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from rnnexp.compute.parameters import Parameters
-from rnnexp.optim.base import SGD, Adagrad
+from rnnexp.optim.adagrad import Adagrad
+from rnnexp.optim.sgd import SGD
 
 GRADS = np.array([[3.0, -4.0, 0.0], [0.5, 0.1, -0.2], [-8.0, 6.0, 1e-9]])
 

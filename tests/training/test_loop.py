@@ -10,8 +10,10 @@ from rnnexp.data.datasets import grammar
 from rnnexp.data.lines import of_lines
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
-from rnnexp.optim.base import SGD, Adagrad
-from rnnexp.optim.schedules import Constant, Plateau
+from rnnexp.optim.adagrad import Adagrad
+from rnnexp.optim.schedules.constant import Constant
+from rnnexp.optim.schedules.plateau import Plateau
+from rnnexp.optim.sgd import SGD
 from rnnexp.training.config import TrainConfig
 from rnnexp.training.loop import Checkpoints, batches, fit
 from tests.helpers.variants import small_model

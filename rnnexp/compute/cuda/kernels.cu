@@ -129,12 +129,14 @@ extern "C" __global__ void sum_squares(const real* x, double* parts, long long c
     if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 
-// clip = {norm, factor}: the root of the sum of the parts, and what brings it to `limit` if it is above. One block.
-extern "C" __global__ void norm_and_factor(const double* parts, double* clip, long long count, double limit) {
+// clip = {norm, factor}: the root of the sum of the parts, and what brings it to `limit` if it is above. A finite norm counts
+// as a step. One block.
+extern "C" __global__ void norm_and_factor(const double* parts, double* clip, double* steps, long long count, double limit) {
     double sum = 0;
     for (long long k = threadIdx.x; k < count; k += THREADS) sum += parts[k];
     const double norm = sqrt(block_sum(sum));
     if (threadIdx.x > 0) return;
     clip[0] = norm;
     clip[1] = norm > limit ? limit / norm : 1;
+    if (isfinite(norm)) steps[0] += 1;
 }

@@ -71,12 +71,16 @@ class Kernels:
         self.function["sum_all"]((1,), (THREADS,), (nats, total, np.int64(rows)))
         return total
 
-    def norm_and_factor(self, grads, limit: float | None):
-        """Return (2,) float64 on the device: the norm of all, and the factor that brings it down to `limit`."""
+    def norm_and_factor(self, grads, limit: float | None, steps=None):
+        """Return (2,) float64 on the device: the norm of all, and the factor that brings it down to `limit`.
+
+        steps : (1,) float64 on the device; goes up by one where the norm is finite.
+        """
+        steps = self.gpu.empty(1, np.float64) if steps is None else steps
         number = min(MOST_PARTS, blocks(grads.size, THREADS))
         parts, clip = self.gpu.empty(number, np.float64), self.gpu.empty(2, np.float64)
         self.function["sum_squares"]((number,), (THREADS,), (grads, parts, np.int64(grads.size)))
-        arguments = parts, clip, np.int64(number), np.float64(limit or math.inf)
+        arguments = parts, clip, steps, np.int64(number), np.float64(limit or math.inf)
         self.function["norm_and_factor"]((1,), (THREADS,), arguments)
         return clip
 

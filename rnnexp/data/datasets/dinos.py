@@ -4,23 +4,22 @@ The data of the character-level language model in Coursera's "Sequence Models"; 
 """
 
 from pathlib import Path
+from typing import Annotated
 
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.files import check, read_bytes
-from rnnexp.data.lines import of_lines
+from rnnexp.data.lines import Shares, SplitSeed, of_lines
+from rnnexp.options import path_to_folder
 
 SHA256 = "ad6465621cf56c08f71d4fbb40cf7eab763f9df42c54cc460d6c4d86e9c927fb"
 
 
-def make(dir: str, split: tuple[float, float, float] = (0.9, 0.05, 0.05), split_seed: int = 0) -> Corpus:
-    """The names in small letters.
-
-    Parameters
-    ----------
-    dir : folder that holds the course's `dinos.txt`. (Its copies at public addresses differ by single bytes.)
-    split : the shares of train, valid and test, of the names that differ.
-    split_seed : of their order.
-    """
+def make(
+    dir: Annotated[str, path_to_folder("holds dinos.txt, as the course has it")],
+    split: Shares = (0.9, 0.05, 0.05),
+    split_seed: SplitSeed = 0,
+) -> Corpus:
+    """Return the names in small letters. (Copies of the file at public addresses differ by single bytes.)"""
     path = Path(dir) / "dinos.txt"
     data = read_bytes(path)
     check(data, str(path), SHA256, "take the file of the course")

@@ -4,7 +4,7 @@ A passage of the size that the character-level GRU hackathon trained on; that on
 """
 
 from rnnexp.data.corpus import Corpus
-from rnnexp.data.lines import of_lines
+from rnnexp.data.lines import Shares, SplitSeed, of_lines
 
 TEXT = """\
 Four score and seven years ago our fathers brought forth on this continent, a new nation, conceived in Liberty, and dedicated to the proposition that all men are created equal.
@@ -20,12 +20,6 @@ It is rather for us to be here dedicated to the great task remaining before us -
 """  # noqa: E501
 
 
-def make(split: tuple[float, float, float] = (0.8, 0.1, 0.1), split_seed: int = 0) -> Corpus:
-    """The sentences as characters.
-
-    Parameters
-    ----------
-    split : the shares of train, valid and test, of the sentences.
-    split_seed : of their order.
-    """
+def make(split: Shares = (0.8, 0.1, 0.1), split_seed: SplitSeed = 0) -> Corpus:
+    """Return the sentences as characters."""
     return of_lines(TEXT.splitlines(), "char", split, split_seed, "the address")

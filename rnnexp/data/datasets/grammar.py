@@ -20,10 +20,12 @@ import math
 from bisect import bisect
 from functools import cache
 from random import Random
+from typing import Annotated
 
 import numpy as np
 
 from rnnexp.data.corpus import END, Corpus, Vocabulary
+from rnnexp.options import Option, at_least
 
 NOUNS = {  # kind: (singular, plural), the most frequent first
     "animal": [("dog", "dogs"), ("cat", "cats"), ("horse", "horses"), ("owl", "owls")],
@@ -197,14 +199,14 @@ class Writer:
 
 
 def make(
-    seed: int = 0, train_tokens: int = 200_000, valid_tokens: int = 20_000, test_tokens: int = 20_000
+    seed: Annotated[int, Option("of the text, apart from that of a run, so that runs share it")] = 0,
+    train_tokens: Annotated[int, Option("length of the training split", at_least(2))] = 200_000,
+    valid_tokens: Annotated[int, Option("length of the validation split", at_least(2))] = 20_000,
+    test_tokens: Annotated[int, Option("length of the test split", at_least(2))] = 20_000,
 ) -> Corpus:
-    """The corpus of a seed: the same seed, the same tokens, on every machine.
+    """Return the corpus of a seed: the same seed, the same tokens, on every machine.
 
-    Parameters
-    ----------
-    seed : of the text, apart from the seed of a run, so that runs with other seeds share it.
-    train_tokens, valid_tokens, test_tokens : lengths of the splits; a split's last sentence is cut off there.
+    The last sentence of a split is cut off at its length.
     """
     splits, oracle = {}, {}
     for split, length in ("train", train_tokens), ("valid", valid_tokens), ("test", test_tokens):

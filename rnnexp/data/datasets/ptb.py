@@ -1,10 +1,11 @@
 """Penn Treebank as Mikolov prepared it: 10,000 words, rare ones replaced by <unk>, numbers by N."""
 
 from pathlib import Path
+from typing import Annotated
 
 from rnnexp.data.corpus import END, Corpus, Vocabulary
-from rnnexp.data.files import read_checked
-from rnnexp.errors import UserError
+from rnnexp.data.files import Cache, Url, read_checked
+from rnnexp.options import Option, one_of, path_to_folder
 
 URL = "https://raw.githubusercontent.com/tomsercu/lstm/master/data"
 SHA256 = {
@@ -12,22 +13,25 @@ SHA256 = {
     "ptb.valid.txt": "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2",
     "ptb.test.txt": "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
 }
+ORDER = one_of("frequency", "appearance")
 
 
 def make(
-    dir: str | None = None, url: str = URL, cache: str = "runs/data", order: str = "frequency"
+    dir: Annotated[
+        str | None,
+        path_to_folder("holds ptb.train.txt, ptb.valid.txt, ptb.test.txt; null: download them once to cache"),
+    ] = None,
+    url: Url = URL,
+    cache: Cache = "runs/data",
+    order: Annotated[
+        str, Option("of the words' numbers; appearance: as in the book, for weights trained with its", ORDER)
+    ] = "frequency",
 ) -> Corpus:
-    """Words of `ptb.{train,valid,test}.txt`, a newline as <eos>.
+    """Return the words of `ptb.{train,valid,test}.txt`, a newline as <eos>.
 
-    Parameters
-    ----------
-    dir : folder that holds the three files; None: they are downloaded once, to `cache`/ptb.
-    url : the address that they are downloaded from.
-    order : of the words' numbers: by "frequency", or by first "appearance" as in "Deep Learning from Scratch
-        2", for weights that were trained with its numbers.
+    Words have numbers by frequency, or by first appearance as in "Deep Learning from Scratch 2".
     """
-    if order not in ("frequency", "appearance"):
-        raise UserError(f"dataset.order={order} is not known: choose frequency or appearance")
+    ORDER.require("dataset.order", order)
     words = {}
     for split in "train", "valid", "test":
         name = f"ptb.{split}.txt"

@@ -3,32 +3,30 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from rnnexp.data.corpus import END, Corpus, of_parts
 from rnnexp.data.files import read_bytes
-from rnnexp.data.lines import of_lines
+from rnnexp.data.lines import Shares, SplitSeed, of_lines
 from rnnexp.errors import UserError
+from rnnexp.options import Option, one_of, path_to_file
 
 
 def make(
-    path: str,
-    level: str = "word",
-    split: tuple[float, float, float] = (0.9, 0.05, 0.05),
-    lines: bool = False,
-    split_seed: int = 0,
+    path: Annotated[str, path_to_file("the text, UTF-8")],
+    level: Annotated[
+        str, Option("words, between white space, or every character", one_of("word", "char"))
+    ] = "word",
+    split: Shares = (0.9, 0.05, 0.05),
+    lines: Annotated[
+        bool, Option("true: every line is a sequence of its own; false: the file is one stream")
+    ] = False,
+    split_seed: SplitSeed = 0,
 ) -> Corpus:
-    """One file, split by ratio.
+    """Return the corpus of one file, split by ratio.
 
-    The vocabulary is that of the training split; what the other two have beyond it becomes <unk>.
-
-    Parameters
-    ----------
-    path : the file.
-    level : "word" (separated by white space, a newline becomes <eos>) or "char" (every character counts).
-    split : the shares of train, valid and test; they sum to 1.
-    lines : every line is a sequence of its own, and the splits are drawn at random; else the file is one
-        stream, and they stand in its order.
-    split_seed : of the order of the lines.
+    The vocabulary is that of the training split; what the other two have beyond it becomes <unk>. Between
+    words a newline is <eos>.
     """
     if level not in ("word", "char"):
         raise UserError(f"dataset.level={level} is not known: choose word or char")

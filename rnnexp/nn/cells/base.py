@@ -2,8 +2,13 @@
 
 import math
 from itertools import combinations
+from typing import Annotated
 
 import numpy as np
+
+from rnnexp.options import Option
+
+Bias = Annotated[bool, Option("whether the gates have biases")]
 
 
 class Cell:
@@ -46,7 +51,7 @@ class Cell:
     saved: tuple[str, ...] = ()
     more_gradients: tuple[str, ...] = ()
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
+    def __init__(self, input_size: int, hidden_size: int, bias: Bias = True):
         self.hidden_size, self.bias = hidden_size, bias
         self.gate_groups = gate_groups(self.gates)
         self.shapes: dict[str, tuple[int, ...]] = {

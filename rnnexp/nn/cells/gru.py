@@ -1,10 +1,14 @@
 """Compute a step of the gated recurrent unit, with the reset gate before or after the recurrent product."""
 
+from typing import Annotated
+
 import numpy as np
 
-from rnnexp.errors import UserError
 from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
-from rnnexp.nn.cells.base import Cell
+from rnnexp.nn.cells.base import Bias, Cell
+from rnnexp.options import Option, one_of
+
+RESET = one_of("before", "after")
 
 
 class GRU(Cell):
@@ -93,9 +97,14 @@ def local_gradients_of_interpolation(arrays, grads):
     grads["n"] *= 1 - arrays["z"]
 
 
-def make(input_size: int, hidden_size: int, reset: str = "before", bias: bool = True) -> Cell:
-    """Make a GRU; `reset` is "before" (Cho et al. 2014) or "after" (cuDNN) the recurrent product."""
-    variants = {"before": GRU, "after": GRUResetAfter}
-    if reset not in variants:
-        raise UserError(f"cell.reset={reset} is not known: choose before or after")
-    return variants[reset](input_size, hidden_size, bias)
+def make(
+    input_size: int,
+    hidden_size: int,
+    reset: Annotated[
+        str, Option("the reset gate acts before (Cho et al. 2014) or after (cuDNN) the product", RESET)
+    ] = "before",
+    bias: Bias = True,
+) -> Cell:
+    """Make a GRU of either form."""
+    RESET.require("cell.reset", reset)
+    return (GRU if reset == "before" else GRUResetAfter)(input_size, hidden_size, bias)

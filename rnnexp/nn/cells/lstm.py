@@ -1,9 +1,12 @@
 """Compute a step of long short-term memory."""
 
+from typing import Annotated
+
 import numpy as np
 
 from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
-from rnnexp.nn.cells.base import Cell
+from rnnexp.nn.cells.base import Bias, Cell
+from rnnexp.options import Option
 
 
 class LSTM(Cell):
@@ -27,7 +30,13 @@ class LSTM(Cell):
     saved = ("tanh_c",)
     more_gradients = ("c",)  # dh / dc
 
-    def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 1.0, bias: bool = True):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        forget_bias: Annotated[float, Option("first value of the forget gate's bias")] = 1.0,
+        bias: Bias = True,
+    ):
         super().__init__(input_size, hidden_size, bias)
         self.forget_bias = forget_bias
 

@@ -1,0 +1,225 @@
+"""The keys of a config, each with its type and description, and what a config can choose by name.
+
+The values stand in conf/. Defaults here are those of saved configs from before there was the key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from typing import Annotated, Any, get_type_hints
+
+from rnnexp.data.datasets import DATASETS
+from rnnexp.nn.cells import CELLS
+from rnnexp.optim import OPTIMIZERS
+from rnnexp.optim.schedules import SCHEDULES
+from rnnexp.options import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE_BELOW_1,
+    Key,
+    Option,
+    Range,
+    at_least,
+    matching,
+    one_of,
+    options_of,
+)
+from rnnexp.training.config import TrainConfig
+
+# what is chosen by the `name` of its section takes the other keys of the section as arguments
+CHOICES: dict[str, dict[str, Any]] = {
+    "cell": CELLS,
+    "dataset": DATASETS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
+GIVEN = frozenset({"input_size", "hidden_size"})  # arguments of a cell that come from the model's config
+AT_LEAST_1 = at_least(1)
+SEED = Range("from 0 to below 2**63", lambda v: 0 <= v < 2**63)
+
+
+def beside_result(meaning: str, allowed: Range | None = None) -> Option:
+    """Return the description of an option that the result does not depend on."""
+    return Option(meaning, allowed, defines_result=False)
+
+
+def what_computes(meaning: str, allowed: Range | None = None) -> Option:
+    """Return the description of an option that is found out when a run begins, if it is not given."""
+    return Option(meaning, allowed, defines_result=False, runtime=True)
+
+
+@dataclass
+class Choice:
+    """What was chosen, by its name in `CHOICES`."""
+
+    name: Annotated[str, Option("what is chosen")]
+
+
+@dataclass
+class ModelConfig:
+    """The model around the cells."""
+
+    embed_size: Annotated[
+        int | None, Option("null: no embedding, a symbol is a vector with a single one", AT_LEAST_1)
+    ]
+    hidden_size: Annotated[int, Option("numbers of a cell's output", AT_LEAST_1)]
+    num_layers: Annotated[int, Option("cells on top of each other", AT_LEAST_1)]
+    dropout: Annotated[float, Option("before every cell and before the decoder", SHARE_BELOW_1)]
+    recurrent_dropout: Annotated[
+        float, Option("of the hidden state, where the recurrent products read it", SHARE_BELOW_1)
+    ]
+    variational: Annotated[bool, Option("true: one dropout mask for all steps of a window")]
+    tie_weights: Annotated[
+        bool, Option("one matrix as embedding and decoder; needs embed_size == hidden_size")
+    ]
+    clip_through_time: Annotated[
+        float | None,
+        Option("limit of every number of the gradients that go from step to step; null: none", POSITIVE),
+    ]
+    init_std: Annotated[
+        float | None,
+        Option("standard deviation of the first weights, biases apart; null: as each layer says", POSITIVE),
+    ]
+    match_params: Annotated[
+        int | None,
+        Option(
+            "number of parameters; hidden_size (where tied, embed_size too) is then solved for", AT_LEAST_1
+        ),
+    ] = None
+
+
+@dataclass
+class TrackingConfig:
+    """Where the records go, besides the run folder."""
+
+    name: Annotated[str, beside_result("the kind of store", one_of("mlflow", "none"))]
+    uri: Annotated[str | None, beside_result("sqlite:///FILE, or the address of an MLflow server")] = None
+
+
+@dataclass
+class SweepConfig:
+    """How the jobs of `rnnexp -m` are run, and what a search does."""
+
+    workers: Annotated[
+        int | None, beside_result("jobs at a time; null: as many as there are cores, or one GPU", AT_LEAST_1)
+    ]
+    timeout: Annotated[
+        float | None,
+        beside_result("seconds after which a job is stopped and counts as failed; null: never", POSITIVE),
+    ]
+    on_error: Annotated[
+        str,
+        beside_result(
+            "keep_going with the other jobs; fail_fast: stop them; return_inf: as keep_going, for a search",
+            one_of("keep_going", "fail_fast", "return_inf"),
+        ),
+    ]
+    prepare: Annotated[
+        bool, beside_result("only write the run folders, for rnnexp.sweeps.offline on another machine")
+    ]
+    trials: Annotated[
+        int | None, beside_result("of a search, for each combination; null: no search", AT_LEAST_1)
+    ]
+    params: Annotated[
+        dict[str, str],
+        beside_result("what a search is over, key: values, in Hydra's grammar; an override goes before it"),
+    ]
+    pruner: Annotated[
+        str | None,
+        beside_result(
+            "stops a run that falls behind the others' validation perplexity by epoch",
+            one_of("median", "hyperband", None),
+        ),
+    ]
+    storage: Annotated[
+        str | None,
+        beside_result("of Optuna: sqlite:///FILE or a server; null: search.db beside the runs of the study"),
+    ]
+    best_seeds: Annotated[
+        int,
+        beside_result(
+            "seeds with which the best settings of each combination are run in the end, as study NAME_best",
+            NOT_NEGATIVE,
+        ),
+    ]
+
+
+@dataclass
+class Config:
+    """Everything that a run is told."""
+
+    study: Annotated[
+        str,
+        beside_result(
+            "the MLflow experiment, and the unit that analysis.compare reads",
+            matching(r"\w[\w.-]*", "letters, digits, '.', '_', '-', the first no sign"),
+        ),
+    ]
+    seed: Annotated[int, Option("of the first weights, the dropout masks, the order of sequences", SEED)]
+    rerun: Annotated[
+        bool, beside_result("true: a new run, also where the study has one with the same settings")
+    ]
+    cell: Choice
+    model: ModelConfig
+    dataset: Choice
+    optimizer: Choice
+    schedule: Choice
+    train: TrainConfig
+    tracking: TrackingConfig
+    sweep: SweepConfig
+    device: Annotated[str, what_computes("gpu: an NVIDIA one, with CuPy installed", one_of("cpu", "gpu"))] = (
+        "cpu"
+    )
+    threads: Annotated[
+        int | None,
+        what_computes("null: 1 where a training step is small, else as many as there are cores", AT_LEAST_1),
+    ] = None
+    engine: Annotated[
+        str | None,
+        what_computes(
+            "mkl, numba or numpy; on a GPU graph, fused or cupy; null: the first of these that is installed"
+        ),
+    ] = None
+    tf32: Annotated[
+        bool,
+        Option("true: products on a GPU may round their factors to 10 bits", since_default=False),
+    ] = False
+
+
+SECTIONS: dict[str, type] = {
+    name: kind
+    for name, kind in get_type_hints(Config).items()
+    if isinstance(kind, type) and is_dataclass(kind)
+}
+ALWAYS: dict[str, Key] = options_of(Config, frozenset(SECTIONS)) | {
+    f"{section}.{name}": key for section, kind in SECTIONS.items() for name, key in options_of(kind).items()
+}
+RUNTIME = [name for name, key in ALWAYS.items() if key.option.runtime]
+
+
+def keys_of_choice(group: str, name: str) -> dict[str, Key]:
+    """Return the keys that come with what is chosen in a group, without the group."""
+    return options_of(CHOICES[group][name], GIVEN)
+
+
+def keys_of(config: Mapping[str, Any]) -> dict[str, Key]:
+    """Return the keys that a config has, dotted: those of every config, and those of what it chooses."""
+    found = dict(ALWAYS)
+    for group, choices in CHOICES.items():
+        if (name := config.get(group, {}).get("name")) in choices:
+            found |= {f"{group}.{option}": key for option, key in keys_of_choice(group, name).items()}
+    return found
+
+
+def option_of(keys: Mapping[str, Key], name: str) -> Option | None:
+    """Return the description of a dotted key, or of the one that it lies in; None where there is none."""
+    while name not in keys:
+        name = name.rpartition(".")[0]
+        if not name:
+            return None
+    return keys[name].option
+
+
+def make_chosen(group: str, section: Mapping[str, Any], *given: Any) -> Any:
+    """Return the object that a config section names, made with the section's other keys."""
+    options = {key: value for key, value in section.items() if key != "name"}
+    return CHOICES[group][section["name"]](*given, **options)

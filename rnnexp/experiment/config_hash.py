@@ -1,0 +1,65 @@
+"""Say what makes two runs the same experiment: everything in a config that defines the result, as a hash."""
+
+from pathlib import Path
+from typing import Any
+
+from rnnexp.experiment.config import keys_of, option_of
+from rnnexp.options import NOTHING, Option, PathTo
+from rnnexp.records.fingerprint import content, digest, leaves
+
+CONTENT_OF = {"dataset.path": "data"}  # key -> how the hash has always called the content of that file
+
+
+def hashes(config: dict[str, Any]) -> tuple[str, str]:
+    """Return the hash of a config, and that of its group: the same without the seed."""
+    result = defining(config)
+    for key, path in file_keys(config):
+        del result[key]
+        if path:
+            result[CONTENT_OF.get(key, key)] = content(Path(path))
+    return digest(result), digest({key: value for key, value in result.items() if key != "seed"})
+
+
+def defining(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a config defines the result of its run, dotted key -> value.
+
+    A file of the user's defines it by its content. The other data sets are defined by name and options: what
+    is read of them is checked against a sha256. A key without description defines the result, to be safe.
+    """
+    keys = keys_of(config)
+    result = {}
+    for key, value in leaves(config).items():
+        option = option_of(keys, key) or Option("unknown")
+        if option.defines_result and (option.since_default is NOTHING or value != option.since_default):
+            result[key] = value
+    if result["model.match_params"]:  # it solves for these
+        del result["model.hidden_size"]
+        if result["model.tie_weights"]:
+            del result["model.embed_size"]
+    return result
+
+
+def file_keys(config: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """Return the keys of a config that are paths to files of the user's, with their values."""
+    keys = keys_of(config)
+    values = leaves(config)
+    return [(key, values[key]) for key in values if key in keys and keys[key].option.path is PathTo.FILE]
+
+
+def not_parameters(config: dict[str, Any]) -> list[str]:
+    """Return the keys that are no parameters of a run's record.
+
+    What computes becomes a tag, for a store keeps a parameter's first value. An option newer than other runs'
+    records is left out where it has the value that they ran with: they would seem to differ.
+    """
+    keys, values = keys_of(config), leaves(config)
+    return [
+        key
+        for key, described in keys.items()
+        if key in values and (described.option.runtime or values[key] == described.option.since_default)
+    ]
+
+
+def run_name(config: dict[str, Any]) -> str:
+    """Return the name of a run's folder."""
+    return f"{config['cell']['name']}_seed{config['seed']}_{hashes(config)[0][:8]}"

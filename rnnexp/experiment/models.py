@@ -1,0 +1,57 @@
+"""Make the model that a config describes."""
+
+from bisect import bisect_left
+from pathlib import Path
+from typing import Any
+
+from rnnexp.compute.backend import CPU
+from rnnexp.compute.ops import Ops
+from rnnexp.errors import UserError
+from rnnexp.experiment.config import make_chosen
+from rnnexp.nn.model import Model
+from rnnexp.records import checkpoint
+
+
+def make_model(config: dict[str, Any], vocab_size: int, where: Ops = CPU) -> Model:
+    """Return the model of a config, of the hidden size that it names or that brings it to model.match_params.
+
+    where : its parameters are, and what it computes.
+    """
+    target = config["model"]["match_params"]
+    if target is None:
+        return model_of_size(config, vocab_size, config["model"]["hidden_size"], where)
+
+    def excess(size: int) -> int:
+        return len(model_of_size(config, vocab_size, size).params.values) - target
+
+    if excess(1) > 0:
+        raise UserError(
+            f"model.match_params={target} is too small: one hidden unit takes {target + excess(1)}"
+        )
+    limit = 1
+    while excess(limit) < 0:
+        limit *= 2
+    above = 1 + bisect_left(range(1, limit), 0, key=excess)
+    nearest = min(above - 1 or 1, above, key=lambda size: abs(excess(size)))
+    return model_of_size(config, vocab_size, nearest, where)
+
+
+def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, where: Ops = CPU) -> Model:
+    """Return the model of a config, with another hidden size."""
+    shape = dict(config["model"])
+    del shape["hidden_size"]
+    if shape.pop("match_params") and shape["tie_weights"]:
+        shape["embed_size"] = hidden_size
+    inputs = [shape["embed_size"] or vocab_size] + [hidden_size] * (shape.pop("num_layers") - 1)
+    cells = [make_chosen("cell", config["cell"], input_size, hidden_size) for input_size in inputs]
+    return Model(cells, vocab_size, **shape, backend=where)
+
+
+def load_weights(model: Model, folder: Path) -> None:
+    """Set a model's parameters to the best of a run, or to its last where no epoch is done."""
+    best, last = folder / "best.npz", folder / "last.npz"
+    try:
+        arrays, _ = checkpoint.read(best if best.exists() else last)
+    except FileNotFoundError:
+        raise UserError(f"{folder} holds no weights: the run has not begun to train") from None
+    model.params.set(arrays)

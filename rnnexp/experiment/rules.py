@@ -1,0 +1,37 @@
+"""Refuse what cannot be: a value outside of its key's range, or values that do not go together."""
+
+from typing import Any
+
+from rnnexp.compute import engine
+from rnnexp.errors import UserError
+from rnnexp.experiment.config import ALWAYS, keys_of
+from rnnexp.experiment.models import make_model
+from rnnexp.options import Key
+from rnnexp.records.fingerprint import leaves
+
+
+def check(config: dict[str, Any], elsewhere: bool = False) -> None:
+    """Raise UserError where a value, or a combination of them, is impossible.
+
+    elsewhere : another machine will compute, so what is installed here does not count.
+    """
+    values, keys = leaves(config), keys_of(config)
+    for key, value in values.items():
+        check_value(key, value, keys)
+    if values["tracking.name"] == "mlflow" and not values["tracking.uri"]:
+        raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
+    if config["tf32"] and config["device"] == "cpu":
+        raise UserError("tf32=true is for device=gpu: leave one out or add the other")
+    if config["engine"] or config["device"] == "gpu":
+        chosen = config["engine"] or engine.fastest(config["device"]), config["device"]
+        (engine.require_known if elsewhere else engine.require)(*chosen)
+    make_model(config, vocab_size=1)  # which says what does not go together in a model
+
+
+def check_value(key: str, value: Any, keys: dict[str, Key] = ALWAYS) -> None:
+    """Raise UserError where the value of a key is impossible.
+
+    keys : those of the config, with what it chooses; by default those that every config has.
+    """
+    if key in keys and (allowed := keys[key].option.allowed):
+        allowed.require(key, value)

@@ -1,0 +1,38 @@
+"""Adagrad, whose steps shrink where gradients have been large."""
+
+from typing import Annotated
+
+import numpy as np
+
+from rnnexp.optim.base import ClipNorm, ClipValue, LearningRate, Optimizer
+from rnnexp.options import POSITIVE, Option
+
+
+class Adagrad(Optimizer):
+    """values -= lr * g / (sqrt(squares) + epsilon), where squares is the sum of g * g so far.
+
+    Duchi et al. 2011, "Adaptive subgradient methods for online learning and stochastic optimization".
+    """
+
+    first_values = {"squares": 0.0}
+
+    def __init__(
+        self,
+        lr: LearningRate,
+        epsilon: Annotated[
+            float, Option("keeps the first steps of a number finite whose gradient is tiny", POSITIVE)
+        ] = 1e-8,
+        clip_norm: ClipNorm = None,
+        clip_value: ClipValue = None,
+    ):
+        super().__init__(lr, clip_norm, clip_value)
+        self.epsilon = epsilon
+
+    def step(self, values, g, lr, t, squares):
+        squares += g * g
+        g *= lr
+        g /= np.sqrt(squares) + self.epsilon
+        values -= g
+
+
+make = Adagrad

@@ -1,0 +1,11 @@
+"""The same learning rate throughout."""
+
+
+class Constant:
+    """Keeps the learning rate."""
+
+    def next_lr(self, lr: float, improved: bool) -> float:
+        return lr
+
+
+make = Constant

@@ -1,0 +1,26 @@
+"""A learning rate that falls where the validation loss no longer does."""
+
+from typing import Annotated
+
+from rnnexp.options import Option, greater_than
+
+
+class Plateau:
+    """Divides lr by a factor after each epoch whose validation loss is no better than the best before it.
+
+    "Deep Learning from Scratch 2", section 6.5: factor 4.
+    """
+
+    def __init__(
+        self,
+        factor: Annotated[
+            float, Option("lr / factor after an epoch without a better validation loss", greater_than(1))
+        ],
+    ):
+        self.factor = factor
+
+    def next_lr(self, lr: float, improved: bool) -> float:
+        return lr if improved else lr / self.factor
+
+
+make = Plateau

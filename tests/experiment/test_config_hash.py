@@ -1,0 +1,74 @@
+"""The hash of a config: the same for ever, and nothing in it but what defines the result."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rnnexp.experiment import config as keys
+from rnnexp.experiment.config_hash import defining, hashes, not_parameters
+from rnnexp.options import Key, Option, path_to_file
+from tests.experiment.test_configs import composed
+
+# overrides -> config hash and group hash, as the program made them that first had this set of keys
+GOLDEN = json.loads(Path(__file__).with_name("golden_hashes.json").read_text())
+
+
+@pytest.mark.parametrize("overrides", GOLDEN, ids=lambda overrides: overrides or "nothing")
+def test_the_hashes_of_released_keys_stay(overrides, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("t.txt").write_text("some words and more words\n" * 1000)
+    assert list(hashes(composed(*overrides.split()))) == GOLDEN[overrides]
+
+
+def with_key(monkeypatch, name, option):
+    monkeypatch.setitem(keys.ALWAYS, name, Key(bool, option.since_default, option))
+
+
+def test_a_new_option_changes_the_hash_only_where_it_changes_the_result(monkeypatch):
+    before = composed()
+    with_key(monkeypatch, "train.swa", Option("averages weights", since_default=False))
+
+    def after(value):
+        return before | {"train": before["train"] | {"swa": value}}
+
+    assert hashes(after(False)) == hashes(before)
+    assert hashes(after(True)) != hashes(before)
+    assert "train.swa" not in defining(after(False))
+    assert "train.swa" in defining(after(True))
+    # and in a store the runs of before do not seem to differ
+    assert "train.swa" in not_parameters(after(False))
+    assert "train.swa" not in not_parameters(after(True))
+
+
+def test_an_option_that_is_not_described_as_beside_the_result_defines_it(monkeypatch):
+    before = composed()
+    config = before | {"train": before["train"] | {"swa": True}}
+    assert hashes(config) != hashes(before)
+    with_key(monkeypatch, "train.swa", Option("averages weights", defines_result=False))
+    assert hashes(config) == hashes(before)
+
+
+def test_a_file_of_the_users_counts_by_its_content_whatever_its_key_is_called(monkeypatch, tmp_path):
+    with_key(monkeypatch, "model.vectors", path_to_file("of words"))
+    found = {}
+    for name, text in ("a", "x"), ("b", "x"), ("c", "y"):
+        (tmp_path / name).write_text(text)
+        config = composed()
+        config["model"]["vectors"] = str(tmp_path / name)
+        found[name] = hashes(config)
+        assert "model.vectors" in defining(config)
+    assert found["a"] == found["b"] != found["c"]
+
+
+def test_what_computes_is_no_parameter():
+    assert set(not_parameters(composed())) == {"device", "threads", "engine", "tf32"}
+    assert set(not_parameters(composed("device=gpu", "tf32=true"))) == {"device", "threads", "engine"}
+
+
+def test_what_is_solved_for_does_not_define_the_result():
+    assert "model.hidden_size" in defining(composed())
+    solved = defining(composed("model.match_params=5000"))
+    assert "model.hidden_size" not in solved
+    assert "model.embed_size" in solved
+    assert "model.embed_size" not in defining(composed("model.match_params=5000", "model.tie_weights=true"))
