@@ -14,6 +14,8 @@ from rnnexp.compute.backend import CPU, Cpu, Gpu
 from rnnexp.data import DATASETS
 from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
+from rnnexp.evaluation import EVALUATORS
+from rnnexp.evaluation.base import Evaluator
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.model import Model
 from rnnexp.optim.base import OPTIMIZERS, SGD
@@ -84,6 +86,7 @@ class Experiment:
     optimizer: SGD
     schedule: Constant | Plateau
     settings: TrainConfig
+    evaluators: list[Evaluator]  # of the test split
 
     @property
     def seed(self) -> int:
@@ -131,6 +134,7 @@ def check(config: dict[str, Any], elsewhere: bool = False) -> None:
         chosen = config["engine"] or engine.fastest(config["device"]), config["device"]
         (engine.require_known if elsewhere else engine.require)(*chosen)
     make_model(config, vocab_size=1)
+    make_evaluators(config)
 
 
 def check_value(key: str, value: Any) -> None:
@@ -150,6 +154,9 @@ def experiment(config: dict[str, Any]) -> Experiment:
         corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
         for split in "valid", "test":
             corpus.require(split, settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
+    evaluators = make_evaluators(config)
+    for name, evaluator in evaluators.items():
+        evaluator.require(corpus, "test", f"evaluation={name}")
     model = make_model(config, len(corpus.vocabulary), backend.named(config["device"]))
     model.init(config["seed"])
 
@@ -160,7 +167,17 @@ def experiment(config: dict[str, Any]) -> Experiment:
         optimizer=choose(OPTIMIZERS, config["optimizer"]),
         schedule=choose(SCHEDULES, config["schedule"]),
         settings=settings,
+        evaluators=list(evaluators.values()),
     )
+
+
+def make_evaluators(config: dict[str, Any]) -> dict[str, Evaluator]:
+    """Return what scores the test split, by name: exactly in every run, and as the config says besides."""
+    # a config that was saved before there was the group has none
+    sections = {"exact": {"name": "exact"}} | config.get("evaluation", {})
+    for name in sections.keys() - EVALUATORS.keys():
+        raise UserError(f"evaluation={name} is not known: choose from {', '.join(EVALUATORS)}")
+    return {name: choose(EVALUATORS, section) for name, section in sections.items()}
 
 
 def make_model(config: dict[str, Any], vocab_size: int, where: Cpu | Gpu = CPU) -> Model:

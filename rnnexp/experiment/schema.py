@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp.data import DATASETS
 from rnnexp.errors import UserError, one_line
+from rnnexp.evaluation import EVALUATORS
 from rnnexp.nn.cells import CELLS
 from rnnexp.optim.base import OPTIMIZERS
 from rnnexp.optim.schedules import SCHEDULES
@@ -85,6 +86,7 @@ class Config:
     optimizer: Choice = field(default_factory=Choice)
     schedule: Choice = field(default_factory=Choice)
     train: TrainConfig = MISSING
+    evaluation: dict[str, Choice] = field(default_factory=dict)  # by name, for there may be several
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
 
@@ -111,6 +113,8 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
         name = config.get(group, {}).get("name")
         if name in choices:
             checked[group] = OmegaConf.structured(options(choices[name]))
+    for name in EVALUATORS.keys() & config.get("evaluation", {}).keys():
+        checked.evaluation[name] = OmegaConf.structured(options(EVALUATORS[name]))
     try:
         plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
         merged = OmegaConf.merge(checked, OmegaConf.create(plain))
@@ -154,6 +158,6 @@ def register() -> None:
     """Tell Hydra; the files of `conf/` name these in their defaults lists."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
-    for group, choices in CHOICES.items():
+    for group, choices in (CHOICES | {"evaluation": EVALUATORS}).items():
         for name, chosen in choices.items():
             store.store(group=f"hydra/schema/{group}", name=name, node=options(chosen))

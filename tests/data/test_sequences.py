@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from rnnexp.data.batches import Sequences
 from rnnexp.data.datasets import text
-from rnnexp.data.sequences import Sequences
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import evaluate
 from tests.helpers.variants import VARIANTS, small_model

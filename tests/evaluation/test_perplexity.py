@@ -25,7 +25,7 @@ def naive_loss(model, tokens):
 
 @pytest.mark.parametrize("rows", [1, 7, 100, 512])
 def test_loss_does_not_depend_on_the_window(rows, monkeypatch):
-    monkeypatch.setattr(module, "ROWS", rows)
+    monkeypatch.setattr(module, "WINDOW_TOKENS", rows)
     model = small_model("lstm", num_layers=2)
     assert evaluate(model, TOKENS) == pytest.approx(naive_loss(model, TOKENS), rel=1e-12)
 

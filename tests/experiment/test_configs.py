@@ -9,10 +9,22 @@ from rnnexp.errors import UserError
 from rnnexp.experiment import build, schema
 from rnnexp.nn.cells import CELLS
 from rnnexp.records import fingerprint
-from rnnexp.training.loop import Checkpoints, fit
+from rnnexp.training.checkpoints import Checkpoints
+from rnnexp.training.loop import fit
 from tests.conftest import SHARED
 
-GROUPS = ["cell", "model", "dataset", "optimizer", "schedule", "train", "tracking", "sweep", "experiment"]
+GROUPS = [
+    "cell",
+    "model",
+    "dataset",
+    "optimizer",
+    "schedule",
+    "train",
+    "evaluation",
+    "tracking",
+    "sweep",
+    "experiment",
+]
 FOLDERS = {"dinos": SHARED, "ptb": SHARED / "ptb", "tinyshakespeare": SHARED / "tinyshakespeare"}
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 

@@ -10,9 +10,8 @@ import pytest
 
 from rnnexp.cli import evaluate, sync
 from rnnexp.compute import backend, engine
-from rnnexp.data.batches import Streams
+from rnnexp.data.batches import Sequences, Streams
 from rnnexp.data.device import device_batches
-from rnnexp.data.sequences import Sequences
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.experiment import build, runner
 from rnnexp.records import fingerprint
@@ -68,7 +67,7 @@ class GpuRun(Run):
 
 
 def test_interrupted_and_resumed_is_as_if_nothing_had_been(gpu, tmp_path, monkeypatch):
-    monkeypatch.setattr("rnnexp.training.step.GpuTrainStep.every", 4)
+    monkeypatch.setattr("rnnexp.training.step.GpuTrainStep.sync_every", 4)
 
     def all_of(folder, number=None):
         """Records and parameters; interrupted each time results come in, where a number is given."""

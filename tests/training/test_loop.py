@@ -12,8 +12,9 @@ from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.optim.base import SGD, Adagrad
 from rnnexp.optim.schedules import Constant, Plateau
+from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.config import TrainConfig
-from rnnexp.training.loop import Checkpoints, batches, fit
+from rnnexp.training.loop import fit, train_batches
 from tests.helpers.variants import small_model
 
 CORPUS = grammar.make(train_tokens=700, valid_tokens=200, test_tokens=200)
@@ -129,7 +130,7 @@ def test_sequences_resume_at_any_step_as_well(tmp_path):
 def test_the_order_of_sequences_is_new_each_epoch_and_the_same_again():
     def first_inputs(**changes):
         chosen = settings(batch_size=3, bptt=50, **changes)
-        return [batches(LINES, chosen, 7, epoch).window(0)[1].tolist() for epoch in (0, 1, 0)]
+        return [train_batches(LINES, chosen, 7, epoch).window(0)[1].tolist() for epoch in (0, 1, 0)]
 
     shuffled = first_inputs()
     assert shuffled[0] == shuffled[2] != shuffled[1]
