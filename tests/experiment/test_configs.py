@@ -11,7 +11,7 @@ from rnnexp.nn.cells import CELLS
 from rnnexp.records import fingerprint
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.loop import fit
-from tests.conftest import SHARED
+from tests.conftest import FILES, data_folder
 
 GROUPS = [
     "cell",
@@ -25,7 +25,6 @@ GROUPS = [
     "sweep",
     "experiment",
 ]
-FOLDERS = {"dinos": SHARED, "ptb": SHARED / "ptb", "tinyshakespeare": SHARED / "tinyshakespeare"}
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 
@@ -45,13 +44,11 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
     if option == "text":
         (tmp_path / "t.txt").write_text("some words and more words\n" * 4000)
         overrides += [f"dataset.path={tmp_path / 't.txt'}"]
-    overrides += [f"dataset.dir={SHARED}"] if "dino" in option else []
+    overrides += ["dataset.dir=."] if "dino" in option else []
     config = composed(*overrides)
-    folder = FOLDERS.get(config["dataset"]["name"])
-    if folder:
-        if not folder.is_dir():
-            pytest.skip(f"the data set is not in {folder}")
-        config["dataset"]["dir"] = str(folder)
+    name = config["dataset"]["name"]
+    if name in FILES:
+        config["dataset"]["dir"] = str(data_folder(name))
     e = build.experiment(config)
     if e.corpus.end is None:
         e.corpus.splits["valid"] = e.corpus.splits["valid"][:200]

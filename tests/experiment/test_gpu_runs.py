@@ -68,6 +68,7 @@ class GpuRun(Run):
 
 def test_interrupted_and_resumed_is_as_if_nothing_had_been(gpu, tmp_path, monkeypatch):
     monkeypatch.setattr("rnnexp.training.step.GpuTrainStep.sync_every", 4)
+    steps_of_calls = []
 
     def all_of(folder, number=None):
         """Records and parameters; interrupted each time results come in, where a number is given."""
@@ -76,6 +77,7 @@ def test_interrupted_and_resumed_is_as_if_nothing_had_been(gpu, tmp_path, monkey
 
         def on_step(progress):
             seen.append(progress.step)
+            steps_of_calls.append(progress.step)
             if number and len(seen) % number == 0:
                 raise Interrupted(15)
 
@@ -90,6 +92,7 @@ def test_interrupted_and_resumed_is_as_if_nothing_had_been(gpu, tmp_path, monkey
         raise AssertionError
 
     whole = all_of(tmp_path / "whole")
+    assert steps_of_calls[:3] == [4, 8, 12]
     for number in 1, 3:
         parts = all_of(tmp_path / f"parts{number}", number)
         assert parts[0][2] == whole[0][2]
