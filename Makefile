@@ -1,5 +1,5 @@
 # make demo    LSTM against GRU on the built-in grammar: a table and a figure in under two minutes
-# make test    the fast tests
+# make test    the fast tests (RNNEXP_DATA=FOLDER names the files of the data sets, if not ../shared/data)
 # make bench   the speed of a training step beside PyTorch's (where torch is installed), in some 20 minutes
 # make reproduce  published figures beside ours: runs what is not recorded yet (DATA=FOLDER names the data sets)
 PYTHON ?= python3

@@ -12,7 +12,8 @@ from rnnexp.compute import backend
 from rnnexp.errors import UserError
 
 REPOSITORY = Path(__file__).parent.parent
-SHARED = REPOSITORY.parent / "shared" / "data"
+DATA = Path(os.environ.get("RNNEXP_DATA", REPOSITORY.parent / "shared" / "data")).absolute()
+FILES = {"ptb": "ptb/ptb.train.txt", "tinyshakespeare": "tinyshakespeare/input.txt", "dinos": "dinos.txt"}
 SMALL = [
     "dataset.train_tokens=3000",
     "dataset.valid_tokens=400",
@@ -44,11 +45,17 @@ def rnnexp(tmp_path):
     return run
 
 
+def data_folder(name):
+    """Return the folder with the files of a data set; where they are missing, the test is skipped."""
+    file = DATA / FILES[name]
+    if not file.exists():
+        pytest.skip(f"no {FILES[name]} in {DATA}: name the folder that has it with RNNEXP_DATA")
+    return file.parent
+
+
 @pytest.fixture
 def ptb_dir():
-    if not (SHARED / "ptb").is_dir():
-        pytest.skip("the PTB files are not in ../shared/data/ptb")
-    return SHARED / "ptb"
+    return data_folder("ptb")
 
 
 def has_gpu():

@@ -42,9 +42,9 @@ class Graph:
         found = []
         for _ in range(number):
             inputs, targets = self.windows[self.done % len(self.windows)]
-            self.steps.take(inputs, targets, self.done, self.optimizer.lr, 1 / targets.size)
+            self.steps.run(inputs, targets, self.done, self.optimizer.lr, 1 / targets.size)
             self.done += 1
-            if self.done % self.steps.every == 0:
+            if self.done % self.steps.sync_every == 0:
                 found += self.steps.results()
         found += self.steps.results()
         return [nats / targets.size for nats, _ in found]
@@ -64,7 +64,7 @@ class Graph:
 
     def reserved_bytes(self) -> int:
         """What is taken from the driver."""
-        pools = [one.graph.pool for one in self.steps.of_shape.values() if one.graph]
+        pools = [one.graph.pool for one in self.steps.captured.values() if one.graph]
         return sum(pool.total_bytes() for pool in [self.gpu.cupy.get_default_memory_pool(), *pools])
 
     def watch_kernels(self) -> None:

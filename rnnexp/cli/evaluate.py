@@ -21,12 +21,13 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp.cli import arguments
 from rnnexp.cli.train import CONF
 from rnnexp.compute import backend, engine
-from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError, one_line
-from rnnexp.evaluation.perplexity import dlfs2_loss, evaluate, perplexity
-from rnnexp.experiment import build, schema
+from rnnexp.evaluation import EVALUATORS
+from rnnexp.evaluation.perplexity import perplexity
+from rnnexp.experiment import build, models, schema
 from rnnexp.interop import weights
-from rnnexp.nn.model import Model
+
+PROTOCOLS = {name: name for name in EVALUATORS if name != "dlfs2"} | {"book": "dlfs2"}
 
 
 @dataclass
@@ -36,37 +37,33 @@ class Options:
     split: str = "test"
 
 
-def loss_of(options: Options, model: Model, corpus: Corpus) -> float:
-    """Nats per token of a split."""
-    if options.split not in corpus.splits:
-        raise UserError(f"split={options.split} is not known: choose from {', '.join(corpus.splits)}")
-    tokens = corpus.splits[options.split]
-    if options.protocol == "exact":
-        return evaluate(model, tokens, end=corpus.end)
-    if options.protocol != "book":
-        raise UserError(f"protocol={options.protocol} is not known: choose exact or book")
-    if corpus.end is not None:
-        raise UserError("protocol=book is for one stream of text; this data set has sequences")
-    corpus.require(options.split, 351, "protocol=book")
-    return dlfs2_loss(model, tokens)
-
-
 def report(given: list[str]) -> str:
-    """What the weights come to, in one line."""
+    """Return what the weights come to: a line for each loss that the protocol knows."""
     own = [argument for argument in given if argument.partition("=")[0] in Options.__annotations__]
     options = arguments.read(own, Options)
+    if options.protocol not in PROTOCOLS:
+        raise UserError(f"protocol={options.protocol} is not known: choose from {', '.join(PROTOCOLS)}")
+    name = PROTOCOLS[options.protocol]
+    overrides = [argument for argument in given if argument not in own]
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=[argument for argument in given if argument not in own])
+        cfg = compose("config", overrides=[*overrides, f"evaluation={name}"])
     config = schema.resolve(schema.typed(cfg))
+    evaluator = models.make_evaluators({"evaluation": config.pop("evaluation")})[name]
     with backend.named(config["device"]).errors_in_words():
         experiment = build.experiment(config)
+        corpus = experiment.corpus
+        if options.split not in corpus.splits:
+            raise UserError(f"split={options.split} is not known: choose from {', '.join(corpus.splits)}")
+        evaluator.require(corpus, options.split, f"protocol={options.protocol}")
         path = Path(options.weights)
         weights.put(experiment.model, weights.read(path), f"weights={path}")
         with np.errstate(over="ignore"), engine.use(experiment.engine, experiment.threads, config["tf32"]):
-            loss = loss_of(options, experiment.model, experiment.corpus)
-    return (
+            scores = evaluator.score(experiment.model, corpus, options.split)
+    return "\n".join(
         f"{options.split} ({options.protocol}): {loss:.6f} nats per token, perplexity {perplexity(loss):.4f}"
+        for name, loss in scores.items()
+        if name.endswith("loss")
     )
 
 

@@ -20,9 +20,10 @@ from rnnexp import tracking
 from rnnexp.cli import arguments
 from rnnexp.data.corpus import END, UNKNOWN, Corpus
 from rnnexp.errors import UserError
-from rnnexp.evaluation.sampling import BOS_INPUT, sample
+from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment import models, schema
 from rnnexp.nn.model import Model
+from rnnexp.nn.tokens import BOS_INPUT
 from rnnexp.records.folder import RunFolder
 
 

@@ -1,22 +1,56 @@
-"""A long token sequence as B parallel streams, cut into windows: the batches of truncated BPTT."""
+"""Cut a text into the windows of truncated backpropagation through time."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
 
+from rnnexp.nn.tokens import BOS_INPUT, IGNORE_INDEX
 
-class Streams:
-    """Predict each token from the one before, B streams at a time.
 
-    The N tokens hold N - 1 targets. Stream b takes the b-th of B equal runs of them, a window takes the
-    next `bptt` steps of every stream (the last window what is left), so each target of a run stands in
+class Batches(ABC):
+    """Offer a text as windows: what training and evaluation ask of a source of batches.
+
+    A window is a pair of arrays (T, B), inputs and the targets that follow them: T steps of B rows. Windows
+    are read in the order of their numbers. Row b of a window goes on where row b of the window before has
+    ended, so that the recurrent state is carried over, unless the window starts fresh.
+
+    Attributes
+    ----------
+    loss_denominator : the gradient of a window is that of its summed loss divided by this, which is the same
+        for a window that is not full: its few tokens must not weigh more than others.
+    """
+
+    loss_denominator: int
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of windows."""
+
+    @abstractmethod
+    def starts_fresh(self, k: int) -> bool:
+        """Tell whether window k is to be read from a state of zeros."""
+
+    @abstractmethod
+    def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return inputs and targets (T, B) of window k; BOS_INPUT and IGNORE_INDEX stand for no token."""
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return (self.window(k) for k in range(len(self)))
+
+
+class Streams(Batches):
+    """Predict each token of one long text from the one before, at B places of it side by side.
+
+    The N tokens hold N - 1 targets. Row b takes the b-th of B equal runs of them, a window takes the
+    next `bptt` steps of every row (the last window what is left), so each target of a run stands in
     exactly one window and the state after a window is the state before the next. The up to B - 1
     targets behind the last run are `tail`.
 
     Attributes
     ----------
-    loss_denominator : targets of a full window; the gradient is that of the summed loss divided by this.
-    tail : inputs and targets, each (R, 1) with R < B, that go on where the last stream ends.
+    loss_denominator : targets of a full window.
+    tail : inputs and targets, each (R, 1) with R < B, that go on where the last row ends.
     """
 
     def __init__(self, tokens, batch_size: int, bptt: int):
@@ -30,17 +64,61 @@ class Streams:
         self.tail = inputs[end:, None], targets[end:, None]
 
     def __len__(self) -> int:
-        """The number of windows."""
         return -(-len(self.inputs) // self.bptt)
 
     def starts_fresh(self, k: int) -> bool:
-        """Whether window k is the first, before which there is no state."""
         return k == 0
 
-    def window(self, k: int):
-        """Inputs and targets (T, B) of window k."""
+    def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         steps = slice(k * self.bptt, (k + 1) * self.bptt)
         return self.inputs[steps], self.targets[steps]
 
-    def __iter__(self) -> Iterator:
-        return (self.window(k) for k in range(len(self)))
+
+class Sequences(Batches):
+    """Predict each symbol of independent sequences (names, sentences) from the ones before it in its own.
+
+    A sequence of n symbols and its end makes n + 1 targets; its inputs are the targets one step later,
+    with BOS_INPUT as the first. A batch takes the next B sequences, a row each, and is as long as the longest
+    of them: what a shorter one leaves of its row, and rows that the last sequences do not fill, count
+    nowhere. A batch of more than `bptt` steps is cut into windows that pass on their state.
+
+    Parameters
+    ----------
+    tokens : (N,), sequences one after the other, each with `end` as its last token.
+    order : (number of sequences,) their order; None: that of `tokens`.
+
+    Attributes
+    ----------
+    loss_denominator : sequences of a batch.
+    """
+
+    def __init__(self, tokens, end: int, batch_size: int, bptt: int, order=None):
+        self.tokens, self.bptt, self.loss_denominator = tokens, bptt, batch_size
+        self.stops = np.flatnonzero(tokens == end) + 1
+        self.starts = np.concatenate([[0], self.stops[:-1]])
+        self.order = np.arange(len(self.stops)) if order is None else order
+        lengths = (self.stops - self.starts)[self.order]
+        longest = np.maximum.reduceat(lengths, np.arange(0, len(lengths), batch_size))
+        # (batch, first step) of every window
+        self.windows = [(k, t) for k, steps in enumerate(longest) for t in range(0, steps, bptt)]
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def starts_fresh(self, k: int) -> bool:
+        return self.windows[k][1] == 0
+
+    def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        batch, t = self.windows[k]
+        some = self.order[batch * self.loss_denominator : (batch + 1) * self.loss_denominator]
+        steps = min(self.bptt, (self.stops - self.starts)[some].max() - t)
+        shape = steps, self.loss_denominator
+        inputs = np.full(shape, BOS_INPUT, self.tokens.dtype)
+        targets = np.full(shape, IGNORE_INDEX, self.tokens.dtype)
+        for b, (start, stop) in enumerate(zip(self.starts[some] + t, self.stops[some])):
+            if start < stop:
+                part = self.tokens[start : min(start + steps, stop)]
+                targets[: len(part), b] = part
+                first = 1 if t == 0 else 0
+                inputs[first : len(part), b] = self.tokens[start + first - 1 : start + len(part) - 1]
+        return inputs, targets

@@ -1,4 +1,4 @@
-"""The windows of a text on a GPU: brought there all at once, so that no step waits for its tokens."""
+"""Bring the windows of a text to a GPU all at once, so that no step waits for its tokens."""
 
 from collections.abc import Callable
 
@@ -6,39 +6,38 @@ import numpy as np
 
 from rnnexp.compute.cuda.graph import CapturedFunction
 from rnnexp.compute.ops import Ops
-from rnnexp.data.batches import Streams
-from rnnexp.data.sequences import Sequences
+from rnnexp.data.batches import Batches
 
 
 class DeviceBatches:
-    """Has the `window` of the windows it is given, by arrays of a device."""
+    """Offer the `window` of a source of batches, as arrays of a device."""
 
-    def __init__(self, windows: Streams | Sequences, device: Ops):
-        pairs = list(windows)
+    def __init__(self, batches: Batches, device: Ops):
+        pairs = list(batches)
         self.stops = np.cumsum([len(inputs) for inputs, _ in pairs]).tolist()
         self.inputs, self.targets = (
             device.to_device(np.concatenate(part).astype(np.int32)) for part in zip(*pairs)
         )
 
     def window(self, k: int):
-        """Inputs and targets (T, B) of window k."""
+        """Return inputs and targets (T, B) of window k."""
         steps = slice(self.stops[k - 1] if k else 0, self.stops[k])
         return self.inputs[steps], self.targets[steps]
 
 
-def device_batches(windows: Streams | Sequences, device: Ops) -> Streams | Sequences | DeviceBatches:
-    """The windows where the device can read them."""
-    return DeviceBatches(windows, device) if device.asynchronous else windows
+def device_batches(batches: Batches, device: Ops) -> Batches | DeviceBatches:
+    """Return what has the same windows where the device can read them."""
+    return DeviceBatches(batches, device) if device.asynchronous else batches
 
 
 class CapturedWindow(CapturedFunction):
-    """`CapturedFunction`, of function(inputs, targets) on windows of one shape (T, B), at fixed places."""
+    """Run function(inputs, targets) on windows of one shape (T, B), which it finds at fixed places."""
 
     def __init__(self, function: Callable, shape: tuple[int, int], device: Ops):
         self.inputs, self.targets = (device.empty(shape, np.int32) for _ in range(2))
         super().__init__(lambda: function(self.inputs, self.targets), device)
 
     def read(self, inputs, targets) -> None:
-        """Do it with these tokens."""
+        """Run the function on these tokens."""
         self.inputs[...], self.targets[...] = inputs, targets
         self()

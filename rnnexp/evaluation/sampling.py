@@ -1,12 +1,10 @@
-"""Text from a model: each token drawn from the distribution that the ones before it give."""
+"""Draw text from a model: each token from the distribution that the ones before it give."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from rnnexp.nn.model import Model
-
-BOS_INPUT = -1  # the input before the first token of a sequence
 
 
 def sample(
@@ -19,11 +17,11 @@ def sample(
     temperature: float = 1.0,
     top_k: int | None = None,
 ) -> list[list[int]]:
-    """Texts that go on from a prompt.
+    """Return texts that go on from a prompt.
 
     Parameters
     ----------
-    prompt : tokens, at least one; BOS_INPUT where a sequence begins.
+    prompt : tokens, at least one; `nn.tokens.BOS_INPUT` where a sequence begins.
     length : tokens to draw for each text, at most.
     num : how many texts, side by side.
     end : a text stops before this token; None: at `length` only.
@@ -51,7 +49,7 @@ def sample(
 
 
 def draw(logits, rng: np.random.Generator, temperature: float = 1.0, top_k: int | None = None) -> int:
-    """One token from unnormalised log probabilities (V,); see `sample`."""
+    """Return one token drawn from unnormalised log probabilities (V,); see `sample`."""
     if temperature == 0:
         return int(logits.argmax())
     scaled = logits.astype(np.float64) / temperature

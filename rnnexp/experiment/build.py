@@ -7,10 +7,11 @@ from threadpoolctl import threadpool_info
 
 from rnnexp.compute import backend, engine
 from rnnexp.data.corpus import Corpus
+from rnnexp.evaluation.base import Evaluator
 from rnnexp.experiment import rules
 from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.config_hash import hashes
-from rnnexp.experiment.models import make_model
+from rnnexp.experiment.models import make_evaluators, make_model
 from rnnexp.nn.model import Model
 from rnnexp.optim.base import Optimizer
 from rnnexp.optim.schedules.base import Schedule
@@ -31,6 +32,7 @@ class Experiment:
     optimizer: Optimizer
     schedule: Schedule
     settings: TrainConfig
+    evaluators: list[Evaluator]  # of the test split
 
     @property
     def seed(self) -> int:
@@ -72,6 +74,9 @@ def experiment(config: dict[str, Any]) -> Experiment:
         corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
         for split in "valid", "test":
             corpus.require(split, settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
+    evaluators = make_evaluators(config)
+    for name, evaluator in evaluators.items():
+        evaluator.require(corpus, "test", f"evaluation={name}")
     model = make_model(config, len(corpus.vocabulary), backend.named(config["device"]))
     model.init(config["seed"])
 
@@ -82,4 +87,5 @@ def experiment(config: dict[str, Any]) -> Experiment:
         optimizer=make_chosen("optimizer", config["optimizer"]),
         schedule=make_chosen("schedule", config["schedule"]),
         settings=settings,
+        evaluators=list(evaluators.values()),
     )

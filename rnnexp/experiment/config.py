@@ -8,6 +8,7 @@ from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, get_type_hints
 
 from rnnexp.data.datasets import DATASETS
+from rnnexp.evaluation import EVALUATORS
 from rnnexp.nn.cells import CELLS
 from rnnexp.optim import OPTIMIZERS
 from rnnexp.optim.schedules import SCHEDULES
@@ -207,6 +208,9 @@ def keys_of(config: Mapping[str, Any]) -> dict[str, Key]:
     for group, choices in CHOICES.items():
         if (name := config.get(group, {}).get("name")) in choices:
             found |= {f"{group}.{option}": key for option, key in keys_of_choice(group, name).items()}
+    for name in EVALUATORS.keys() & config.get("evaluation", {}).keys():
+        options = options_of(Choice) | options_of(EVALUATORS[name])
+        found |= {f"evaluation.{name}.{option}": key for option, key in options.items()}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Make the model that a config describes."""
+"""Make the model that a config describes, and what scores it."""
 
 from bisect import bisect_left
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 from rnnexp.compute.backend import CPU
 from rnnexp.compute.ops import Ops
 from rnnexp.errors import UserError
+from rnnexp.evaluation import EVALUATORS
+from rnnexp.evaluation.base import Evaluator
 from rnnexp.experiment.config import make_chosen
 from rnnexp.nn.model import Model
 from rnnexp.records import checkpoint
@@ -45,6 +47,16 @@ def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, whe
     inputs = [shape["embed_size"] or vocab_size] + [hidden_size] * (shape.pop("num_layers") - 1)
     cells = [make_chosen("cell", config["cell"], input_size, hidden_size) for input_size in inputs]
     return Model(cells, vocab_size, **shape, backend=where)
+
+
+def make_evaluators(config: dict[str, Any]) -> dict[str, Evaluator]:
+    """Return what scores the test split, by name: exactly in every run, and as the config says besides."""
+    # a config that was saved before there was the group has none
+    sections = {"exact": {"name": "exact"}} | config.get("evaluation", {})
+    for name in sections.keys() - EVALUATORS.keys():
+        raise UserError(f"evaluation={name} is not known: choose from {', '.join(EVALUATORS)}")
+    options = {name: {k: v for k, v in section.items() if k != "name"} for name, section in sections.items()}
+    return {name: EVALUATORS[name](**given) for name, given in options.items()}
 
 
 def load_weights(model: Model, folder: Path) -> None:

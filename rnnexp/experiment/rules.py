@@ -5,7 +5,7 @@ from typing import Any
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.experiment.config import ALWAYS, keys_of
-from rnnexp.experiment.models import make_model
+from rnnexp.experiment.models import make_evaluators, make_model
 from rnnexp.options import Key
 from rnnexp.records.fingerprint import leaves
 
@@ -26,6 +26,7 @@ def check(config: dict[str, Any], elsewhere: bool = False) -> None:
         chosen = config["engine"] or engine.fastest(config["device"]), config["device"]
         (engine.require_known if elsewhere else engine.require)(*chosen)
     make_model(config, vocab_size=1)  # which says what does not go together in a model
+    make_evaluators(config)
 
 
 def check_value(key: str, value: Any, keys: dict[str, Key] = ALWAYS) -> None:

@@ -12,15 +12,19 @@ import numpy as np
 from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
-from rnnexp.evaluation.perplexity import evaluate, loss_metrics, perplexity
-from rnnexp.evaluation.sampling import BOS_INPUT, sample
+from rnnexp.evaluation.base import in_units
+from rnnexp.evaluation.perplexity import evaluate, perplexity
+from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment import build, precompile, progress
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.signals import stop_requests
+from rnnexp.nn.tokens import BOS_INPUT
 from rnnexp.records.folder import RunFolder, now
 from rnnexp.tracking import Tracker
-from rnnexp.training.loop import Checkpoints, Progress, batches, fit
+from rnnexp.training.checkpoints import Checkpoints
+from rnnexp.training.loop import fit, train_batches
+from rnnexp.training.state import TrainState
 
 log = logging.getLogger(__name__)
 
@@ -172,10 +176,10 @@ def train_and_test(
     )
     records = folder.records()
     done = records[-1]["step"] if records else 0
-    steps = len(batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
+    steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
 
-        def on_step(state: Progress) -> None:
+        def on_step(state: TrainState) -> None:
             display.step(state.step)
             if settings.sample_every and state.step % settings.sample_every == 0:
                 loss = ""
@@ -218,15 +222,18 @@ def train_and_test(
 
 def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -> dict[str, float]:
     """What is recorded once, at the end; the model has the best weights."""
-    model, corpus, streams = experiment.model, experiment.corpus, experiment.settings.eval_streams
+    model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
     if records:
         best = min(records, key=lambda record: record["valid/loss"])
         best_loss, best_epoch = best["valid/loss"], best["epoch"]
     else:  # max_epochs=0: the untrained model
-        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], streams, corpus.end), 0
+        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], rows, corpus.end), 0
+    scores: dict[str, float] = {}
+    for evaluator in experiment.evaluators:
+        scores |= evaluator.score(model, corpus, "test", rows)
     parts = model.num_params()
     metrics = {
-        **loss_metrics("test", evaluate(model, corpus.splits["test"], streams, corpus.end), corpus.level),
+        **in_units("test", scores, corpus.level),
         "time": now(),
         "best/valid_ppl": perplexity(best_loss),
         "best/epoch": best_epoch,

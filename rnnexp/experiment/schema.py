@@ -10,6 +10,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp.errors import UserError, one_line
+from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Config, keys_of
 from rnnexp.experiment.config_hash import run_name
 from rnnexp.options import NOTHING, Key, options_of
@@ -48,6 +49,8 @@ def whole() -> type:
     }
     plain = structured("Plain", options_of(Config, frozenset(SECTIONS)))
     fields = [(name, kind, field(default_factory=kind)) for name, kind in sections.items()]
+    # by name, for there may be several
+    fields.append(("evaluation", dict[str, Choice], field(default_factory=dict)))
     return make_dataclass("Config", fields, bases=(plain,))
 
 
@@ -58,6 +61,8 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
         name = config.get(group, {}).get("name")
         if name in choices:
             checked[group] = OmegaConf.structured(options(choices[name]))
+    for name in EVALUATORS.keys() & config.get("evaluation", {}).keys():
+        checked.evaluation[name] = OmegaConf.structured(options(EVALUATORS[name]))
     try:
         plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
         merged = OmegaConf.merge(checked, OmegaConf.create(plain))
@@ -107,6 +112,6 @@ def register() -> None:
     """Tell Hydra the schema; the files of `conf/` name its parts in their defaults lists."""
     store = ConfigStore.instance()
     store.store(name="schema", node=whole())
-    for group, choices in CHOICES.items():
+    for group, choices in (CHOICES | {"evaluation": EVALUATORS}).items():
         for name, chosen in choices.items():
             store.store(group=f"hydra/schema/{group}", name=name, node=options(chosen))

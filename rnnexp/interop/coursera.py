@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnexp.evaluation.sampling import BOS_INPUT
 from rnnexp.nn.cells.rnn import RNN
 from rnnexp.nn.model import Model
+from rnnexp.nn.tokens import BOS_INPUT
 
 END = 0
 # of the course: of ours, and whether that is its transpose

@@ -141,9 +141,9 @@ def train(
         taken = make_step(model, optimizer or SGD(0.5, 0.25), 1, B)
         for k, pair in enumerate(there):
             if k % 20 == 0:
-                taken.forget()
-            taken.take(*pair, k, 0.5 if k < 30 else 0.1, 1 / 15)
-            if (k + 1) % taken.every == 0 or k == number - 1:
+                taken.reset_state()
+            taken.run(*pair, k, 0.5 if k < 30 else 0.1, 1 / 15)
+            if (k + 1) % taken.sync_every == 0 or k == number - 1:
                 found += taken.results()
         state = np.concatenate([where.to_host(array) for array in arrays_of(taken.state)])
     return np.array(found), where.to_host(model.params.values), state
@@ -190,10 +190,10 @@ def test_a_step_neither_waits_nor_launches_much(gpu, standin):
     with engine.use("graph"):
         taken = make_step(model, SGD(0.5, 0.25), 1, B)
         for k in range(2):  # once as it is, once captured
-            taken.take(*tokens, k, 0.5, 1 / 12)
+            taken.run(*tokens, k, 0.5, 1 / 12)
         standin.counts.clear()
         for k in range(2, 12):
-            taken.take(*tokens, k, 0.5, 1 / 12)
+            taken.run(*tokens, k, 0.5, 1 / 12)
         # per step: its number, the learning rate, two tokens, the result; what the graph does is one launch
         assert standin.counts == {"graphs": 10, "launches": 50}
         assert len(taken.results()) == 12
@@ -206,7 +206,7 @@ def test_a_step_before_it_is_captured_does_not_wait_either(gpu, standin):
     with engine.use("fused"):
         taken = make_step(model, SGD(0.5, 0.25), 1, B)
         standin.counts.clear()
-        taken.take(*tokens, 0, 0.5, 1 / 12)
+        taken.run(*tokens, 0, 0.5, 1 / 12)
     assert not standin.counts["to host"]
     assert not standin.counts["to device"]
     # a product and a kernel forward and backward for each step and layer; the rest does not grow with T
@@ -228,7 +228,7 @@ def test_a_graph_keeps_what_it_works_on(gpu, monkeypatch):
     with engine.use("graph"):
         taken = make_step(model, SGD(0.5, 0.25), 1, B)
         for k in range(4):
-            taken.take(*map(gpu.to_device, window()), k, 0.5, 1 / 12)
+            taken.run(*map(gpu.to_device, window()), k, 0.5, 1 / 12)
     gc.collect()
     assert workspaces
     assert all(workspace() for workspace in workspaces)

@@ -1,5 +1,6 @@
 """PTB and the user's own files: read right, and refused in one plain sentence."""
 
+import hashlib
 import http.server
 import threading
 from functools import partial
@@ -53,15 +54,20 @@ def server(tmp_path):
         server.shutdown()
 
 
-def test_ptb_is_downloaded_once_and_checked(ptb_dir, server, tmp_path):
+def test_ptb_is_downloaded_once_and_checked(server, tmp_path, monkeypatch):
+    """With files that stand in for those of PTB, and their checksums."""
     url, served = server
-    cache = tmp_path / "cache"
-    for source in ptb_dir.iterdir():
-        (served / source.name).write_bytes(source.read_bytes())
+    own, cache = tmp_path / "own", tmp_path / "cache"
+    own.mkdir()
+    for name, words in zip(ptb.SHA256, (" the cat sat \n the dog \n", " the cat \n", " the dog \n")):
+        for folder in served, own:
+            (folder / name).write_text(words)
+        monkeypatch.setitem(ptb.SHA256, name, hashlib.sha256(words.encode()).hexdigest())
     corpus = ptb.make(url=url, cache=str(cache))
+    assert corpus.vocabulary.symbols == ["<eos>", "the", "cat", "dog", "sat"]
     for copy in served.iterdir():
         copy.unlink()
-    assert ptb.make(url=url, cache=str(cache)).digest() == corpus.digest() == ptb.make(str(ptb_dir)).digest()
+    assert ptb.make(url=url, cache=str(cache)).digest() == corpus.digest() == ptb.make(str(own)).digest()
     assert sorted(path.name for path in (cache / "ptb").iterdir()) == sorted(ptb.SHA256)
 
 

@@ -10,11 +10,22 @@ from rnnexp.experiment import models, schema
 from rnnexp.experiment.build import experiment
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.cells import CELLS
-from rnnexp.training.loop import Checkpoints, fit
-from tests.conftest import SHARED
+from rnnexp.training.checkpoints import Checkpoints
+from rnnexp.training.loop import fit
+from tests.conftest import FILES, data_folder
 
-GROUPS = ["cell", "model", "dataset", "optimizer", "schedule", "train", "tracking", "sweep", "experiment"]
-FOLDERS = {"dinos": SHARED, "ptb": SHARED / "ptb", "tinyshakespeare": SHARED / "tinyshakespeare"}
+GROUPS = [
+    "cell",
+    "model",
+    "dataset",
+    "optimizer",
+    "schedule",
+    "train",
+    "evaluation",
+    "tracking",
+    "sweep",
+    "experiment",
+]
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 
@@ -34,13 +45,11 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
     if option == "text":
         (tmp_path / "t.txt").write_text("some words and more words\n" * 4000)
         overrides += [f"dataset.path={tmp_path / 't.txt'}"]
-    overrides += [f"dataset.dir={SHARED}"] if "dino" in option else []
+    overrides += ["dataset.dir=."] if "dino" in option else []
     config = composed(*overrides)
-    folder = FOLDERS.get(config["dataset"]["name"])
-    if folder:
-        if not folder.is_dir():
-            pytest.skip(f"the data set is not in {folder}")
-        config["dataset"]["dir"] = str(folder)
+    name = config["dataset"]["name"]
+    if name in FILES:
+        config["dataset"]["dir"] = str(data_folder(name))
     e = experiment(config)
     if e.corpus.end is None:
         e.corpus.splits["valid"] = e.corpus.splits["valid"][:200]

@@ -10,9 +10,8 @@ import pytest
 
 from rnnexp.cli import evaluate, sync
 from rnnexp.compute import backend, engine
-from rnnexp.data.batches import Streams
+from rnnexp.data.batches import Sequences, Streams
 from rnnexp.data.device import device_batches
-from rnnexp.data.sequences import Sequences
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.experiment import rules, runner
 from rnnexp.experiment.config_hash import hashes, run_name
@@ -44,7 +43,7 @@ def test_a_run_records_what_it_records_on_the_cpu(gpu, tmp_path, more):
     assert on_gpu["test/loss"] == pytest.approx(on_cpu["test/loss"], rel=2e-4)
     tags, config = there.tags(), there.load_config()
     assert tags["rnnexp.device"] == config["device"] == "gpu"
-    assert tags["rnnexp.compute.engine"] == config["engine"] == "graph"
+    assert tags["rnnexp.engine"] == config["engine"] == "graph"
     assert tags["rnnexp.gpu"].endswith(f"cupy {backend.load_cupy().__version__}")
     assert config["threads"] == 1
     assert (there.path / "samples.txt").exists()
@@ -67,7 +66,8 @@ class GpuRun(Run):
 
 
 def test_interrupted_and_resumed_is_as_if_nothing_had_been(gpu, tmp_path, monkeypatch):
-    monkeypatch.setattr("rnnexp.training.step.GpuTrainStep.every", 4)
+    monkeypatch.setattr("rnnexp.training.step.GpuTrainStep.sync_every", 4)
+    steps_of_calls = []
 
     def all_of(folder, number=None):
         """Records and parameters; interrupted each time results come in, where a number is given."""
@@ -76,6 +76,7 @@ def test_interrupted_and_resumed_is_as_if_nothing_had_been(gpu, tmp_path, monkey
 
         def on_step(progress):
             seen.append(progress.step)
+            steps_of_calls.append(progress.step)
             if number and len(seen) % number == 0:
                 raise Interrupted(15)
 
@@ -90,6 +91,7 @@ def test_interrupted_and_resumed_is_as_if_nothing_had_been(gpu, tmp_path, monkey
         raise AssertionError
 
     whole = all_of(tmp_path / "whole")
+    assert steps_of_calls[:3] == [4, 8, 12]
     for number in 1, 3:
         parts = all_of(tmp_path / f"parts{number}", number)
         assert parts[0][2] == whole[0][2]

@@ -485,7 +485,7 @@ def test_a_run_that_failed_before_it_began_is_recorded_once_it_runs(rnnexp, tmp_
         ["FINISHED"] if again == "resume" else ["FINISHED", "FAILED"]
     )
     assert len(c.get_metric_history(runs[0].info.run_id, "valid/loss")) == 2
-    assert runs[0].data.tags["rnnexp.compute.threads"] == "1"
+    assert runs[0].data.tags["rnnexp.threads"] == "1"
 
 
 FAULTY = """

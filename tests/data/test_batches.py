@@ -1,12 +1,11 @@
-"""Sequences in batches are the sequences one by one."""
+"""Batches: every target once behind its own past, and the loss of a batch is that of its rows one by one."""
 
 import numpy as np
 import pytest
 
-from rnnexp.data.datasets import text
-from rnnexp.data.sequences import Sequences
-from rnnexp.errors import UserError
+from rnnexp.data.batches import Sequences, Streams
 from rnnexp.evaluation.perplexity import evaluate
+from rnnexp.nn.tokens import BOS_INPUT, IGNORE_INDEX
 from tests.helpers.variants import VARIANTS, small_model
 
 END, V = 0, 11
@@ -14,11 +13,35 @@ LINES = [[3, 4], [5], [], [7, 8, 9, 10, 1, 2], [6, 6, 6]]
 TOKENS = np.array([token for line in LINES for token in [*line, END]], np.int32)
 
 
+@pytest.mark.parametrize("tokens", [2, 17, 100, 101, 119])
+@pytest.mark.parametrize("batch_size", [1, 3, 10])
+@pytest.mark.parametrize("bptt", [1, 4, 1000])
+def test_every_target_stands_in_one_window_behind_its_predecessor(tokens, batch_size, bptt):
+    text = np.arange(tokens)
+    streams = Streams(text, batch_size, bptt)
+    parts = [*streams, streams.tail]
+    inputs = np.concatenate([part[0].T.ravel() for part in parts])
+    targets = np.concatenate([part[1].T.ravel() for part in parts])
+    np.testing.assert_array_equal(np.sort(targets), text[1:])
+    np.testing.assert_array_equal(inputs, targets - 1)
+    assert len(streams.tail[0]) < batch_size
+    assert len(list(streams)) == len(streams)
+    assert all(1 <= len(window[0]) <= bptt for window in streams)
+
+
+def test_streams_go_on_from_window_to_window_and_into_the_tail():
+    streams = Streams(np.arange(24), 3, 4)  # 23 targets: three runs of 7, two left over
+    first, second = streams
+    np.testing.assert_array_equal(first[0], [[0, 7, 14], [1, 8, 15], [2, 9, 16], [3, 10, 17]])
+    np.testing.assert_array_equal(second[0], [[4, 11, 18], [5, 12, 19], [6, 13, 20]])
+    np.testing.assert_array_equal(streams.tail[0], [[21], [22]])
+
+
 def one_by_one(model, lines):
     """Summed nats and gradients, a sequence and a token at a time, without a batch or a mask."""
     nats, grads = 0.0, np.zeros_like(model.params.grads)
     for line in lines:
-        inputs, targets = np.array([-1, *line])[:, None], np.array([*line, END])[:, None]
+        inputs, targets = np.array([BOS_INPUT, *line])[:, None], np.array([*line, END])[:, None]
         workspace = model.workspace()
         nats += model.forward(inputs, targets, model.zero_state(1), workspace, grad_scale=1.0)[0]
         model.backward(workspace)
@@ -38,12 +61,12 @@ def test_every_target_once_after_its_own_past(batch_size):
         if batches.starts_fresh(k):
             pasts = {b: [] for b in range(batch_size)}
         for x, y in zip(inputs, targets):
-            for b in np.flatnonzero(y >= 0):
+            for b in np.flatnonzero(y != IGNORE_INDEX):
                 pasts[b].append(int(x[b]))
                 seen.append((tuple(pasts[b]), int(y[b])))
     expected = []
     for line in LINES:
-        inputs = [-1, *line]
+        inputs = [BOS_INPUT, *line]
         expected += [(tuple(inputs[: t + 1]), target) for t, target in enumerate([*line, END])]
     assert sorted(seen) == sorted(expected)
 
@@ -72,42 +95,6 @@ def test_windows_of_a_long_sequence_pass_on_their_state():
     model = small_model("lstm", vocab_size=V)
     whole, _ = one_by_one(model, [line.tolist()])
     batches = Sequences(tokens, END, 3, bptt=7)
-    assert {len(inputs) for inputs, _ in batches} <= set(range(1, 8))
+    assert [inputs.shape for inputs, _ in batches] == [(7, 3)] * 143
+    assert [k for k in range(143) if batches.starts_fresh(k)] == [0]
     assert evaluate(model, tokens, end=END) * len(tokens) == pytest.approx(whole, rel=1e-12)
-
-
-def corpus(tmp_path, content, **options):
-    path = tmp_path / "lines.txt"
-    path.write_text(content, encoding="utf-8")
-    return text.make(str(path), lines=True, **options)
-
-
-def lines_of(corpus, split):
-    symbols = [corpus.vocabulary.symbols[token] for token in corpus.splits[split]]
-    return "".join(symbols).split("\n")[:-1]
-
-
-def test_lines_are_split_at_random_copies_together_empty_ones_left_out(tmp_path, caplog):
-    caplog.set_level("INFO")
-    names = [f"name{k}" for k in range(50)]
-    made = corpus(tmp_path, "\n".join([*names, "", "  ", *names[:20]]), level="char", split=(0.6, 0.2, 0.2))
-    assert "2 empty lines are left out" in caplog.text
-    parts = {split: lines_of(made, split) for split in ("train", "valid", "test")}
-    assert [len(set(part)) for part in parts.values()] == [30, 10, 10]
-    assert sorted(line for part in parts.values() for line in part) == sorted(names + names[:20])
-    assert parts["train"] != sorted(parts["train"])
-    same = corpus(tmp_path, "\n".join([*names, "", "  ", *names[:20]]), level="char", split=(0.6, 0.2, 0.2))
-    assert same.digest() == made.digest()
-
-
-def test_lines_of_words_end_with_eos(tmp_path):
-    made = corpus(tmp_path, "a b\nc a\nb c\n")
-    assert made.vocabulary.symbols[made.end] == "<eos>"
-    assert sum(len(part) for part in made.splits.values()) == 9
-
-
-def test_too_few_lines_are_refused(tmp_path):
-    with pytest.raises(
-        UserError, match=r"lines.txt has 1 lines that differ; training, validation and test take one each"
-    ):
-        corpus(tmp_path, "once\nonce\n")

@@ -1,0 +1,108 @@
+"""Keep the two checkpoints of a run."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+from rnnexp.errors import UserError
+from rnnexp.nn.model import Model
+from rnnexp.optim.base import Optimizer
+from rnnexp.records import checkpoint
+from rnnexp.training.state import TrainState, require_finite
+
+
+class Checkpoints:
+    """Keep `last.npz`, from which training goes on, and `best.npz`, the best weights so far.
+
+    Parameters
+    ----------
+    folder : the run's.
+    fingerprint : what the checkpoint must agree on with the run that reads it: a hash of config and data.
+    exclusive : a context in which nobody else writes the run; raises where somebody else does.
+    """
+
+    def __init__(
+        self, folder: Path, fingerprint: str, exclusive: Callable[[], AbstractContextManager] = nullcontext
+    ):
+        self.last, self.best = folder / "last.npz", folder / "best.npz"
+        self.fingerprint, self.exclusive = fingerprint, exclusive
+        self.saved_at = time.perf_counter()
+
+    def seconds_since_last(self) -> float:
+        """Return how long ago the last checkpoint was written, or this object made."""
+        return time.perf_counter() - self.saved_at
+
+    def save_last(
+        self, model: Model, optimizer: Optimizer, recurrent: list[tuple], state: TrainState
+    ) -> None:
+        """Write all that the next step depends on.
+
+        Parameters
+        ----------
+        recurrent : the state of the model, per layer its arrays (B, H).
+
+        Raises
+        ------
+        Diverged where a parameter is not finite.
+        """
+        # an update can overflow although its gradient was finite
+        require_finite("sum of the parameters", float(model.params.values.sum()), state.step)
+        to_host = model.backend.to_host
+        arrays = {
+            f"state.{k}.{j}": to_host(a) for k, layer in enumerate(recurrent) for j, a in enumerate(layer)
+        }
+        arrays |= {f"optimizer.{name}": to_host(a) for name, a in optimizer.state.items()}
+        meta = {"fingerprint": self.fingerprint, "progress": asdict(state)}
+        with self.exclusive():
+            checkpoint.write(self.last, model.params.on_host() | arrays, meta)
+        self.saved_at = time.perf_counter()
+
+    def load_last(
+        self, model: Model, optimizer: Optimizer, batch_size: int
+    ) -> tuple[list[tuple], TrainState] | None:
+        """Set parameters and optimizer to those of the last checkpoint.
+
+        Returns
+        -------
+        the recurrent state, per layer its arrays (B, H) in NumPy, and where training stood; None where there
+        is no checkpoint.
+        """
+        try:
+            arrays, meta = self.read(self.last)
+        except FileNotFoundError:
+            return None
+        model.params.set(arrays)
+        optimizer.state = {
+            name.removeprefix("optimizer."): model.backend.to_device(a)
+            for name, a in arrays.items()
+            if name.startswith("optimizer.")
+        }
+        recurrent = [
+            tuple(arrays[f"state.{k}.{j}"] for j in range(len(layer)))
+            for k, layer in enumerate(model.zero_state(batch_size))
+        ]
+        return recurrent, TrainState(**meta["progress"])
+
+    def save_best(self, model: Model, state: TrainState) -> None:
+        """Write the parameters of the epoch that has just become the best."""
+        meta = {"fingerprint": self.fingerprint, "epoch": state.epoch, "valid_loss": state.best_loss}
+        with self.exclusive():
+            checkpoint.write(self.best, model.params.on_host(), meta)
+
+    def load_best(self, model: Model, epoch: int) -> None:
+        """Set the parameters to the best ones, which are those of `epoch`."""
+        arrays, meta = self.read(self.best)
+        if meta["epoch"] != epoch:  # the file before it served in its stead
+            raise UserError(f"{self.best} is damaged: the best weights are lost, start the run anew")
+        model.params.set(arrays)
+
+    def read(self, path: Path) -> tuple[dict, dict]:
+        """Return arrays and dictionary of a checkpoint of this run; UserError where it is another's."""
+        arrays, meta = checkpoint.read(path)
+        if meta["fingerprint"] != self.fingerprint:
+            raise UserError(
+                f"{path} is the checkpoint of another config or other data: start a new run instead"
+            )
+        return arrays, meta

@@ -1,0 +1,94 @@
+"""Say where training stands, and when it has ended."""
+
+import math
+from dataclasses import dataclass
+
+from rnnexp.errors import Diverged
+from rnnexp.training.config import TrainConfig
+
+# The smoothed loss of Coursera's "Sequence Models": of each update's nats per sequence this share is added to
+# the rest of what it was, and it starts where a model that knows nothing reads 7 symbols.
+SMOOTHING, FIRST_SYMBOLS = 0.001, 7
+
+
+@dataclass
+class TrainState:
+    """Hold all that the next step depends on, besides parameters, optimizer and recurrent state.
+
+    Checkpoints keep these fields, under these names.
+    """
+
+    lr: float
+    step: int = 0  # updates done
+    epoch: int = 0  # epochs done
+    window: int = 0  # windows of the current epoch done
+    nats: float = 0.0  # summed over them, as are the next four
+    tokens: int = 0
+    sequences: int = 0
+    grad_norm: float = 0.0
+    seconds: float = 0.0
+    smooth_loss: float = 0.0  # of sequences, see SMOOTHING
+    best_loss: float = math.inf
+    best_epoch: int = 0
+
+    @classmethod
+    def at_start(cls, lr: float, vocab_size: int) -> "TrainState":
+        """Return the state before the first step."""
+        return cls(lr, smooth_loss=FIRST_SYMBOLS * math.log(vocab_size))
+
+    def is_over(self, config: TrainConfig) -> bool:
+        """Tell whether training has ended."""
+        return (
+            self.epoch >= config.max_epochs
+            or self.step >= (config.max_steps or math.inf)
+            or self.epoch - self.best_epoch >= (config.patience or math.inf)
+        )
+
+    def add_window(self, nats: float, grad_norm: float, loss: float, tokens: int, sequences: int) -> None:
+        """Count an update.
+
+        Parameters
+        ----------
+        nats, grad_norm : of its window, the summed loss and the norm of the gradient.
+        loss : of which that was the gradient, `nats` divided by the `loss_denominator` of the batches.
+        tokens, sequences : how many targets its window has, and how many of them end a sequence.
+
+        Raises
+        ------
+        Diverged where loss or gradient are not finite.
+        """
+        require_finite("loss", nats, self.step + 1)
+        require_finite("gradient norm", grad_norm, self.step + 1)
+        self.step += 1
+        self.window += 1
+        self.nats += nats
+        self.smooth_loss += SMOOTHING * (loss - self.smooth_loss)
+        self.tokens += tokens
+        self.sequences += sequences
+        self.grad_norm += grad_norm
+
+    def end_epoch(self, valid_loss: float) -> bool:
+        """Count an epoch; tell whether no earlier one had as good a validation loss.
+
+        Raises
+        ------
+        Diverged where that is not finite.
+        """
+        require_finite("validation loss", valid_loss, self.step)
+        self.epoch += 1
+        improved = valid_loss < self.best_loss
+        if improved:
+            self.best_loss, self.best_epoch = valid_loss, self.epoch
+        return improved
+
+    def begin_epoch(self, lr: float) -> None:
+        """Set what is summed over an epoch to nothing."""
+        self.lr = lr
+        self.window = self.tokens = self.sequences = 0
+        self.nats = self.grad_norm = self.seconds = 0.0
+
+
+def require_finite(what: str, value: float, step: int) -> None:
+    """Raise Diverged where a number is infinite or none."""
+    if not math.isfinite(value):
+        raise Diverged(f"the {what} became {value} at step {step}; lower optimizer.lr or optimizer.clip_norm")

@@ -1,0 +1,173 @@
+"""Every way of evaluating keeps the contract, and a run records what the chosen ones find."""
+
+import math
+
+import numpy as np
+import pytest
+
+from rnnexp.cli.train import CONF
+from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.errors import UserError
+from rnnexp.evaluation import EVALUATORS
+from rnnexp.evaluation.base import Evaluator, in_units
+from rnnexp.evaluation.dlfs2 import dlfs2_loss
+from rnnexp.evaluation.perplexity import evaluate
+from rnnexp.experiment import build, models, rules, runner, schema
+from rnnexp.nn.cells import CELLS
+from rnnexp.records.fingerprint import hashes
+from rnnexp.records.folder import RunFolder
+from tests.conftest import QUICK
+from tests.experiment.test_configs import composed
+from tests.helpers.variants import small_model
+
+V = 11
+TOKENS = np.random.default_rng(0).integers(V, size=940).astype(np.int32)
+CORPUS = Corpus(Vocabulary("abcdefghijk"), dict.fromkeys(("train", "valid", "test"), TOKENS))
+
+
+def evaluators(*names):
+    """The evaluators that a run with these options has, by name."""
+    return models.make_evaluators(composed(f"evaluation=[{','.join(names)}]"))
+
+
+def test_every_evaluator_has_a_config_of_its_name():
+    assert EVALUATORS.keys() == {path.stem for path in (CONF / "evaluation").glob("*.yaml")}
+    assert evaluators(*EVALUATORS).keys() == EVALUATORS.keys()
+
+
+def test_the_names_of_metrics_belong_to_one_evaluator_each():
+    model = small_model()
+    names = [name for one in evaluators(*EVALUATORS).values() for name in one.score(model, CORPUS, "test")]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("name", EVALUATORS)
+def test_evaluation_changes_nothing_and_says_the_same_again(name, cell):
+    model = small_model(cell, dropout=0.5, num_layers=2)
+    before = model.params.values.copy()
+    evaluator = evaluators(name)[name]
+    first = evaluator.score(model, CORPUS, "test")
+    np.testing.assert_array_equal(before, model.params.values)
+    assert (
+        first == evaluator.score(model, CORPUS, "test") == evaluators(name)[name].score(model, CORPUS, "test")
+    )
+    assert first
+    assert all(type(value) is float and math.isfinite(value) for value in first.values())
+
+
+def test_exact_is_every_token_once():
+    model = small_model()
+    (exact,) = evaluators("exact").values()
+    assert exact.score(model, CORPUS, "test") == {"loss": evaluate(model, TOKENS)}
+    assert exact.score(model, CORPUS, "test", rows=3) == {"loss": evaluate(model, TOKENS, 3)}
+    lines = Corpus(CORPUS.vocabulary, {"test": np.append(TOKENS, np.int32(0))}, end=0)
+    assert exact.score(model, lines, "test") == {"loss": evaluate(model, lines.splits["test"], end=0)}
+
+
+def books_loss(model, corpus, batch_size=10, time_size=35):
+    """The loop of eval_perplexity in common/util.py of "Deep Learning from Scratch 2"."""
+    corpus_size, total_loss = len(corpus), 0.0
+    max_iters = (corpus_size - 1) // (batch_size * time_size)
+    jump = (corpus_size - 1) // batch_size
+    state = model.zero_state(batch_size)
+    for iters in range(max_iters):
+        xs = np.zeros((batch_size, time_size), dtype=np.int32)
+        ts = np.zeros((batch_size, time_size), dtype=np.int32)
+        time_offset = iters * time_size
+        offsets = [time_offset + (i * jump) for i in range(batch_size)]
+        for t in range(time_size):
+            for i, offset in enumerate(offsets):
+                xs[i, t] = corpus[(offset + t) % corpus_size]
+                ts[i, t] = corpus[(offset + t + 1) % corpus_size]
+        nats, state = model.forward(xs.T, ts.T, state, model.workspace())
+        total_loss += nats / (batch_size * time_size)
+    return total_loss / max_iters
+
+
+@pytest.mark.parametrize("length", [351, 700, 701, 940])
+def test_dlfs2_is_the_protocol_of_the_book(length):
+    model = small_model("lstm")
+    loss = dlfs2_loss(model, TOKENS[:length])
+    assert loss == pytest.approx(books_loss(model, TOKENS[:length]), rel=1e-12)
+    assert abs(loss - evaluate(model, TOKENS[:length])) > 1e-6
+
+
+def test_what_an_evaluator_finds_is_recorded_in_all_units():
+    scores = {"loss": math.log(8), "mine_loss": math.log(2), "accuracy": 0.25}
+    assert in_units("test", scores, "char") == pytest.approx(
+        {
+            **{"test/loss": math.log(8), "test/ppl": 8, "test/bpc": 3},
+            **{"test/mine_loss": math.log(2), "test/mine_ppl": 2, "test/mine_bpc": 1},
+            "test/accuracy": 0.25,
+        }
+    )
+    assert in_units("valid", {"mine_loss": 1e4}, "word") == {
+        "valid/mine_loss": 1e4,
+        "valid/mine_ppl": math.inf,
+    }
+
+
+def run(path, *overrides):
+    return runner.carry_out(composed(*QUICK, "train.max_epochs=1", *overrides), RunFolder(path))
+
+
+def test_a_run_records_the_exact_loss_and_what_else_is_chosen(tmp_path):
+    plain, more = run(tmp_path / "plain"), run(tmp_path / "more", "evaluation=dlfs2")
+    assert [name for name in plain if name.startswith("test/")] == ["test/loss", "test/ppl"]
+    assert more.keys() - plain.keys() == {"test/dlfs2_loss", "test/dlfs2_ppl"}
+    assert more["test/loss"] == plain["test/loss"]
+    assert more["test/dlfs2_ppl"] == math.exp(more["test/dlfs2_loss"])
+
+
+def test_an_evaluator_is_found_by_its_name(tmp_path, monkeypatch):
+    """It takes options, which are typed, and what it finds is recorded; nothing else knows it."""
+
+    class Share(Evaluator):
+        def __init__(self, of: int):
+            self.of = of
+
+        def score(self, model, corpus, split, rows=1):
+            return {"share": float(np.mean(corpus.splits[split] == self.of))}
+
+    monkeypatch.setitem(EVALUATORS, "share", Share)
+    config = composed(*QUICK, "train.max_epochs=1", "evaluation=dlfs2")
+    config["evaluation"]["share"] = {"name": "share", "of": 0}
+    typed = schema.resolve(schema.typed(config))
+    assert typed["evaluation"]["share"] == {"name": "share", "of": 0}
+    metrics = runner.carry_out(config, RunFolder(tmp_path))
+    assert 0 < metrics["test/share"] < 1
+    assert "test/dlfs2_ppl" in metrics
+    config["evaluation"]["share"]["of"] = "all"
+    with pytest.raises(UserError, match=r"evaluation\.share\.of"):
+        schema.typed(config)
+
+
+def test_the_usual_evaluation_is_no_setting_and_more_of_it_is(tmp_path):
+    plain = composed(*QUICK)
+    before = {key: value for key, value in plain.items() if key != "evaluation"}  # as it was saved once
+    assert hashes(before) == hashes(plain) == hashes(composed(*QUICK, "evaluation=exact"))
+    more = composed(*QUICK, "evaluation=dlfs2")
+    assert hashes(more)[1] != hashes(plain)[1]
+    assert hashes(more) == hashes(composed(*QUICK, "evaluation=[exact,dlfs2]"))
+    assert schema.resolve(schema.typed(before)) == plain
+    assert [*models.make_evaluators(before)] == ["exact"]
+
+
+def test_what_an_evaluator_cannot_score_is_refused_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "make_model", lambda *_, **__: None)
+    for overrides, message in [
+        (
+            [*QUICK, "dataset.test_tokens=350"],
+            "the test split has 350 tokens, but evaluation=dlfs2 takes .* 351",
+        ),
+        (
+            ["dataset=gettysburg", "tracking=none"],
+            "evaluation=dlfs2 is for one stream of text; this data set has",
+        ),
+    ]:
+        with pytest.raises(UserError, match=message):
+            build.experiment(composed(*overrides, "evaluation=dlfs2"))
+    config = composed(*QUICK) | {"evaluation": {"mine": {"name": "mine"}}}
+    with pytest.raises(UserError, match="evaluation=mine is not known: choose from dlfs2, exact"):
+        rules.check(config)
