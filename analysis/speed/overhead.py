@@ -60,7 +60,7 @@ from unittest.mock import patch
 from rnnexp.nn import model
 from rnnexp.optim.base import base
 from rnnexp.evaluation import perplexity
-from rnnexp.cli import train
+from rnnexp.cli.main import main
 from rnnexp.experiment import runner
 spent = {"training": 0.0, "computation": 0.0, "first update": None}
 running = []
@@ -87,7 +87,7 @@ with (
     patch("rnnexp.nn.model.Model.backward", timed("computation", model.Model.backward)),
     patch("rnnexp.optim.base.SGD.update", timed("computation", update)),
 ):
-    train.main()
+    main()
 print(json.dumps(spent))
 """
 

@@ -1,43 +1,42 @@
-"""The perplexity of given weights.
+"""Give the perplexity of weights from elsewhere.
 
-python -m rnnexp.cli.evaluate weights=FILE [protocol=exact] [split=test] [OVERRIDE ...]
+rnnexp evaluate weights=FILE [protocol=exact] [split=test] [OVERRIDE ...]
 
-weights: an npz file; `rnnexp.interop.weights` says which names and shapes it holds and how to bring them from the
-book's layout, from PyTorch's and from Keras's. The overrides say which model and data they belong to, as for
-`rnnexp`: cell=lstm dataset=ptb model.hidden_size=650. protocol=exact: every token once, the split as one
-stream. protocol=book: as "Deep Learning from Scratch 2" does, 10 streams, windows of 35, the tail dropped.
+weights: an npz file; `rnnexp.interop.weights` says which names and shapes it holds and how to bring them
+from the book's layout, from PyTorch's and from Keras's. The overrides say which model and data they belong
+to, as for `rnnexp`: cell=lstm dataset=ptb model.hidden_size=650. protocol=exact: every token once, the split
+as one stream. protocol=book: as "Deep Learning from Scratch 2" does, 10 streams, windows of 35, the tail
+dropped.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf import MISSING
-from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp.cli import arguments
-from rnnexp.cli.train import CONF
 from rnnexp.compute import backend, engine
 from rnnexp.data.corpus import Corpus
-from rnnexp.errors import UserError, one_line
+from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import dlfs2_loss, evaluate, perplexity
 from rnnexp.experiment import build, schema
 from rnnexp.interop import weights
 from rnnexp.nn.model import Model
+from rnnexp.sweeps.worker import CONF
 
 
 @dataclass
 class Options:
-    weights: str = MISSING
+    """Hold what stands on the command line beside the overrides."""
+
+    weights: str
     protocol: str = "exact"
     split: str = "test"
 
 
 def loss_of(options: Options, model: Model, corpus: Corpus) -> float:
-    """Nats per token of a split."""
+    """Return the nats per token of a split."""
     if options.split not in corpus.splits:
         raise UserError(f"split={options.split} is not known: choose from {', '.join(corpus.splits)}")
     tokens = corpus.splits[options.split]
@@ -52,12 +51,12 @@ def loss_of(options: Options, model: Model, corpus: Corpus) -> float:
 
 
 def report(given: list[str]) -> str:
-    """What the weights come to, in one line."""
-    own = [argument for argument in given if argument.partition("=")[0] in Options.__annotations__]
+    """Say in one line what the weights come to."""
+    own, overrides = arguments.split(given, Options)
     options = arguments.read(own, Options)
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=[argument for argument in given if argument not in own])
+        cfg = compose("config", overrides=overrides)
     config = schema.resolve(schema.typed(cfg))
     with backend.named(config["device"]).errors_in_words():
         experiment = build.experiment(config)
@@ -70,16 +69,6 @@ def report(given: list[str]) -> str:
     )
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    try:
-        print(report(sys.argv[1:]))
-    except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
-        sys.exit(f"rnnexp.cli.evaluate: {one_line(error)}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()
+def run(given: list[str]) -> None:
+    """Print the line."""
+    print(report(given))
