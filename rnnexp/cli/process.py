@@ -18,8 +18,8 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     """Carry out a command and return its exit status.
 
     1 after what a plain line on stderr explains, `name` before it; 128 and the number of the signal after
-    Ctrl-C, SIGTERM or a closed pipe; else what the command returns, None being 0. With HYDRA_FULL_ERROR=1 in the
-    environment an error is raised as it is.
+    Ctrl-C, SIGTERM or a closed pipe; else what the command returns, None being 0. With HYDRA_FULL_ERROR=1 in
+    the environment an error is raised as it is.
     """
     full_errors = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     logging.raiseExceptions = False  # when the output is piped into `head`, say

@@ -74,7 +74,7 @@ class Request:
                 raise UserError(f"{text(override)}: limits of a logarithmic range must be greater than 0")
 
     def combinations(self) -> list[tuple[str, list[str]]]:
-        """Return every combination of what is not searched over: its name, its overrides with a value each."""
+        """Return each combination of what is not searched over: name, and overrides with one value each."""
         last = {override.get_key_element(): override for override in self.overrides}
         overrides = [override for key, override in last.items() if key not in self.space]
         swept = [not is_one(o) for o in overrides]
