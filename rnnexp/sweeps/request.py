@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import build, schema
@@ -48,8 +48,14 @@ class Request:
         # what is swept over stands with its first value, for a key may come with a group's option
         plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
         self.settings: dict[str, Any] = dict(plain.sweep)
-        chosen = plain.hydra.runtime.choices["hydra/launcher"]
-        self.launcher: str | None = None if chosen == "basic" else chosen  # basic is Hydra's default
+        self.launcher = launcher_of(plain)
+        if self.launcher:  # which Hydra will look for with no option of what is swept over
+            fixed = compose("config", [text(o) for o in given if is_one(o)], True)
+            if launcher_of(fixed) != self.launcher:
+                raise UserError(
+                    f"hydra/launcher={self.launcher} comes from a preset that is swept over, and one "
+                    f"launcher does all jobs: add hydra/launcher={self.launcher}"
+                )
         self.rerun = bool(plain.rerun)
         build.check_value("study", str(plain.study))
         for key, value in self.settings.items():
@@ -84,6 +90,12 @@ class Request:
     def jobs(self) -> list[Job]:
         """Return a job for each combination; those that come to the same experiment are one."""
         return distinct(make_job(name or "the only job", texts) for name, texts in self.combinations())
+
+
+def launcher_of(cfg: DictConfig) -> str | None:
+    """Return the launcher that a config with Hydra's section names; None for Hydra's default."""
+    chosen = cfg.hydra.runtime.choices["hydra/launcher"]
+    return None if chosen == "basic" else chosen
 
 
 def distinct(jobs: Iterable[Job]) -> list[Job]:
