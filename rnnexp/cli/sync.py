@@ -29,13 +29,15 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
 
     Why one could not be delivered is printed on stderr.
     """
-    from rnnexp.tracking.mlflow import deliver  # seconds
-
     for given in folders:
         if not given.is_dir():
             raise UserError(f"{given} is no folder")
-    counts: Counter[str] = Counter()
     found = sorted({state.parent for given in folders for state in given.rglob("state.json")})
+    if not found:
+        raise UserError(f"there are no run folders in {', '.join(map(str, folders))}")
+    from rnnexp.tracking.mlflow import deliver  # seconds
+
+    counts: Counter[str] = Counter()
     for path in found:
         folder = RunFolder(path.absolute())
         try:
@@ -52,8 +54,6 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
         except Exception as error:  # whatever a store, a network or a server can raise; the others go on
             counts["not delivered"] += 1
             print(f"{path}: {one_line(error) or type(error).__name__}", file=sys.stderr)
-    if not found:
-        raise UserError(f"there are no run folders in {', '.join(map(str, folders))}")
     return counts
 
 

@@ -3,6 +3,7 @@
 rnnexp [train] [GROUP=OPTION] [KEY=VALUE] ...
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -58,7 +59,14 @@ def start(cfg: DictConfig) -> float:
     except (UserError, OSError, MemoryError) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
+        discard_refused(Path(HydraConfig.get().runtime.output_dir))
         raise ThroughHydra(1) from error
+
+
+def discard_refused(folder: Path) -> None:
+    """Remove the folder that Hydra made for a run, where there is nothing in it but an empty log."""
+    if all(path.suffix == ".log" and not path.stat().st_size for path in folder.iterdir()):
+        shutil.rmtree(folder)
 
 
 def sweep(overrides: list[str]) -> None:

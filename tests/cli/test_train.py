@@ -157,7 +157,7 @@ def test_the_run_itself_imports_no_mlflow_and_nothing_slow_before_its_first_step
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )
-def test_a_mistake_gets_one_plain_line(in_process, overrides, parts):
+def test_a_mistake_gets_one_plain_line(in_process, tmp_path, overrides, parts):
     small = [
         s
         for s in QUICK
@@ -165,6 +165,8 @@ def test_a_mistake_gets_one_plain_line(in_process, overrides, parts):
     ]
     arguments = overrides if overrides[0].startswith("resume") else [*small, *overrides]
     one_line(in_process(*arguments), *parts)
+    for folder in run_folders(tmp_path, "runs/*/*"):  # only a run that began leaves one
+        assert RunFolder(folder).state()["status"] == "FAILED"
 
 
 @pytest.mark.parametrize("mistake", ["model.hiden_size=3", "model.dropout=1", "resume=gone"])
