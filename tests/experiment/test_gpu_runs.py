@@ -262,7 +262,7 @@ def test_prepared_here_carried_out_there_recorded_here(rnnexp, tmp_path):
     assert rnnexp(*sweep, "sweep.prepare=true").stdout.startswith("0 of 2 jobs prepared")
 
 
-def test_what_cannot_be_prepared(rnnexp, tmp_path):
+def test_what_cannot_be_prepared(in_process, tmp_path):
     for arguments, message in [
         (["seed=1"], "sweep.prepare=true is for many runs: add -m"),
         (["-m", "sweep=search"], "a search must see results: leave sweep.prepare out"),
@@ -272,7 +272,7 @@ def test_what_cannot_be_prepared(rnnexp, tmp_path):
             "engine=numba must be one of graph, fused, cupy where device=gpu",
         ),
     ]:
-        result = rnnexp(*arguments, "sweep.prepare=true")
+        result = in_process(*arguments, "sweep.prepare=true")
         assert result.returncode == 1
         assert result.stderr == f"rnnexp: {message}\n"
     assert not list(tmp_path.rglob("config.yaml"))
