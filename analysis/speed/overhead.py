@@ -87,7 +87,7 @@ with (
     patch("rnnexp.nn.model.Model.backward", timed("computation", model.Model.backward)),
     patch("rnnexp.optim.base.SGD.update", timed("computation", update)),
 ):
-    main()
+    assert main() == 0
 print(json.dumps(spent))
 """
 
@@ -161,4 +161,4 @@ def median_seconds(folder: str, arguments: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    assert main() == 0

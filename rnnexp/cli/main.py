@@ -44,10 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~")
     name, rest = (word, given[1:]) if named else (DEFAULT, given)
     prefix = "rnnexp" if name == DEFAULT or name not in COMMANDS else f"rnnexp {name}"
-    return process.exit_status(prefix, lambda: carry_out(name, rest))
+    return process.exit_status(prefix, lambda: run_command(name, rest))
 
 
-def carry_out(name: str, arguments: list[str]) -> int | None:
+def run_command(name: str, arguments: list[str]) -> int | None:
     """Carry out a subcommand, or print its help; return the exit status, None being 0."""
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
