@@ -10,7 +10,7 @@ STAMP := .venv/.installed
 
 demo: $(STAMP)
 	.venv/bin/rnnexp -m experiment=demo cell=lstm,gru seed=0,1,2
-	@.venv/bin/python -m analysis.compare study=demo
+	@.venv/bin/rnnexp compare study=demo
 
 test: $(STAMP)
 	.venv/bin/python -m pytest -m "not slow" -n auto --dist loadfile -rs
@@ -27,7 +27,7 @@ bench: $(STAMP)
 	.venv/bin/python -m analysis.speed.overhead
 
 reproduce: $(STAMP)
-	.venv/bin/python -m analysis.reproduce run=true $(if $(DATA),data=$(DATA))
+	.venv/bin/rnnexp reproduce run=true $(if $(DATA),data=$(DATA))
 
 lint: $(STAMP)
 	.venv/bin/ruff check .
@@ -35,7 +35,7 @@ lint: $(STAMP)
 	.venv/bin/mypy
 
 ui: $(STAMP)
-	MLFLOW_DISABLE_TELEMETRY=true .venv/bin/mlflow ui --backend-store-uri sqlite:///runs/mlflow.db
+	.venv/bin/rnnexp ui
 
 venv: $(STAMP)
 

@@ -1,5 +1,7 @@
 """Let `python -m rnnexp` do what the command `rnnexp` does."""
 
-from rnnexp.cli.train import main
+import sys
 
-main()
+from rnnexp.cli.main import main
+
+sys.exit(main())

@@ -1,13 +1,16 @@
 """What many tests share: the command line as a user has it, small settings, the data sets where they are."""
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from rnnexp.cli.main import main
 from rnnexp.compute import backend
 from rnnexp.errors import UserError
 
@@ -32,6 +35,14 @@ def command(*arguments):
     return [str(Path(sys.executable).parent / "rnnexp"), *arguments]
 
 
+class Outcome(NamedTuple):
+    """How a command ended: as subprocess.run has it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
 def rnnexp(tmp_path):
     """Runs the command in an empty folder; what it prints is in `stdout` and `stderr`."""
@@ -51,6 +62,27 @@ def data_folder(name):
     if not file.exists():
         pytest.skip(f"no {FILES[name]} in {DATA}: name the folder that has it with RNNEXP_DATA")
     return file.parent
+
+
+@pytest.fixture
+def in_process(tmp_path, monkeypatch, capfd):
+    """Does what `rnnexp` does without starting a process, which takes longer than most commands."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rnnexp"])
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+
+    def run(*arguments):
+        capfd.readouterr()
+        status = main(arguments)
+        return Outcome(status, *capfd.readouterr())
+
+    yield run
+    for handler in set(root.handlers) - set(before):  # Hydra's, into the run folder
+        handler.close()
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ from unittest.mock import patch
 from rnnexp.nn import model
 from rnnexp.optim import base
 from rnnexp.evaluation import perplexity
-from rnnexp.cli import train
+from rnnexp.cli.main import main
 from rnnexp.experiment import runner
 spent = {"training": 0.0, "computation": 0.0, "first update": None}
 running = []
@@ -87,7 +87,7 @@ with (
     patch("rnnexp.nn.model.Model.backward", timed("computation", model.Model.backward)),
     patch("rnnexp.optim.base.Optimizer.update", timed("computation", update)),
 ):
-    train.main()
+    assert main() == 0
 print(json.dumps(spent))
 """
 
@@ -161,4 +161,4 @@ def median_seconds(folder: str, arguments: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    assert main() == 0

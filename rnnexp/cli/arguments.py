@@ -1,39 +1,66 @@
-"""key=value arguments of the commands beside `rnnexp`, checked against a dataclass."""
+"""Read the arguments of a command: KEY=VALUE for each field of a dataclass, and what has no such key."""
 
-import dataclasses
+import types
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from rnnexp.errors import UserError, one_line
+from rnnexp.errors import UserError
 
 T = TypeVar("T")
+SWITCH = {"true": True, "false": False}
+
+
+def key_of(field: Field[Any]) -> str:
+    """Return the key of an option: the field's name, or what its metadata has as `key`."""
+    return field.metadata.get("key", field.name)
+
+
+def split(arguments: Sequence[str], options: type) -> tuple[list[str], list[str]]:
+    """Return those arguments whose key is an option, and the others."""
+    keys = {key_of(field) for field in fields(options)}
+    own = [argument for argument in arguments if "=" in argument and argument.partition("=")[0] in keys]
+    return own, [argument for argument in arguments if argument not in own]
+
+
+def split_paths(arguments: Sequence[str], options: type) -> tuple[list[Path], list[str]]:
+    """Return those arguments that name a file or a folder, and the others."""
+    _, others = split(arguments, options)
+    paths = [argument for argument in others if "=" not in argument or Path(argument).exists()]
+    return [Path(path) for path in paths], [argument for argument in arguments if argument not in paths]
 
 
 def read(arguments: Sequence[str], options: type[T]) -> T:
-    """An instance of the dataclass with these arguments over its defaults.
+    """Return the dataclass `options` with these KEY=VALUE arguments over its defaults.
 
-    A value is taken as it is, of a number or `null` what it says. UserError names what does not fit.
+    Fields are of type str, int, float, bool, or one of these or None, for which `null` stands. UserError
+    names what is unknown, does not fit, or is missing.
     """
-    config = OmegaConf.structured(options)
-    types = {field.name: field.type for field in dataclasses.fields(options)}  # type: ignore[arg-type]
-    texts = {}  # OmegaConf would look for interpolations in them
-    for argument in arguments:
-        key, separator, value = argument.partition("=")
-        if not separator or key not in types:
-            raise UserError(f"{argument} is not known: the options are {', '.join(f'{k}=' for k in types)}")
-        if types[key] is str:
-            texts[key] = value
-            config[key] = ""
-            continue
-        try:
-            OmegaConf.update(config, key, None if value == "null" else value)
-        except OmegaConfBaseException as error:
-            raise UserError(f"{key}={value}: {one_line(error)}") from error
-    missing = sorted(OmegaConf.missing_keys(config))
-    if missing:
-        raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
-    made: Any = OmegaConf.to_object(config)
-    return dataclasses.replace(made, **texts)
+    own, others = split(arguments, options)
+    named = {key_of(field): field for field in fields(options)}  # type: ignore[arg-type]
+    if others:
+        known = ", ".join(f"{key}=" for key in named)
+        raise UserError(f"{others[0]} is not known: the options are {known}")
+    hints = get_type_hints(options)
+    given = {}
+    for argument in own:
+        key, _, value = argument.partition("=")
+        given[named[key].name] = convert(key, value, hints[named[key].name])
+    for key, field in named.items():
+        if field.name not in given and field.default is MISSING and field.default_factory is MISSING:
+            raise UserError(f"{key} has no value: add {key}=VALUE")
+    return options(**given)
+
+
+def convert(key: str, text: str, expected: Any) -> Any:
+    """Return the value that a text is for an option of a type; UserError where it is none."""
+    choices = get_args(expected) or (expected,)
+    if types.NoneType in choices and text == "null":
+        return None
+    (kind,) = (choice for choice in choices if choice is not types.NoneType)
+    try:
+        return SWITCH[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        what = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise UserError(f"{key}={text} must be {what}") from None

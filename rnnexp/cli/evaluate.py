@@ -1,50 +1,48 @@
-"""The perplexity of given weights.
+"""Give the perplexity of weights from elsewhere.
 
-python -m rnnexp.cli.evaluate weights=FILE [protocol=exact] [split=test] [OVERRIDE ...]
+rnnexp evaluate weights=FILE [protocol=exact] [split=test] [OVERRIDE ...]
 
-weights: an npz file; `rnnexp.interop.weights` says which names and shapes it holds and how to bring them from the
-book's layout, from PyTorch's and from Keras's. The overrides say which model and data they belong to, as for
-`rnnexp`: cell=lstm dataset=ptb model.hidden_size=650. protocol=exact: every token once, the split as one
-stream. protocol=book: as "Deep Learning from Scratch 2" does, 10 streams, windows of 35, the tail dropped.
+weights: an npz file; `rnnexp.interop.weights` says which names and shapes it holds and how to bring them
+from the book's layout, from PyTorch's and from Keras's. The overrides say which model and data they belong
+to, as for `rnnexp`: cell=lstm dataset=ptb model.hidden_size=650. protocol=exact: every token once, the split
+as one stream. protocol=book: as "Deep Learning from Scratch 2" does, 10 streams, windows of 35, the tail
+dropped.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf import MISSING
-from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp.cli import arguments
-from rnnexp.cli.train import CONF
 from rnnexp.compute import backend, engine
-from rnnexp.errors import UserError, one_line
+from rnnexp.errors import UserError
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import build, models, schema
 from rnnexp.interop import weights
+from rnnexp.sweeps.worker import CONF
 
 PROTOCOLS = {name: name for name in EVALUATORS if name != "dlfs2"} | {"book": "dlfs2"}
 
 
 @dataclass
 class Options:
-    weights: str = MISSING
+    """Hold what stands on the command line beside the overrides."""
+
+    weights: str
     protocol: str = "exact"
     split: str = "test"
 
 
 def report(given: list[str]) -> str:
     """Return what the weights come to: a line for each loss that the protocol knows."""
-    own = [argument for argument in given if argument.partition("=")[0] in Options.__annotations__]
+    own, overrides = arguments.split(given, Options)
     options = arguments.read(own, Options)
     if options.protocol not in PROTOCOLS:
         raise UserError(f"protocol={options.protocol} is not known: choose from {', '.join(PROTOCOLS)}")
     name = PROTOCOLS[options.protocol]
-    overrides = [argument for argument in given if argument not in own]
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", overrides=[*overrides, f"evaluation={name}"])
@@ -67,16 +65,6 @@ def report(given: list[str]) -> str:
     )
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    try:
-        print(report(sys.argv[1:]))
-    except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
-        sys.exit(f"rnnexp.cli.evaluate: {one_line(error)}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()
+def run(given: list[str]) -> None:
+    """Print the line."""
+    print(report(given))

@@ -1,7 +1,7 @@
-"""Text from the model of a run.
+"""Write text by the model of a run.
 
-python -m rnnexp.cli.generate run=FOLDER_OR_ID [prompt="the cat"] [num=5] [length=200] [temperature=1] [top_k=20]
-                          [seed=0] [uri=MLFLOW_STORE]
+rnnexp generate run=FOLDER_OR_ID [prompt="the cat"] [num=5] [length=200] [temperature=1] [top_k=20] [seed=0]
+                [uri=MLFLOW_STORE]
 
 run: a run folder, or the id of an MLflow run in the store `uri`. A prompt goes before every text; a model of
 names or sentences begins a new one without it. temperature=0 always takes the likeliest symbol; below 1 the
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from omegaconf import MISSING
 
 from rnnexp import tracking
 from rnnexp.cli import arguments
@@ -29,7 +28,9 @@ from rnnexp.records.folder import RunFolder
 
 @dataclass
 class Options:
-    run: str = MISSING
+    """Hold what stands on the command line."""
+
+    run: str
     prompt: str = ""
     num: int = 5
     length: int = 200
@@ -40,7 +41,7 @@ class Options:
 
 
 def generate(options: Options) -> list[str]:
-    """The texts, prompt included."""
+    """Return the texts, prompt included."""
     for key, least in ("num", 1), ("length", 1), ("temperature", 0), ("top_k", 1), ("seed", 0):
         value = getattr(options, key)
         if value is not None and not value >= least:
@@ -63,7 +64,7 @@ def generate(options: Options) -> list[str]:
 
 
 def load(folder: RunFolder) -> tuple[Model, Corpus]:
-    """The model of a run with its best weights, and its vocabulary in a corpus without text."""
+    """Return the model of a run with its best weights, and its vocabulary in a corpus without text."""
     config = schema.resolve(schema.typed(folder.load_config()))
     corpus = folder.load_vocabulary()
     model = models.make_model(config, len(corpus.vocabulary))
@@ -72,7 +73,7 @@ def load(folder: RunFolder) -> tuple[Model, Corpus]:
 
 
 def prompt_tokens(prompt: str, corpus: Corpus) -> Sequence[int]:
-    """What the model reads before it writes: where a text begins, and the prompt."""
+    """Return the tokens that the model reads before it writes: where a text begins, and the prompt."""
     index = corpus.vocabulary.index
     symbols = list(prompt) if corpus.level == "char" else prompt.replace("\n", f" {END} ").split()
     unknown = [symbol for symbol in symbols if symbol not in index]
@@ -90,17 +91,7 @@ def prompt_tokens(prompt: str, corpus: Corpus) -> Sequence[int]:
     return tokens or [start]
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    try:
-        texts = generate(arguments.read(sys.argv[1:], Options))
-    except (UserError, OSError) as error:
-        sys.exit(f"rnnexp.cli.generate: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+def run(given: list[str]) -> None:
+    """Print the texts that the arguments ask for."""
+    texts = generate(arguments.read(given, Options))
     print("\n".join(texts) if all("\n" not in text for text in texts) else "\n---\n".join(texts))
-
-
-if __name__ == "__main__":
-    main()

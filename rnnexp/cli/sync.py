@@ -1,29 +1,43 @@
 """Deliver what run folders hold to MLflow.
 
-python -m rnnexp.cli.sync FOLDER [FOLDER ...] [uri=MLFLOW_STORE]
+rnnexp sync FOLDER [FOLDER ...] [uri=MLFLOW_STORE]
 
 Each FOLDER is a run folder, or holds run folders at any depth: `runs/`, say, or what was brought from
 another machine. uri: the store; by default tracking.uri of each run's config. What a store has got already
-stays as it is. A run whose process died without a word is marked as killed.
+stays as it is. A run whose process ended without recording its status is marked as killed.
 """
 
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
+from rnnexp.cli import arguments
 from rnnexp.errors import UserError, one_line
 from rnnexp.records.folder import RunFolder
 
 
-def sync(folders: list[Path], uri: str | None) -> Counter[str]:
-    """How many runs were delivered, were there already, go on, or could not be delivered; says why not."""
-    from rnnexp.tracking.mlflow import deliver  # seconds
+@dataclass
+class Options:
+    """Hold what stands on the command line beside the folders."""
 
+    uri: str | None = None
+
+
+def sync(folders: list[Path], uri: str | None) -> Counter[str]:
+    """Deliver the runs in the folders; return how many were delivered, were there already, go on, or failed.
+
+    Why one could not be delivered is printed on stderr.
+    """
     for given in folders:
         if not given.is_dir():
             raise UserError(f"{given} is no folder")
-    counts: Counter[str] = Counter()
     found = sorted({state.parent for given in folders for state in given.rglob("state.json")})
+    if not found:
+        raise UserError(f"there are no run folders in {', '.join(map(str, folders))}")
+    from rnnexp.tracking.mlflow import deliver  # seconds
+
+    counts: Counter[str] = Counter()
     for path in found:
         folder = RunFolder(path.absolute())
         try:
@@ -40,27 +54,15 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
         except Exception as error:  # whatever a store, a network or a server can raise; the others go on
             counts["not delivered"] += 1
             print(f"{path}: {one_line(error) or type(error).__name__}", file=sys.stderr)
-    if not found:
-        raise UserError(f"there are no run folders in {', '.join(map(str, folders))}")
     return counts
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    stores = [argument for argument in sys.argv[1:] if argument.startswith("uri=")]
-    folders = [Path(argument) for argument in sys.argv[1:] if argument not in stores]
+def run(given: list[str]) -> int:
+    """Deliver what the arguments name; return 1 where a run could not be delivered."""
+    folders, settings = arguments.split_paths(given, Options)
+    options = arguments.read(settings, Options)
     if not folders:
-        sys.exit("rnnexp.cli.sync: name a folder: python -m rnnexp.cli.sync runs/")
-    try:
-        counts = sync(folders, stores[-1].removeprefix("uri=") if stores else None)
-    except (UserError, OSError) as error:
-        sys.exit(f"rnnexp.cli.sync: {one_line(error)}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+        raise UserError("name a folder: rnnexp sync runs/")
+    counts = sync(folders, options.uri)
     print(f"{counts.total()} runs: {', '.join(f'{number} {what}' for what, number in counts.items())}")
-    sys.exit(bool(counts["not delivered"]))
-
-
-if __name__ == "__main__":
-    main()
+    return int(counts["not delivered"] > 0)

@@ -115,7 +115,7 @@ class SweepConfig:
         ),
     ]
     prepare: Annotated[
-        bool, beside_result("only write the run folders, for rnnexp.sweeps.offline on another machine")
+        bool, beside_result("only write the run folders, for `rnnexp offline` on another machine")
     ]
     trials: Annotated[
         int | None, beside_result("of a search, for each combination; null: no search", AT_LEAST_1)

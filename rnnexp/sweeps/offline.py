@@ -1,32 +1,30 @@
-"""Carry out runs on a machine that has neither Hydra nor MLflow, such as a GPU machine lent for an hour.
+"""Do prepared runs on a machine that has neither Hydra nor MLflow, such as a GPU machine lent for an hour."""
 
-python -m rnnexp.sweeps.offline FOLDER [FOLDER ...] [dataset.dir=DIR] [dataset.path=FILE] [device=gpu] [workers=1]
-
-`rnnexp -m ... sweep.prepare=true` writes the run folders, with nothing but their configs. Bring them to the
-other machine and name them here, or a folder that holds them: what has finished is left alone, what was begun
-goes on from its checkpoint, Ctrl-C saves one. Bring them back, and python -m rnnexp.cli.sync delivers them. What
-follows the folders says where the runs find their data and what computes, if that differs there. workers: how
-many run at a time; by default one on a GPU, else as many as there are cores. It runs in a checkout, and needs
-numpy, pyyaml, filelock, psutil, threadpoolctl and tqdm, for a GPU CuPy.
-"""
-
-import signal
-import sys
 from pathlib import Path
 from typing import Any
 
-from rnnexp.errors import Interrupted, UserError, one_line
+from rnnexp.errors import UserError
 from rnnexp.experiment import rules, runner
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.scheduler import Job, Sweep, carry_out
+from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.scheduler import Sweep, run_sweep
 from rnnexp.tracking import NullTracker
 
-CHANGEABLE = "dataset.dir", "dataset.path", "device"  # none of which defines the result
+
+def prepare(jobs: list[Job]) -> str:
+    """Write the configs of the jobs into their folders, for `rnnexp offline`; return a line about it."""
+    for job in jobs:
+        rules.check(job.config, elsewhere=True)
+    new = [job for job in jobs if not job.folder.state()]
+    for job in new:
+        job.folder.prepare(job.config)
+    others = " (the others have begun)" if len(new) < len(jobs) else ""
+    return f"{len(new)} of {len(jobs)} jobs prepared in {RunFolder(jobs[0].folder.path.parent)}{others}"
 
 
 def changed(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
-    """The config with other values of those dotted keys that it has."""
+    """Return the config with other values of those dotted keys that it has."""
     for key, value in changes.items():
         section, _, option = key.rpartition(".")
         if section and option in config[section]:
@@ -36,12 +34,8 @@ def changed(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
     return config
 
 
-def jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
-    """A job for each run folder in these; UserError where one cannot be carried out."""
-    if unknown := changes.keys() - set(CHANGEABLE):
-        raise UserError(
-            f"{min(unknown)}= is not known: the options are {', '.join([*CHANGEABLE, 'workers'])}"
-        )
+def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
+    """Return a job for each run folder in these; UserError where one cannot be done."""
     for top in folders:
         if not top.is_dir():
             raise UserError(f"{top} is no folder")
@@ -68,30 +62,14 @@ def jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
     return found
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    folders = [Path(argument) for argument in sys.argv[1:] if "=" not in argument]
-    changes = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
-    workers = changes.pop("workers", None)
+def run_offline(jobs: list[Job], workers: int | None) -> None:
+    """Do the jobs without telling any store; what fails at once leaves its folder as it was prepared."""
+    work = Sweep(jobs, workers, timeout=None, on_error="keep_going")
+    work.tracker = NullTracker()  # whoever brings the folders home delivers them
+    prepared = [(job.folder, job.folder.load_config()) for job in jobs]
     try:
-        if workers is not None and (not workers.isdigit() or workers == "0"):
-            raise UserError(f"workers={workers} must be a number from 1")
-        number = int(workers) if workers else None
-        work = Sweep(jobs(folders, changes), number, timeout=None, on_error="keep_going")
-        work.tracker = NullTracker()  # whoever brings the folders home delivers them
-        prepared = [(job.folder, job.folder.load_config()) for job in work.jobs]
-        try:
-            carry_out(work, work.run)
-        finally:
-            for folder, config in prepared:
-                if not (folder.path / "last.npz").exists():
-                    folder.prepare(config)  # what failed at once leaves no trace of this machine
-    except (UserError, OSError) as error:
-        sys.exit(f"rnnexp.sweeps.offline: {one_line(error)}")
-    except KeyboardInterrupt as stop:
-        sys.exit(128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT))
-
-
-if __name__ == "__main__":
-    main()
+        run_sweep(work, work.run)
+    finally:
+        for folder, config in prepared:
+            if not (folder.path / "last.npz").exists():
+                folder.prepare(config)  # no trace of this machine

@@ -1,4 +1,4 @@
-"""A sweep as it is asked for on the command line: overrides, some with several values, composed by Hydra."""
+"""Read a sweep from the command line: overrides, some with several values, composed by Hydra."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,19 +10,19 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.scheduler import Job
+from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.worker import CONF
 
 
 @contextmanager
 def open_request(arguments: Sequence[str]) -> Iterator["Request"]:
-    """What `rnnexp -m ARGUMENTS` asks for; within, Hydra composes."""
+    """Return what `rnnexp -m ARGUMENTS` asks for; within, Hydra composes."""
     if flags := [argument for argument in arguments if argument.startswith("-")]:
         raise UserError(f"{flags[0]} does not go with -m: give overrides (KEY=VALUE) only")
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -30,9 +30,14 @@ def open_request(arguments: Sequence[str]) -> Iterator["Request"]:
 
 
 class Request:
-    """Attributes
+    """Hold the overrides of a sweep, and what Hydra composes of them.
+
+    Attributes
     ----------
     settings : the section `sweep` of the config.
+    launcher : the name of the Hydra launcher that is to do the jobs, whether the command or a preset names
+        it; None: our own scheduler.
+    rerun : whether each job is to be a new run.
     overrides : those of the command, after those that a preset names in `hydra.sweeper.params`.
     space : of a search, the overrides that it is over: of `sweep.params`, and every interval.
     """
@@ -43,6 +48,15 @@ class Request:
         # what is swept over stands with its first value, for a key may come with a group's option
         plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
         self.settings: dict[str, Any] = dict(plain.sweep)
+        self.launcher = launcher_of(plain)
+        if self.launcher:  # which Hydra will look for with no option of what is swept over
+            fixed = compose("config", [text(o) for o in given if is_one(o)], True)
+            if launcher_of(fixed) != self.launcher:
+                raise UserError(
+                    f"hydra/launcher={self.launcher} comes from a preset that is swept over, and one "
+                    f"launcher does all jobs: add hydra/launcher={self.launcher}"
+                )
+        self.rerun = bool(plain.rerun)
         rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
             rules.check_value(f"sweep.{key}", value)
@@ -66,7 +80,7 @@ class Request:
                 raise UserError(f"{text(override)}: limits of a logarithmic range must be greater than 0")
 
     def combinations(self) -> list[tuple[str, list[str]]]:
-        """Each combination of what is not searched over: its name, and its overrides with one value each."""
+        """Return each combination of what is not searched over: name, and overrides with one value each."""
         last = {override.get_key_element(): override for override in self.overrides}
         overrides = [override for key, override in last.items() if key not in self.space]
         swept = [not is_one(o) for o in overrides]
@@ -74,12 +88,18 @@ class Request:
         return [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
 
     def jobs(self) -> list[Job]:
-        """A job for each combination; those that come to the same experiment are one."""
+        """Return a job for each combination; those that come to the same experiment are one."""
         return distinct(make_job(name or "the only job", texts) for name, texts in self.combinations())
 
 
+def launcher_of(cfg: DictConfig) -> str | None:
+    """Return the launcher that a config with Hydra's section names; None for Hydra's default."""
+    chosen = cfg.hydra.runtime.choices["hydra/launcher"]
+    return None if chosen == "basic" else chosen
+
+
 def distinct(jobs: Iterable[Job]) -> list[Job]:
-    """Without those that come to the same experiment as one before."""
+    """Return the jobs without those that come to the same experiment as one before."""
     found: dict[Path, Job] = {}
     for job in jobs:
         same = found.setdefault(job.folder.path, job)
@@ -89,7 +109,7 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
 
 
 def make_job(name: str, overrides: list[str]) -> Job:
-    """The job of these overrides, each with one value."""
+    """Return the job of these overrides, each with one value."""
     cfg = compose("config", overrides, return_hydra_config=True)
     rules.check_value("study", str(cfg.study))
     folder = RunFolder(Path(str(OmegaConf.select(cfg, "hydra.run.dir"))).absolute())
@@ -99,7 +119,7 @@ def make_job(name: str, overrides: list[str]) -> Job:
 
 
 def values(override: Override) -> list[str]:
-    """An override for each of the values that it sweeps over; itself where it sweeps over none."""
+    """Return an override for each value that this one sweeps over; itself where it sweeps over none."""
     if is_one(override):
         return [text(override)]
     if not override.is_discrete_sweep():
@@ -113,9 +133,10 @@ def values(override: Override) -> list[str]:
 
 
 def is_one(override: Override) -> bool:
-    """Whether it names one value."""
+    """Return whether an override names one value."""
     return not override.is_sweep_override()
 
 
 def text(override: Override) -> str:
+    """Return an override as it was written."""
     return override.input_line or ""

@@ -1,148 +1,29 @@
-"""The jobs of a sweep, each in a process of its own, as many at a time as there are workers.
+"""Do the jobs of a sweep, each in a process of its own, as many at a time as there are workers.
 
 What happens to one job happens to it alone: it may raise, exit, be killed, run out of memory or hang, and the
 others go on. A run that has finished is not done again, and one that was begun goes on: the same command
 given again takes up whatever is left.
 """
 
-import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import progress
-from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.job import Job
 
-GRACE_S = 30.0  # between asking a job to stop and killing it
-LOOK_S = 0.25
-
-
-@dataclass
-class Job:
-    """A job: what it is called, the config and the folder of its run, and how it goes.
-
-    tags : more to record with the run.
-    outcome : "not begun", "running", "finished", "resumed and finished", "finished before" the sweep,
-        "stopped" with it, "pruned", or "failed", for the reason in `error`.
-    """
-
-    name: str
-    config: dict[str, Any]
-    folder: RunFolder
-    tags: dict[str, str] = field(default_factory=dict)
-    outcome: str = "not begun"
-    error: str = ""
-
-    def start(self, threads: int, report: Path) -> None:
-        """Begin; `report` is the file in which the job tells how far it is."""
-        self.report, self.asked, self.prune = report, 0.0, False
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        self.number = self.folder.state().get("number", 0)  # of the attempt before
-        self.resumed = (self.folder.path / "last.npz").exists()
-        self.output, self.records_size, self.started = report.with_suffix(".txt"), -1, time.monotonic()
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "rnnexp.sweeps.worker"],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), progress.REPORT: str(report)},
-                start_new_session=True,  # Ctrl-C is for the sweep, which asks its jobs
-            )
-        self.outcome = "running"
-        told = {
-            "config": self.config,
-            "folder": str(self.folder.path),
-            "tags": self.tags,
-            "threads": threads,
-        }
-        assert self.process.stdin
-        with suppress(BrokenPipeError):  # it died at once, which is seen soon
-            self.process.stdin.write(json.dumps(told).encode() + b"\n")
-            self.process.stdin.flush()
-
-    def finished_before(self) -> bool:
-        """Whether its folder has the result of this config; of another, the job itself will complain."""
-        return (
-            bool(self.folder.result()) and self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
-        )
-
-    def ask_to_stop(self, why: str = "", prune: bool = False) -> None:
-        """Have it save a checkpoint and end; `why` where that is a failure, `prune` where it is no more."""
-        if not self.asked:
-            self.asked, self.error, self.prune = time.monotonic(), why, prune
-            self.process.terminate()
-
-    def ended(self) -> bool:
-        """Whether the process is over; the outcome then says how it went."""
-        code = self.process.poll()
-        if code is None:
-            if self.asked and time.monotonic() - self.asked > GRACE_S:
-                self.process.kill()
-            return False
-        assert self.process.stdin
-        with suppress(BrokenPipeError):
-            self.process.stdin.close()
-        with suppress(OSError):
-            self.folder.mark_dead()
-        if code == 0 and self.folder.result():
-            self.outcome, self.error = f"{'resumed and ' if self.resumed else ''}finished", ""
-        elif self.asked and not self.error:
-            self.outcome = "pruned" if self.prune else "stopped"
-        else:
-            self.outcome, self.error = "failed", self.error or self.reason(code)
-        with suppress(OSError):
-            kept = self.folder.path / "output.txt"
-            kept.unlink(missing_ok=True)  # of an attempt before
-            if self.output.stat().st_size:
-                shutil.copy(self.output, kept)
-        return True
-
-    def reason(self, code: int) -> str:
-        """Why it failed, in a line."""
-        if code < 0:
-            return f"killed by {signal.Signals(-code).name}"
-        state = self.folder.state()
-        if state.get("status") == "FAILED" and state["number"] > self.number:
-            return state["error"]
-        said = self.output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
-        return said if code == 1 and said else f"exit status {code}{said and f' ({said})'}"
-
-    def has_news(self) -> bool:
-        """Whether it has begun, or has records that it did not have when this was asked before."""
-        if self.folder.state().get("number", 0) == self.number or not self.folder.tags_file.exists():
-            return False
-        file, before = self.folder.records_file, self.records_size
-        self.records_size = file.stat().st_size if file.exists() else 0
-        return self.records_size != before
-
-    def __str__(self) -> str:
-        """A line on how it went."""
-        metrics = self.folder.result()
-        if metrics is None or self.outcome == "failed":
-            return f"{self.name}: {self.outcome}{self.error and f': {self.error}'}"
-        return (
-            f"{self.name}: best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}, "
-            f"test ppl {metrics['test/ppl']:.4g}{' (finished before)' if 'before' in self.outcome else ''}"
-        )
+LOOK_S = 0.25  # between looks at how the jobs do
 
 
 class Sweep:
-    """The jobs and what is to be made of them.
+    """Do the jobs, and tell a store what they record.
 
     Parameters
     ----------
@@ -171,7 +52,7 @@ class Sweep:
         self.tracker = tracking.make("mlflow")
 
     def run(self) -> None:
-        """Until every job is over; KeyboardInterrupt after SIGINT or SIGTERM, with the jobs stopped."""
+        """Do every job; KeyboardInterrupt after SIGINT or SIGTERM, with the jobs stopped."""
         with (
             tempfile.TemporaryDirectory() as reports,
             stop_requests() as raise_if_asked,
@@ -188,6 +69,7 @@ class Sweep:
         self.tracker.wait()
 
     def work(self, reports: Path, raise_if_asked: Callable[[], None]) -> None:
+        """Start jobs while there are workers without one, and look after those that run."""
         begun = 0
         while True:
             while len(self.running()) < self.workers and (job := self.next_job()):
@@ -196,13 +78,13 @@ class Sweep:
                 if job.finished_before():
                     job.outcome = "finished before"
                     job.folder.mark_dead()
-                    self.over(job)
+                    self.on_job_end(job)
                     continue
                 try:
                     job.start(self.threads, reports / f"{begun}.json")
                 except OSError as error:
                     job.outcome, job.error = "failed", one_line(error)
-                    self.over(job)
+                    self.on_job_end(job)
             if not self.running():
                 return
             time.sleep(LOOK_S)
@@ -213,19 +95,20 @@ class Sweep:
                 return
 
     def next_job(self) -> Job | None:
-        """What is to be begun next; None where there is nothing."""
+        """Return the job to start next; None where there is none."""
         return self.waiting.pop(0) if self.waiting else None
 
     def running(self) -> list[Job]:
+        """Return the jobs under way."""
         return [job for job in self.jobs if job.outcome == "running"]
 
     def look_after(self) -> None:
-        """See which jobs have ended, have something new, or take too long."""
+        """Find the jobs that have ended, have something new, or take too long, and act on it."""
         for job in self.running():
             if job.ended():
-                self.over(job)
+                self.on_job_end(job)
             elif job.has_news():
-                self.news(job)
+                self.on_job_news(job)
             elif self.timeout and time.monotonic() - job.started > self.timeout:
                 job.ask_to_stop(f"stopped after sweep.timeout={self.timeout:g} s")
         running = [(job, *progress.reported(job.report)) for job in self.running()]
@@ -241,20 +124,20 @@ class Sweep:
             time.sleep(LOOK_S)
             self.look_after()
 
-    def news(self, job: Job) -> None:
-        """A job has recorded something."""
+    def on_job_news(self, job: Job) -> None:
+        """Have the store told what a job has recorded since."""
         tracking = job.config["tracking"]
         with suppress(OSError):
             if tracking["name"] != "none" and job.folder.to_deliver(tracking["uri"]):
                 self.tracker.changed(job.folder.path)
 
-    def over(self, job: Job) -> None:
-        """A job is over."""
-        Sweep.news(self, job)
+    def on_job_end(self, job: Job) -> None:
+        """Have the store told how a job ended, and print it."""
+        Sweep.on_job_news(self, job)
         self.bar.write(str(job))
 
     def summary(self) -> str:
-        """How the jobs went: a line, and one for each that failed; nothing where there are none."""
+        """Say how the jobs went: a line, and one for each that failed; nothing where there are no jobs."""
         counts = Counter(job.outcome for job in self.jobs)
         failed = [
             f"failed: {job.name}: {job.error}; see {job.folder}"
@@ -265,8 +148,8 @@ class Sweep:
         return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *failed] if self.jobs)
 
 
-def carry_out(work: Sweep, run: Callable[[], None]) -> None:
-    """Do the jobs and say how they went."""
+def run_sweep(work: Sweep, run: Callable[[], None]) -> None:
+    """Call `run`, which does the jobs, and print how they went; UserError where one failed."""
     try:
         try:
             run()

@@ -1,4 +1,4 @@
-"""A search for good settings: the same number of trials for every combination of the rest, one per cell say.
+"""Search for good settings: the same number of trials for every combination of the rest, one per cell say.
 
 A cell that was tuned less than the one it is compared with is no match for it. So every combination has the
 same budget; each trial is a run like any other, proposed by Optuna from the trials before it and pruned
@@ -17,8 +17,9 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.fingerprint import digest
+from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.request import Request, distinct, make_job, text, values
-from rnnexp.sweeps.scheduler import Job, Sweep
+from rnnexp.sweeps.scheduler import Sweep
 
 try:
     import optuna
@@ -62,11 +63,12 @@ class Search(Sweep):
             self.lock.acquire()
         except Timeout:
             raise UserError("another process is at this search: wait for it, or take another study") from None
-        self.arms = [self.arm(name, overrides, settings) for name, overrides in combinations]
+        self.branches = [self.load_branch(name, overrides, settings) for name, overrides in combinations]
         self.trial_of: dict[Path, optuna.Trial] = {}
         self.reported: dict[Path, int] = {}
 
-    def arm(self, name: str, overrides: list[str], settings: dict[str, Any]) -> Branch:
+    def load_branch(self, name: str, overrides: list[str], settings: dict[str, Any]) -> Branch:
+        """Return the branch of a combination, with the trials of the searches before this one."""
         base = make_job(name, overrides)
         folder = base.folder.path.parent  # of the runs of its study
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,36 +101,36 @@ class Search(Sweep):
         return Branch(name, overrides, title, storage, study, len(over), tried)
 
     def chosen(self, params: dict[str, Any]) -> list[str]:
-        """The overrides of a trial."""
+        """Return the overrides of a trial."""
         return [f"{key}={shown(params[key])}" for key in self.space]
 
     def next_job(self) -> Job | None:
-        """The next trial of the combination that has had the fewest.
+        """Return the next trial, of the combination that has had the fewest; None where all are done.
 
         What was tried before is no trial; where nothing new comes up, the combination has had all there are.
         """
-        while open_arms := [arm for arm in self.arms if arm.begun < self.trials and arm.repeats < REPEATS]:
-            arm = min(open_arms, key=lambda arm: arm.begun)
-            trial = arm.study.ask()
+        while unfinished := [b for b in self.branches if b.begun < self.trials and b.repeats < REPEATS]:
+            branch = min(unfinished, key=lambda branch: branch.begun)
+            trial = branch.study.ask()
             for key, over in self.space.items():
                 suggest(trial, key, over)
             chosen = self.chosen(trial.params)
-            if " ".join(chosen) in arm.tried:
-                arm.repeats += 1
-                arm.study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            if " ".join(chosen) in branch.tried:
+                branch.repeats += 1
+                branch.study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue
-            arm.tried.add(" ".join(chosen))
-            arm.begun += 1
-            job = make_job(" ".join(filter(None, [arm.name, *chosen])), arm.overrides + chosen)
+            branch.tried.add(" ".join(chosen))
+            branch.begun += 1
+            job = make_job(" ".join(filter(None, [branch.name, *chosen])), branch.overrides + chosen)
             self.trial_of[job.folder.path] = trial
-            arm.jobs.append(job)
+            branch.jobs.append(job)
             self.jobs.append(job)
             return job
         return None
 
-    def news(self, job: Job) -> None:
+    def on_job_news(self, job: Job) -> None:
         """Report the epochs; stop a run that falls behind."""
-        super().news(job)
+        super().on_job_news(job)
         trial, records = self.trial_of[job.folder.path], job.folder.records()
         for record in records[self.reported.get(job.folder.path, 0) :]:
             trial.report(record["valid/ppl"], record["epoch"])
@@ -136,9 +138,9 @@ class Search(Sweep):
         if records and trial.should_prune():
             job.ask_to_stop(prune=True)
 
-    def over(self, job: Job) -> None:
+    def on_job_end(self, job: Job) -> None:
         """Tell Optuna; a trial that was stopped with the search goes on with the next."""
-        trial, study = self.trial_of[job.folder.path], self.arm_of(job).study
+        trial, study = self.trial_of[job.folder.path], self.branch_of(job).study
         metrics = job.folder.result()
         if metrics:
             study.tell(trial, metrics["best/valid_ppl"])
@@ -150,32 +152,37 @@ class Search(Sweep):
             study.tell(trial, math.inf)
         elif job.outcome == "failed":
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        super().over(job)
+        super().on_job_end(job)
 
-    def arm_of(self, job: Job) -> Branch:
-        return next(arm for arm in self.arms if job in arm.jobs)
+    def branch_of(self, job: Job) -> Branch:
+        """Return the branch whose trial a job is."""
+        return next(branch for branch in self.branches if job in branch.jobs)
 
     def best(self) -> list[Job]:
-        """The best settings of each combination, with several seeds; what their runs are tagged with says
-        how much they were tuned."""
+        """Return jobs with the best settings of each combination, one a seed.
+
+        The tags of their runs say how much they were tuned. UserError where no trial has finished.
+        """
         jobs = []
-        for arm in self.arms:
-            trials = arm.study.get_trials(states=FINISHED_STATES)
+        for branch in self.branches:
+            trials = branch.study.get_trials(states=FINISHED_STATES)
             if not any(trial.state == FINISHED_STATES[0] for trial in trials):
-                raise UserError(f"{arm.name}: no trial has finished, so there are no best settings")
-            chosen = self.chosen(arm.study.best_params)
+                raise UserError(f"{branch.name}: no trial has finished, so there are no best settings")
+            chosen = self.chosen(branch.study.best_params)
             # also those of searches over other ranges, in the same study
-            kin = [n for n in optuna.get_all_study_names(arm.storage) if n.startswith(f"{arm.title} ")]
+            kin = [n for n in optuna.get_all_study_names(branch.storage) if n.startswith(f"{branch.title} ")]
             spent = sum(
                 len(
-                    optuna.load_study(study_name=name, storage=arm.storage).get_trials(states=FINISHED_STATES)
+                    optuna.load_study(study_name=name, storage=branch.storage).get_trials(
+                        states=FINISHED_STATES
+                    )
                 )
                 for name in kin
             )
             for seed in range(self.seeds):
-                study = f"study={arm.study.study_name.split()[0]}_best"
-                name = " ".join(filter(None, [arm.name, *chosen, f"seed={seed}"]))
-                job = make_job(name, [*arm.overrides, *chosen, f"seed={seed}", study])
+                study = f"study={branch.study.study_name.split()[0]}_best"
+                name = " ".join(filter(None, [branch.name, *chosen, f"seed={seed}"]))
+                job = make_job(name, [*branch.overrides, *chosen, f"seed={seed}", study])
                 job.tags = {
                     "rnnexp.tuned": ",".join(self.space),
                     "rnnexp.tuning_trials": str(spent),
@@ -184,15 +191,16 @@ class Search(Sweep):
         return distinct(jobs)
 
     def summary(self) -> str:
+        """Return how the jobs went, and a line on the trials of each combination."""
         lines = []
-        for arm in self.arms:
-            trials = arm.study.get_trials(states=FINISHED_STATES)
+        for branch in self.branches:
+            trials = branch.study.get_trials(states=FINISHED_STATES)
             pruned = sum(trial.state == FINISHED_STATES[1] for trial in trials)
             lines.append(
-                f"{arm.name or 'all'}: {len(trials)} of {self.trials} trials, {pruned} of them pruned"
+                f"{branch.name or 'all'}: {len(trials)} of {self.trials} trials, {pruned} of them pruned"
             )
             if len(trials) > pruned:
-                best = arm.study.best_trial
+                best = branch.study.best_trial
                 lines[-1] += f"; best valid ppl {best.value:.4g} with {' '.join(self.chosen(best.params))}"
         return super().summary() + "".join(f"{line}\n" for line in lines)
 
@@ -213,5 +221,5 @@ def suggest(trial: optuna.Trial, key: str, over: Override) -> None:
 
 
 def shown(value: Any) -> str:
-    """A proposed value as an override has it: four digits say enough."""
+    """Write a proposed value as in an override: four digits say enough."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

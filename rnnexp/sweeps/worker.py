@@ -1,4 +1,4 @@
-"""One job of a sweep, in a process of its own: `python -m rnnexp.sweeps.worker`, told what to do on its input.
+"""Do one job of a sweep, in a process of its own: `python -m rnnexp.sweeps.worker`, told what on its input.
 
 The first line there is JSON: the config and the folder of the run, more tags for it, and how many threads it
 may have. The input stays open as long as the sweep lives; when it ends, the job saves a checkpoint and ends.
@@ -33,22 +33,23 @@ def log_to(file: Path, *others: str) -> None:
 
 
 def end_with_the_sweep() -> None:
-    """As if asked by a signal, once the input has ended."""
+    """Ask this process to stop, as a signal does, once its input has ended."""
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
-    told = json.loads(next(lines(0)))
+    """Read the job and do it; exit with 1 and a line where it fails for a reason that a line explains."""
+    job = json.loads(next(lines(0)))
     Thread(target=end_with_the_sweep, daemon=True).start()
-    folder = RunFolder(Path(told["folder"]))
+    folder = RunFolder(Path(job["folder"]))
     folder.path.mkdir(parents=True, exist_ok=True)
     log_to(folder.path / "rnnexp.log")
     # not by the environment: with OMP_NUM_THREADS=1 OpenBLAS rounds differently than in a run of its own
-    threadpool_limits(told["threads"], "blas")
+    threadpool_limits(job["threads"], "blas")
     try:
-        runner.carry_out(told["config"], folder, wait=True, more_tags=told["tags"])
+        runner.carry_out(job["config"], folder, wait=True, more_tags=job["tags"])
     except KeyboardInterrupt:
         sys.exit(130)
     except (UserError, OSError, MemoryError) as error:

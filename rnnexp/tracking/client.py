@@ -48,7 +48,7 @@ class Background:
             if not self.process.stdin.closed:
                 log.warning(
                     f"the process that delivers the records ended, with status {status}: the run goes on, "
-                    "they are in its records.jsonl, and python -m rnnexp.cli.sync FOLDER delivers them"
+                    "they are in its records.jsonl, and rnnexp sync FOLDER delivers them"
                 )
         finally:
             self.done.set()

@@ -76,7 +76,7 @@ class Deliveries:
                 reason = str(error).strip().partition("\n")[0] or type(error).__name__
                 self.warn(
                     f"tracking.uri={uri} does not take the records ({reason}): the run goes on, they are in "
-                    f"{folder.records_file}, and python -m rnnexp.cli.sync {folder.path.parent} delivers them"
+                    f"{folder.records_file}, and rnnexp sync {folder.path.parent} delivers them"
                 )
             self.warned.add(uri)
             if time.monotonic() - began > SLOW_S:

@@ -1,7 +1,11 @@
-"""The commands beside `rnnexp`: text from a run, the perplexity of weights."""
+"""The subcommands: text from a run, the perplexity of weights, what they refuse, how they are found."""
 
+import os
+import signal
 import subprocess
 import sys
+from contextlib import chdir
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,18 +13,14 @@ import pytest
 from rnnexp.cli import generate
 from rnnexp.cli.arguments import read
 from rnnexp.cli.evaluate import report
+from rnnexp.cli.main import COMMANDS
 from rnnexp.data.datasets import grammar
-from rnnexp.errors import UserError
+from rnnexp.errors import Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
+from rnnexp.nn.cells import CELLS
 from rnnexp.records.folder import RunFolder
 from tests.conftest import SMALL
 from tests.helpers.variants import small_model
-
-
-def run(module, *arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120
-    )
 
 
 @pytest.fixture(scope="module")
@@ -30,29 +30,44 @@ def runs(tmp_path_factory):
     (folder / "names.txt").write_text("\n".join(f"{a}{b}o" for a in "bcdf" for b in "aeiu"))
     lines = ["dataset=text", "dataset.path=names.txt", "dataset.level=char", "dataset.lines=true"]
     small = [option for option in SMALL if not option.startswith("dataset.")]
-    for arguments in ["hydra.run.dir=words", *SMALL], ["hydra.run.dir=chars", *lines, *small]:
-        made = run("rnnexp.cli.train", *arguments, cwd=folder)
+    for arguments in (
+        ["train", "hydra.run.dir=words", *SMALL],
+        ["hydra.run.dir=chars", *lines, *small, "tracking=none"],
+    ):
+        command = [sys.executable, "-m", "rnnexp", *arguments]
+        made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
         assert made.returncode == 0, made.stderr
     return folder
 
 
-def test_text_from_a_run(runs):
-    plain = run("rnnexp.cli.generate", "run=words", "num=2", "length=30", cwd=runs)
+@pytest.fixture
+def run(in_process, runs, monkeypatch):
+    """Carries out a command where the runs are."""
+    for command in COMMANDS.values():
+        if command.module.startswith("analysis."):  # runs as __main__, for which none may be loaded before
+            monkeypatch.delitem(sys.modules, command.module, raising=False)
+
+    def run(*arguments, cwd=runs):
+        with chdir(cwd):
+            return in_process(*arguments)
+
+    return run
+
+
+def test_text_from_a_run(run, runs):
+    plain = run("generate", "run=words", "num=2", "length=30")
     assert plain.returncode == 0, plain.stderr
     assert len(plain.stdout.split()) > 30
     run_id = RunFolder(runs / "words").delivered(f"sqlite:///{runs}/runs/mlflow.db")["run_id"]
-    by_id = run("rnnexp.cli.generate", f"run={run_id}", "num=2", "length=30", cwd=runs)
+    by_id = run("generate", f"run={run_id}", "num=2", "length=30")
     assert by_id.stdout == plain.stdout, by_id.stderr
-    assert (
-        run("rnnexp.cli.generate", "run=words", "num=2", "length=30", "seed=1", cwd=runs).stdout
-        != plain.stdout
-    )
+    assert run("generate", "run=words", "num=2", "length=30", "seed=1").stdout != plain.stdout
 
 
-def test_a_prompt_stands_before_every_text(runs):
-    result = run("rnnexp.cli.generate", "run=words", "prompt=the dog", "num=3", "length=4", cwd=runs)
+def test_a_prompt_stands_before_every_text(run):
+    result = run("generate", "run=words", "prompt=the dog", "num=3", "length=4")
     assert result.stdout.count("the dog ") == 3
-    result = run("rnnexp.cli.generate", "run=chars", "prompt=ba", "num=4", "temperature=0", cwd=runs)
+    result = run("generate", "run=chars", "prompt=ba", "num=4", "temperature=0")
     assert len(set(result.stdout.splitlines())) == 1, "the likeliest text is always the same"
     assert all(line.startswith("ba") for line in result.stdout.splitlines())
 
@@ -81,12 +96,110 @@ def test_what_generate_refuses(runs, monkeypatch, arguments, parts):
         assert part in str(refused.value)
 
 
-def test_a_mistake_is_one_plain_line(runs):
-    for module in "rnnexp.cli.generate", "rnnexp.cli.evaluate":
-        result = run(module, "nonsense=1", cwd=runs)
-        assert result.returncode == 1
-        (line,) = result.stderr.splitlines()
-        assert line.startswith(f"{module}: ")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["generate", "nonsense=1"], "rnnexp generate: nonsense=1 is not known: the options are run=, "),
+        (["generate"], "rnnexp generate: run has no value: add run=VALUE"),
+        (["evaluate", "nonsense=1"], "rnnexp evaluate: weights has no value"),
+        (["evaluate", "weights=w.npz", "nonsense=1"], "rnnexp evaluate: Could not override 'nonsense'."),
+        (["sync"], "rnnexp sync: name a folder: rnnexp sync runs/"),
+        (["sync", "nowhere"], "rnnexp sync: nowhere is no folder"),
+        (["sync", "runs", "ury=x"], "rnnexp sync: ury=x is not known: the options are uri="),
+        (["offline"], "rnnexp offline: name run folders"),
+        (["offline", "chars", "workers=0"], "rnnexp offline: workers=0 must be a number from 1"),
+        (["resume"], "rnnexp resume: name one run folder"),
+        (["ui", "port=high"], "rnnexp ui: port=high must be a whole number"),
+        (["ui", "uri=sqlite:///no.db"], "rnnexp ui: no.db does not exist: train a model first"),
+        (["compare", "study=none"], "rnnexp compare: "),
+        (["challenge"], "rnnexp challenge: "),
+        (["reproduce", "only=none"], "rnnexp reproduce: only=none is not known"),
+        (["trian"], "rnnexp: trian is no command: did you mean train? There are train, resume, "),
+        (["genrate", "run=words"], "rnnexp: genrate is no command: did you mean generate?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_plain_line(run, arguments, message):
+    result = run(*arguments)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(message)
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_page_of_help(in_process, tmp_path, name):
+    for flag in "--help", "-h":
+        result = in_process(name, flag)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert f"rnnexp {name}" in result.stdout or f"python -m {COMMANDS[name].module}" in result.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_names_every_command_and_what_can_be_chosen(in_process):
+    result = in_process("--help", "cell=gru")
+    assert result.returncode == 0
+    for name, command in COMMANDS.items():
+        assert f"rnnexp {name} {command.usage}".strip() in result.stdout
+        assert command.line in result.stdout
+    assert "rnnexp resume=" in result.stdout
+    (cells,) = (line for line in result.stdout.splitlines() if line.startswith("cell: "))
+    assert set(CELLS) <= set(cells.removeprefix("cell: ").split(", "))
+    assert "reset: before" in result.stdout
+    assert "schema" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "not_imported"),
+    [
+        (["--help"], {"mlflow", "pandas", "matplotlib", "numba", "rnnexp.cli.train"}),
+        (["trian"], {"hydra", "omegaconf", "numpy"}),
+    ],
+)
+def test_what_a_command_does_not_need_is_not_imported(tmp_path, arguments, not_imported):
+    code = f"import sys; from rnnexp.cli.main import main; main(); print({not_imported} & sys.modules.keys())"
+    command = [sys.executable, "-c", code, *arguments]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert result.stdout.splitlines()[-1] == "set()", result.stdout + result.stderr
+
+
+def test_the_commands_of_analysis_end_as_python_m_does(run, runs):
+    result = run("compare", "study=default")
+    assert result.returncode == 0, result.stderr
+    assert "| lstm |" in result.stdout
+    assert (runs / "runs/reports/default/table.md").exists()
+
+
+def test_ctrl_c_and_a_lack_of_memory_end_every_command_alike(in_process, monkeypatch):
+    for raised, status, said in [
+        (KeyboardInterrupt(), 130, ""),
+        (Interrupted(signal.SIGTERM), 143, ""),
+        (MemoryError("3 GiB"), 1, "rnnexp generate: not enough memory: 3 GiB\n"),
+        (MemoryError(), 1, "rnnexp generate: not enough memory: choose a smaller model or data set\n"),
+    ]:
+        monkeypatch.setattr(generate, "generate", Mock(side_effect=raised))
+        result = in_process("generate", "run=words")
+        assert (result.returncode, result.stdout, result.stderr) == (status, "", said)
+    monkeypatch.setattr(generate, "generate", Mock(side_effect=ZeroDivisionError))
+    with pytest.raises(ZeroDivisionError):  # a mistake of ours is shown as it is
+        in_process("generate", "run=words")
+
+
+def test_a_reader_that_has_had_enough_is_no_mistake(tmp_path):
+    command = f"{sys.executable} -m rnnexp --help | head -1; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert result.stderr == ""
+    assert result.stdout.splitlines()[-1] in ("141", "0")  # 0 where all was written before
+
+
+def test_ui_is_mlflows_on_the_store(in_process, tmp_path, monkeypatch):
+    started = Mock()
+    monkeypatch.setattr(os, "execve", started)
+    (tmp_path / "mine.db").touch()
+    assert in_process("ui", "uri=sqlite:///mine.db", "port=5001").returncode == 0
+    (_, command, environment), _ = started.call_args
+    assert command[1:] == ["-m", "mlflow", "ui", "--backend-store-uri", "sqlite:///mine.db", "--port", "5001"]
+    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
 GRAMMAR = ["dataset.train_tokens=3000", "dataset.valid_tokens=400", "dataset.test_tokens=800"]
@@ -99,18 +212,14 @@ def model():
     return small_model("gru", num_layers=2, vocab_size=len(corpus.vocabulary), dtype=np.float32), corpus
 
 
-def test_the_perplexity_of_given_weights(model, tmp_path):
+def test_the_perplexity_of_given_weights(model, run, tmp_path):
     model, corpus = model
     np.savez(tmp_path / "w.npz", **model.params.value)
-    exact = run(
-        "rnnexp.cli.evaluate", "weights=w.npz", "cell=gru", "engine=numpy", *GRAMMAR, *SHAPE, cwd=tmp_path
-    )
+    exact = run("evaluate", "weights=w.npz", "cell=gru", "engine=numpy", *GRAMMAR, *SHAPE, cwd=tmp_path)
     assert exact.returncode == 0, exact.stderr
     expected = np.exp(evaluate(model, corpus.splits["test"]))
     assert f"perplexity {expected:.3f}" in exact.stdout
-    book = run(
-        "rnnexp.cli.evaluate", "weights=w.npz", "cell=gru", "protocol=book", *GRAMMAR, *SHAPE, cwd=tmp_path
-    )
+    book = run("evaluate", "weights=w.npz", "cell=gru", "protocol=book", *GRAMMAR, *SHAPE, cwd=tmp_path)
     assert abs(float(book.stdout.split()[-1]) / expected - 1) < 0.05
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -13,7 +14,10 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
+from hydra.errors import HydraException
 
+from rnnexp.errors import UserError
+from rnnexp.nn.cells import CELLS
 from rnnexp.records.folder import RunFolder
 from tests.conftest import QUICK, command
 
@@ -75,16 +79,16 @@ def test_a_run_leaves_what_it_should(rnnexp, tmp_path):
     assert metrics["oracle/ppl"] < metrics["test/ppl"]
 
 
-def test_no_epochs_evaluate_the_untrained_model(rnnexp, tmp_path):
-    result = rnnexp(*QUICK, "train.max_epochs=0")
+def test_no_epochs_evaluate_the_untrained_model(in_process, tmp_path):
+    result = in_process(*QUICK, "train.max_epochs=0")
     assert result.returncode == 0, result.stderr
     (folder,) = run_folders(tmp_path)
     assert result_of(folder)["test/ppl"] == pytest.approx(91, rel=0.1)
     assert result_of(folder)["num_params"] > 0
 
 
-def test_max_steps(rnnexp, tmp_path):
-    assert rnnexp(*QUICK, "train.max_steps=7").returncode == 0
+def test_max_steps(in_process, tmp_path):
+    assert in_process(*QUICK, "train.max_steps=7").returncode == 0
     (folder,) = run_folders(tmp_path)
     (record,) = records_without_times(folder)
     assert record["step"] == 7
@@ -94,7 +98,7 @@ def test_max_steps(rnnexp, tmp_path):
 def test_the_run_itself_imports_no_mlflow_and_nothing_slow_before_its_first_step(tmp_path, tracking):
     code = """if True:
         import sys
-        from rnnexp.cli.train import main
+        from rnnexp.cli.main import main
         from rnnexp.experiment import runner
 
         def fit(*arguments):
@@ -126,7 +130,7 @@ def test_the_run_itself_imports_no_mlflow_and_nothing_slow_before_its_first_step
         (["model.hidden_size=big"], ["model.hidden_size", "big"]),
         (["model.tie_weights=perhaps"], ["model.tie_weights", "perhaps"]),
         (["optimizer.lr=null"], ["optimizer.lr"]),
-        (["cell=transformer"], ["cell/transformer", "gru", "lstm", "rnn"]),
+        (["cell=transformer"], ["cell/transformer", *CELLS]),
         (["dataset=wikipedia"], ["dataset/wikipedia", "grammar", "ptb"]),
         (["experiment=nobel"], ["experiment/nobel"]),
         (["cell=gru", "cell.reset=never"], ["cell.reset=never", "before or after"]),
@@ -153,57 +157,60 @@ def test_the_run_itself_imports_no_mlflow_and_nothing_slow_before_its_first_step
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )
-def test_a_mistake_gets_one_plain_line(rnnexp, overrides, parts):
+def test_a_mistake_gets_one_plain_line(in_process, tmp_path, overrides, parts):
     small = [
         s
         for s in QUICK
         if not s.startswith("dataset.") or not any(o.startswith("dataset=") for o in overrides)
     ]
     arguments = overrides if overrides[0].startswith("resume") else [*small, *overrides]
-    one_line(rnnexp(*arguments), *parts)
+    one_line(in_process(*arguments), *parts)
+    for folder in run_folders(tmp_path, "runs/*/*"):  # only a run that began leaves one
+        assert RunFolder(folder).state()["status"] == "FAILED"
 
 
-def test_impossible_combinations_are_refused_before_any_data_is_read(rnnexp):
+@pytest.mark.parametrize("mistake", ["model.hiden_size=3", "model.dropout=1", "resume=gone"])
+def test_a_mistake_gets_one_plain_line_from_the_command_too(rnnexp, mistake):
+    one_line(rnnexp(mistake), mistake.removeprefix("resume=").partition("=")[0])
+
+
+def test_impossible_combinations_are_refused_before_any_data_is_read(in_process):
     one_line(
-        rnnexp("dataset=text", "dataset.path=gone.txt", "model.tie_weights=true", "model.embed_size=4"),
+        in_process("dataset=text", "dataset.path=gone.txt", "model.tie_weights=true", "model.embed_size=4"),
         "model.embed_size=4",
     )
 
 
-@pytest.mark.parametrize("mistake", ["model.hiden_size=3", "model.dropout=1", "resume=gone"])
-def test_full_errors_on_request(rnnexp, mistake):
-    result = rnnexp(mistake, HYDRA_FULL_ERROR="1")
-    assert result.returncode == 1
-    assert "Traceback" in result.stderr
-    assert "Traceback" not in rnnexp(mistake, HYDRA_FULL_ERROR="0").stderr
+@pytest.mark.parametrize(
+    "mistake", [["model.hiden_size=3"], ["model.dropout=1"], ["resume=gone"], ["generate"], ["sync", "gone"]]
+)
+def test_full_errors_on_request(in_process, monkeypatch, mistake):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises((UserError, HydraException)):
+        in_process(*mistake)
+    assert os.environ["HYDRA_FULL_ERROR"] == "1"
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    assert in_process(*mistake).returncode == 1
+    assert os.environ["HYDRA_FULL_ERROR"] == "0"
 
 
-def test_help_is_the_projects_own(rnnexp):
-    result = rnnexp("--help")
-    assert result.returncode == 0
-    assert "rnnexp resume=" in result.stdout
-    (cells,) = (line for line in result.stdout.splitlines() if line.startswith("cell: "))
-    assert {"gru", "lstm", "rnn"} <= set(cells.removeprefix("cell: ").split(", "))
-    assert "schema" not in result.stdout
-
-
-def test_an_unwritable_runs_folder(rnnexp, tmp_path):
+def test_an_unwritable_runs_folder(in_process, tmp_path):
     (tmp_path / "runs").write_text("a file where the folder should be")
-    one_line(rnnexp(*QUICK), "runs", "Not a directory")
+    one_line(in_process(*QUICK), "runs", "Not a directory")
 
 
-def test_a_run_folder_is_never_overwritten(rnnexp, tmp_path):
-    assert rnnexp(*QUICK, "hydra.run.dir=here").returncode == 0
+def test_a_run_folder_is_never_overwritten(in_process, tmp_path):
+    assert in_process(*QUICK, "hydra.run.dir=here").returncode == 0
     before = {p: p.read_bytes() for p in (tmp_path / "here").rglob("*.*") if p.is_file()}
-    one_line(rnnexp(*QUICK, "hydra.run.dir=here", "seed=1"), "here holds a run with other settings")
+    one_line(in_process(*QUICK, "hydra.run.dir=here", "seed=1"), "here holds a run with other settings")
     assert before == {p: p.read_bytes() for p in (tmp_path / "here").rglob("*.*") if p.is_file()}
-    resumed = rnnexp("resume=here")
+    resumed = in_process("resume", "here")
     assert resumed.returncode == 0
     assert "has finished: test perplexity" in resumed.stdout
 
 
-def test_a_loss_that_becomes_nan_fails_the_run_and_keeps_the_checkpoint(rnnexp, tmp_path):
-    result = rnnexp(*QUICK, "optimizer.lr=1e38", "optimizer.clip_norm=null", "hydra.run.dir=here")
+def test_a_loss_that_becomes_nan_fails_the_run_and_keeps_the_checkpoint(in_process, tmp_path):
+    result = in_process(*QUICK, "optimizer.lr=1e38", "optimizer.clip_norm=null", "hydra.run.dir=here")
     one_line(result, "at step", "lower optimizer.lr", "here/last.npz")
     assert all(np.isfinite(array).all() for array in parameters(tmp_path / "here").values())
     assert not (tmp_path / "here" / "result.json").exists()
@@ -302,10 +309,14 @@ def test_two_processes_never_share_a_run(rnnexp, tmp_path):
         process.communicate()
 
 
-def test_resume_goes_by_the_runs_own_config(rnnexp, tmp_path):
-    one_line(rnnexp("resume=here", "seed=3"), "resume=here", "give it alone")
+def test_resume_goes_by_the_runs_own_config(in_process, tmp_path):
+    one_line(in_process("resume=here", "seed=3"), "resume=here", "give it alone")
     (tmp_path / "here").mkdir()
-    one_line(rnnexp("resume=here"), "here is no run folder")
+    one_line(in_process("resume=here"), "here is no run folder")
+    for arguments in ["here", "seed=3"], []:
+        refused = in_process("resume", *arguments)
+        assert refused.returncode == 1
+        assert refused.stderr == "rnnexp resume: name one run folder: rnnexp resume RUN_FOLDER\n"
 
 
 def test_resume_with_a_damaged_checkpoint(rnnexp, tmp_path):
@@ -328,19 +339,19 @@ def test_resume_after_the_config_was_changed(rnnexp, tmp_path):
     one_line(rnnexp("resume=run"), "run holds a run with other settings")
 
 
-def test_text_of_the_users_own(rnnexp, tmp_path):
+def test_text_of_the_users_own(in_process, tmp_path):
     (tmp_path / "mine.txt").write_text("to be or not to be\n" * 200)
     base = [s for s in QUICK if not s.startswith("dataset.")]
-    assert rnnexp(*base, "dataset=text", "dataset.path=mine.txt", "dataset.level=char").returncode == 0
+    assert in_process(*base, "dataset=text", "dataset.path=mine.txt", "dataset.level=char").returncode == 0
     (folder,) = run_folders(tmp_path)
     assert result_of(folder)["test/bpc"] > 0
     short = tmp_path / "short.txt"
     short.write_text("to be")
     one_line(
-        rnnexp(*base, "dataset=text", "dataset.path=short.txt"), "train split has 2 tokens", "train.bptt"
+        in_process(*base, "dataset=text", "dataset.path=short.txt"), "train split has 2 tokens", "train.bptt"
     )
     short.write_bytes(b"to be \xe4")
-    one_line(rnnexp(*base, "dataset=text", "dataset.path=short.txt"), "not UTF-8", "offset 6")
+    one_line(in_process(*base, "dataset=text", "dataset.path=short.txt"), "not UTF-8", "offset 6")
 
 
 def test_resume_from_another_place_finds_its_files(rnnexp, tmp_path):
@@ -360,22 +371,22 @@ def test_resume_from_another_place_finds_its_files(rnnexp, tmp_path):
     ("content", "message"),
     [("", "holds no config"), ("a: [", "cannot be read"), ("modle: {}", "'modle'"), ("study: s", "no value")],
 )
-def test_resume_with_a_config_that_is_none(rnnexp, tmp_path, content, message):
+def test_resume_with_a_config_that_is_none(in_process, tmp_path, content, message):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "config.yaml").write_text(content)
-    one_line(rnnexp("resume=here"), message)
+    one_line(in_process("resume=here"), message)
 
 
-def test_a_run_that_failed_before_it_began_does_not_block_its_folder(rnnexp, tmp_path):
+def test_a_run_that_failed_before_it_began_does_not_block_its_folder(in_process, tmp_path):
     text = [s for s in QUICK if not s.startswith("dataset.")] + ["dataset=text", "hydra.run.dir=here"]
     (tmp_path / "mine.txt").write_text("to be or not to be\n" * 200)
-    one_line(rnnexp(*text, "dataset.path=myne.txt"), "myne.txt")
-    assert rnnexp(*text, "dataset.path=mine.txt").returncode == 0
+    one_line(in_process(*text, "dataset.path=myne.txt"), "myne.txt")
+    assert in_process(*text, "dataset.path=mine.txt").returncode == 0
     assert (tmp_path / "here" / "result.json").exists()
 
 
-def test_the_books_preset_takes_any_cell(rnnexp):
-    result = rnnexp("experiment=dlfs2_rnnlm", "cell=gru", "--cfg", "job")
+def test_the_books_preset_takes_any_cell(in_process):
+    result = in_process("experiment=dlfs2_rnnlm", "cell=gru", "--cfg", "job")
     assert result.returncode == 0, result.stderr
     assert "reset: before" in result.stdout
 
@@ -418,16 +429,24 @@ def test_a_disk_that_is_full_at_the_start(rnnexp, tmp_path):
 def test_a_terminal_shows_a_bar_with_rate_and_time_left(tmp_path):
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (40, 150))
-    process = subprocess.Popen(command(*LONG), cwd=tmp_path, stdout=slave, stderr=slave)
+    process = subprocess.Popen(
+        command(*LONG, "train.max_epochs=500", "train.patience=null"),
+        cwd=tmp_path,
+        stdout=slave,
+        stderr=slave,
+    )
     os.close(slave)
-    shown = b""
-    with suppress(OSError):  # the end of a terminal
-        while part := os.read(master, 65536):
-            shown += part
-    os.close(master)
-    assert process.wait() == 0
-    text = shown.decode()
-    bars = re.findall(r"(\d+)%\|.*?\| (\d+)/3750 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+step/s, lstm seed 0", text)
-    assert len(bars) > 3, text[:3000]
-    assert int(bars[0][1]) < int(bars[-1][1])
-    assert "epoch  3/3" in text
+    bar = re.compile(r"\d+%\|.*?\| (\d+)/625000 \[\d\d:\d\d<[\d:]+, +[\d.]+step/s, lstm seed 0")
+    shown, bars, deadline = b"", [], time.monotonic() + 60
+    try:
+        while len(bars) < 4 or b"epoch  2/500" not in shown:
+            assert time.monotonic() < deadline, shown[:3000]
+            if select.select([master], [], [], 1)[0]:
+                shown += os.read(master, 65536)
+            bars = [int(step) for step in bar.findall(shown.decode(errors="replace"))]
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    assert bars == sorted(bars)
+    assert bars[0] < bars[-1]

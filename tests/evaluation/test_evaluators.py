@@ -13,8 +13,8 @@ from rnnexp.evaluation.base import Evaluator, in_units
 from rnnexp.evaluation.dlfs2 import dlfs2_loss
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.experiment import build, models, rules, runner, schema
+from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.cells import CELLS
-from rnnexp.records.fingerprint import hashes
 from rnnexp.records.folder import RunFolder
 from tests.conftest import QUICK
 from tests.experiment.test_configs import composed

@@ -202,7 +202,8 @@ def test_the_command_on_a_gpu(rnnexp, tmp_path):
         [
             sys.executable,
             "-m",
-            "rnnexp.cli.generate",
+            "rnnexp",
+            "generate",
             f"run={next(tmp_path.glob('runs/default/*'))}",
             "num=1",
         ],
@@ -229,14 +230,14 @@ class Missing:
         if name.partition(".")[0] in ("hydra", "omegaconf", "mlflow", "pandas"):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Missing())
-from rnnexp.sweeps.offline import main
-main()
+from rnnexp.cli.main import main
+sys.exit(main())
 """
 
 
 def elsewhere(*arguments):
     return subprocess.run(
-        [sys.executable, "-c", WITHOUT, *map(str, arguments)],
+        [sys.executable, "-c", WITHOUT, "offline", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -245,11 +246,11 @@ def elsewhere(*arguments):
 
 
 def test_prepared_here_carried_out_there_recorded_here(rnnexp, tmp_path):
-    sweep = ["-m", *SMALL, "study=apart", "seed=0,1", "cell=gru", "train.max_epochs=1"]
+    sweep = ["-m", *SMALL, "study=offline", "seed=0,1", "cell=gru", "train.max_epochs=1"]
     result = rnnexp(*sweep, "sweep.prepare=true")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == "2 of 2 jobs prepared in runs/apart"
-    folders = sorted((tmp_path / "runs/apart").iterdir())
+    assert result.stdout.strip() == "2 of 2 jobs prepared in runs/offline"
+    folders = sorted((tmp_path / "runs/offline").iterdir())
     assert [[path.name for path in folder.iterdir()] for folder in folders] == [["config.yaml"]] * 2
     result = elsewhere(folders[0].parent)
     assert result.returncode == 0, result.stderr
@@ -262,7 +263,7 @@ def test_prepared_here_carried_out_there_recorded_here(rnnexp, tmp_path):
     assert rnnexp(*sweep, "sweep.prepare=true").stdout.startswith("0 of 2 jobs prepared")
 
 
-def test_what_cannot_be_prepared(rnnexp, tmp_path):
+def test_what_cannot_be_prepared(in_process, tmp_path):
     for arguments, message in [
         (["seed=1"], "sweep.prepare=true is for many runs: add -m"),
         (["-m", "sweep=search"], "a search must see results: leave sweep.prepare out"),
@@ -272,7 +273,7 @@ def test_what_cannot_be_prepared(rnnexp, tmp_path):
             "engine=numba must be one of graph, fused, cupy where device=gpu",
         ),
     ]:
-        result = rnnexp(*arguments, "sweep.prepare=true")
+        result = in_process(*arguments, "sweep.prepare=true")
         assert result.returncode == 1
         assert result.stderr == f"rnnexp: {message}\n"
     assert not list(tmp_path.rglob("config.yaml"))
@@ -286,15 +287,16 @@ def test_what_is_wrong_elsewhere_is_told(tmp_path):
     (tmp_path / "empty").mkdir()
     result = elsewhere(tmp_path)
     assert result.returncode == 1
-    assert (
-        result.stderr
-        == f"rnnexp.sweeps.offline: {tmp_path / 'run1'}: train.batch_size=0 must be at least 1\n"
-    )
+    assert result.stderr == f"rnnexp offline: {tmp_path / 'run1'}: train.batch_size=0 must be at least 1\n"
     for arguments, message in [
         ([tmp_path / "no"], "no is no folder"),
         ([tmp_path / "empty"], "name run folders"),
-        ([tmp_path, "lr=3"], "lr= is not known: the options are dataset.dir, dataset.path, device, workers"),
-        ([tmp_path / "run0", "workers=two"], "workers=two must be a number from 1"),
+        (
+            [tmp_path, "lr=3"],
+            "lr=3 is not known: the options are dataset.dir=, dataset.path=, device=, workers",
+        ),
+        ([tmp_path / "run0", "workers=two"], "workers=two must be a whole number"),
+        ([tmp_path / "run0", "workers=0"], "workers=0 must be a number from 1"),
     ]:
         result = elsewhere(*arguments)
         assert result.returncode == 1

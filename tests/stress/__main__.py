@@ -176,7 +176,7 @@ def server_down(here: Path) -> str:
                 assert begin().wait() == 0
         with server() as url:
             subprocess.run(
-                [sys.executable, "-m", "rnnexp.cli.sync", "run"], cwd=place, check=True, capture_output=True
+                [sys.executable, "-m", "rnnexp", "sync", "run"], cwd=place, check=True, capture_output=True
             )
             client, (recorded,) = runs_of(url, "default")
             steps = [p.step for p in client.get_metric_history(recorded.info.run_id, "valid/loss")]

@@ -14,8 +14,10 @@ from filelock import FileLock, Timeout
 from rnnexp.errors import UserError
 from rnnexp.experiment import schema
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.request import asked
+from rnnexp.sweeps.request import open_request
+from rnnexp.sweeps.scheduler import Sweep
 from rnnexp.sweeps.search import Search
+from rnnexp.sweeps.worker import CONF
 from tests.cli.test_train import LONG, assert_same_run
 from tests.conftest import QUICK, SMALL, command
 
@@ -41,6 +43,7 @@ if sys.orig_argv[-1] == "rnnexp.sweeps.worker":
                 resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
                 bytearray(1 << 33)
             case 5:
+                open("hangs", "w").close()
                 time.sleep(1000)
             case 6:
                 sys.exit("no more")
@@ -53,7 +56,6 @@ OUTCOMES = {  # seed -> what the summary says of it, and the status of the run
     2: ("exit status 3", "KILLED"),
     3: ("killed by SIGKILL", "KILLED"),
     4: ("MemoryError", "KILLED"),
-    5: ("stopped after sweep.timeout=8 s", "KILLED"),
     6: ("no more", "KILLED"),
 }
 
@@ -67,7 +69,7 @@ def faults(tmp_path):
 
 
 def jobs(arguments):
-    with asked(arguments) as request:
+    with open_request(arguments) as request:
         return request.jobs()
 
 
@@ -104,13 +106,13 @@ def test_a_job_computes_what_a_run_of_its_own_does(rnnexp, tmp_path):
     assert_same_run(folders(tmp_path)[0], tmp_path / "alone")
 
 
-def test_jobs_that_die_in_six_ways_take_no_other_with_them(rnnexp, tmp_path, faults):
+def test_jobs_that_die_in_five_ways_take_no_other_with_them(rnnexp, tmp_path, faults):
     """And once nothing goes wrong any more, the same command does what is left."""
-    sweep = ["-m", *SMALL, "seed=range(9)", "train.max_steps=3", "sweep.timeout=8"]
+    sweep = ["-m", *SMALL, "seed=0,1,2,3,4,6,7,8", "train.max_steps=3"]
     result = rnnexp(*sweep, **faults)
     assert result.returncode == 1
-    assert "9 jobs: 3 finished, 6 failed\n" in result.stdout
-    assert result.stderr.strip() == "rnnexp: 6 of 9 jobs failed; the same command again takes up what is left"
+    assert "8 jobs: 3 finished, 5 failed\n" in result.stdout
+    assert result.stderr.strip() == "rnnexp: 5 of 8 jobs failed; the same command again takes up what is left"
     of_seed = {int(path.name.split("_")[1].removeprefix("seed")): path for path in folders(tmp_path)}
     for seed, (error, ends_as) in OUTCOMES.items():
         (line,) = (line for line in result.stdout.splitlines() if line.startswith(f"failed: seed={seed}: "))
@@ -123,12 +125,34 @@ def test_jobs_that_die_in_six_ways_take_no_other_with_them(rnnexp, tmp_path, fau
         assert not (of_seed[seed] / "output.txt").exists()
     again = rnnexp(*sweep)
     assert again.returncode == 0, again.stdout
-    assert "9 jobs: 3 finished before, 6 finished\n" in again.stdout
+    assert "8 jobs: 3 finished before, 5 finished\n" in again.stdout
     from tests.tracking.test_tracking import runs_of
 
     _, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
-    assert sorted(run.data.params["seed"] for run in runs) == list("012345678")
+    assert sorted(run.data.params["seed"] for run in runs) == list("01234678")
     assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_a_job_that_hangs_is_stopped_after_the_timeout(tmp_path, monkeypatch, faults):
+    """Which is set here once the job is known to hang and the others have ended, however long that takes."""
+
+    class WhenItHangs(Sweep):
+        def look_after(self):
+            super().look_after()
+            if (tmp_path / "hangs").exists() and len(self.running()) == 1:
+                self.timeout = 0.5
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(faults["PYTHONPATH"])
+    found = jobs([*QUICK, "seed=0,5,7", "train.max_steps=3"])
+    work = WhenItHangs(found, workers=3, timeout=None, on_error="keep_going")
+    work.run()
+    assert [job.outcome for job in found] == ["finished", "failed", "finished"]
+    assert found[1].error == "stopped after sweep.timeout=0.5 s"
+    assert [status(job.folder.path) for job in found] == ["FINISHED", "KILLED", "FINISHED"]
+    # from the command it comes as it is said there
+    with open_request(["seed=0,1", "sweep.timeout=8"]) as request:
+        assert request.settings["timeout"] == 8
 
 
 def test_a_job_that_fails_says_why_in_its_folder_and_its_record(rnnexp, tmp_path):
@@ -322,8 +346,8 @@ def test_a_process_that_was_suspended_too_long_finds_out_and_stops(rnnexp, tmp_p
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )
-def test_a_mistake_in_a_sweep_starts_nothing(rnnexp, tmp_path, arguments, parts):
-    result = rnnexp("-m", *arguments)
+def test_a_mistake_in_a_sweep_starts_nothing(in_process, tmp_path, arguments, parts):
+    result = in_process("-m", *arguments)
     assert result.returncode == 1
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith("rnnexp: ")
@@ -337,7 +361,8 @@ def test_what_comes_to_the_same_is_one_job(tmp_path, monkeypatch):
     found = jobs([*QUICK, "seed=0,0", "optimizer.lr=1,1.0", "train.checkpoint_every_s=1,2"])
     assert [job.name for job in found] == ["optimizer.lr=1 seed=0 train.checkpoint_every_s=1"]
     assert [job.name for job in jobs(["seed=0,1,2", "seed=3,4"])] == ["seed=3", "seed=4"]
-    assert len(jobs(["seed=range(3)", "cell=glob(*gru*)", "model.hidden_size=choice(8,9)"])) == 6
+    cells = len(list((CONF / "cell").glob("*gru*.yaml")))
+    assert len(jobs(["seed=range(3)", "cell=glob(*gru*)", "model.hidden_size=choice(8,9)"])) == 6 * cells
     assert [job.name for job in jobs(["seed=3"])] == ["the only job"]
 
 
@@ -363,6 +388,65 @@ def test_a_preset_can_name_its_sweep(tmp_path, monkeypatch):
     assert [job.name for job in jobs([*preset, "cell=rnn"])] == ["seed=0", "seed=1", "seed=2"]
     with pytest.raises(UserError, match="nothing to run"):
         jobs([*preset, "seed=range(0)"])
+
+
+LAUNCHER = """# @package hydra.launcher
+_target_: hydra._internal.core_plugins.basic_launcher.BasicLauncher
+"""  # Hydra's own, under a name that is not that of the default
+PRESET = """# @package _global_
+defaults: [override /hydra/launcher: in_turn]
+"""
+
+
+@pytest.fixture
+def in_turn(tmp_path):
+    """The override with which Hydra finds a launcher in_turn, and a preset that names it."""
+    for name, text in ("hydra/launcher/in_turn", LAUNCHER), ("experiment/by_launcher", PRESET):
+        file = tmp_path / "more" / f"{name}.yaml"
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    return f"hydra.searchpath=[file://{tmp_path}/more]"
+
+
+@pytest.mark.parametrize("named", ["hydra/launcher=in_turn", "experiment=by_launcher"])
+def test_another_launcher_does_the_jobs_however_it_is_named(tmp_path, monkeypatch, in_turn, named):
+    monkeypatch.chdir(tmp_path)
+    with open_request([*QUICK, in_turn, named, "seed=0,1"]) as request:
+        assert request.launcher == "in_turn"
+    with open_request([*QUICK, in_turn, "seed=0,1"]) as request:
+        assert request.launcher is None
+
+
+@pytest.mark.parametrize("named", ["hydra/launcher=in_turn", "experiment=by_launcher"])
+def test_a_sweep_is_handed_over_to_another_launcher(in_process, tmp_path, monkeypatch, in_turn, named):
+    monkeypatch.setattr(Sweep, "run", lambda self: pytest.fail("our own scheduler does the jobs"))
+    sweep = ["-m", *QUICK, in_turn, named, "cell=gru", "seed=0,1", "train.max_steps=3"]
+    result = in_process(*sweep)
+    assert result.returncode == 0, result.stderr
+    assert "2 jobs: 2 finished\n" in result.stdout
+    assert [folder.name[:-9] for folder in folders(tmp_path)] == ["gru_seed0", "gru_seed1"]
+    failing = in_process(*sweep, "train.batch_size=1000", "study=failing")
+    assert failing.returncode == 1
+    assert "2 jobs: 2 failed\n" in failing.stdout
+    assert failing.stderr.splitlines()[-1].startswith("rnnexp: the launcher says: the train split has 3000")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["hydra/launcher=in_turn", "rerun=true"], "rerun=true does not go with hydra/launcher=in_turn"),
+        (["experiment=by_launcher", "rerun=True"], "rerun=true does not go with hydra/launcher=in_turn"),
+        (["experiment=by_launcher", "sweep=search"], "hydra/launcher=in_turn: a search hands out its trials"),
+        (["experiment=by_launcher,null"], "hydra/launcher=in_turn comes from a preset that is swept over"),
+        (["hydra/launcher=in_turn", "sweep=search", "sweep.prepare=true"], "a search must see results"),
+    ],
+)
+def test_what_another_launcher_cannot_do(in_process, tmp_path, in_turn, arguments, message):
+    result = in_process("-m", *QUICK, in_turn, "seed=0,1", *arguments)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"rnnexp: {message}")
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
 
 
 SEARCH = [
@@ -411,10 +495,10 @@ def test_a_trial_that_falls_behind_is_pruned(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lr = "optimizer.lr=choice(0.8,0.9,1,1.1,1.2,0.0001)"
     search = [*SEARCH[1:], lr, "model.dropout=0", "cell=gru", "train.max_epochs=500"]
-    with asked(search) as request:
+    with open_request(search) as request:
         work = Search(request, workers=1, timeout=None, on_error="keep_going")
         for value in "0.8", "0.9", "1", "1.1", "1.2", "0.0001":
-            work.arms[0].study.enqueue_trial({"optimizer.lr": value})
+            work.branches[0].study.enqueue_trial({"optimizer.lr": value})
         work.run()
     assert [job.outcome for job in work.jobs] == ["finished"] * 5 + ["pruned"]
     folder = work.jobs[-1].folder
@@ -432,7 +516,7 @@ def test_a_search_over_less_than_its_trials_tries_each_once(tmp_path, monkeypatc
         "train.max_steps=3",
     ]
     for number in 3, 0:
-        with asked(few) as request:
+        with open_request(few) as request:
             work = Search(request, workers=2, timeout=None, on_error="keep_going")
             with pytest.raises(UserError, match="another process is at this search"):
                 Search(request, workers=2, timeout=None, on_error="keep_going")
@@ -457,8 +541,8 @@ def test_a_search_over_less_than_its_trials_tries_each_once(tmp_path, monkeypatc
         ),
     ],
 )
-def test_a_mistake_in_a_search(rnnexp, arguments, part):
-    result = rnnexp("-m", *QUICK[-5:], *arguments)
+def test_a_mistake_in_a_search(in_process, arguments, part):
+    result = in_process("-m", *QUICK[-5:], *arguments)
     assert result.returncode == 1
     assert part in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr

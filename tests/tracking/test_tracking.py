@@ -424,7 +424,7 @@ def test_sync_says_what_it_could_not_deliver(folder, tmp_path):
 
 def sync(folder, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", "rnnexp.cli.sync", *arguments],
+        [sys.executable, "-m", "rnnexp", "sync", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

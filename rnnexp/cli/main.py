@@ -1,0 +1,73 @@
+"""The table of subcommands, and the function that the command `rnnexp` calls."""
+
+import runpy
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+
+from rnnexp.cli import help, process
+from rnnexp.cli.help import Command
+from rnnexp.errors import UserError
+
+# Each module is imported when its command is given. It has a docstring, which is the command's help, and a
+# function `run`, which takes the arguments and returns the exit status or None; those of `analysis` do what
+# `python -m MODULE` does.
+COMMANDS = {
+    "train": Command(
+        "[KEY=VALUE] ...", "train a model, with -m many; also without the word", "rnnexp.cli.train"
+    ),
+    "resume": Command(
+        "RUN_FOLDER", "go on with an interrupted run, as its command again does", "rnnexp.cli.resume"
+    ),
+    "generate": Command("run=RUN_FOLDER", "text from a trained model", "rnnexp.cli.generate"),
+    "evaluate": Command(
+        "weights=FILE ...", "the perplexity of weights from elsewhere", "rnnexp.cli.evaluate"
+    ),
+    "sync": Command("runs/", "records that a store missed, into MLflow", "rnnexp.cli.sync"),
+    "offline": Command(
+        "FOLDER ...", "prepared runs, where neither Hydra nor MLflow is", "rnnexp.cli.offline"
+    ),
+    "compare": Command("study=NAME", "the table and the figure of a study", "analysis.compare"),
+    "challenge": Command("study=NAME", "the runs that nobody beats on all counts", "analysis.challenge"),
+    "reproduce": Command("[run=true]", "published figures beside those of our presets", "analysis.reproduce"),
+    "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
+}
+DEFAULT = "train"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line, by default that of the process; return the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    word = given[0] if given else ""
+    # what is left has the form of an override (KEY=VALUE or ~KEY) or of a flag
+    named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~")
+    name, rest = (word, given[1:]) if named else (DEFAULT, given)
+    prefix = "rnnexp" if name == DEFAULT or name not in COMMANDS else f"rnnexp {name}"
+    return process.exit_status(prefix, lambda: run_command(name, rest))
+
+
+def run_command(name: str, arguments: list[str]) -> int | None:
+    """Carry out a subcommand, or print its help; return the exit status, None being 0."""
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
+        raise UserError(f"{name} is no command: did you mean {near}? There are {', '.join(COMMANDS)}")
+    module = COMMANDS[name].module
+    if {"-h", "--help"} & set(arguments):
+        print(help.overview(arguments, COMMANDS) if name == DEFAULT else import_module(module).__doc__)
+        return None
+    sys.argv[1:] = arguments  # where Hydra and the commands of analysis read them
+    if module.startswith("analysis."):
+        run_as_main(module)
+        return None
+    return import_module(module).run(arguments)
+
+
+def run_as_main(module: str) -> None:
+    """Do what `python -m MODULE` does; UserError where it ends with a message."""
+    try:
+        runpy.run_module(module, run_name="__main__")
+    except SystemExit as end:
+        if not isinstance(end.code, str):
+            raise
+        raise UserError(end.code.removeprefix(f"{module}: ")) from end

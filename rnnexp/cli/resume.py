@@ -1,0 +1,24 @@
+"""Go on with an interrupted run, from its last checkpoint and with its own config.
+
+rnnexp resume RUN_FOLDER
+
+The command that began the run does the same when it is given again, and so does rnnexp resume=RUN_FOLDER.
+"""
+
+from pathlib import Path
+
+from rnnexp.errors import UserError
+from rnnexp.experiment import rules, runner, schema
+from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.worker import log_to
+
+
+def run(arguments: list[str]) -> None:
+    """Go on with the run in the folder that the arguments name."""
+    if len(arguments) != 1:
+        raise UserError("name one run folder: rnnexp resume RUN_FOLDER")
+    folder = RunFolder(Path(arguments[0]).resolve())
+    config = schema.resolve(schema.typed(folder.load_config()))
+    rules.check(config)
+    log_to(folder.path / "rnnexp.log", "console")
+    runner.carry_out(config, folder)

@@ -1,0 +1,33 @@
+"""Show the recorded runs in a browser, by MLflow's own pages.
+
+rnnexp ui [uri=sqlite:///runs/mlflow.db] [port=5000]
+
+uri: the store. The pages are at http://127.0.0.1:PORT until Ctrl-C.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnexp.cli import arguments
+from rnnexp.errors import UserError
+
+
+@dataclass
+class Options:
+    """Hold what stands on the command line."""
+
+    uri: str = "sqlite:///runs/mlflow.db"
+    port: int = 5000
+
+
+def run(given: list[str]) -> None:
+    """Become MLflow's server of these pages."""
+    options = arguments.read(given, Options)
+    file = Path(options.uri.removeprefix("sqlite:///"))
+    if options.uri.startswith("sqlite:///") and not file.exists():  # MLflow would make an empty one
+        raise UserError(f"{file} does not exist: train a model first, or name another store by uri=")
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", options.uri]
+    command += ["--port", str(options.port)]
+    os.execve(sys.executable, command, os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"})

@@ -1,0 +1,133 @@
+"""One job of a sweep as the sweep sees it: it starts the process, asks it to stop, and says how it went."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rnnexp.experiment import progress
+from rnnexp.experiment.config_hash import hashes
+from rnnexp.records.folder import RunFolder
+
+GRACE_S = 30.0  # between asking a job to stop and killing it
+
+
+@dataclass
+class Job:
+    """Hold what a job is called, the config and the folder of its run, and how it goes.
+
+    tags : more to record with the run.
+    outcome : "not begun", "running", "finished", "resumed and finished", "finished before" the sweep,
+        "stopped" with it, "pruned", or "failed", for the reason in `error`.
+    """
+
+    name: str
+    config: dict[str, Any]
+    folder: RunFolder
+    tags: dict[str, str] = field(default_factory=dict)
+    outcome: str = "not begun"
+    error: str = ""
+
+    def start(self, threads: int, report: Path) -> None:
+        """Start the process, with so many threads; it tells in the file `report` how far it is."""
+        self.report, self.stop_asked_at, self.prune = report, 0.0, False
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.number = self.folder.state().get("number", 0)  # of the attempt before
+        self.resumed = (self.folder.path / "last.npz").exists()
+        self.output, self.records_size, self.started = report.with_suffix(".txt"), -1, time.monotonic()
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "rnnexp.sweeps.worker"],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), progress.REPORT: str(report)},
+                start_new_session=True,  # Ctrl-C is for the sweep, which asks its jobs
+            )
+        self.outcome = "running"
+        task = {
+            "config": self.config,
+            "folder": str(self.folder.path),
+            "tags": self.tags,
+            "threads": threads,
+        }
+        assert self.process.stdin
+        with suppress(BrokenPipeError):  # it died at once, which is seen soon
+            self.process.stdin.write(json.dumps(task).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def finished_before(self) -> bool:
+        """Return whether its folder has the result of this config; one of another the job itself refuses."""
+        return (
+            bool(self.folder.result()) and self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
+        )
+
+    def ask_to_stop(self, why: str = "", prune: bool = False) -> None:
+        """Have it save a checkpoint and end.
+
+        why : what the failure is, where this is one.
+        prune : whether it is not to be gone on with.
+        """
+        if not self.stop_asked_at:
+            self.stop_asked_at, self.error, self.prune = time.monotonic(), why, prune
+            self.process.terminate()
+
+    def ended(self) -> bool:
+        """Return whether the process has ended; `outcome` then says how it went."""
+        code = self.process.poll()
+        if code is None:
+            if self.stop_asked_at and time.monotonic() - self.stop_asked_at > GRACE_S:
+                self.process.kill()
+            return False
+        assert self.process.stdin
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        with suppress(OSError):
+            self.folder.mark_dead()
+        if code == 0 and self.folder.result():
+            self.outcome, self.error = f"{'resumed and ' if self.resumed else ''}finished", ""
+        elif self.stop_asked_at and not self.error:
+            self.outcome = "pruned" if self.prune else "stopped"
+        else:
+            self.outcome, self.error = "failed", self.error or self.reason(code)
+        with suppress(OSError):
+            kept = self.folder.path / "output.txt"
+            kept.unlink(missing_ok=True)  # of an attempt before
+            if self.output.stat().st_size:
+                shutil.copy(self.output, kept)
+        return True
+
+    def reason(self, code: int) -> str:
+        """Say in a line why it failed, given the exit code of its process."""
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        state = self.folder.state()
+        if state.get("status") == "FAILED" and state["number"] > self.number:
+            return state["error"]
+        said = self.output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        return said if code == 1 and said else f"exit status {code}{said and f' ({said})'}"
+
+    def has_news(self) -> bool:
+        """Return whether it has begun, or has recorded something since this was called last."""
+        if self.folder.state().get("number", 0) == self.number or not self.folder.tags_file.exists():
+            return False
+        file, before = self.folder.records_file, self.records_size
+        self.records_size = file.stat().st_size if file.exists() else 0
+        return self.records_size != before
+
+    def __str__(self) -> str:
+        """Say in a line how it went."""
+        metrics = self.folder.result()
+        if metrics is None or self.outcome == "failed":
+            return f"{self.name}: {self.outcome}{self.error and f': {self.error}'}"
+        return (
+            f"{self.name}: best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}, "
+            f"test ppl {metrics['test/ppl']:.4g}{' (finished before)' if 'before' in self.outcome else ''}"
+        )

@@ -1,0 +1,30 @@
+"""Have another Hydra launcher than our own scheduler do the jobs of a sweep, SLURM's say."""
+
+from collections.abc import Callable
+
+from rnnexp.errors import UserError
+from rnnexp.sweeps.request import Request
+from rnnexp.sweeps.scheduler import Sweep
+
+
+def check(request: Request) -> None:
+    """UserError where the launcher that a request names cannot do what it asks for."""
+    if request.launcher and request.rerun:  # each job would find a folder of another name than the sweep
+        raise UserError(f"rerun=true does not go with hydra/launcher={request.launcher}: take another study")
+    if request.launcher and request.settings["trials"] and not request.settings["prepare"]:
+        raise UserError(
+            f"hydra/launcher={request.launcher}: a search hands out its trials one by one, on this machine"
+        )
+
+
+def hand_over(work: Sweep, start: Callable[[], object]) -> None:
+    """Have Hydra do the jobs by `start`, the function that it decorates, and look how they went."""
+    try:
+        start()
+    except Exception as error:  # whatever another launcher raises
+        raise UserError(f"the launcher says: {str(error).strip().partition(chr(10))[0]}") from error
+    finally:
+        for job in work.jobs:
+            job.folder.mark_dead()
+            state = job.folder.state()
+            job.outcome, job.error = state.get("status", "not begun").lower(), state.get("error") or ""

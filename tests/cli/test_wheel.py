@@ -1,0 +1,77 @@
+"""What is built for a package index works where there is no checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from tests.conftest import QUICK, REPOSITORY
+
+setuptools = pytest.importorskip("setuptools", minversion="77")  # what pyproject.toml builds with
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of the repository."""
+    source, made = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in "pyproject.toml", "README.md":
+        shutil.copy(REPOSITORY / name, source)
+    for name in "rnnexp", "analysis", "conf":  # a copy, for building leaves files beside the sources
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / name, source / name, symlinks=True, ignore=ignored)
+    build = [
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--wheel-dir",
+        made,
+        source,
+    ]
+    done = subprocess.run([sys.executable, "-m", "pip", *build], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (file,) = made.glob("rnnexp-*.whl")
+    return file
+
+
+def test_a_wheel_holds_what_is_no_python(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for folder, pattern in ("conf", "**/*.yaml"), ("rnnexp/compute/cuda", "*.cu"):
+        files = [path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / folder).glob(pattern)]
+        assert files
+        assert {file if file.startswith("rnnexp/") else f"rnnexp/{file}" for file in files} <= names
+
+
+def test_an_installed_wheel_works_in_an_empty_folder(wheel, tmp_path):
+    target, empty = tmp_path / "target", tmp_path / "empty"
+    empty.mkdir()
+    install = ["install", "--quiet", "--no-deps", "--no-index", "--target", target, wheel]
+    subprocess.run([sys.executable, "-m", "pip", *install], check=True, capture_output=True, timeout=120)
+
+    def rnnexp(*arguments):
+        environment = os.environ | {"PYTHONPATH": str(target)}
+        command = [sys.executable, "-P", "-m", "rnnexp", *arguments]
+        return subprocess.run(
+            command, cwd=empty, env=environment, capture_output=True, text=True, timeout=120
+        )
+
+    shown = rnnexp("--help")
+    assert shown.returncode == 0, shown.stderr
+    assert "cell: gru, lstm" in shown.stdout
+    trained = rnnexp(*QUICK, "engine=numpy", "train.max_steps=3", "hydra.run.dir=run")
+    assert trained.returncode == 0, trained.stderr
+    assert {path.name for path in empty.iterdir()} == {"run"}
+    assert (empty / "run" / "result.json").exists()
+    code = "import rnnexp, analysis.compare; print(rnnexp.__file__, analysis.__file__)"
+    where = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=empty,
+        env=os.environ | {"PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+    )
+    assert where.stdout.count(str(target)) == 2, where
