@@ -44,7 +44,7 @@ def test_a_run_records_what_it_records_on_the_cpu(gpu, tmp_path, more):
     assert on_gpu["test/loss"] == pytest.approx(on_cpu["test/loss"], rel=2e-4)
     tags, config = there.tags(), there.load_config()
     assert tags["rnnexp.device"] == config["device"] == "gpu"
-    assert tags["rnnexp.compute.engine"] == config["engine"] == "graph"
+    assert tags["rnnexp.engine"] == config["engine"] == "graph"
     assert tags["rnnexp.gpu"].endswith(f"cupy {backend.load_cupy().__version__}")
     assert config["threads"] == 1
     assert (there.path / "samples.txt").exists()
