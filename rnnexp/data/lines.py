@@ -1,21 +1,25 @@
 """A text as a set of lines that have nothing to do with each other: names, sentences."""
 
 import logging
+import math
 from collections.abc import Sequence
 from random import Random
 from typing import Annotated
 
 from rnnexp.data.corpus import END, Corpus, of_parts
 from rnnexp.errors import UserError
-from rnnexp.options import Option
+from rnnexp.options import Option, Range
 
 log = logging.getLogger(__name__)
 SPLITS = "train", "valid", "test"
 LAST = {"word": END, "char": "\n"}  # the symbol that ends a line
 
+SHARES = Range(
+    "three positive shares (train, valid, test) that sum to 1",
+    lambda split: len(split) == 3 and min(split) > 0 and math.isclose(sum(split), 1),
+)
 Shares = Annotated[
-    tuple[float, float, float],
-    Option("shares of train, valid and test; a stream is split in its order, lines at random"),
+    tuple[float, float, float], Option("a stream is split in its order, lines at random", SHARES)
 ]
 SplitSeed = Annotated[int, Option("of the order in which lines are drawn")]
 

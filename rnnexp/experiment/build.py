@@ -24,7 +24,7 @@ SMALL_STEP = 60_000_000
 
 @dataclass(frozen=True)
 class Experiment:
-    """All that a run needs, as plain objects."""
+    """Hold all that a run needs, as plain objects."""
 
     config: dict[str, Any]
     corpus: Corpus
@@ -40,12 +40,12 @@ class Experiment:
 
     @property
     def fingerprint(self) -> str:
-        """What the checkpoints of this experiment have in common, and no others: config and data."""
+        """Return what the checkpoints of this experiment have in common, and no others: config and data."""
         return f"{hashes(self.config)[0]}-{self.corpus.digest()[:16]}"
 
     @property
     def threads(self) -> int:
-        """Threads of the computation: as the config says, else by the size of a training step."""
+        """Return the threads of the computation: as the config says, else by the size of a training step."""
         if self.config["device"] == "gpu":
             return 1  # which has the GPU compute
         allowed = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
@@ -55,12 +55,12 @@ class Experiment:
 
     @property
     def engine(self) -> str:
-        """What computes: as the config says, else the fastest that is installed."""
+        """Return what computes: as the config says, else the fastest that is installed."""
         return self.config["engine"] or engine.fastest(self.config["device"])
 
     @property
     def label(self) -> str:
-        """What the run is called on the screen."""
+        """Return what the run is called on the screen."""
         return f"{self.config['cell']['name']} seed {self.seed}"
 
 

@@ -1,13 +1,12 @@
 """Any UTF-8 file, as words or as characters, as one stream or line by line."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from rnnexp.data.corpus import END, Corpus, of_parts
 from rnnexp.data.files import read_bytes
-from rnnexp.data.lines import Shares, SplitSeed, of_lines
+from rnnexp.data.lines import SHARES, Shares, SplitSeed, of_lines
 from rnnexp.errors import UserError
 from rnnexp.options import Option, one_of, path_to_file
 
@@ -30,10 +29,7 @@ def make(
     """
     if level not in ("word", "char"):
         raise UserError(f"dataset.level={level} is not known: choose word or char")
-    if len(split) != 3 or min(split) <= 0 or not math.isclose(sum(split), 1):
-        raise UserError(
-            f"dataset.split={list(split)} must be three positive shares (train, valid, test) that sum to 1"
-        )
+    SHARES.require("dataset.split", list(split))
     text = read_text(Path(path))
     if lines:
         return of_lines(text.removesuffix("\n").split("\n"), level, split, split_seed, f"dataset.path={path}")
