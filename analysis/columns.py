@@ -52,7 +52,7 @@ class Column:
     def is_shown(self, groups: pd.DataFrame) -> bool:
         """Return whether the column stands in Markdown."""
         value = self.name if self.summary else f"{self.name}_mean"
-        return not self.optional or groups[value].notna().any()
+        return not self.optional or bool(groups[value].notna().any())
 
 
 COLUMNS = [

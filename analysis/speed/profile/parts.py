@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: seconds by part, each without the parts inside it."""
+"""Times the parts of a training step, each without the parts inside it."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ PARTS = {  # what is timed -> the part it belongs to
 
 
 def seconds_by_part(step: Callable[[], object], steps: int) -> dict[str, float]:
-    """Mean seconds a step spends in each part, largest first, on the clock of the main thread.
+    """Return the mean seconds that a step spends in each part, largest first, on the main thread's clock.
 
     The clock itself costs a microsecond a part, which small models notice.
     """

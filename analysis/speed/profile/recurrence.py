@@ -1,4 +1,4 @@
-"""The recurrent products of a window without what stands between them."""
+"""Does the recurrent products of a window without what stands between them."""
 
 import importlib
 
@@ -10,7 +10,7 @@ from rnnexp.nn.cells.base import Cell, Recurrence, length
 
 
 def multiply_window(cell: Cell, workspace: Workspace) -> None:
-    """Those of the step that left `workspace`, by the engine and the threads in use, forward and backward."""
+    """Repeat those of the step that left `workspace`, forward and backward, by engine and threads in use."""
     h = workspace["window"].states["h"][1:]
     parts = cell.shares(h.shape[1])
     for direction in "forward", "backward":
@@ -22,8 +22,9 @@ def multiply_window(cell: Cell, workspace: Workspace) -> None:
 
 
 def multiply(cell: Cell, weights: dict, h, streams: slice) -> None:
+    """Do the products of one direction for some streams."""
     if cell.loops():
-        compiled = importlib.import_module("analysis.speed.compiled")
+        compiled = importlib.import_module("analysis.speed.profile.compiled_recurrence")
         for run, U in weights.items():
             out = np.empty((len(run), length(streams), cell.hidden_size), h.dtype)
             compiled.multiply_window(h, U, out, streams.start, streams.stop)
