@@ -22,7 +22,7 @@ with engine.use(engine.fastest()):  # libraries are loaded before memory is coun
 
 
 class Ours:
-    """By the fastest engine that is installed."""
+    """Trains by the fastest engine that is installed."""
 
     engine = engine.fastest()
 
@@ -96,12 +96,12 @@ class Ours:
 
 
 class Numba(Ours):
-    """By NumPy, with loops that numba compiles."""
+    """Trains by NumPy, with loops that numba compiles."""
 
     engine = "numba"
 
 
 class NumPy(Ours):
-    """By NumPy alone."""
+    """Trains by NumPy alone."""
 
     engine = "numpy"
