@@ -1,1 +1,13 @@
-"""Tables and figures from recorded runs. Nothing here imports the training code."""
+"""Tables and figures from recorded runs: it reads what runs recorded, never the training code.
+
+records         reads the runs of a study from an MLflow store
+configurations  says which settings vary, and names and groups runs by them
+columns         lists the recorded metrics that a table shows
+statistics      computes over the seeds: means, paired differences; returns rows
+checks          names every run that is not in the numbers
+comparison      puts these together for a study
+tables          puts rows in words: Markdown
+figures         draws them
+compare challenge reproduce    the commands; `command` reads their arguments
+speed/          measures the training code itself; nothing else here imports it
+"""

@@ -1,4 +1,4 @@
-"""The commands over the records: key=value arguments, and one plain line where something is wrong."""
+"""Reads the commands' key=value arguments, and says what is wrong in one plain line."""
 
 import sys
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from typing import TypeVar
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from analysis.load import NoRecords
+from rnnexp.errors import UserError
 
 T = TypeVar("T")
 
 
 @dataclass
-class OfStudy:
-    """study: which; uri: the MLflow store; out: the folder in which the study's folder of reports lies."""
+class StudyArguments:
+    """Name a study, the MLflow store `uri`, and the folder `out` in which the study's reports lie."""
 
     study: str = MISSING
     uri: str = "sqlite:///runs/mlflow.db"
@@ -26,12 +26,12 @@ class OfStudy:
 def run_on_study(report: Callable[[str, str, Path], str], name: str, files: str, doc: str | None) -> None:
     """Print what `report(study, uri, folder)` returns, and the files that it wrote into the folder."""
 
-    def command(arguments: OfStudy) -> None:
+    def command(arguments: StudyArguments) -> None:
         folder = Path(arguments.out) / arguments.study
         print(report(arguments.study, arguments.uri, folder))
         print(f"Written: {folder}/{files}")
 
-    run(command, OfStudy, name, doc)
+    run(command, StudyArguments, name, doc)
 
 
 def run(command: Callable[[T], None], arguments: type[T], name: str, doc: str | None) -> None:
@@ -41,7 +41,7 @@ def run(command: Callable[[T], None], arguments: type[T], name: str, doc: str | 
     try:
         given = OmegaConf.merge(OmegaConf.structured(arguments), OmegaConf.from_cli())
         command(OmegaConf.to_object(given))  # type: ignore[arg-type]
-    except (NoRecords, OmegaConfBaseException, OSError) as error:
+    except (UserError, OmegaConfBaseException, OSError) as error:
         message = str(error).partition("\n")[0]
         sys.exit(f"analysis.{name}: {message}")
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The table and the learning curves of a study.
+"""Write the table and the learning curves of a study.
 
 python -m analysis.compare study=NAME [uri=MLFLOW_STORE] [out=FOLDER]
 """
@@ -6,9 +6,10 @@ python -m analysis.compare study=NAME [uri=MLFLOW_STORE] [out=FOLDER]
 from pathlib import Path
 
 from analysis.command import run_on_study
-from analysis.figures import learning_curves
-from analysis.load import load_history, load_runs
-from analysis.tables import compare, markdown
+from analysis.comparison import compare
+from analysis.figures import draw_learning_curves
+from analysis.records import load_history, load_runs
+from analysis.tables import markdown
 
 
 def report(study: str, uri: str, out: Path) -> str:
@@ -20,9 +21,14 @@ def report(study: str, uri: str, out: Path) -> str:
     out.mkdir(parents=True, exist_ok=True)
     (out / "table.md").write_text(f"# {study}\n\n{text}")
     comparison.groups.to_csv(out / "table.csv", index=False)
-    learning_curves(comparison, history, study, out / "curves.png")
+    draw_learning_curves(comparison, history, study, out / "curves.png")
     return text
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Report on the study that the command line names."""
     run_on_study(report, "compare", "table.md, table.csv, curves.png", __doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,16 +1,23 @@
-"""Figures of a study."""
+"""Draws the figures of a study."""
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter, StrMethodFormatter
 
-from analysis.tables import Comparison
+from analysis.comparison import Comparison
+
+CHALLENGE_AXES = {
+    "loss": "validation loss, nats per token",
+    "iterations": "iterations",
+    "parameters": "parameters",
+}
 
 
-def learning_curves(comparison: Comparison, history: pd.DataFrame, title: str, path: Path) -> None:
-    """Validation perplexity over the epochs: a thin line a seed, a thick one for their mean.
+def draw_learning_curves(comparison: Comparison, history: pd.DataFrame, title: str, path: Path) -> None:
+    """Draw validation perplexity over the epochs: a thin line a seed, a thick one for their mean.
 
     The mean ends with the first seed that stops; a dashed line is the best reachable perplexity.
     """
@@ -42,4 +49,30 @@ def learning_curves(comparison: Comparison, history: pd.DataFrame, title: str, p
     axes.grid(alpha=0.25)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False).set_in_layout(False)  # long names must not squeeze the axes
+    figure.savefig(path, dpi=150)
+
+
+def draw_challenge(table: pd.DataFrame, path: Path) -> None:
+    """Draw each pair of axes; the runs that nobody beats are filled and named by their place in the table.
+
+    Parameters
+    ----------
+    table : as from `analysis.challenge.rank_entries`.
+    """
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    pairs = [("iterations", "loss"), ("parameters", "loss"), ("parameters", "iterations")]
+    for axes, (x, y) in zip(figure.subplots(1, 3), pairs):
+        rest, front = table[table["beaten"]], table[~table["beaten"]]
+        axes.plot(rest[x], rest[y], "o", markerfacecolor="none", color="0.6", label="beaten")
+        axes.plot(front[x], front[y], "o", color="C0", label="nobody beats it")
+        for place in np.flatnonzero(~table["beaten"].to_numpy()):
+            at = table[x].iloc[place], table[y].iloc[place]
+            axes.annotate(str(place + 1), at, xytext=(4, 4), textcoords="offset points")
+        axes.set(xlabel=CHALLENGE_AXES[x], ylabel=CHALLENGE_AXES[y], xscale="log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.margins(0.1)
+        axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
     figure.savefig(path, dpi=150)

@@ -1,17 +1,16 @@
-"""The models of the source documents: what was published, and what their presets give here.
+"""Set what the source documents published beside what their presets give here.
 
-python -m analysis.reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [into=PAGE] [uri=STORE] [out=FOLDER]
+rnnexp reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [into=PAGE] [uri=STORE] [out=FOLDER]
                              [prepare=false]
 
 Reads what is recorded; run=true first runs what has not finished, prepare=true only prepares it for another
-machine with `rnnexp offline`. data: the folder that holds dinos.txt and ptb/; without it PTB is
-downloaded, and the dinosaur names are left out. Writes reproduce.md; into=README.md puts the table between
+machine with `rnnexp offline`. data: the folder that holds dinos.txt and ptb/; without it PTB
+is downloaded, and the dinosaur names are left out. Writes reproduce.md; into=README.md puts the table between
 the two marks of that page, too.
 """
 
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,20 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from analysis.command import run
-from analysis.load import NoRecords, load_history, load_runs
-from analysis.tables import result_keys
+from analysis.configurations import result_keys
+from analysis.markdown import table_line
+from analysis.published import PUBLISHED, PublishedResult
+from analysis.records import NoRecords, load_runs
+from rnnexp.errors import UserError
+
+BEGIN, END = "<!-- made by rnnexp reproduce -->", "<!-- to here -->"
+TITLES = "model", "figure", "published", "here: mean (each seed)", "a run takes", "command"
 
 
 @dataclass
 class Arguments:
+    """Hold the arguments of the command; the module's docstring says what they mean."""
+
     run: bool = False
     prepare: bool = False
     data: str | None = None
@@ -35,128 +42,60 @@ class Arguments:
     out: str = "runs/reports"
 
 
-def test_perplexity(runs: pd.DataFrame) -> pd.Series:
-    return runs["metrics.test/ppl"]
+def choose_results(only: str) -> list[PublishedResult]:
+    """Return the results that are named, separated by commas; all where none is."""
+    known = {result.name: result for result in PUBLISHED}
+    names = [name for name in only.split(",") if name]
+    for name in names:
+        if name not in known:
+            raise UserError(f"only={name} is not known: choose from {', '.join(known)}")
+    return [known[name] for name in names] or PUBLISHED
 
 
-@dataclass(frozen=True)
-class Model:
-    """A model of a document.
-
-    overrides : what `rnnexp` is told; `{data}` is the folder of the data.
-    unit, measure : of the published figure; from the finished runs to the figure of each.
-    gpu : only run where somebody asks for it by name: it takes a day on a CPU.
-    """
-
-    name: str
-    what: str
-    published: str
-    overrides: tuple[str, ...]
-    unit: str = "test perplexity"
-    measure: Callable[[pd.DataFrame], pd.Series] = test_perplexity
-    gpu: bool = False
-
-    @property
-    def seeds(self) -> int:
-        """How many runs it takes."""
-        return next(o for o in self.overrides if o.startswith("seed=")).count(",") + 1
+def run_missing(results: list[PublishedResult], arguments: Arguments) -> None:
+    """Run, or prepare, what has not finished, each result in a study of its own name."""
+    for result in results:
+        runs = finished_runs(result, arguments.uri)
+        missing = runs is None or len(runs) < result.seeds
+        lacks_data = result.needs_data and not arguments.data
+        if not missing or lacks_data or (result.gpu and not arguments.only):
+            continue
+        overrides = run_overrides(result, arguments.uri, arguments.data)
+        overrides += ["sweep.prepare=true"] if arguments.prepare else []
+        print("rnnexp", *overrides, flush=True)
+        if subprocess.run([sys.executable, "-m", "rnnexp", *overrides], check=False).returncode:
+            raise UserError("a run failed; what it said stands above")
 
 
-def at_step(metric: str, step: int) -> Callable[[pd.DataFrame], pd.Series]:
-    """A metric after the first epoch that ends at that step or later."""
-
-    def measure(runs: pd.DataFrame) -> pd.Series:
-        history = load_history(runs, [metric, "step"])
-        reached = history[history["step"] >= step].sort_values("step").groupby("run_id")[metric].first()
-        return runs["run_id"].map(reached)
-
-    return measure
-
-
-BEGIN, END = "<!-- made by python -m analysis.reproduce -->", "<!-- to here -->"
-PTB = ("dataset.dir={data}/ptb",)
-REDUCED = ("model.embed_size=200", "model.hidden_size=200", "train.max_epochs=13")
-MODELS = [
-    Model(
-        "char_gru_hackathon",
-        "hackathon: character GRU, 100 units, Adagrad",
-        "301.4 early on, another text",
-        ("experiment=char_gru_hackathon", "seed=0,1,2"),
-        "nats per training sentence after 10 updates or more",
-        at_step("train/sequence_loss", 10),
-    ),
-    Model(
-        "dinosaur_names",
-        "Coursera's dinosaur names: vanilla RNN, 50 units; here nine tenths of the names",
-        "22.73",
-        ("experiment=dinosaur_names", "seed=0,1,2", "dataset.dir={data}"),
-        "smoothed nats of a name after 22,000 updates",
-        at_step("train/smooth_loss", 22_000),
-    ),
-    Model(
-        "dlfs2_rnnlm",
-        "the book's RNNLM: LSTM, 1 x 100, PTB",
-        "136.1",
-        ("experiment=dlfs2_rnnlm", "seed=0,1,2", *PTB),
-    ),
-    Model(
-        "dlfs2_better_lstm_200",
-        "the better RNNLM, reduced to 2 x 200 and 13 epochs: LSTM",
-        "ahead of GRU",
-        ("experiment=dlfs2_better_lstm", "seed=0", *PTB, *REDUCED),
-    ),
-    Model(
-        "dlfs2_better_gru_200",
-        "the same: GRU",
-        "",
-        ("experiment=dlfs2_better_gru", "seed=0", *PTB, *REDUCED),
-    ),
-    Model(
-        "dlfs2_better_lstm",
-        "the better RNNLM: LSTM, 2 x 650, PTB, 40 epochs",
-        "75.76",
-        ("experiment=dlfs2_better_lstm", "seed=0,1,2", "device=gpu", *PTB),
-        gpu=True,
-    ),
-    Model(
-        "dlfs2_better_gru",
-        "the same: GRU",
-        "low 80s",
-        ("experiment=dlfs2_better_gru", "seed=0,1,2", "device=gpu", *PTB),
-        gpu=True,
-    ),
-]
-
-
-def command(model: Model, uri: str, data: str | None) -> list[str]:
-    """What runs it, each model in a study of its own name."""
+def run_overrides(result: PublishedResult, uri: str, data: str | None) -> list[str]:
+    """Return what `rnnexp` is told to run it; without a folder of data, PTB is downloaded."""
     if data is None:
-        overrides = [o for o in model.overrides if "{data}/" not in o]  # these can be downloaded
+        overrides = [o for o in result.overrides if "{data}/" not in o]
     else:
-        overrides = [o.format(data=data) for o in model.overrides]
-    return ["-m", *overrides, f"study={model.name}", f"tracking.uri={uri}"]
+        overrides = [o.format(data=data) for o in result.overrides]
+    return ["-m", *overrides, f"study={result.name}", f"tracking.uri={uri}"]
 
 
-def finished(model: Model, uri: str) -> pd.DataFrame | None:
-    """Its finished runs with the settings of the preset, the last of each seed; None where there are none."""
+def finished_runs(result: PublishedResult, uri: str) -> pd.DataFrame | None:
+    """Return its finished runs with the settings of the preset, the last of each seed; None without any."""
     try:
-        runs = load_runs(model.name, uri)
+        runs = load_runs(result.name, uri)
     except NoRecords:
         return None
     runs = runs[runs["status"] == "FINISHED"]
     keys = result_keys(runs)
-    for key, value in settings(model).items():
+    for key, value in preset_settings(result).items():
         if key not in keys:
             continue
         # a run that was recorded before there was such a key has what is now its default
         recorded = runs.get(f"params.{key}", pd.Series(index=runs.index, dtype=object))
-        runs = runs[[pd.isna(text) or same(text, value) for text in recorded]]
+        runs = runs[[pd.isna(text) or is_same(text, value) for text in recorded]]
     return None if runs.empty else runs.drop_duplicates("params.seed", keep="last")
 
 
-def settings(model: Model) -> dict[str, Any]:
-    """What `rnnexp` makes of the overrides, key -> value, but the seed."""
-    overrides = [o for o in model.overrides if not o.startswith(("seed=", "dataset.dir="))]
+def preset_settings(result: PublishedResult) -> dict[str, Any]:
+    """Return what `rnnexp` makes of the overrides, key -> value, but the seed."""
+    overrides = [o for o in result.overrides if not o.startswith(("seed=", "dataset.dir="))]
     show = [sys.executable, "-m", "rnnexp", *overrides, "--cfg", "job"]
     text = subprocess.run(show, check=True, capture_output=True, text=True).stdout
     config: Any = OmegaConf.to_container(OmegaConf.create(text))
@@ -164,8 +103,8 @@ def settings(model: Model) -> dict[str, Any]:
     return {str(key): value for key, value in leaves if key != "seed"}
 
 
-def same(recorded: str, value: Any) -> bool:
-    """Whether a recorded parameter is that value, however it was written."""
+def is_same(recorded: str, value: Any) -> bool:
+    """Return whether a recorded parameter is that value, however it was written."""
     if value is None:
         return recorded in ("null", "None")
     try:
@@ -174,29 +113,28 @@ def same(recorded: str, value: Any) -> bool:
         return recorded.lower() == str(value).lower()
 
 
-def row(model: Model, runs: pd.DataFrame | None) -> str:
-    """A line of the table."""
-    overrides = [o.format(data="FOLDER") for o in model.overrides if "{data}/" not in o]
+def table_row(result: PublishedResult, runs: pd.DataFrame | None) -> str:
+    """Return a line of the table; runs: the finished ones."""
+    overrides = [o.format(data="FOLDER") for o in result.overrides if "{data}/" not in o]
     shown = " ".join(["rnnexp -m" if "," in "".join(overrides) else "rnnexp", *overrides])
-    here, takes = "not run" + (" (takes a GPU)" if model.gpu else ""), ""
-    if runs is not None and len(values := model.measure(runs).dropna()):
+    here, takes = "not run" + (" (takes a GPU)" if result.gpu else ""), ""
+    if runs is not None and len(values := result.measure(runs).dropna()):
         here = f"**{values.mean():.4g}**"
         if len(values) > 1:
             here += f" ({', '.join(f'{value:.4g}' for value in values)})"
         takes = duration((runs["end_time"] - runs["start_time"]).dt.total_seconds().mean())
-    return f"| {model.what} | {model.loss_denominator} | {model.published} | {here} | {takes} | `{shown}` |"
+    return table_line([result.model, result.unit, result.published, here, takes, f"`{shown}`"])
 
 
 def duration(seconds: float) -> str:
+    """Return a time in words."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def report(models: list[Model], uri: str) -> str:
-    lines = [
-        "| model | figure | published | here: mean (each seed) | a run takes | command |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    return "\n".join(lines + [row(model, finished(model, uri)) for model in models]) + "\n"
+def markdown(results: list[PublishedResult], uri: str) -> str:
+    """Return the table of what was published and what is recorded here."""
+    rows = [table_row(result, finished_runs(result, uri)) for result in results]
+    return "\n".join([table_line(TITLES), table_line(["---"] * len(TITLES)), *rows]) + "\n"
 
 
 def put_into(page: Path, table: str) -> None:
@@ -204,28 +142,16 @@ def put_into(page: Path, table: str) -> None:
     before, first, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, last, after = rest.partition(END)
     if not last:
-        raise NoRecords(f"into={page} has no place for the table: write {BEGIN} and {END} there")
+        raise UserError(f"into={page} has no place for the table: write {BEGIN} and {END} there")
     page.write_text(f"{before}{first}\n{table}{last}{after}", encoding="utf-8")
 
 
-def main(arguments: Arguments) -> None:
-    names = [name for name in arguments.only.split(",") if name]
-    known = {model.name: model for model in MODELS}
-    for name in names:
-        if name not in known:
-            raise NoRecords(f"only={name} is not known: choose from {', '.join(known)}")
-    models = [known[name] for name in names] or MODELS
-    for model in models if arguments.run or arguments.prepare else []:
-        needs_data = any(o.endswith("{data}") for o in model.overrides) and not arguments.data
-        runs = finished(model, arguments.uri)
-        missing = runs is None or len(runs) < model.seeds
-        if missing and (names or not model.gpu) and not needs_data:
-            parts = command(model, arguments.uri, arguments.data)
-            parts += ["sweep.prepare=true"] if arguments.prepare else []
-            print("rnnexp", *parts, flush=True)
-            if subprocess.run([sys.executable, "-m", "rnnexp", *parts], check=False).returncode:
-                raise NoRecords("a run failed; what it said stands above")
-    text = report(models, arguments.uri)
+def reproduce(arguments: Arguments) -> None:
+    """Run what is asked for, and write the table."""
+    results = choose_results(arguments.only)
+    if arguments.run or arguments.prepare:
+        run_missing(results, arguments)
+    text = markdown(results, arguments.uri)
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "reproduce.md").write_text(text)
@@ -234,5 +160,10 @@ def main(arguments: Arguments) -> None:
     print(f"{text}\nWritten: {out}/reproduce.md")
 
 
+def main() -> None:
+    """Reproduce what the command line names."""
+    run(reproduce, Arguments, "reproduce", __doc__)
+
+
 if __name__ == "__main__":
-    run(main, Arguments, "reproduce", __doc__)
+    main()

@@ -1,16 +1,18 @@
-"""Figures of the measurements."""
+"""Draws the measurements."""
 
 from pathlib import Path
 
-from analysis.speed.work import FORMS, GOALS, SHAPES
+import numpy as np
 
-COLORS = {form.label: f"C{k}" for k, form in enumerate(FORMS)}
+from analysis.speed.tasks import GOALS, SHAPES, VARIANTS
+
+COLORS = {variant.label: f"C{k % 10}" for k, variant in enumerate(VARIANTS)}
 
 
 def draw_ratios(records: list[dict], path: Path) -> bool:
-    """Times as fast as PyTorch: a dot a shape and cell, its range over the rounds, the goal as a tick.
+    """Draw how many times as fast as PyTorch ours is, a dot a shape and cell, beside the goal as a tick.
 
-    Returns whether there was anything to draw.
+    A line is the range over the rounds. Returns whether there was anything to draw.
     """
     from matplotlib.figure import Figure
 
@@ -47,7 +49,7 @@ def draw_ratios(records: list[dict], path: Path) -> bool:
 
 
 def draw_growth(records: list[dict], path: Path) -> None:
-    """Milliseconds and megabytes of a step over each axis: a line a cell and contender."""
+    """Draw milliseconds and megabytes of a step over each axis: a line a cell and contender."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, ScalarFormatter
 
@@ -81,3 +83,28 @@ def draw_growth(records: list[dict], path: Path) -> None:
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     figure.savefig(path, dpi=150)
+
+
+def draw_curve(records: dict[str, dict], number: int, path: Path) -> None:
+    """Draw the perplexity of every `number` training steps, a line a contender and cell."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for k, cell in enumerate(dict.fromkeys(record["cell"] for record in records.values())):
+        for who, style in ("ours", "-"), ("torch", "--"):
+            if f"{cell} {who}" not in records:
+                continue
+            means = mean_of_each(records[f"{cell} {who}"]["losses"], number)
+            label = f"{cell}, {'PyTorch' if who == 'torch' else who}"
+            steps = number * np.arange(1, len(means) + 1)
+            axes.plot(steps, np.exp(means), style, color=f"C{k}", label=label)
+    axes.set(xlabel="training step", ylabel=f"perplexity of {number} steps", yscale="log")
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def mean_of_each(losses: list[float], number: int) -> np.ndarray:
+    """Return the mean of every `number` losses; what is left at the end does not count."""
+    whole = len(losses) // number * number
+    return np.reshape(losses[:whole], (-1, number)).mean(axis=1)

@@ -1,27 +1,27 @@
-"""How time and memory of a training step grow with hidden size, window, batch and vocabulary.
+"""Measure how time and memory of a training step grow with hidden size, window, batch and vocabulary.
 
 python -m analysis.speed.growth [out=runs]
 
 One axis is varied at a time, the others stay at the values of `BASE`. Writes growth.json and growth.png.
 """
 
-import importlib.util
 import json
-import sys
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from analysis.speed.arguments import folder, run_command
+from analysis.speed.benchmark import cores
+from analysis.speed.contenders import takes_part, variant_of
+from analysis.speed.contenders.service import Service
 from analysis.speed.figures import draw_growth
-from analysis.speed.options import Refused, read
-from analysis.speed.race import RIVALS, cores
+from analysis.speed.process import Worker
+from analysis.speed.rounds import seconds_in_turn
 from analysis.speed.tables import machine
-from analysis.speed.work import FORMS, Shape, Task
-from analysis.speed.worker import Service, Worker
+from analysis.speed.tasks import GRU, LSTM, Shape, Task, Variant
 
 BASE = Shape(vocab_size=2000, hidden_size=256, num_layers=1, batch_size=32, bptt=32)
 AXES = {
@@ -30,35 +30,29 @@ AXES = {
     "batch_size": [8, 16, 32, 64, 128],
     "vocab_size": [125, 500, 2000, 8000, 32_000],
 }
-CELLS = "lstm", "gru"
+MEASURED = LSTM, GRU
 TURNS, TURN_S = 5, 0.2
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    try:
-        out = Path(read(sys.argv[1:], {"out": "runs"})["out"])
-        out.mkdir(parents=True, exist_ok=True)
-    except (Refused, OSError) as error:
-        sys.exit(f"analysis.speed.growth: {error}")
-    contenders = ["ours", "torch"] if importlib.util.find_spec("torch") else ["ours"]
+def grow(options: dict[str, str]) -> None:
+    """Measure along every axis, print as it goes, and write the files."""
+    out = folder(options["out"])
     records = []
     for axis, values in AXES.items():
         for value in values:
-            for cell in CELLS:
-                records += measure(contenders, cell, axis, value)
+            for variant in MEASURED:
+                records += measure(variant, axis, value)
     (out / "growth.json").write_text(json.dumps({"machine": machine(), "records": records}, indent=1) + "\n")
     draw_growth(records, out / "growth.png")
     print(f"Written: {out}/growth.json, growth.png")
 
 
-def measure(contenders: list[str], cell: str, axis: str, value: int) -> list[dict]:
-    """Median seconds and peak bytes of a step of each, in turn, with as many threads as are fastest."""
+def measure(variant: Variant, axis: str, value: int) -> list[dict]:
+    """Return a record a contender: median seconds and peak bytes of a step, with the fastest threads."""
     change: Any = {axis: value}
     shape = replace(BASE, **change)
-    form = next(form for form in FORMS if form.label == cell)
-    tasks = {who: Task(shape, RIVALS.get(cell, form) if who == "torch" else form) for who in contenders}
+    contenders = [who for who in ("ours", "torch") if takes_part(who, variant)]
+    tasks = {who: Task(shape, variant_of(who, variant)) for who in contenders}
     with ExitStack() as stack:
         workers = {
             who: stack.enter_context(Worker(partial(Service, who), task)) for who, task in tasks.items()
@@ -66,15 +60,22 @@ def measure(contenders: list[str], cell: str, axis: str, value: int) -> list[dic
         for worker in workers.values():
             worker.ask("losses", 2)
         threads = {who: worker.ask("use_fastest", sorted({1, cores()})) for who, worker in workers.items()}
-        turns = [{who: workers[who].ask("times", TURN_S) for who in workers} for _ in range(TURNS)]
+        times = seconds_in_turn(contenders, TURNS, lambda who: np.median(workers[who].ask("times", TURN_S)))
         peaks = {who: worker.ask("peak_bytes") for who, worker in workers.items()}
     records = []
     for who, task in tasks.items():
-        seconds = float(np.median([np.median(turn[who]) for turn in turns]))
-        print(f"{axis}={value}, {task.form.label}, {who}: {seconds * 1e3:.2f} ms a step", flush=True)
+        seconds = float(np.median(times[who]))
+        print(f"{axis}={value}, {task.variant.label}, {who}: {seconds * 1e3:.2f} ms a step", flush=True)
         of_step = {"seconds": seconds, "peak_bytes": peaks[who], "threads": threads[who]}
-        records.append({"contender": who, "cell": task.form.label, "axis": axis, **asdict(shape)} | of_step)
+        records.append(
+            {"contender": who, "cell": task.variant.label, "axis": axis, **asdict(shape)} | of_step
+        )
     return records
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    run_command("analysis.speed.growth", __doc__, {"out": "runs"}, grow)
 
 
 if __name__ == "__main__":

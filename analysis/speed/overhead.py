@@ -1,4 +1,4 @@
-"""What the harness costs: the share of an epoch that is no computation, and how long a start takes.
+"""Measure what the harness costs: the share of an epoch that is no computation, and how long a start takes.
 
 python -m analysis.speed.overhead [out=runs]
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.speed.options import Refused, read
+from analysis.speed.arguments import folder, run_command
 from analysis.speed.tables import machine
 
 
@@ -32,7 +32,7 @@ class Case:
     runs: int  # of which the median is taken
 
 
-CASES = {  # the first and the smallest of `work.SHAPES`
+CASES = {  # the first and the smallest of `tasks.SHAPES`
     "better": Case(
         "model.embed_size=650 model.hidden_size=650 model.num_layers=2 model.dropout=0.5 "
         "model.tie_weights=true train.batch_size=20 train.bptt=35",
@@ -51,63 +51,20 @@ CASES = {  # the first and the smallest of `work.SHAPES`
         3,
     ),
 }
-
-# Runs `rnnexp` and prints, as JSON: seconds of training and of the computation in it, and when the first
-# update was done.
-TIMED = """
-import json, time
-from unittest.mock import patch
-from rnnexp.nn import model
-from rnnexp.optim import base
-from rnnexp.evaluation import perplexity
-from rnnexp.cli.main import main
-from rnnexp.experiment import runner
-spent = {"training": 0.0, "computation": 0.0, "first update": None}
-running = []
-def timed(key, function):
-    def call(*args, **kwargs):
-        counts = key not in running  # an evaluation calls the model's forward pass
-        running.append(key)
-        start = time.perf_counter()
-        try:
-            return function(*args, **kwargs)
-        finally:
-            running.pop()
-            if counts:
-                spent[key] += time.perf_counter() - start
-            if function is update:
-                spent["first update"] = spent["first update"] or time.time()
-    return call
-update = base.Optimizer.update
-with (
-    patch("rnnexp.experiment.runner.train_and_test", timed("training", runner.train_and_test)),
-    patch("rnnexp.experiment.runner.final_metrics", timed("computation", runner.final_metrics)),
-    patch("rnnexp.training.loop.evaluate", timed("computation", perplexity.evaluate)),
-    patch("rnnexp.nn.model.Model.forward", timed("computation", model.Model.forward)),
-    patch("rnnexp.nn.model.Model.backward", timed("computation", model.Model.backward)),
-    patch("rnnexp.optim.base.Optimizer.update", timed("computation", update)),
-):
-    assert main() == 0
-print(json.dumps(spent))
-"""
+STARTS = 5  # of `rnnexp --help`, of which the median is taken
 
 
-def main() -> None:
-    if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(__doc__))
-    try:
-        out = Path(read(sys.argv[1:], {"out": "runs"})["out"]).absolute()
-        out.mkdir(parents=True, exist_ok=True)
-    except (Refused, OSError) as error:
-        sys.exit(f"analysis.speed.overhead: {error}")
-    with tempfile.TemporaryDirectory() as folder:
-        help_s = median_seconds(folder, ["--help"])
+def measure(options: dict[str, str]) -> None:
+    """Measure every case, print as it goes, and write the file."""
+    out = folder(options["out"])
+    with tempfile.TemporaryDirectory() as runs:
+        help_s = median_seconds(runs, ["--help"])
         record: dict[str, Any] = {"machine": machine(), "help_s": help_s}
         print(f"rnnexp --help: {help_s:.2f} s")
         for name, case in CASES.items():
-            text = Path(folder) / f"{name}.txt"
+            text = Path(runs) / f"{name}.txt"
             write_text(text, case)
-            record[name] = overhead(folder, text, case)
+            record[name] = overhead(runs, text, case)
             print(
                 f"{name}: {record[name]['share']:.2%} of an epoch is no computation; "
                 f"first step {record[name]['first_step_s']:.2f} s after the command"
@@ -117,7 +74,7 @@ def main() -> None:
 
 
 def write_text(path: Path, case: Case) -> None:
-    """Words of a text long enough for an epoch, every one of the vocabulary among them."""
+    """Write words of a text long enough for an epoch, every one of the vocabulary among them."""
     size = case.tokens * case.steps * 10 // 9  # 90% of it is to train on
     frequency = 1 / np.arange(3, case.vocab_size + 3)
     words = np.random.default_rng(0).choice(case.vocab_size, size, p=frequency / frequency.sum())
@@ -125,39 +82,46 @@ def write_text(path: Path, case: Case) -> None:
     path.write_text("\n".join(" ".join(f"w{k}" for k in line) for line in np.array_split(words, 100)))
 
 
-def overhead(folder: str, text: Path, case: Case) -> dict[str, float]:
-    """Share of the time between start and end of training that is no computation, over all epochs; and
-    the seconds from the command to the first update."""
-    command = [
-        f"dataset=text dataset.path={text} dataset.level=word train.max_epochs={case.epochs}",
-        case.overrides,
-    ]
-    runs = [run(folder, " ".join(command).split()) for _ in range(case.runs)]
+def overhead(runs: str, text: Path, case: Case) -> dict[str, float]:
+    """Return what a case spends besides computing, medians of its runs.
+
+    share : of the time between start and end of training, over all epochs, that is no computation.
+    epoch_s : seconds of an epoch.
+    first_step_s : from the command to the first update.
+    """
+    command = f"dataset=text dataset.path={text} dataset.level=word train.max_epochs={case.epochs}"
+    timed = [timed_run(runs, [*command.split(), *case.overrides.split()]) for _ in range(case.runs)]
     return {
-        "share": float(np.median([1 - spent["computation"] / spent["training"] for _, spent in runs])),
-        "epoch_s": float(np.median([spent["training"] / case.epochs for _, spent in runs])),
-        "first_step_s": float(np.median([spent["first update"] - started for started, spent in runs])),
+        "share": float(np.median([1 - spent["computation"] / spent["training"] for _, spent in timed])),
+        "epoch_s": float(np.median([spent["training"] / case.epochs for _, spent in timed])),
+        "first_step_s": float(np.median([spent["first_update"] - started for started, spent in timed])),
     }
 
 
-def run(folder: str, overrides: list[str]) -> tuple[float, dict]:
+def timed_run(runs: str, overrides: list[str]) -> tuple[float, dict]:
+    """Run `rnnexp`; returns when it was started, and what `profile.timed_run` prints."""
+    command = [sys.executable, "-m", "analysis.speed.profile.timed_run", *overrides, "rerun=true"]
     started = time.time()
-    result = subprocess.run(
-        [sys.executable, "-c", TIMED, *overrides, "rerun=true"], cwd=folder, capture_output=True, text=True
-    )
+    result = subprocess.run(command, cwd=runs, capture_output=True, text=True)
     if result.returncode:
         raise RuntimeError(result.stderr)
     return started, json.loads(result.stdout.splitlines()[-1])
 
 
-def median_seconds(folder: str, arguments: list[str]) -> float:
+def median_seconds(runs: str, arguments: list[str]) -> float:
+    """Return how long `rnnexp` takes with these arguments."""
     seconds = []
-    for _ in range(5):
+    for _ in range(STARTS):
         start = time.perf_counter()
         command = [sys.executable, "-m", "rnnexp", *arguments]
-        subprocess.run(command, cwd=folder, capture_output=True, check=True)
+        subprocess.run(command, cwd=runs, capture_output=True, check=True)
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds))
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    run_command("analysis.speed.overhead", __doc__, {"out": "runs"}, measure)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,35 @@
-"""The records of the races in words."""
+"""Puts the records of the benchmark in words."""
 
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from analysis.speed.parts import PARTS
-from analysis.speed.work import GOALS, SHAPES
+from analysis.markdown import aligned_table
+from analysis.speed.profile.parts import PARTS
+from analysis.speed.tasks import GOALS, SHAPES
 
 NOTES = """x PyTorch, x textbook: times as fast, median of the rounds; engine=numba, engine=numpy: the slower
 engines, times as fast as PyTorch. PyTorch's GRU has the reset gate after the product, whichever form
-ours has. Each contender uses the number of threads that is fastest for it. The floor is the step's matrix
-products alone. Peak memory is that of the process less what it held with its libraries loaded."""
-NAMES = {"numba": "engine=numba", "numpy": "engine=numpy", "torch": "PyTorch", "book": "textbook code"}
+ours has. Each contender uses the number of threads that is fastest for it. Products alone: the share of a
+step that its own matrix products take. Peak memory is that of the process less what it held with its
+libraries loaded."""
+NAMES = {"numba": "engine=numba", "numpy": "engine=numpy", "torch": "PyTorch", "textbook": "textbook code"}
 
 
 def sentence(record: dict) -> str:
+    """Return a record in one line."""
     parts = [f"{record['shape']}, {record['cell']}: {record['tokens_per_s']['ours']:,.0f} tokens/s"]
     for pair, ratio in record["ratios"].items():
         ours, _, other = pair.partition("/")
         low, high = record["ranges"][pair]
         if ours == "ours":
             parts.append(f"{ratio:.2f} x {NAMES[other]} ({low:.2f} to {high:.2f})")
-    return ", ".join([*parts, f"{record['floor_ratio']:.2f} of the products' speed"])
+    return ", ".join([*parts, f"{record['matmul_only_ratio']:.2f} of the products' speed"])
 
 
 def table(records: list[dict]) -> str:
-    """The records as Markdown."""
+    """Return the records as Markdown."""
     rows = []
     for record in records:
         ratios, peaks = record["ratios"], record["peak_bytes"]
@@ -36,11 +39,11 @@ def table(records: list[dict]) -> str:
                 "cell": record["cell"],
                 "tokens/s": f"{record['tokens_per_s']['ours']:,.0f}",
                 "x PyTorch": number(ratios.get("ours/torch")),
-                "goal": number(GOALS[record["shape"]][record["cell"].split()[0]]),
+                "goal": number(GOALS[record["shape"]].get(record["cell"].split()[0])),
                 "engine=numba": number(ratios.get("numba/torch")),
                 "engine=numpy": number(ratios.get("numpy/torch")),
-                "x textbook": number(ratios.get("ours/book")),
-                "of the floor": number(record["floor_ratio"]),
+                "x textbook": number(ratios.get("ours/textbook")),
+                "products alone": number(record["matmul_only_ratio"]),
                 "peak MB": number(peaks["ours"], 1e-6, 0),
                 "PyTorch's MB": number(peaks.get("torch"), 1e-6, 0),
             }
@@ -67,7 +70,7 @@ def table(records: list[dict]) -> str:
 
 
 def profile(record: dict) -> dict[str, str]:
-    """A row of shares of a step's time."""
+    """Return the shares of a step's time, as a row."""
     parts = record["seconds_by_part"]
     shares = {
         part: f"{parts.get(part, 0) / sum(parts.values()):.0%}" for part in dict.fromkeys(PARTS.values())
@@ -76,21 +79,17 @@ def profile(record: dict) -> dict[str, str]:
 
 
 def aligned(rows: list[dict[str, str]]) -> list[str]:
-    """Rows with the same keys as the lines of a Markdown table."""
-    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
-    head = [{name: name for name in widths}, {name: "-" * width for name, width in widths.items()}]
-    return [
-        "| " + " | ".join(row[name].ljust(width) for name, width in widths.items()) + " |"
-        for row in head + rows
-    ]
+    """Return rows with the same keys as the lines of a Markdown table."""
+    return aligned_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
+    """Return a number times `scale` in words; "-" where there is none."""
     return "-" if value is None else f"{value * scale:.{digits}f}"
 
 
 def machine() -> str:
-    """What was measured on."""
+    """Return what was measured on, in a line."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         cpu = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: seconds by part, each without the parts inside it."""
+"""Time the parts of a training step, each without the parts inside it."""
 
 import threading
 import time
@@ -14,10 +14,10 @@ PARTS = {  # what is timed -> the part it belongs to
     "rnnexp.nn.inputs.DenseInputs.project": "input projection",
     "rnnexp.nn.layers.Dropout.forward": "dropout",
     "rnnexp.nn.layers.Dropout.backward": "dropout",
-    "rnnexp.nn.cells.base.Cell.run_forward": "time loop forward",
-    "rnnexp.nn.cells.base.Cell.run_backward": "time loop backward",
-    "rnnexp.nn.cells.base.Cell.weight_gradients": "weight gradients",
-    "rnnexp.nn.model.softmax_cross_entropy": "softmax",
+    "rnnexp.nn.loops.forward": "time loop forward",
+    "rnnexp.nn.loops.backward": "time loop backward",
+    "rnnexp.nn.recurrent.RecurrentLayer.weight_gradients": "weight gradients",
+    "rnnexp.compute.ops.Ops.softmax_cross_entropy": "softmax",
     "rnnexp.nn.layers.Decoder.forward": "decoder",
     "rnnexp.nn.layers.Decoder.backward": "decoder",
     "rnnexp.optim.base.Optimizer.update": "clip and update",
@@ -26,7 +26,7 @@ PARTS = {  # what is timed -> the part it belongs to
 
 
 def seconds_by_part(step: Callable[[], object], steps: int) -> dict[str, float]:
-    """Mean seconds a step spends in each part, largest first, on the clock of the main thread.
+    """Return the mean seconds that a step spends in each part, largest first, on the main thread's clock.
 
     The clock itself costs a microsecond a part, which small models notice.
     """

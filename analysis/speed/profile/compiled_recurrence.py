@@ -1,4 +1,4 @@
-"""The loop over a window's recurrent products compiled by numba, like those of `rnnexp.compute.jit`."""
+"""Compile the loop over a window's recurrent products, like the loops of `rnnexp.nn.loops.jit`."""
 
 from rnnexp.compute.jit import jit
 from rnnexp.compute.jit.products import multiply, scratch
@@ -6,6 +6,7 @@ from rnnexp.compute.jit.products import multiply, scratch
 
 @jit
 def multiply_window(h, U, out, first, last):
+    """Multiply h (T, B, H) at each step by the recurrent weights, for the rows from first to last."""
     part = scratch(last - first, U, out)
     for t in range(len(h)):
         multiply(h[t, first:last], U, part, out)

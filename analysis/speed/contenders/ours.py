@@ -1,5 +1,6 @@
-"""The training step of `rnnexp.training.loop.fit`, its matrix products alone, and where its time goes."""
+"""Do the training step of `rnnexp.training.loop.fit`, its matrix products alone, and times its parts."""
 
+import importlib
 import threading
 import time
 from contextlib import AbstractContextManager
@@ -7,20 +8,21 @@ from unittest.mock import patch
 
 import numpy as np
 
-from analysis.speed.parts import seconds_by_part
-from analysis.speed.recurrence import multiply_window
-from analysis.speed.work import SEED, Task
+from analysis.speed.profile.parts import seconds_by_part
+from analysis.speed.profile.recurrence import multiply_window
+from analysis.speed.tasks import SEED, Task
 from rnnexp.compute import engine, threads
-from rnnexp.nn.cells.base import Cell
+from rnnexp.compute.backend import CPU
 from rnnexp.optim.sgd import SGD
 
 with engine.use(engine.fastest()):  # libraries are loaded before memory is counted
-    engine.loops("LSTM")
-    engine.matmul(*np.ones((3, 2, 2), np.float32))
+    if CPU.compiled_loops:
+        importlib.import_module("rnnexp.nn.loops.jit")
+    CPU.matmul(*np.ones((3, 2, 2), np.float32))
 
 
 class Ours:
-    """By the fastest engine that is installed."""
+    """Train by the fastest engine that is installed."""
 
     engine = engine.fastest()
 
@@ -40,10 +42,10 @@ class Ours:
         self.limit = engine.use(self.engine, number)
         self.limit.__enter__()
 
-    def compare(self) -> None:
+    def prepare_comparison(self) -> None:
         self.dropout = False
 
-    def race(self) -> None:
+    def prepare_timing(self) -> None:
         self.dropout = True
 
     def step(self) -> float:
@@ -57,39 +59,48 @@ class Ours:
         self.optimizer.update(self.model.params, self.optimizer.lr)
         return nats / targets.size
 
-    def floor(self, repeats: int) -> float:
-        """Median seconds of a step's own matrix products, done again by the same threads."""
-        products: dict[int, list[tuple]] = {}  # of each thread
-        matmul = engine.matmul
+    def matmuls_of_a_step(self) -> list[list[tuple]]:
+        """Do a step; returns the factors and the result of each of its large products, a list a thread."""
+        of_thread: dict[int, list[tuple]] = {}
+        matmul = CPU.matmul
 
         def record(a, b, out):
-            products.setdefault(threading.get_ident(), []).append((a, b, out))
+            of_thread.setdefault(threading.get_ident(), []).append((a, b, out))
             return matmul(a, b, out)
 
-        with patch.object(engine, "matmul", record):
+        with patch.object(CPU, "matmul", record):
             self.step()
+        return list(of_thread.values())
+
+    def matmul_only_seconds(self, repeats: int) -> float:
+        """Return the median seconds of a step's own matrix products, done again by the same threads."""
+        matmuls = self.matmuls_of_a_step()
 
         def multiply(calls: list[tuple]) -> None:
             for a, b, out in calls:
-                matmul(a, b, out)
+                CPU.matmul(a, b, out)
 
         seconds = []
         for _ in range(repeats):
             start = time.perf_counter()
-            threads.in_parallel(multiply, products.values())
-            for name, layer in self.model.layers.items():
-                if isinstance(layer, Cell):
-                    multiply_window(layer, self.workspace.child(name))
+            threads.in_parallel(multiply, matmuls)
+            for k, layer in enumerate(self.model.recurrent):
+                multiply_window(layer, self.workspace.child(f"cell{k}"))
             seconds.append(time.perf_counter() - start)
         return float(np.median(seconds))
 
-    def parts(self, steps: int) -> dict[str, float]:
+    def seconds_by_part(self, steps: int) -> dict[str, float]:
+        """Return the mean seconds that a step spends in each of its parts."""
         return seconds_by_part(self.step, steps)
 
 
 class Numba(Ours):
+    """Train by NumPy, with loops that numba compiles."""
+
     engine = "numba"
 
 
 class NumPy(Ours):
+    """Train by NumPy alone."""
+
     engine = "numpy"

@@ -1,4 +1,4 @@
-"""The training step of `rnnexp.training.loop.fit` on a GPU, by each engine, and what it spends its time on."""
+"""Does the training step of `rnnexp.training.loop.fit` on a GPU, by each engine, and times its parts."""
 
 import time
 from collections import defaultdict
@@ -8,10 +8,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from analysis.speed.work import SEED, Task
-from analysis.speed.worker import REPEATS, seconds_of_a_step
+from analysis.speed.contenders.timing import STEPS_PER_GROUP, seconds_of_a_step
+from analysis.speed.tasks import SEED, Task
 from rnnexp.compute import backend, engine
-from rnnexp.compute.cuda.cublas import Products
+from rnnexp.compute.cuda.cublas import Cublas
+from rnnexp.compute.cuda.graph import Graph as CudaGraph
 from rnnexp.optim.sgd import SGD
 from rnnexp.training import step
 
@@ -29,7 +30,7 @@ class Graph:
         self.use.__enter__()
 
     def begin(self, dropout: float) -> None:
-        """A model with its first weights."""
+        """Make a model with its first weights."""
         task = replace(self.task, shape=replace(self.task.shape, dropout=dropout))
         self.optimizer = SGD(task.lr, task.clip_norm)
         self.steps = step.GpuTrainStep(task.model(self.gpu), self.optimizer, SEED, task.shape.batch_size)
@@ -38,7 +39,7 @@ class Graph:
         self.done = 0
 
     def take(self, number: int) -> list[float]:
-        """Training steps; returns their losses in nats per token, for which it waits at the end."""
+        """Do training steps; returns their losses in nats per token, for which it waits at the end."""
         found = []
         for _ in range(number):
             inputs, targets = self.windows[self.done % len(self.windows)]
@@ -50,32 +51,32 @@ class Graph:
         return [nats / targets.size for nats, _ in found]
 
     def losses(self, number: int) -> list[float]:
-        """Of the first steps, without dropout."""
+        """Return the losses of the first steps, without dropout."""
         self.begin(0.0)
         return self.take(number)
 
-    def get_ready(self) -> None:
+    def start_timing(self) -> None:
         self.begin(self.task.shape.dropout)
         self.take(3)
 
-    def seconds(self, at_least: float) -> float:
-        """Of a step, see `seconds_of_a_step`."""
-        return seconds_of_a_step(self.take, at_least)
+    def seconds(self, at_least_s: float) -> float:
+        """Return the seconds of a step, see `seconds_of_a_step`."""
+        return seconds_of_a_step(self.take, at_least_s)
 
     def reserved_bytes(self) -> int:
-        """What is taken from the driver."""
+        """Return the bytes taken from the driver."""
         pools = [one.graph.pool for one in self.steps.captured.values() if one.graph]
         return sum(pool.total_bytes() for pool in [self.gpu.cupy.get_default_memory_pool(), *pools])
 
     def watch_kernels(self) -> None:
-        """Have kernels that are compiled from here on noted down in `launched`, where that is a list."""
-        compile_them = self.gpu.kernels
+        """Note kernels that are compiled from here on down in `launched`, where that is a list."""
+        compile_them = self.gpu.compile
 
         def watched(source, names):
             functions = compile_them(source, names)
             return {name: self.watched(name, function) for name, function in functions.items()}
 
-        self.gpu.kernels = watched  # type: ignore[method-assign]
+        self.gpu.compile = watched  # type: ignore[method-assign]
 
     def watched(self, name: str, function: Callable) -> Callable:
         label = name.rstrip("0123456789").rstrip("_")
@@ -88,47 +89,47 @@ class Graph:
         return call
 
     def look_into_a_step(self) -> list[tuple[str, Callable[[], None]]]:
-        """What it launches, by name: kernels of ours, and products by their sizes."""
-        matmul = Products.matmul
+        """Return what a step launches, by name: kernels of ours, and products by their sizes."""
+        matmul = Cublas.matmul
 
-        def noted(products, a, b, out, add=False):
+        def noted(cublas, a, b, out, add=False):
             count = f" x{out.shape[0]}" if out.ndim == 3 else ""
             label = f"product {a.shape[-2]}x{a.shape[-1]}x{b.shape[-1]}{count}"
             assert self.launched is not None
-            self.launched.append((label, lambda: matmul(products, a, b, out, add)))
-            matmul(products, a, b, out, add)
+            self.launched.append((label, lambda: matmul(cublas, a, b, out, add)))
+            matmul(cublas, a, b, out, add)
 
         self.launched = []
-        with patch.object(Products, "matmul", noted), engine.use("fused", tf32=self.tf32):
+        with patch.object(Cublas, "matmul", noted), engine.use("fused", tf32=self.tf32):
             self.begin(self.task.shape.dropout)
             self.take(1)
         launched, self.launched = self.launched, None
         return launched
 
     def again(self, launches: list[Callable[[], None]]) -> float:
-        """Seconds of doing these, as a graph."""
+        """Return the seconds of doing these, as a graph."""
 
         def all_of_them() -> None:
             for launch in launches:
                 launch()
 
-        replay = backend.Graph(self.gpu, all_of_them)
+        replay = CudaGraph(self.gpu, all_of_them)
         times = []
         for _ in range(5):
             self.gpu.stream.synchronize()
             start = time.perf_counter()
-            for _ in range(REPEATS):
+            for _ in range(STEPS_PER_GROUP):
                 replay()
             self.gpu.stream.synchronize()
             times.append(time.perf_counter() - start)
-        return float(np.median(times)) / REPEATS
+        return float(np.median(times)) / STEPS_PER_GROUP
 
-    def floor(self) -> float:
-        """Seconds of a step's products alone."""
+    def matmul_only_seconds(self) -> float:
+        """Return the seconds of a step's products alone."""
         return self.again([launch for name, launch in self.look_into_a_step() if name.startswith("product")])
 
     def parts(self) -> dict[str, dict[str, float]]:
-        """Of each kind of launch: how many times a step has it, and the seconds of these alone."""
+        """Return for each kind of launch how many times a step has it, and the seconds of these alone."""
         kinds: dict[str, list] = defaultdict(list)
         for name, launch in self.look_into_a_step():
             kinds[name].append(launch)

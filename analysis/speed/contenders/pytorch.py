@@ -1,4 +1,4 @@
-"""The same training step in PyTorch: nn.LSTM, nn.GRU or nn.RNN, written as its own examples write it."""
+"""Does the training step in PyTorch: nn.LSTM, nn.GRU or nn.RNN, as its own examples write it."""
 
 from typing import Any
 
@@ -6,20 +6,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from analysis.speed.work import Task
+from analysis.speed.tasks import Task
 from rnnexp.nn.model import Model
 
 ORDER = {"rnn": "n", "lstm": "ifgo", "gru": "rzn"}  # of PyTorch's blocks
 
 
 class PyTorch:
-    """Its GRU is the form with the reset gate after the product, so that is what `task` must name."""
+    """Trains a task; of the GRU, PyTorch has only the form with the reset gate after the product."""
 
     def __init__(self, task: Task):
         shape, self.task = task.shape, task
         size = shape.hidden_size
         self.embedding = nn.Embedding(shape.vocab_size, size)
-        self.cells = getattr(nn, task.form.cell.upper())(size, size, shape.num_layers)
+        self.cells = getattr(nn, task.variant.cell.upper())(size, size, shape.num_layers)
         self.dropout = nn.Dropout(shape.dropout)
         self.decoder = nn.Linear(size, shape.vocab_size)
         if shape.tie_weights:
@@ -35,24 +35,25 @@ class PyTorch:
     def load(self, task: Task) -> dict[str, torch.Tensor]:
         """Take our first weights; returns, by name, which entries of PyTorch's second biases ours has too."""
         model = task.model()
-        order = ORDER[task.form.cell]
+        order = ORDER[task.variant.cell]
         recurrent = (
-            order.replace("n", "m") if task.form.cell == "gru" else order
+            order.replace("n", "m") if task.variant.cell == "gru" else order
         )  # the candidate's recurrent part is a block of its own here
         state, masks = {}, {}
-        for k, cell in enumerate(model.cells):
+        for k, layer in enumerate(model.recurrent):
+            cell, p = layer.cell, layer.p
 
             def rows(array, gates, wanted):
                 return torch.tensor(np.concatenate([array[gates.index(gate)].T for gate in wanted]))
 
-            (product,) = cell.products
+            (group,) = cell.recurrent_matmuls
             ours = torch.tensor(
                 np.repeat([gate == "m" for gate in recurrent], task.shape.hidden_size)
             ).float()
-            state[f"weight_ih_l{k}"] = rows(cell.p["W"], cell.input_gates, order)
-            state[f"weight_hh_l{k}"] = rows(cell.p[f"U_{product}"], product, recurrent)
-            state[f"bias_ih_l{k}"] = rows(cell.p["b"], cell.gates, order)
-            state[f"bias_hh_l{k}"] = rows(cell.p["b"], cell.gates, recurrent) * ours
+            state[f"weight_ih_l{k}"] = rows(p["W"], cell.input_gates, order)
+            state[f"weight_hh_l{k}"] = rows(p[f"U_{group}"], group, recurrent)
+            state[f"bias_ih_l{k}"] = rows(p["b"], cell.gates, order)
+            state[f"bias_hh_l{k}"] = rows(p["b"], cell.gates, recurrent) * ours
             masks[f"bias_hh_l{k}"] = ours
         self.cells.load_state_dict(state)
         self.load_around(model)
@@ -69,13 +70,13 @@ class PyTorch:
     def use_threads(self, number: int) -> None:
         torch.set_num_threads(number)
 
-    def compare(self) -> None:
-        """Until `race`: no dropout, and no updates of biases that ours does not have."""
+    def prepare_comparison(self) -> None:
+        """Leave out dropout, and updates of biases that ours does not have, until `prepare_timing`."""
         self.dropout.p = self.cells.dropout = 0.0
         named = dict(self.cells.named_parameters())
         self.hooks = [named[name].register_hook(mask.mul) for name, mask in self.second_biases.items()]
 
-    def race(self) -> None:
+    def prepare_timing(self) -> None:
         self.dropout.p = self.task.shape.dropout
         self.cells.dropout = self.task.shape.dropout if self.task.shape.num_layers > 1 else 0.0
         for hook in self.hooks:
@@ -83,13 +84,13 @@ class PyTorch:
 
     def follow(self, windows: list) -> None:
         """Train on these windows, with dropout, and without updates of biases that ours does not have."""
-        self.compare()
+        self.prepare_comparison()
         self.dropout.p = self.cells.dropout = self.task.shape.dropout
         self.windows = [tuple(map(torch.from_numpy, window)) for window in windows]
 
     @torch.no_grad()
     def nats(self, windows) -> float:
-        """Of a text, summed."""
+        """Return the summed nats of a text."""
         self.dropout.p = self.cells.dropout = 0.0
         nats, state = 0.0, None
         for inputs, targets in windows:
@@ -99,13 +100,13 @@ class PyTorch:
         return nats
 
     def step(self) -> float:
-        """One training step; returns its loss in nats per token."""
+        """Do one training step; returns its loss in nats per token."""
         window = self.windows[self.steps % len(self.windows)]
         self.steps += 1
         return self.train(*window).item()
 
     def train(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """On a window; returns its loss, which nobody has waited for."""
+        """Do a step on a window; returns its loss, which nobody has waited for."""
         self.optimizer.zero_grad()
         h, self.state = self.cells(self.dropout(self.embedding(inputs)), self.state)
         logits = self.decoder(self.dropout(h))

@@ -1,4 +1,4 @@
-"""The same training step computed the way textbook code does it: each layer, at each step, for itself.
+"""Computes the training step the way textbook code does: each layer, at each step, for itself.
 
 This is the yardstick for what hoisting, flat buffers and reused memory gain. It follows the manner of "Deep
 Learning from Scratch 2" (chapters 5 and 6): every step multiplies its own input and adds up its own weight
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.speed.work import SEED, Task
+from analysis.speed.tasks import SEED, Task
 
 
 def sigmoid(x):
@@ -98,17 +98,19 @@ def gru_after(x, state, W, U, b):
 STEPS: dict[str, Callable] = {"lstm": lstm, "rnn": rnn, "gru": gru_before, "gru reset after": gru_after}
 
 
-class Book:
+class Textbook:
+    """Trains a task as the book would."""
+
     def __init__(self, task: Task):
         self.task = task
-        self.step_of: Callable = STEPS[task.form.label]
+        self.step_of: Callable = STEPS[task.variant.label]
         model = task.model()
 
         def columns(array):  # gates side by side
             return array.copy().reshape(-1) if array.ndim == 2 else np.concatenate(array, axis=1)
 
         self.embedding = model.params.value["embedding.W"].copy()
-        self.layers = [[columns(cell.p[name]) for name in cell.shapes] for cell in model.cells]
+        self.layers = [[columns(layer.p[name]) for name in layer.shapes] for layer in model.recurrent]
         self.decoder = self.embedding if task.shape.tie_weights else model.decoder.p["W"].copy()
         self.bias = model.decoder.p["b"].copy()
         self.state = model.zero_state(task.shape.batch_size)
@@ -120,10 +122,10 @@ class Book:
 
         threadpool_limits(number)
 
-    def compare(self) -> None:
+    def prepare_comparison(self) -> None:
         self.rate = 0.0
 
-    def race(self) -> None:
+    def prepare_timing(self) -> None:
         self.rate = self.task.shape.dropout
 
     def dropout(self, x):

@@ -1,4 +1,4 @@
-"""What every contender is given: the same shape of model, the same first weights, the same text."""
+"""Defines what every contender is given: a shape of model, its first weights, a text."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Form:
+class Variant:
     """A cell with its options."""
 
     label: str
@@ -53,12 +53,20 @@ GOALS = {
     "char128": {"lstm": 1.1, "gru": 1.5, "rnn": 1.3},
     "names": {"lstm": 1.1, "gru": 1.7, "rnn": 1.3},
 }
-FORMS = [
-    Form("lstm", "lstm"),
-    Form("gru", "gru", (("reset", "before"),)),
-    Form("gru reset after", "gru", (("reset", "after"),)),
-    Form("rnn", "rnn"),
-]
+LSTM, RNN = Variant("lstm", "lstm"), Variant("rnn", "rnn")
+GRU = Variant("gru", "gru", (("reset", "before"),))
+GRU_RESET_AFTER = Variant("gru reset after", "gru", (("reset", "after"),))
+# every cell there is; one without an entry here is measured with its first values, by ours alone
+VARIANTS = [LSTM, GRU, GRU_RESET_AFTER, RNN]
+VARIANTS += [Variant(name, name) for name in CELLS if name not in {variant.cell for variant in VARIANTS}]
+# what PyTorch trains where ours trains a variant: its GRU is the form with the reset gate after the product
+PYTORCH_VARIANTS = {
+    LSTM.label: LSTM,
+    GRU.label: GRU_RESET_AFTER,
+    GRU_RESET_AFTER.label: GRU_RESET_AFTER,
+    RNN.label: RNN,
+}
+TEXTBOOK_LABELS = {variant.label for variant in (LSTM, GRU, GRU_RESET_AFTER, RNN)}
 
 
 @dataclass(frozen=True)
@@ -66,15 +74,15 @@ class Task:
     """A shape and a cell, and how the weights are updated."""
 
     shape: Shape
-    form: Form
+    variant: Variant
     lr: float = 0.5
     clip_norm: float = 0.25
 
     def model(self, where: Cpu | Gpu = CPU) -> Model:
-        """Ours, with the first weights that all contenders start from."""
+        """Return our model, with the first weights that all contenders start from."""
         shape = self.shape
         cells = [
-            CELLS[self.form.cell](shape.hidden_size, shape.hidden_size, **dict(self.form.options))
+            CELLS[self.variant.cell](shape.hidden_size, shape.hidden_size, **dict(self.variant.options))
             for _ in range(shape.num_layers)
         ]
         model = Model(
@@ -89,7 +97,7 @@ class Task:
         return model
 
     def windows(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Inputs and targets (T, B); symbol k as frequent as 1 / (k + 3), as words roughly are."""
+        """Return inputs and targets (T, B); symbol k is as frequent as 1 / (k + 3), as words roughly are."""
         shape = self.shape
         frequency = 1 / np.arange(3, shape.vocab_size + 3)
         size = shape.bptt * WINDOWS + 1, shape.batch_size

@@ -1,4 +1,4 @@
-"""The rival on a GPU: PyTorch with cuDNN, its step as its examples write it, and the same in a CUDA graph."""
+"""Does the training step in PyTorch with cuDNN, as its examples write it, and the same in a CUDA graph."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from analysis.speed.pytorch import PyTorch
-from analysis.speed.work import Shape, Task
-from analysis.speed.worker import seconds_of_a_step
+from analysis.speed.contenders.pytorch import PyTorch
+from analysis.speed.contenders.timing import seconds_of_a_step
+from analysis.speed.tasks import Shape, Task
 from rnnexp.nn.model import Model
 
 
 class CuDNN(PyTorch):
-    """Products and cells in single precision, without TF32."""
+    """Trains in single precision, without TF32."""
 
     tf32, device = False, "cuda"
 
@@ -25,39 +25,41 @@ class CuDNN(PyTorch):
         self.windows = [tuple(part.to(self.device) for part in window) for window in self.windows]
 
     def losses(self, number: int) -> list[float]:
-        """Of the first steps, without dropout."""
-        self.compare()
+        """Return the losses of the first steps, without dropout."""
+        self.prepare_comparison()
         return [self.step() for _ in range(number)]
 
-    def get_ready(self) -> None:
-        self.race()
+    def start_timing(self) -> None:
+        self.prepare_timing()
         self.take(3)
 
     def take(self, number: int) -> None:
-        """Training steps; waits for them at the end."""
+        """Do training steps; waits for them at the end."""
         for _ in range(number):
             self.train(*self.windows[self.steps % len(self.windows)])
             self.steps += 1
         torch.cuda.synchronize()
 
-    def seconds(self, at_least: float) -> float:
-        """Of a step, see `seconds_of_a_step`."""
-        return seconds_of_a_step(self.take, at_least)
+    def seconds(self, at_least_s: float) -> float:
+        """Return the seconds of a step, see `seconds_of_a_step`."""
+        return seconds_of_a_step(self.take, at_least_s)
 
     def reserved_bytes(self) -> int:
-        """What is taken from the driver."""
+        """Return the bytes taken from the driver."""
         return torch.cuda.memory_reserved()
 
 
 class CuDNNTF32(CuDNN):
+    """With factors rounded to 10 bits."""
+
     tf32 = True
 
 
 class InGraph(CuDNN):
-    """The whole step captured once and replayed."""
+    """Captures the whole step once and replays it."""
 
-    def get_ready(self) -> None:
-        self.race()
+    def start_timing(self) -> None:
+        self.prepare_timing()
         self.tokens = [part.clone() for part in self.windows[0]]
         self.kept = as_tuple(self.state)
         stream = torch.cuda.Stream()
@@ -71,7 +73,7 @@ class InGraph(CuDNN):
             self.whole()
 
     def whole(self) -> None:
-        """A step on arrays with fixed places."""
+        """Do a step on arrays with fixed places."""
         self.state = self.kept if len(self.kept) > 1 else self.kept[0]
         self.train(*self.tokens)
         for kept, new in zip(self.kept, as_tuple(self.state), strict=True):
@@ -87,6 +89,8 @@ class InGraph(CuDNN):
 
 
 class InGraphTF32(InGraph):
+    """With factors rounded to 10 bits."""
+
     tf32 = True
 
 
@@ -95,7 +99,7 @@ class StepByStep(InGraph):
 
     def __init__(self, task: Task):
         after = (("reset", "after"),)  # whose weights the constructor knows how to bring
-        super().__init__(replace(task, form=replace(task.form, options=after)))
+        super().__init__(replace(task, variant=replace(task.variant, options=after)))
         model = task.model()
         self.load_around(model)
         self.cells = ResetBefore(model, task.shape).to(self.device)
@@ -111,8 +115,8 @@ class ResetBefore(nn.Module):
         super().__init__()
         self.dropout = shape.dropout if shape.num_layers > 1 else 0.0
         self.layers = nn.ModuleList()
-        for cell in model.cells:
-            p: dict[str, Any] = {name: torch.from_numpy(array.copy()) for name, array in cell.p.items()}
+        for recurrent in model.recurrent:
+            p: dict[str, Any] = {name: torch.from_numpy(array.copy()) for name, array in recurrent.p.items()}
             layer = nn.ParameterDict(
                 {
                     "W": torch.cat(list(p["W"]), 1),

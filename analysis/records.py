@@ -1,9 +1,11 @@
-"""The recorded runs of a study as pandas tables."""
+"""Reads the recorded runs of a study as pandas tables."""
 
 import os
 from pathlib import Path
 
 import pandas as pd
+
+from rnnexp.errors import UserError
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -12,17 +14,21 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 SQLITE = "sqlite:///"
 
 
-class NoRecords(ValueError):
+class NoRecords(UserError):
     """There is nothing to read; the message says what to do."""
 
 
 def load_runs(study: str, uri: str) -> pd.DataFrame:
-    """One row a run, in the order they started.
+    """Return one row a run, in the order they started.
 
     Returns
     -------
     a table with the columns `run_id status start_time params.* metrics.* tags.*` of MLflow. Parameters
     are text; one that a run does not have is missing.
+
+    Raises
+    ------
+    NoRecords where the store cannot be read, or holds no run of the study.
     """
     file = Path(uri.removeprefix(SQLITE))
     if uri.startswith(SQLITE) and not file.exists():
@@ -31,12 +37,13 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
         )
     import mlflow  # seconds
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         mlflow.set_tracking_uri(uri)
         experiment = mlflow.get_experiment_by_name(study)
         known = sorted(e.name for e in mlflow.search_experiments() if e.name != "Default")
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise NoRecords(f"uri={uri} cannot be read: {reason}") from error
     if experiment is None:
@@ -48,7 +55,7 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
 
 
 def load_history(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    """One row an epoch of the runs: `run_id`, `epoch`, and a column a metric."""
+    """Return one row an epoch of the runs: `run_id`, `epoch`, and a column a metric."""
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient()

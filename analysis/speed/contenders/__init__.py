@@ -1,0 +1,54 @@
+"""The contenders: the same training step by different code, named here and imported where they run."""
+
+import importlib
+from importlib.util import find_spec
+from typing import Any
+
+from analysis.speed.tasks import PYTORCH_VARIANTS, TEXTBOOK_LABELS, Task, Variant
+
+CPU = {
+    "ours": "analysis.speed.contenders.ours.Ours",
+    "numba": "analysis.speed.contenders.ours.Numba",
+    "numpy": "analysis.speed.contenders.ours.NumPy",
+    "torch": "analysis.speed.contenders.pytorch.PyTorch",
+    "textbook": "analysis.speed.contenders.textbook.Textbook",
+}
+GPU = {
+    "graph": "analysis.speed.contenders.ours_gpu.Graph",
+    "fused": "analysis.speed.contenders.ours_gpu.Fused",
+    "cupy": "analysis.speed.contenders.ours_gpu.Plain",
+    "torch": "analysis.speed.contenders.pytorch_gpu.CuDNN",
+    "torch in a graph": "analysis.speed.contenders.pytorch_gpu.InGraph",
+    "torch, step by step": "analysis.speed.contenders.pytorch_gpu.StepByStep",
+    "graph, tf32": "analysis.speed.contenders.ours_gpu.GraphTF32",
+    "torch, tf32": "analysis.speed.contenders.pytorch_gpu.CuDNNTF32",
+    "torch in a graph, tf32": "analysis.speed.contenders.pytorch_gpu.InGraphTF32",
+}
+STEP_BY_STEP = "torch, step by step"  # the GRU with the reset gate before the product
+
+
+def load(path: str, task: Task) -> Any:
+    """Return what "package.module.Class" names, made for a task."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)(task)
+
+
+def has_torch() -> bool:
+    """Return whether PyTorch is installed."""
+    return find_spec("torch") is not None
+
+
+def takes_part(who: str, variant: Variant) -> bool:
+    """Return whether a contender is installed and has the cell, in whichever variant."""
+    if who == STEP_BY_STEP:
+        return has_torch() and variant.label == "gru"
+    if who.startswith("torch"):
+        return has_torch() and variant.label in PYTORCH_VARIANTS
+    return who != "textbook" or variant.label in TEXTBOOK_LABELS
+
+
+def variant_of(who: str, variant: Variant) -> Variant:
+    """Return the variant of a cell that a contender trains; PyTorch's own layers may lack ours."""
+    if who.startswith("torch") and who != STEP_BY_STEP:
+        return PYTORCH_VARIANTS[variant.label]
+    return variant

@@ -1,0 +1,78 @@
+"""Answers what is asked of a contender on the CPU, in the process that it has to itself."""
+
+import importlib
+import time
+from typing import Protocol
+
+import numpy as np
+
+from analysis.speed.contenders import CPU, load
+from analysis.speed.profile.memory import bytes_held, reset_peak
+from analysis.speed.tasks import Task
+
+
+class Contender(Protocol):
+    """Trains a task's model on the task's text, step by step."""
+
+    def use_threads(self, number: int) -> None:
+        """Compute with so many threads from here on."""
+
+    def prepare_comparison(self) -> None:
+        """Train such that losses can be compared: without dropout."""
+
+    def prepare_timing(self) -> None:
+        """Train as the task says: with dropout."""
+
+    def step(self) -> float:
+        """Do one training step; returns its loss in nats per token."""
+
+
+class Service:
+    """A contender and what can be asked of it; only ours knows its matrix products and parts."""
+
+    def __init__(self, contender: str, task: Task):
+        importlib.import_module(CPU[contender].rpartition(".")[0])  # before memory is counted
+        reset_peak()
+        self.before = bytes_held("VmRSS")
+        self.contender = load(CPU[contender], task)
+
+    def losses(self, steps: int) -> list[float]:
+        """Return nats per token of the first steps, without dropout, and get ready to be timed."""
+        self.contender.prepare_comparison()
+        losses = [self.contender.step() for _ in range(steps)]
+        self.contender.prepare_timing()
+        self.contender.step()
+        return losses
+
+    def use_fastest(self, numbers: list[int]) -> int:
+        """Compute with the number of threads that is fastest; returns it."""
+        seconds = {}
+        for number in numbers:
+            self.contender.use_threads(number)
+            self.times(0.2)
+            seconds[number] = np.median(self.times(0.4))
+        fastest = min(seconds, key=seconds.__getitem__)
+        self.contender.use_threads(fastest)
+        return fastest
+
+    def times(self, at_least_s: float) -> list[float]:
+        """Return the seconds of each of some training steps, which take that long together."""
+        times: list[float] = []
+        while sum(times) < at_least_s or len(times) < 2:
+            start = time.perf_counter()
+            self.contender.step()
+            times.append(time.perf_counter() - start)
+        return times
+
+    def matmul_only_seconds(self, repeats: int) -> float:
+        """Return the seconds of a step's matrix products alone."""
+        return self.contender.matmul_only_seconds(repeats)
+
+    def seconds_by_part(self, steps: int) -> dict[str, float]:
+        """Return the mean seconds that a step spends in each of its parts."""
+        return self.contender.seconds_by_part(steps)
+
+    def peak_bytes(self) -> int | None:
+        """Return the most memory held at a time, less what the process held before the model was made."""
+        peak = bytes_held("VmHWM")
+        return None if peak is None or self.before is None else peak - self.before

@@ -1,0 +1,113 @@
+"""Contenders do the same work."""
+
+import numpy as np
+import pytest
+
+from analysis.speed.contenders import CPU, GPU, STEP_BY_STEP, takes_part, variant_of
+from analysis.speed.contenders.ours import Numba, NumPy, Ours
+from analysis.speed.contenders.textbook import STEPS, Textbook
+from analysis.speed.tasks import (
+    GOALS,
+    GRU,
+    GRU_RESET_AFTER,
+    LSTM,
+    PYTORCH_VARIANTS,
+    RNN,
+    SHAPES,
+    TEXTBOOK_LABELS,
+    VARIANTS,
+    Shape,
+    Task,
+    Variant,
+)
+from rnnexp.compute import engine
+from rnnexp.nn.cells import CELLS
+
+
+def losses(contender, task, steps=6):
+    run = contender(task)
+    run.prepare_comparison()
+    return np.array([run.step() for _ in range(steps)])
+
+
+def small_task(variant, tie=False):
+    return Task(Shape(11, 6, 2, 3, 4, dropout=0.4, tie_weights=tie), variant, lr=5.0)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("tie", [False, True])
+def test_all_contenders_do_the_same_work(variant, tie):
+    task = small_task(variant, tie)
+    ours = losses(Ours, task)
+    assert abs(ours[0] - ours[-1]) > 1e-3  # they train
+    for slower in [Numba] * ("numba" in engine.installed()) + [NumPy]:
+        np.testing.assert_allclose(losses(slower, task), ours, rtol=1e-5)
+    if takes_part("textbook", variant):
+        np.testing.assert_allclose(losses(Textbook, task), ours, rtol=1e-5)
+
+
+SAME_IN_PYTORCH = [variant for variant in VARIANTS if PYTORCH_VARIANTS.get(variant.label) == variant]
+
+
+@pytest.mark.parametrize("variant", SAME_IN_PYTORCH, ids=str)
+@pytest.mark.parametrize("tie", [False, True])
+def test_pytorch_does_the_same_work(variant, tie):
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
+    from analysis.speed.contenders.pytorch import PyTorch
+
+    task = small_task(variant, tie)
+    np.testing.assert_allclose(losses(PyTorch, task), losses(Ours, task), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("variant", "name"), [(LSTM, "CuDNN"), (RNN, "InGraph"), (GRU, "StepByStep")])
+@pytest.mark.parametrize("tie", [False, True])
+def test_pytorch_on_a_gpu_does_the_same_work(variant, name, tie, monkeypatch):
+    """Tried on the CPU, where PyTorch needs no GPU."""
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
+    from analysis.speed.contenders import pytorch_gpu
+
+    monkeypatch.setattr(pytorch_gpu.CuDNN, "device", "cpu")
+    task = small_task(variant, tie)
+    np.testing.assert_allclose(getattr(pytorch_gpu, name)(task).losses(6), losses(Ours, task), rtol=1e-5)
+
+
+def test_a_step_on_a_gpu_is_what_it_is_on_the_cpu(gpu):
+    from analysis.speed.contenders.ours_gpu import Graph, Plain
+
+    task = small_task(GRU)
+    expected = losses(Ours, task, 40)
+    for contender in Graph, Plain:
+        run = contender(task)
+        np.testing.assert_allclose(run.losses(40), expected, rtol=1e-4)
+        run.use.__exit__(None, None, None)
+
+
+def test_every_cell_is_measured():
+    assert {variant.cell for variant in VARIANTS} == CELLS.keys()
+
+
+def test_every_shape_has_a_goal_for_every_cell_that_pytorch_has():
+    assert GOALS.keys() == SHAPES.keys()
+    for goals in GOALS.values():
+        assert goals.keys() == {variant.cell for variant in PYTORCH_VARIANTS.values()}
+
+
+def test_the_textbook_has_the_cells_that_are_said_to_be_in_it():
+    assert STEPS.keys() == TEXTBOOK_LABELS
+
+
+def test_a_cell_that_only_we_have_is_measured_without_the_others(monkeypatch):
+    monkeypatch.setattr("analysis.speed.contenders.has_torch", lambda: True)
+    ours_alone = Variant("peephole", "peephole")
+    assert [who for who in CPU if takes_part(who, ours_alone)] == ["ours", "numba", "numpy"]
+    assert [who for who in GPU if takes_part(who, ours_alone)] == ["graph", "fused", "cupy", "graph, tf32"]
+
+
+def test_pytorch_trains_the_gru_that_it_has(monkeypatch):
+    monkeypatch.setattr("analysis.speed.contenders.has_torch", lambda: True)
+    assert variant_of("torch", GRU) == GRU_RESET_AFTER
+    assert variant_of(STEP_BY_STEP, GRU) == variant_of("textbook", GRU) == GRU
+    assert takes_part(STEP_BY_STEP, GRU)
+    assert not takes_part(STEP_BY_STEP, LSTM)
+    monkeypatch.setattr("analysis.speed.contenders.has_torch", lambda: False)
+    assert not any(takes_part(who, GRU) for who in [*CPU, *GPU] if who.startswith("torch"))

@@ -1,0 +1,95 @@
+"""The commands, from recorded runs to the files that they write."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import challenge, compare
+from tests.conftest import SMALL, command
+from tests.helpers.modules import run_module
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A folder with the records of study `s`: two cells with two seeds each, and a run that failed."""
+    folder = tmp_path_factory.mktemp("study")
+
+    def train(*arguments):
+        given = command(*SMALL, "study=s", *arguments)
+        return subprocess.run(given, cwd=folder, capture_output=True, text=True, timeout=300)
+
+    assert train("-m", "cell=lstm,gru", "seed=0,1").returncode == 0
+    assert train("cell=rnn", "optimizer.lr=1e38", "optimizer.clip_norm=null").returncode == 1
+    return folder
+
+
+def test_a_study_from_the_command_to_table_and_figure(study):
+    result = run_module(study, "analysis.compare", "study=s")
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    out = result.stdout
+    assert "0 of 1" in out
+    assert "FAILED (Diverged: the " in out
+    assert "rnn, clip_norm=null, lr=1e+38, seed 1: missing" in out
+    assert "paired t, 2 seeds" in out
+    folder = study / "runs" / "reports" / "s"
+    assert out.startswith((folder / "table.md").read_text().removeprefix("# s\n\n"))
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    table = pd.read_csv(folder / "table.csv")
+    assert table["runs"].tolist() == [2, 2, 0]
+    # the numbers are those of the run folders
+    results = [pd.read_json(p, typ="series") for p in study.glob("runs/s/*lstm*/result.json")]
+    lstm = table[table["cell.name"] == "lstm"].iloc[0]
+    perplexities = [result["test/ppl"] for result in results]
+    assert lstm["test_mean"] == pytest.approx(np.mean(perplexities), rel=1e-9)
+    assert lstm["test_sd"] == pytest.approx(np.std(perplexities, ddof=1), rel=1e-6)
+    assert lstm["num_params"] == results[0]["num_params"]
+
+
+def test_the_challenge_ranks_the_runs_of_a_study(study, monkeypatch, capsys):
+    monkeypatch.chdir(study)
+    monkeypatch.setattr(sys, "argv", ["challenge", "study=s"])
+    challenge.main()
+    out = capsys.readouterr().out
+    folder = study / "runs" / "reports" / "s"
+    assert out.startswith((folder / "challenge.md").read_text().removeprefix("# s\n\n"))
+    assert (folder / "challenge.png").read_bytes().startswith(b"\x89PNG")
+    rows = [line.split(" | ") for line in out.splitlines() if line.startswith("| ")][2:]
+    losses = [float(row[3]) for row in rows]
+    assert len(rows) == 4
+    assert losses == sorted(losses)
+    finished = [path.parent for path in study.glob("runs/s/*/result.json")]
+    recorded = [pd.read_json(folder / "records.jsonl", lines=True) for folder in finished]
+    assert losses == pytest.approx(sorted(r["valid/loss"].min() for r in recorded), abs=1e-4)
+    assert any("nobody beats it" in row[-1] for row in rows)
+
+
+MISTAKES = [
+    (["study=none"], "uri=sqlite:///runs/mlflow.db holds no records"),
+    ([], "study"),
+    (["stdy=x"], "'stdy'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
+def test_mistakes_get_one_plain_line(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        compare.main()
+    assert message in ended.value.code
+    assert len(ended.value.code.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_mistake_is_all_that_the_command_prints(tmp_path):
+    arguments, message = MISTAKES[0]
+    result = run_module(tmp_path, "analysis.compare", *arguments)
+    assert result.returncode == 1
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert message in result.stderr
+    assert not result.stdout
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,49 @@
+"""The figures show what the records say."""
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from analysis.comparison import compare
+from analysis.figures import draw_challenge, draw_learning_curves
+from tests.helpers.recorded_runs import finished
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """The figures that are saved."""
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: figures.append(figure))
+    return figures
+
+
+def test_the_figure_has_a_line_a_seed_their_mean_and_the_best_reachable(kept, tmp_path):
+    runs = finished(("gru", 10.0, {}), ("lstm", 12.0, {}))
+    runs["metrics.oracle/valid_ppl"] = 3.0
+    history = pd.DataFrame(
+        [(str(k), epoch, 20.0 / epoch + k, 1.0) for k in range(4) for epoch in (1, 2, 3)],
+        columns=["run_id", "epoch", "valid/ppl", "epoch_s"],
+    )
+    draw_learning_curves(compare(runs, history), history, "s", tmp_path / "curves.png")
+    lines = kept[0].axes[0].lines
+    assert len(lines) == 4 + 2 + 1
+    assert lines[2].get_ydata().tolist() == [20.5, 10.5, 20.0 / 3 + 0.5]
+    assert set(lines[-1].get_ydata()) == {3.0}
+
+
+def test_who_is_not_beaten_is_filled_and_named_by_place(kept, tmp_path):
+    table = pd.DataFrame(
+        {
+            "loss": [1.0, 2.0, 3.0],
+            "iterations": [20, 30, 10],
+            "parameters": [9, 9, 7],
+            "beaten": [False, True, False],
+        }
+    )
+    draw_challenge(table, tmp_path / "challenge.png")
+    for axes in kept[0].axes:
+        beaten, front = axes.lines
+        assert len(beaten.get_xdata()) == 1
+        assert beaten.get_markerfacecolor() == "none"
+        assert len(front.get_xdata()) == 2
+        assert [text.get_text() for text in axes.texts] == ["1", "3"]

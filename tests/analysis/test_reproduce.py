@@ -1,0 +1,94 @@
+"""The published figures stand beside what is recorded here."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.published import PUBLISHED
+from analysis.reproduce import BEGIN, END, choose_results, is_same, main, put_into, table_row
+from rnnexp.errors import UserError
+from tests.conftest import REPOSITORY
+from tests.helpers.modules import run_module
+
+TINY = ("train.max_epochs=2", "model.hidden_size=8")
+
+
+@pytest.fixture
+def reproduce(monkeypatch, tmp_path, capsys):
+    """The command on a preset made small; returns what it prints."""
+    preset = next(result for result in PUBLISHED if result.name == "char_gru_hackathon")
+    small = replace(preset, overrides=(*preset.overrides, *TINY))
+    monkeypatch.setattr("analysis.reproduce.PUBLISHED", [small])
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["reproduce", *arguments])
+        main()
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_the_published_figures_beside_ours(reproduce, rnnexp, tmp_path):
+    assert "| not run |" in reproduce()
+    assert rnnexp("experiment=char_gru_hackathon", *TINY, "train.max_epochs=1", "seed=7").returncode == 0
+    assert "| not run |" in reproduce(), "a run with other settings is not the preset's"
+    made = reproduce("run=true")
+    assert made.startswith("rnnexp -m experiment=char_gru_hackathon seed=0,1,2 ")
+    records = [
+        pd.read_json(p, lines=True)
+        for p in tmp_path.glob("runs/char_gru_hackathon/*seed[012]_*/records.jsonl")
+    ]
+    assert len(records) == 3
+    ours = np.mean([r[r["step"] >= 10]["train/sequence_loss"].iloc[0] for r in records])
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    again = reproduce("run=true", "into=page.md")
+    assert again.startswith("| model |"), "what has finished is not run again"
+    table = (tmp_path / "runs/reports/reproduce.md").read_text()
+    assert f"**{ours:.4g}** (" in table
+    assert page.read_text() == f"before\n{BEGIN}\n{table}{END}\nafter\n"
+
+
+def test_a_mistake_is_named(tmp_path):
+    with pytest.raises(UserError, match="only=nonsense is not known: choose from char_gru_hackathon, "):
+        choose_results("nonsense")
+    page = tmp_path / "page.md"
+    page.write_text("no marks")
+    with pytest.raises(UserError, match="has no place for the table"):
+        put_into(page, "table")
+    assert page.read_text() == "no marks"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "value", "same"),
+    [
+        ("null", None, True),
+        ("None", None, True),
+        ("0", None, False),
+        ("1", 1.0, True),
+        ("1e-3", 0.001, True),
+        ("2", 1.0, False),
+        ("True", "true", True),
+        ("before", "after", False),
+    ],
+)
+def test_a_recorded_parameter_is_recognised_however_it_was_written(recorded, value, same):
+    assert is_same(recorded, value) is same
+
+
+def test_a_model_is_prepared_for_another_machine(tmp_path):
+    made = run_module(tmp_path, "analysis.reproduce", "only=dlfs2_better_gru", "prepare=true")
+    assert made.returncode == 0, made.stderr
+    assert "3 of 3 jobs prepared" in made.stdout
+    assert len(list(tmp_path.glob("runs/dlfs2_better_gru/gru_seed?_*/config.yaml"))) == 3
+
+
+def test_the_readme_has_the_table_of_the_published_results():
+    _, _, rest = (REPOSITORY / "README.md").read_text().partition(f"{BEGIN}\n")
+    shown = [line.split(" | ") for line in rest.partition(END)[0].splitlines()[2:]]
+    made = [table_row(result, None).split(" | ") for result in PUBLISHED]
+    assert [line[:3] + line[-1:] for line in shown] == [line[:3] + line[-1:] for line in made]
