@@ -1,24 +1,26 @@
-"""Deliver what run folders hold to MLflow.
+"""Deliver what run folders hold to their stores.
 
-python -m rnnexp.cli.sync FOLDER [FOLDER ...] [uri=MLFLOW_STORE]
+python -m rnnexp.cli.sync FOLDER [FOLDER ...] [uri=STORE]
 
 Each FOLDER is a run folder, or holds run folders at any depth: `runs/`, say, or what was brought from
-another machine. uri: the store; by default tracking.uri of each run's config. What a store has got already
-stays as it is. A run whose process died without a word is marked as killed.
+another machine. uri: the store, by default tracking.uri of each run's config; a run without a tracker goes to
+MLflow. What a store has got already stays as it is. A run whose process died unnoticed is marked as killed.
 """
 
 import sys
 from collections import Counter
 from pathlib import Path
 
+from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.records.folder import RunFolder
+from rnnexp.tracking import Tracker
+
+DEFAULT = "mlflow"  # the tracker of a run that was made without one
 
 
 def sync(folders: list[Path], uri: str | None) -> Counter[str]:
     """How many runs were delivered, were there already, go on, or could not be delivered; says why not."""
-    from rnnexp.tracking.mlflow import deliver  # seconds
-
     for given in folders:
         if not given.is_dir():
             raise UserError(f"{given} is no folder")
@@ -27,15 +29,12 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
     for path in found:
         folder = RunFolder(path.absolute())
         try:
+            tracker = tracker_of(folder, uri)
             folder.mark_dead()
-            tracking = folder.load_config()["tracking"]
-            store = uri or tracking["uri"]
-            if not store:
-                raise UserError("its config names no tracking.uri: give uri=")
-            if not folder.to_deliver(store):
+            if not folder.to_deliver(tracker.uri):
                 counts["there already"] += 1
                 continue
-            deliver(folder, store)
+            tracker.deliver(folder)
             counts["delivered" if folder.state()["ended"] else "delivered so far, still running"] += 1
         except Exception as error:  # whatever a store, a network or a server can raise; the others go on
             counts["not delivered"] += 1
@@ -43,6 +42,18 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
     if not found:
         raise UserError(f"there are no run folders in {', '.join(map(str, folders))}")
     return counts
+
+
+def tracker_of(folder: RunFolder, uri: str | None) -> Tracker:
+    """Return the tracker that a run names; of one without, that of MLflow. `uri` goes before its own."""
+    section = folder.load_config()["tracking"]
+    store = uri or section.get("uri")
+    if not store:
+        raise UserError("its config names no tracking.uri: give uri=")
+    name = DEFAULT if section["name"] == "none" else section["name"]
+    tracker = tracking.make(section | {"name": name, "uri": store})
+    assert tracker
+    return tracker
 
 
 def main() -> None:

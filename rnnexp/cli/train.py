@@ -39,7 +39,7 @@ def start(cfg: DictConfig) -> float:
         build.check(config)
         # a job that a cluster starts again elsewhere waits until the process before it counts as dead
         wait = HydraConfig.get().mode == RunMode.MULTIRUN
-        return runner.carry_out(config, folder, wait)["best/valid_ppl"]
+        return runner.run_experiment(config, folder, wait)["best/valid_ppl"]
     except (UserError, OSError) as error:
         if FULL_ERRORS or HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
@@ -52,7 +52,7 @@ def resume(path: Path) -> None:
     config = schema.resolve(schema.typed(folder.load_config()))
     build.check(config)
     log_to(folder.path / "rnnexp.log", "console")
-    runner.carry_out(config, folder)
+    runner.run_experiment(config, folder)
 
 
 def sweep(arguments: list[str]) -> None:

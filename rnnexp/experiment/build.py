@@ -67,7 +67,6 @@ RULES = {
         lambda v: v in ("keep_going", "fail_fast", "return_inf"),
         "keep_going, fail_fast or return_inf",
     ),
-    "tracking.name": (lambda v: v in ("mlflow", "none"), "mlflow or none"),
 }
 # Multiplications of a training step (parameters x tokens, roughly) below which a second thread does not pay:
 # on two cores it gained 43% at 300 million, 18% at 85, and lost a third at 12.
@@ -123,8 +122,6 @@ def check(config: dict[str, Any], elsewhere: bool = False) -> None:
     values = leaves(config)
     for key in RULES:
         check_value(key, values.get(key))
-    if values["tracking.name"] == "mlflow" and not values["tracking.uri"]:
-        raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
     if config["engine"] or config["device"] == "gpu":

@@ -13,6 +13,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rnnexp import tracking
 from rnnexp.data import DATASETS
 from rnnexp.errors import UserError, one_line
 from rnnexp.nn.cells import CELLS
@@ -26,6 +27,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "dataset": DATASETS,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "tracking": tracking.TRACKERS,
 }
 GIVEN = {"input_size", "hidden_size"}  # arguments of a cell that come from the model's config
 
@@ -49,12 +51,6 @@ class ModelConfig:
     clip_through_time: float | None = MISSING
     init_std: float | None = MISSING
     match_params: int | None = None
-
-
-@dataclass
-class TrackingConfig:
-    name: str = MISSING
-    uri: str | None = None
 
 
 @dataclass
@@ -85,7 +81,7 @@ class Config:
     optimizer: Choice = field(default_factory=Choice)
     schedule: Choice = field(default_factory=Choice)
     train: TrainConfig = MISSING
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    tracking: Choice = field(default_factory=Choice)
     sweep: SweepConfig = field(default_factory=SweepConfig)
 
 
@@ -111,6 +107,8 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
         name = config.get(group, {}).get("name")
         if name in choices:
             checked[group] = OmegaConf.structured(options(choices[name]))
+        elif name:
+            raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}")
     try:
         plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
         merged = OmegaConf.merge(checked, OmegaConf.create(plain))
@@ -130,9 +128,8 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     for key in PATHS & config["dataset"].keys():
         if config["dataset"][key]:
             config["dataset"][key] = str(Path(config["dataset"][key]).absolute())
-    scheme, separator, file = (config["tracking"]["uri"] or "").partition("sqlite:///")
-    if separator and not scheme:
-        config["tracking"]["uri"] = separator + str(Path(file).absolute())
+    if tracker := tracking.make(config["tracking"]):
+        config["tracking"]["uri"] = tracker.absolute_uri()
     return config
 
 

@@ -20,7 +20,7 @@ from rnnexp.experiment import build, runner
 from rnnexp.records.fingerprint import hashes
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.scheduler import Job, Sweep, carry_out
-from rnnexp.tracking import NullTracker
+from rnnexp.tracking.client import NullClient
 
 CHANGEABLE = "dataset.dir", "dataset.path", "device"  # none of which defines the result
 
@@ -79,7 +79,7 @@ def main() -> None:
             raise UserError(f"workers={workers} must be a number from 1")
         number = int(workers) if workers else None
         work = Sweep(jobs(folders, changes), number, timeout=None, on_error="keep_going")
-        work.tracker = NullTracker()  # whoever brings the folders home delivers them
+        work.tracker = NullClient()  # whoever brings the folders home delivers them
         prepared = [(job.folder, job.folder.load_config()) for job in work.jobs]
         try:
             carry_out(work, work.run)

@@ -26,6 +26,7 @@ from rnnexp.experiment import progress
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.records.fingerprint import hashes
 from rnnexp.records.folder import RunFolder
+from rnnexp.tracking.client import Client, WorkerClient
 
 GRACE_S = 30.0  # between asking a job to stop and killing it
 LOOK_S = 0.25
@@ -76,7 +77,13 @@ class Job:
             self.process.stdin.flush()
 
     def finished_before(self) -> bool:
-        """Whether its folder has the result of this config; of another, the job itself will complain."""
+        """Whether its folder has the result of this config; of another, the job itself will complain.
+
+        Raises
+        ------
+        UserError where a newer program has written the folder.
+        """
+        self.folder.state()
         return (
             bool(self.folder.result()) and self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
         )
@@ -168,7 +175,7 @@ class Sweep:
             cores = 1  # that many runs at a time, unless the command says more
         self.workers = max(1, min(workers or cores, self.total))
         self.threads = max(1, cores // self.workers)
-        self.tracker = tracking.make("mlflow")
+        self.tracker: Client = WorkerClient()
 
     def run(self) -> None:
         """Until every job is over; KeyboardInterrupt after SIGINT or SIGTERM, with the jobs stopped."""
@@ -193,14 +200,14 @@ class Sweep:
             while len(self.running()) < self.workers and (job := self.next_job()):
                 raise_if_asked()
                 begun += 1
-                if job.finished_before():
-                    job.outcome = "finished before"
-                    job.folder.mark_dead()
-                    self.over(job)
-                    continue
                 try:
+                    if job.finished_before():
+                        job.outcome = "finished before"
+                        job.folder.mark_dead()
+                        self.over(job)
+                        continue
                     job.start(self.threads, reports / f"{begun}.json")
-                except OSError as error:
+                except (OSError, UserError) as error:
                     job.outcome, job.error = "failed", one_line(error)
                     self.over(job)
             if not self.running():
@@ -243,9 +250,9 @@ class Sweep:
 
     def news(self, job: Job) -> None:
         """A job has recorded something."""
-        tracking = job.config["tracking"]
-        with suppress(OSError):
-            if tracking["name"] != "none" and job.folder.to_deliver(tracking["uri"]):
+        tracker = tracking.make(job.config["tracking"])
+        with suppress(OSError, UserError):
+            if tracker and job.folder.to_deliver(tracker.uri):
                 self.tracker.changed(job.folder.path)
 
     def over(self, job: Job) -> None:

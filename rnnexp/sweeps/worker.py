@@ -48,7 +48,7 @@ def main() -> None:
     # not by the environment: with OMP_NUM_THREADS=1 OpenBLAS rounds differently than in a run of its own
     threadpool_limits(told["threads"], "blas")
     try:
-        runner.carry_out(told["config"], folder, wait=True, more_tags=told["tags"])
+        runner.run_experiment(told["config"], folder, wait=True, more_tags=told["tags"])
     except KeyboardInterrupt:
         sys.exit(130)
     except (UserError, OSError, MemoryError) as error:

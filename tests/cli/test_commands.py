@@ -40,7 +40,7 @@ def test_text_from_a_run(runs):
     plain = run("rnnexp.cli.generate", "run=words", "num=2", "length=30", cwd=runs)
     assert plain.returncode == 0, plain.stderr
     assert len(plain.stdout.split()) > 30
-    run_id = RunFolder(runs / "words").delivered(f"sqlite:///{runs}/runs/mlflow.db")["run_id"]
+    run_id = RunFolder(runs / "words").deliveries.to(f"sqlite:///{runs}/runs/mlflow.db")["run_id"]
     by_id = run("rnnexp.cli.generate", f"run={run_id}", "num=2", "length=30", cwd=runs)
     assert by_id.stdout == plain.stdout, by_id.stderr
     assert (
