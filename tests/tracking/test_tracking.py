@@ -81,7 +81,7 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
 
 def wait_for(condition, process):
     """Until a condition holds, while a process runs."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         assert process.poll() is None
@@ -472,7 +472,7 @@ def test_a_run_that_was_killed_hard_is_recorded_as_killed(tmp_path):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while folder.deliveries.to(uri).get("status") != "KILLED":
         assert time.monotonic() < deadline
         time.sleep(0.1)
