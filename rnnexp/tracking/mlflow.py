@@ -73,12 +73,13 @@ class MLflow(Tracker):
         return Path(tags["rnnexp.folder"]) if "rnnexp.folder" in tags else None
 
     def deliver(self, folder: RunFolder) -> None:
-        client = library().tracking.MlflowClient(self.uri)
+        mlflow = library()  # now, for the seconds that it takes must not pass between two looks at the folder
         with folder.deliveries.lock:
             here = folder.to_deliver(self.uri)
             if not here:
                 return
             with alone_with(self.uri) as artifacts:
+                client = mlflow.tracking.MlflowClient(self.uri)  # makes the store where there is none
                 run_id = self.find_run(client, folder) or self.new_run(client, folder, artifacts)
                 before = folder.deliveries.to(self.uri)
                 if here["ended"] or before.get("status") != here["status"]:
