@@ -13,7 +13,7 @@ import inspect
 import math
 import pkgutil
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -158,11 +158,11 @@ def options_of(taker: Any, given: frozenset[str] = frozenset()) -> dict[str, Key
     return found
 
 
-def found_by_file(package: str, path: Iterable[str]) -> dict[str, Callable]:
+def found_by_file(package: str, path: Iterable[str], apart: Collection[str] = ()) -> dict[str, Callable]:
     """Return what a config can choose by name: `make` of each module of a package that has one.
 
-    package, path : the package's __name__ and __path__.
+    package, path : the package's __name__ and __path__. apart : modules that are not even imported.
     """
-    names = [module.name for module in pkgutil.iter_modules(path)]
+    names = [module.name for module in pkgutil.iter_modules(path) if module.name not in apart]
     modules = {name: importlib.import_module(f"{package}.{name}") for name in names}
     return {name: module.make for name, module in modules.items() if hasattr(module, "make")}

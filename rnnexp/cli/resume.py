@@ -21,4 +21,4 @@ def run(arguments: list[str]) -> None:
     config = schema.resolve(schema.typed(folder.load_config()))
     rules.check(config)
     log_to(folder.path / "rnnexp.log", "console")
-    runner.carry_out(config, folder)
+    runner.run_experiment(config, folder)

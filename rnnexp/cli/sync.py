@@ -1,10 +1,11 @@
-"""Deliver what run folders hold to MLflow.
+"""Deliver what run folders hold to their stores.
 
-rnnexp sync FOLDER [FOLDER ...] [uri=MLFLOW_STORE]
+rnnexp sync FOLDER [FOLDER ...] [uri=STORE]
 
 Each FOLDER is a run folder, or holds run folders at any depth: `runs/`, say, or what was brought from
-another machine. uri: the store; by default tracking.uri of each run's config. What a store has got already
-stays as it is. A run whose process ended without recording its status is marked as killed.
+another machine. uri: the store, by default tracking.uri of each run's config; a run without a tracker goes to
+MLflow. What a store has got already stays as it is. A run whose process ended without
+recording its status is marked as killed.
 """
 
 import sys
@@ -12,9 +13,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnnexp import tracking
 from rnnexp.cli import arguments
 from rnnexp.errors import UserError, one_line
 from rnnexp.records.folder import RunFolder
+from rnnexp.tracking import Tracker
+
+DEFAULT = "mlflow"  # the tracker of a run that was made without one
 
 
 @dataclass
@@ -35,26 +40,34 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
     found = sorted({state.parent for given in folders for state in given.rglob("state.json")})
     if not found:
         raise UserError(f"there are no run folders in {', '.join(map(str, folders))}")
-    from rnnexp.tracking.mlflow import deliver  # seconds
 
     counts: Counter[str] = Counter()
     for path in found:
         folder = RunFolder(path.absolute())
         try:
+            tracker = tracker_of(folder, uri)
             folder.mark_dead()
-            tracking = folder.load_config()["tracking"]
-            store = uri or tracking["uri"]
-            if not store:
-                raise UserError("its config names no tracking.uri: give uri=")
-            if not folder.to_deliver(store):
+            if not folder.to_deliver(tracker.uri):
                 counts["there already"] += 1
                 continue
-            deliver(folder, store)
+            tracker.deliver(folder)
             counts["delivered" if folder.state()["ended"] else "delivered so far, still running"] += 1
         except Exception as error:  # whatever a store, a network or a server can raise; the others go on
             counts["not delivered"] += 1
             print(f"{path}: {one_line(error) or type(error).__name__}", file=sys.stderr)
     return counts
+
+
+def tracker_of(folder: RunFolder, uri: str | None) -> Tracker:
+    """Return the tracker that a run names; of one without, that of MLflow. `uri` goes before its own."""
+    section = folder.load_config()["tracking"]
+    store = uri or section.get("uri")
+    if not store:
+        raise UserError("its config names no tracking.uri: give uri=")
+    name = DEFAULT if section["name"] == "none" else section["name"]
+    tracker = tracking.make(section | {"name": name, "uri": store})
+    assert tracker
+    return tracker
 
 
 def run(given: list[str]) -> int:

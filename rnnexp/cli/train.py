@@ -55,7 +55,7 @@ def start(cfg: DictConfig) -> float:
         rules.check(config)
         # a job that a cluster starts again elsewhere waits until the process before it counts as dead
         wait = HydraConfig.get().mode == RunMode.MULTIRUN
-        return runner.carry_out(config, folder, wait)["best/valid_ppl"]
+        return runner.run_experiment(config, folder, wait)["best/valid_ppl"]
     except (UserError, OSError, MemoryError) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise

@@ -24,6 +24,7 @@ from rnnexp.options import (
     one_of,
     options_of,
 )
+from rnnexp.tracking import TRACKERS
 from rnnexp.training.config import TrainConfig
 
 # what is chosen by the `name` of its section takes the other keys of the section as arguments
@@ -32,6 +33,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "dataset": DATASETS,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "tracking": TRACKERS,
 }
 GIVEN = frozenset({"input_size", "hidden_size"})  # arguments of a cell that come from the model's config
 AT_LEAST_1 = at_least(1)
@@ -53,6 +55,13 @@ class Choice:
     """What was chosen, by its name in `CHOICES`."""
 
     name: Annotated[str, Option("what is chosen")]
+
+
+@dataclass
+class TrackingChoice(Choice):
+    """Where the records go, besides the run folder."""
+
+    name: Annotated[str, beside_result("the kind of store")]
 
 
 @dataclass
@@ -86,14 +95,6 @@ class ModelConfig:
             "number of parameters; hidden_size (where tied, embed_size too) is then solved for", AT_LEAST_1
         ),
     ] = None
-
-
-@dataclass
-class TrackingConfig:
-    """Where the records go, besides the run folder."""
-
-    name: Annotated[str, beside_result("the kind of store", one_of("mlflow", "none"))]
-    uri: Annotated[str | None, beside_result("sqlite:///FILE, or the address of an MLflow server")] = None
 
 
 @dataclass
@@ -165,7 +166,7 @@ class Config:
     optimizer: Choice
     schedule: Choice
     train: TrainConfig
-    tracking: TrackingConfig
+    tracking: TrackingChoice
     sweep: SweepConfig
     device: Annotated[str, what_computes("gpu: an NVIDIA one, with CuPy installed", one_of("cpu", "gpu"))] = (
         "cpu"

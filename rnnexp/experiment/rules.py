@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rnnexp import tracking
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.experiment.config import ALWAYS, keys_of
@@ -18,8 +19,7 @@ def check(config: dict[str, Any], elsewhere: bool = False) -> None:
     values, keys = leaves(config), keys_of(config)
     for key, value in values.items():
         check_value(key, value, keys)
-    if values["tracking.name"] == "mlflow" and not values["tracking.uri"]:
-        raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
+    tracking.make(config["tracking"])
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
     if config["engine"] or config["device"] == "gpu":

@@ -1,10 +1,8 @@
-"""One run from a config to its records: builds it, trains it, tests it once, and tells the tracker."""
+"""One run from a config to its records: build it, train it, test it once, and tell of each record."""
 
 import logging
-import subprocess
 from collections.abc import Callable
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +12,15 @@ from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
 from rnnexp.evaluation.base import in_units
 from rnnexp.evaluation.perplexity import evaluate, perplexity
-from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import build, precompile, progress
+from rnnexp.experiment import artifacts, build, precompile, progress
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.nn.tokens import BOS_INPUT
-from rnnexp.records.folder import RunFolder, now
-from rnnexp.tracking import Tracker
+from rnnexp.records import provenance
+from rnnexp.records.folder import RunFolder
+from rnnexp.records.lease import now
+from rnnexp.tracking import client
+from rnnexp.tracking.client import Client
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.loop import fit, train_batches
 from rnnexp.training.state import TrainState
@@ -29,13 +28,13 @@ from rnnexp.training.state import TrainState
 log = logging.getLogger(__name__)
 
 
-def carry_out(
+def run_experiment(
     config: dict[str, Any],
     folder: RunFolder,
     wait: bool = False,
     more_tags: dict[str, str] | None = None,
 ) -> dict[str, float]:
-    """The final metrics of the run that `config` says: as recorded, or by going on with it, or anew.
+    """Return the final metrics of the run that `config` says: as recorded, or by going on with it, or anew.
 
     Parameters
     ----------
@@ -50,8 +49,9 @@ def carry_out(
     require_same(config, folder)  # before it is touched
     with folder.claimed(wait):
         require_same(config, folder)
+        tracker = tracking.make(config["tracking"])
         # a sweep delivers what its jobs record
-        tracker = tracking.make("none" if progress.in_sweep() else config["tracking"]["name"])
+        teller = client.for_tracker(None if progress.in_sweep() else tracker)
         try:
             if metrics := folder.result():
                 if folder.state()["status"] != "FINISHED":  # it died at its last word
@@ -59,25 +59,26 @@ def carry_out(
                 said = f"{folder} has finished: test perplexity {metrics['test/ppl']:.4g}"
                 log.info(f"{said} (rerun=true makes a new run)")
                 return metrics
-            return execute(config, folder, tracker, more_tags or {})
+            return execute(config, folder, teller, more_tags or {})
         finally:
-            if folder.to_deliver(config["tracking"]["uri"]):
-                tracker.changed(folder.path)
-            tracker.wait()
+            if tracker and folder.to_deliver(tracker.uri):
+                teller.changed(folder.path)
+            teller.wait()
 
 
 def require_same(config: dict[str, Any], folder: RunFolder) -> None:
-    """UserError where a folder holds the run of another config that got as far as a checkpoint."""
+    """Raise UserError where a folder holds the run of another config that got as far as a checkpoint."""
+    folder.state()  # refuses a newer format
     config_hash = hashes(config)[0]
     other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
-    if other and (folder.path / "last.npz").exists():
+    if other and folder.checkpoint_file.exists():
         raise UserError(
             f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
         )
 
 
 def execute(
-    config: dict[str, Any], folder: RunFolder, tracker: Tracker, more_tags: dict[str, str]
+    config: dict[str, Any], folder: RunFolder, teller: Client, more_tags: dict[str, str]
 ) -> dict[str, float]:
     """Train and test what `config` says, in `folder`, from its last checkpoint where it has one."""
     with stop_requests() as raise_if_asked:
@@ -88,7 +89,7 @@ def execute(
 
         try:
             config = begin(config, folder, more_tags)
-            tracker.changed(folder.path)
+            teller.changed(folder.path)
             device = backend.named(config["device"])
             with device.errors_in_words():
                 experiment = build.experiment(config)
@@ -106,7 +107,7 @@ def execute(
                 engine.use(experiment.engine, experiment.threads, config["tf32"]),
                 device.errors_in_words(),
             ):
-                metrics = train_and_test(experiment, folder, tracker, raise_if_to_stop)
+                metrics = train_and_test(experiment, folder, teller, raise_if_to_stop)
             folder.finish(metrics)
         except Superseded:
             raise
@@ -119,10 +120,10 @@ def execute(
             with suppress(OSError):  # of a full disk; the error counts for more
                 folder.end("FAILED", error)
             if isinstance(error, Diverged):
-                raise Diverged(f"{error}; the last good checkpoint is {folder.path / 'last.npz'}") from error
+                raise Diverged(f"{error}; the last good checkpoint is {folder.checkpoint_file}") from error
             raise
         try:
-            make_artifacts(experiment, folder)
+            artifacts.write_all(experiment, folder)
         except Superseded:
             raise
         except Exception as error:  # the result counts for more than its illustrations
@@ -133,11 +134,11 @@ def execute(
 
 
 def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) -> dict[str, Any]:
-    """Write down what the run is; returns the config, see `with_recorded_engine`."""
-    if (folder.path / "last.npz").exists():
+    """Write down what the run is, and where it comes from; return the config, see `with_recorded_engine`."""
+    if goes_on := folder.checkpoint_file.exists():
         config = with_recorded_engine(config, folder)
     elif folder.config_file.exists() and folder.load_config() != config:
-        folder.forget_deliveries()  # of another run, which failed before its first step
+        folder.become_another_run()  # of another run, which failed before its first step
     folder.save_config(config)
     config_hash, group_hash = hashes(config)
     identity = {
@@ -146,13 +147,19 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
         "rnnexp.result_keys": ",".join(defining(config)),
         "rnnexp.not_parameters": ",".join(not_parameters(config)),
     }
-    folder.save_tags(folder.tags() | identity | provenance(config["device"]) | more_tags)
+    gpu = backend.gpu().description() if config["device"] == "gpu" else None
+    found = provenance.collect(config["device"], config["engine"] or engine.fastest(config["device"]), gpu)
+    folder.add_provenance(found)
+    tags = folder.tags()
+    # a run that goes on keeps the tags of its beginning, which computed what is there
+    origin = provenance.difference(tags, found) if goes_on else provenance.tags(found)
+    folder.save_tags(tags | identity | origin | more_tags)
     return config
 
 
 def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
-    """The config; of a run that goes on, with what has computed it so far, so that it rounds as before."""
-    if not (folder.path / "last.npz").exists():
+    """Return the config; of a run that goes on, with what has computed it so far: it rounds as before."""
+    if not folder.checkpoint_file.exists():
         return config
     before = folder.load_config()
     found = {key: before.get(key) or config[key] for key in RUNTIME}
@@ -163,9 +170,9 @@ def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str,
 
 
 def train_and_test(
-    experiment: build.Experiment, folder: RunFolder, tracker: Tracker, raise_if_asked: Callable
+    experiment: build.Experiment, folder: RunFolder, teller: Client, raise_if_asked: Callable
 ) -> dict[str, float]:
-    """Train, recording each epoch, and test the best weights; returns the final metrics."""
+    """Train, recording each epoch, and test the best weights; return the final metrics."""
     corpus, settings = experiment.corpus, experiment.settings
     parts = experiment.model.num_params()
     label = experiment.label
@@ -186,7 +193,7 @@ def train_and_test(
                 if state.sequences:
                     mean = state.nats / state.sequences
                     loss = f", loss {mean:.2f} a sequence this epoch, smoothed {state.smooth_loss:.2f}"
-                write_samples(experiment, folder, f"step {state.step}{loss}")
+                artifacts.write_samples(experiment, folder, f"step {state.step}{loss}")
             raise_if_asked()
 
         for record in fit(
@@ -204,7 +211,7 @@ def train_and_test(
             record["time"] = now()
             folder.append(record)
             records.append(record)
-            tracker.changed(folder.path)
+            teller.changed(folder.path)
             display.describe(f"epoch {record['epoch']}, valid ppl {record['valid/ppl']:.4g}")
             log.info(
                 f"epoch {record['epoch']:2}/{settings.max_epochs}  train ppl {record['train/ppl']:8.3f}  "
@@ -221,7 +228,7 @@ def train_and_test(
 
 
 def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -> dict[str, float]:
-    """What is recorded once, at the end; the model has the best weights."""
+    """Return what is recorded once, at the end; the model has the best weights."""
     model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
     if records:
         best = min(records, key=lambda record: record["valid/loss"])
@@ -244,54 +251,3 @@ def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -
         metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
         metrics |= {f"oracle/{split}_ppl": perplexity(corpus.oracle[split]) for split in ("train", "valid")}
     return metrics
-
-
-def make_artifacts(experiment: build.Experiment, folder: RunFolder) -> None:
-    """Write text from the trained model and the learning curve into the run folder."""
-    write_samples(experiment, folder, "at the end, with the best weights")
-    if records := folder.records():
-        figure = draw_curves(records)
-        with folder.exclusive():
-            figure.savefig(folder.path / "curves.png", dpi=120)
-
-
-def write_samples(experiment: build.Experiment, folder: RunFolder, when: str) -> None:
-    """Add text from the model as it is to samples.txt."""
-    corpus, settings = experiment.corpus, experiment.settings
-    prompt = [BOS_INPUT] if corpus.end is not None else [int(corpus.splits["test"][0])]
-    rng = np.random.default_rng(experiment.seed)
-    texts = sample(experiment.model, prompt, settings.sample_length, rng, settings.sample_num, corpus.end)
-    with folder.exclusive(), (folder.path / "samples.txt").open("a", encoding="utf-8") as file:
-        file.write(f"# {when}\n" + "".join(f"{corpus.text(tokens)}\n" for tokens in texts) + "\n")
-
-
-def draw_curves(records: list[dict[str, Any]]) -> Any:
-    """Training and validation perplexity over the epochs, as a picture."""
-    from matplotlib.figure import Figure  # half a second, after training only
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    epochs = [record["epoch"] for record in records]
-    for split in "train", "valid":
-        axes.plot(epochs, [record[f"{split}/ppl"] for record in records], marker=".", label=split)
-    axes.set(xlabel="epoch", ylabel="perplexity", yscale="log")
-    axes.legend()
-    return figure
-
-
-def provenance(device: str) -> dict[str, str]:
-    """Where a run comes from: the version of the code, and what it computed with."""
-    tags = {"rnnexp.device": device, "rnnexp.dtype": "float32"}
-    if device == "gpu":
-        tags["rnnexp.gpu"] = backend.gpu().description()
-    here = Path(__file__).parents[1]
-    try:
-        git = ["git", "-C", str(here)]
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        changes = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return tags  # not a checkout, or no git
-    return tags | {
-        "rnnexp.git_commit": commit.stdout.strip(),
-        "rnnexp.git_dirty": "true" if changes.stdout.strip() else "false",
-    }

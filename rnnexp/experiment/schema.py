@@ -9,6 +9,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Config, keys_of
@@ -61,6 +62,8 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
         name = config.get(group, {}).get("name")
         if name in choices:
             checked[group] = OmegaConf.structured(options(choices[name]))
+        elif name:
+            raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}")
     for name in EVALUATORS.keys() & config.get("evaluation", {}).keys():
         checked.evaluation[name] = OmegaConf.structured(options(EVALUATORS[name]))
     try:
@@ -88,9 +91,8 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
         values = config.get(section, {}) if section else config
         if described.option.path and values.get(name):
             values[name] = str(Path(values[name]).absolute())
-    scheme, separator, file = (config["tracking"]["uri"] or "").partition("sqlite:///")
-    if separator and not scheme:
-        config["tracking"]["uri"] = separator + str(Path(file).absolute())
+    if tracker := tracking.make(config["tracking"]):
+        config["tracking"]["uri"] = tracker.absolute_uri()
     return config
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rnnexp.errors import UserError
+from rnnexp.records.files import replacing
 
 log = logging.getLogger(__name__)
 # what zipfile, npy and JSON raise over altered bytes
@@ -22,15 +23,9 @@ DAMAGE = OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedEr
 
 def write(path: Path, arrays: dict, meta: dict) -> None:
     """Replace `path` by a file of these arrays and this JSON-able dictionary; keep the old one."""
-    part = path.with_name(path.name + ".part")
     encoded = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    with part.open("wb") as file:
+    with replacing(path, keep=previous(path)) as file:
         np.savez(file, **arrays, meta=encoded)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        path.replace(previous(path))
-    part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -39,12 +34,12 @@ def write(path: Path, arrays: dict, meta: dict) -> None:
 
 
 def previous(path: Path) -> Path:
-    """Where the file before the last is kept."""
+    """Return where the file before the last is kept."""
     return path.with_name(path.name + ".previous")
 
 
 def read(path: Path) -> tuple[dict, dict]:
-    """The arrays and the dictionary of a file; where it is damaged, those of the one before, and a warning.
+    """Return the arrays and the dictionary of a file; of a damaged one, those of the one before, and warn.
 
     Raises
     ------

@@ -64,7 +64,13 @@ class Job:
             self.process.stdin.flush()
 
     def finished_before(self) -> bool:
-        """Return whether its folder has the result of this config; one of another the job itself refuses."""
+        """Return whether its folder has the result of this config; one of another the job itself refuses.
+
+        Raises
+        ------
+        UserError where a newer program has written the folder.
+        """
+        self.folder.state()
         return (
             bool(self.folder.result()) and self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
         )

@@ -9,7 +9,7 @@ from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.scheduler import Sweep, run_sweep
-from rnnexp.tracking import NullTracker
+from rnnexp.tracking.client import NullClient
 
 
 def prepare(jobs: list[Job]) -> str:
@@ -65,7 +65,7 @@ def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
 def run_offline(jobs: list[Job], workers: int | None) -> None:
     """Do the jobs without telling any store; what fails at once leaves its folder as it was prepared."""
     work = Sweep(jobs, workers, timeout=None, on_error="keep_going")
-    work.tracker = NullTracker()  # whoever brings the folders home delivers them
+    work.tracker = NullClient()  # whoever brings the folders home delivers them
     prepared = [(job.folder, job.folder.load_config()) for job in jobs]
     try:
         run_sweep(work, work.run)

@@ -18,6 +18,7 @@ from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import progress
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.sweeps.job import Job
+from rnnexp.tracking.client import Client, WorkerClient
 
 LOOK_S = 0.25  # between looks at how the jobs do
 
@@ -49,7 +50,7 @@ class Sweep:
             cores = 1  # that many runs at a time, unless the command says more
         self.workers = max(1, min(workers or cores, self.total))
         self.threads = max(1, cores // self.workers)
-        self.tracker = tracking.make("mlflow")
+        self.tracker: Client = WorkerClient()
 
     def run(self) -> None:
         """Do every job; KeyboardInterrupt after SIGINT or SIGTERM, with the jobs stopped."""
@@ -75,14 +76,14 @@ class Sweep:
             while len(self.running()) < self.workers and (job := self.next_job()):
                 raise_if_asked()
                 begun += 1
-                if job.finished_before():
-                    job.outcome = "finished before"
-                    job.folder.mark_dead()
-                    self.on_job_end(job)
-                    continue
                 try:
+                    if job.finished_before():
+                        job.outcome = "finished before"
+                        job.folder.mark_dead()
+                        self.on_job_end(job)
+                        continue
                     job.start(self.threads, reports / f"{begun}.json")
-                except OSError as error:
+                except (OSError, UserError) as error:
                     job.outcome, job.error = "failed", one_line(error)
                     self.on_job_end(job)
             if not self.running():
@@ -126,9 +127,9 @@ class Sweep:
 
     def on_job_news(self, job: Job) -> None:
         """Have the store told what a job has recorded since."""
-        tracking = job.config["tracking"]
-        with suppress(OSError):
-            if tracking["name"] != "none" and job.folder.to_deliver(tracking["uri"]):
+        tracker = tracking.make(job.config["tracking"])
+        with suppress(OSError, UserError):
+            if tracker and job.folder.to_deliver(tracker.uri):
                 self.tracker.changed(job.folder.path)
 
     def on_job_end(self, job: Job) -> None:

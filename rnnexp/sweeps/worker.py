@@ -49,7 +49,7 @@ def main() -> None:
     # not by the environment: with OMP_NUM_THREADS=1 OpenBLAS rounds differently than in a run of its own
     threadpool_limits(job["threads"], "blas")
     try:
-        runner.carry_out(job["config"], folder, wait=True, more_tags=job["tags"])
+        runner.run_experiment(job["config"], folder, wait=True, more_tags=job["tags"])
     except KeyboardInterrupt:
         sys.exit(130)
     except (UserError, OSError, MemoryError) as error:

@@ -1,46 +1,32 @@
-"""What a run tells the world. Every tracker has the two methods of `NullTracker`."""
+"""Deliver the records of runs to stores: one file a tracker, and the process that does the work."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from rnnexp.errors import UserError
+from rnnexp.options import found_by_file
+from rnnexp.tracking.base import Tracker
+
+TRACKERS = found_by_file(__name__, __path__, apart=["client", "worker"])
 
 
-class Tracker(Protocol):
-    def changed(self, folder: Path) -> None:
-        """There is something new in a run folder."""
+def make(section: dict[str, Any]) -> Tracker | None:
+    """Return the tracker of a config's section `tracking`; None where it names none.
 
-    def wait(self) -> None:
-        """Until all that is new is delivered, or cannot be."""
-
-
-class NullTracker:
-    """Tells nobody, so that no caller has to ask whether there is a tracker."""
-
-    def changed(self, folder: Path) -> None:
-        pass
-
-    def wait(self) -> None:
-        pass
+    Raises
+    ------
+    UserError where there is no such tracker, or an option is missing or impossible.
+    """
+    if section["name"] not in TRACKERS:
+        raise UserError(f"tracking.name={section['name']} is not known: it must be {' or '.join(TRACKERS)}")
+    options = {key: value for key, value in section.items() if key != "name"}
+    return TRACKERS[section["name"]](**options)
 
 
-def make(name: str) -> Tracker:
-    """The tracker that the config names."""
-    if name == "none":
-        return NullTracker()
-    from rnnexp.tracking.client import Background  # here, for the process it starts imports this package
-
-    return Background()
-
-
-def folder_of(run_id: str, uri: str) -> Path:
-    """The run folder of an MLflow run; UserError where there is none."""
-    file = uri.partition("sqlite:///")[2]
-    if file and not Path(file).exists():
-        raise UserError(f"run={run_id} is no folder, and there is no store {uri} to look for such a run in")
-    from rnnexp.tracking.mlflow import tag_of  # mlflow takes seconds to import
-
-    folder = tag_of(run_id, "rnnexp.folder", uri)
+def folder_of(run_id: str, uri: str, name: str = "mlflow") -> Path:
+    """Return the run folder of a run by the id that a store has given it; UserError where there is none."""
+    tracker = make({"name": name, "uri": uri})
+    folder = tracker.folder_of(run_id) if tracker else None
     if folder is None:
         raise UserError(f"run={run_id} is neither a run folder nor the id of a run in {uri}")
-    return Path(folder)
+    return folder

@@ -1,4 +1,4 @@
-"""A tracker that has another process deliver the records, and waits for it only at the end."""
+"""Who tells of new records: it has another process deliver them, and waits for it only at the end."""
 
 import json
 import logging
@@ -7,20 +7,48 @@ import subprocess
 import sys
 from pathlib import Path
 from threading import Event, Thread
+from typing import Protocol
 
+from rnnexp.tracking.base import Tracker
 from rnnexp.tracking.worker import lines, say
 
 log = logging.getLogger(__name__)
 
 
-class Background:
-    """The process that delivers, seen from the run's or the sweep's."""
+class Client(Protocol):
+    """Whom a run or a sweep tells that there is something to deliver."""
+
+    def changed(self, folder: Path) -> None:
+        """Tell that there is something new in a run folder."""
+
+    def wait(self) -> None:
+        """Wait until all that is new is delivered, or cannot be."""
+
+
+def for_tracker(tracker: Tracker | None) -> Client:
+    """Return the client of a run that has this tracker."""
+    return WorkerClient() if tracker else NullClient()
+
+
+class NullClient:
+    """Tells nobody, so that no caller has to ask whether there is a tracker."""
+
+    def changed(self, folder: Path) -> None:
+        """Do nothing."""
+
+    def wait(self) -> None:
+        """Do nothing."""
+
+
+class WorkerClient:
+    """The process that delivers, seen from the run's or the sweep's: one for runs of any tracker."""
 
     command = sys.executable, "-P", "-m", "rnnexp.tracking.worker"
 
     process: subprocess.Popen | None = None  # until there is something to deliver
 
     def start(self) -> None:
+        """Start the process, and listen to it."""
         self.done = Event()
         self.process = subprocess.Popen(
             self.command,
@@ -34,6 +62,7 @@ class Background:
         self.listener.start()
 
     def listen(self) -> None:
+        """Log what the process warns of, until it ends."""
         assert self.process
         assert self.process.stdin
         assert self.process.stdout
@@ -54,6 +83,7 @@ class Background:
             self.done.set()
 
     def changed(self, folder: Path) -> None:
+        """Tell that there is something new in a run folder."""
         if not self.process:
             self.start()
         assert self.process
@@ -61,6 +91,7 @@ class Background:
         say(self.process.stdin.fileno(), str(folder).encode())
 
     def wait(self) -> None:
+        """Wait until all that is new is delivered, or cannot be."""
         if not self.process:
             return
         assert self.process.stdin

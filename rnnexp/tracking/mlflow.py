@@ -1,4 +1,4 @@
-"""Records in MLflow: one run a run folder, in the MLflow experiment of its study."""
+"""Keep records in MLflow: one run a run folder, in the MLflow experiment of its study."""
 
 import json
 import logging
@@ -7,27 +7,16 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from rnnexp.errors import UserError
 from rnnexp.records.fingerprint import leaves
 from rnnexp.records.folder import RunFolder
-
-# set before MLflow is imported. A server that does not answer must not hold the end of a run up for minutes.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# It is not asked twice for a run by MLflow itself, which would not notice that it has got one already.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-
-logging.getLogger("alembic").setLevel(logging.WARNING)
-logging.getLogger("mlflow").setLevel(logging.WARNING)
+from rnnexp.tracking.base import Tracker, Uri
 
 SQLITE = "sqlite:///"
 NOT_METRICS = {"epoch", "time"}
@@ -36,90 +25,122 @@ KEY = "rnnexp.key"  # tag by which a run is found that was asked for
 PATIENCE_S = 60.0  # for another process that is at the same store
 
 
-def deliver(folder: RunFolder, uri: str) -> None:
-    """Bring what MLflow knows of a run up to what the run folder holds.
-
-    Every record goes with the time at which it was taken, so a store that has got it already keeps it as it
-    was: what was sent once or was cut off in the middle can be sent again, by anyone.
-
-    Parameters
-    ----------
-    folder : any run folder that has begun; one that has not is left alone.
-    uri : `sqlite:///<file>` or the address of a server.
-
-    Raises
-    ------
-    whatever a store, a network or a server can.
-    """
-    with folder.delivery_lock:
-        here = folder.to_deliver(uri)
-        if not here:
-            return
-        with alone_with(uri) as artifacts:
-            client = MlflowClient(uri)
-            run_id = find_run(client, folder, uri) or new_run(client, folder, uri, artifacts)
-            before = folder.delivered(uri)
-            if here["ended"] or before.get("status") != here["status"]:
-                describe(client, run_id, folder, here["status"])
-            new = folder.records()[before.get("epochs", 0) : here["epochs"]]
-            points = [point for record in new for point in metrics(record, record["epoch"])]
-            if result := folder.result():
-                points += metrics(result, here["epochs"])
-            for start in range(0, len(points), BATCH):
-                client.log_batch(run_id, points[start : start + BATCH])
-            if here["ended"]:
-                for path in folder.artifacts():
-                    client.log_artifact(run_id, str(path))
-                client.set_terminated(run_id, here["status"], here["ended"])
-        folder.note_delivered(uri, before | here)
+def make(uri: Uri = None) -> Tracker:
+    """Return the tracker of an MLflow store: `sqlite:///<file>`, or the address of a server."""
+    if not uri:
+        raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
+    return MLflow(uri)
 
 
-def find_run(client: MlflowClient, folder: RunFolder, uri: str) -> str | None:
-    """The id of the run that a store has for a run folder; None where it has none, or has lost it."""
-    before = folder.delivered(uri)
-    try:
-        if "run_id" in before:
-            return client.get_run(before["run_id"]).info.run_id
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return None
-    experiment = client.get_experiment_by_name(str(folder.load_config()["study"])) if before else None
-    if not experiment:
-        return None
-    # somebody asked for a run and did not get to know whether it was made
-    found = client.search_runs([experiment.experiment_id], f"tags.`{KEY}` = '{before['key']}'")
-    if not found:
-        return None
-    folder.note_delivered(uri, before | {"run_id": found[0].info.run_id})
-    return found[0].info.run_id
+@cache
+def library() -> Any:
+    """Import MLflow, which takes seconds."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # A server that does not answer must not hold the end of a run up for minutes. It is not asked twice for a
+    # run by MLflow itself, which would not notice that it has got one already.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    import mlflow.entities
+    import mlflow.exceptions
+    import mlflow.tracking
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    return mlflow
 
 
-def new_run(client: MlflowClient, folder: RunFolder, uri: str, artifacts: Path | None) -> str:
-    """The id of a new MLflow run for a run folder, which keeps it.
+class MLflow(Tracker):
+    """Deliver to an MLflow store. A record goes with the time at which it was taken, by which MLflow knows it again."""
 
-    A server may make the run and its answer get lost. So a key is kept first, by which the run is found.
-    """
-    made = {"key": uuid.uuid4().hex}
-    folder.note_delivered(uri, made)
-    experiment_id = find_experiment(client, str(folder.load_config()["study"]), artifacts)
-    started, tags = folder.state()["started"], {KEY: made["key"]}
-    run = client.create_run(experiment_id, started, tags, run_name=folder.path.name)
-    folder.note_delivered(uri, made | {"run_id": run.info.run_id})
-    return run.info.run_id
+    def absolute_uri(self) -> str:
+        if not self.uri.startswith(SQLITE):
+            return self.uri
+        return SQLITE + str(Path(self.uri.removeprefix(SQLITE)).absolute())
+
+    def folder_of(self, run_id: str) -> Path | None:
+        file = self.uri.removeprefix(SQLITE)
+        if self.uri.startswith(SQLITE) and not Path(file).exists():
+            raise UserError(
+                f"run={run_id} is no folder, and there is no store {self.uri} to look for such a run in"
+            )
+        mlflow = library()
+        try:
+            tags = mlflow.tracking.MlflowClient(self.uri).get_run(run_id).data.tags
+        except mlflow.exceptions.MlflowException:
+            return None
+        return Path(tags["rnnexp.folder"]) if "rnnexp.folder" in tags else None
+
+    def deliver(self, folder: RunFolder) -> None:
+        mlflow = library()  # now, for the seconds that it takes must not pass between two looks at the folder
+        with folder.deliveries.lock:
+            here = folder.to_deliver(self.uri)
+            if not here:
+                return
+            with alone_with(self.uri) as artifacts:
+                client = mlflow.tracking.MlflowClient(self.uri)  # makes the store where there is none
+                run_id = self.find_run(client, folder) or self.new_run(client, folder, artifacts)
+                before = folder.deliveries.to(self.uri)
+                if here["ended"] or before.get("status") != here["status"]:
+                    describe(client, run_id, folder, here["status"])
+                new = folder.records()[before.get("epochs", 0) : here["epochs"]]
+                points = [point for record in new for point in metrics(record, record["epoch"])]
+                # the final metrics belong to the last epoch, which is known once all are there
+                if here["status"] == "FINISHED" and (result := folder.result()):
+                    points += metrics(result, here["epochs"])
+                for start in range(0, len(points), BATCH):
+                    client.log_batch(run_id, points[start : start + BATCH])
+                if here["ended"]:
+                    for path in folder.artifacts():
+                        client.log_artifact(run_id, str(path))
+                    client.set_terminated(run_id, here["status"], here["ended"])
+            folder.deliveries.note(self.uri, before | here)
+
+    def find_run(self, client: Any, folder: RunFolder) -> str | None:
+        """Return the id of the run that the store has for a folder; None where it has none, or lost it."""
+        before = folder.deliveries.to(self.uri)
+        try:
+            if "run_id" in before:
+                return client.get_run(before["run_id"]).info.run_id
+        except library().exceptions.MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        experiment = client.get_experiment_by_name(str(folder.load_config()["study"])) if before else None
+        if not experiment:
+            return None
+        # somebody asked for a run and did not get to know whether it was made
+        found = client.search_runs([experiment.experiment_id], f"tags.`{KEY}` = '{before['key']}'")
+        if not found:
+            return None
+        folder.deliveries.note(self.uri, before | {"run_id": found[0].info.run_id})
+        return found[0].info.run_id
+
+    def new_run(self, client: Any, folder: RunFolder, artifacts: Path | None) -> str:
+        """Return the id of a new MLflow run for a run folder, which keeps it.
+
+        A server may make the run and its answer get lost. So a key is kept first, by which the run is found.
+        """
+        made = {"key": uuid.uuid4().hex}
+        folder.deliveries.note(self.uri, made)
+        experiment_id = find_experiment(client, str(folder.load_config()["study"]), artifacts)
+        started, tags = folder.state()["started"], {KEY: made["key"]}
+        run = client.create_run(experiment_id, started, tags, run_name=folder.path.name)
+        folder.deliveries.note(self.uri, made | {"run_id": run.info.run_id})
+        return run.info.run_id
 
 
-def describe(client: MlflowClient, run_id: str, folder: RunFolder, status: str) -> None:
+def describe(client: Any, run_id: str, folder: RunFolder, status: str) -> None:
     """Set status, tags, and those parameters that the run has not got: MLflow keeps their first value."""
-    known = client.get_run(run_id).data.params
+    entities, known = library().entities, client.get_run(run_id).data.params
     left_out = not_parameters(folder)
     params = [
-        Param(key, as_text(value))
+        entities.Param(key, as_text(value))
         for key, value in leaves(folder.load_config()).items()
         if key not in known and key not in left_out
     ]
     tags = {"rnnexp.folder": str(folder.path), "rnnexp.error": folder.state()["error"] or ""}
-    named = [RunTag(key, value) for key, value in (folder.tags() | tags).items()]
+    named = [entities.RunTag(key, value) for key, value in (folder.tags() | tags).items()]
     client.log_batch(run_id, params=params, tags=named)
     client.update_run(run_id, status)
 
@@ -133,7 +154,7 @@ def not_parameters(folder: RunFolder) -> list[str]:
 
 @contextmanager
 def alone_with(uri: str) -> Iterator[Path | None]:
-    """Alone with an SQLite store; gives the folder for artifacts beside it, None for other stores.
+    """Keep others from an SQLite store; gives the folder for artifacts beside it, None for other stores.
 
     Several processes on a fresh file crash in MLflow's migrations, and MLflow leaves SQLite in a
     journal mode in which readers and writers block each other.
@@ -149,31 +170,25 @@ def alone_with(uri: str) -> Iterator[Path | None]:
         yield file.parent.absolute() / "artifacts"
 
 
-def find_experiment(client: MlflowClient, study: str, artifacts: Path | None) -> str:
-    """The id of the study's MLflow experiment, made where it does not exist."""
+def find_experiment(client: Any, study: str, artifacts: Path | None) -> str:
+    """Return the id of the study's MLflow experiment, made where it does not exist."""
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
         try:
             return client.create_experiment(study, (artifacts / study).as_uri() if artifacts else None)
-        except MlflowException:  # made by another run meanwhile, on a server
+        except library().exceptions.MlflowException:  # made by another run meanwhile, on a server
             experiment = client.get_experiment_by_name(study)
             if experiment is None:
                 raise
     return experiment.experiment_id
 
 
-def tag_of(run_id: str, tag: str, uri: str) -> str | None:
-    """A tag of a run; None where the store has no such run, or that has no such tag."""
-    try:
-        return MlflowClient(uri).get_run(run_id).data.tags.get(tag)
-    except MlflowException:
-        return None
-
-
-def metrics(record: dict[str, float], step: int) -> list[Metric]:
-    time = int(record["time"])
-    return [Metric(key, value, time, step) for key, value in record.items() if key not in NOT_METRICS]
+def metrics(record: dict[str, float], step: int) -> list[Any]:
+    """Return a record as MLflow's metrics, with the time at which it was taken."""
+    metric, time = library().entities.Metric, int(record["time"])
+    return [metric(key, value, time, step) for key, value in record.items() if key not in NOT_METRICS]
 
 
 def as_text(value: Any) -> str:
+    """Return a value as MLflow keeps it."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""The process beside a run or a sweep that delivers the records, so that MLflow takes no time from training.
+"""The process beside a run or a sweep that delivers the records, so that a store takes no time from training.
 
 It is told of run folders in which something is new, one a line, and of an empty line that all is to be
 delivered now; it answers with its warnings, and with null when that is done, each as a line of JSON. When its
@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
+from rnnexp import tracking
 from rnnexp.records.folder import RunFolder
 
 SLOW_S, RETRY_S = 1.0, 30.0  # a store that takes so long to fail is left alone for so long
@@ -24,7 +25,7 @@ ORPHANS_S = 60.0  # a job takes at most so long to save and end when its sweep i
 
 
 def lines(file: int) -> Iterator[bytes]:
-    """What the process at the other end of a pipe says, to the end; of a line cut short, nothing.
+    """Give the lines that the process at the other end of a pipe says, to the end; not one cut short.
 
     Not by a buffered file: a thread that waits in one holds a lock that Python wants when it ends.
     """
@@ -42,17 +43,16 @@ def say(file: int, line: bytes) -> None:
             left = left[os.write(file, left) :]
 
 
-class Deliveries:
+class Outbox:
     """What is still to be delivered, and whether the stores take it.
 
     Parameters
     ----------
-    deliver : brings a store up to a run folder; raises where that fails.
     warn : is told once a store when it begins to fail.
     """
 
-    def __init__(self, deliver: Callable[[RunFolder, str], None], warn: Callable[[str], None]):
-        self.deliver, self.warn = deliver, warn
+    def __init__(self, warn: Callable[[str], None]):
+        self.warn = warn
         self.open: dict[str, RunFolder] = {}  # runs that have not ended, or whose end is not delivered
         self.warned: set[str] = set()  # of these stores
         self.rest: dict[str, float] = {}  # store -> until when it is left alone
@@ -64,11 +64,13 @@ class Deliveries:
             return
         uri, began = "", time.monotonic()
         try:
-            uri = folder.load_config()["tracking"]["uri"]
+            tracker = tracking.make(folder.load_config()["tracking"])
+            uri = tracker.uri if tracker else ""
             if began < self.rest.get(uri, began):
                 return
             ended = folder.state().get("ended")
-            self.deliver(folder, uri)
+            if tracker:
+                tracker.deliver(folder)
             if ended:
                 del self.open[path]
         except Exception as error:  # whatever a store, a network or a server can raise
@@ -112,7 +114,7 @@ class Answers(logging.Handler):
         self.answer(record.getMessage())
 
 
-def serve(told: SimpleQueue, deliveries: Deliveries, answer: Callable[[Any], None]) -> None:
+def serve(told: SimpleQueue, outbox: Outbox, answer: Callable[[Any], None]) -> None:
     """Do what is told, until None; of what comes within a second, each folder once."""
     while True:
         batch = [told.get()]
@@ -121,12 +123,12 @@ def serve(told: SimpleQueue, deliveries: Deliveries, answer: Callable[[Any], Non
             while batch[-1] and (left := until - time.monotonic()) > 0:
                 batch.append(told.get(timeout=left))
         for path in dict.fromkeys(filter(None, batch)):
-            deliveries.attempt(path)
+            outbox.attempt(path)
         if batch[-1] is None:
-            deliveries.see_to_the_end()
+            outbox.see_to_the_end()
             return
         if batch[-1] == "":
-            deliveries.flush()
+            outbox.flush()
             answer(None)
 
 
@@ -147,9 +149,7 @@ def main() -> None:
         say(output, json.dumps(message).encode())
 
     logging.getLogger().addHandler(Answers(answer))
-    from rnnexp.tracking.mlflow import deliver  # seconds, in which what is said is taken already
-
-    serve(told, Deliveries(deliver, answer), answer)
+    serve(told, Outbox(answer), answer)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_text_from_a_run(run, runs):
     plain = run("generate", "run=words", "num=2", "length=30")
     assert plain.returncode == 0, plain.stderr
     assert len(plain.stdout.split()) > 30
-    run_id = RunFolder(runs / "words").delivered(f"sqlite:///{runs}/runs/mlflow.db")["run_id"]
+    run_id = RunFolder(runs / "words").deliveries.to(f"sqlite:///{runs}/runs/mlflow.db")["run_id"]
     by_id = run("generate", f"run={run_id}", "num=2", "length=30")
     assert by_id.stdout == plain.stdout, by_id.stderr
     assert run("generate", "run=words", "num=2", "length=30", "seed=1").stdout != plain.stdout

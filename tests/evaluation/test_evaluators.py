@@ -109,7 +109,7 @@ def test_what_an_evaluator_finds_is_recorded_in_all_units():
 
 
 def run(path, *overrides):
-    return runner.carry_out(composed(*QUICK, "train.max_epochs=1", *overrides), RunFolder(path))
+    return runner.run_experiment(composed(*QUICK, "train.max_epochs=1", *overrides), RunFolder(path))
 
 
 def test_a_run_records_the_exact_loss_and_what_else_is_chosen(tmp_path):
@@ -135,7 +135,7 @@ def test_an_evaluator_is_found_by_its_name(tmp_path, monkeypatch):
     config["evaluation"]["share"] = {"name": "share", "of": 0}
     typed = schema.resolve(schema.typed(config))
     assert typed["evaluation"]["share"] == {"name": "share", "of": 0}
-    metrics = runner.carry_out(config, RunFolder(tmp_path))
+    metrics = runner.run_experiment(config, RunFolder(tmp_path))
     assert 0 < metrics["test/share"] < 1
     assert "test/dlfs2_ppl" in metrics
     config["evaluation"]["share"]["of"] = "all"

@@ -28,7 +28,7 @@ GPU = ["device=gpu", "model.dropout=0.2"]
 def run(path, *overrides):
     own_data = any(override.startswith("dataset=") for override in overrides)
     small = [override for override in QUICK if not (own_data and override.startswith("dataset."))]
-    return RunFolder(path), runner.carry_out(composed(*small, *overrides), RunFolder(path))
+    return RunFolder(path), runner.run_experiment(composed(*small, *overrides), RunFolder(path))
 
 
 def losses(folder):
@@ -172,7 +172,7 @@ def test_too_little_memory_is_one_line(standin, tmp_path, monkeypatch):
     with pytest.raises(
         UserError, match=r"the GPU has too little memory \(Out of .*choose a smaller train.batch"
     ):
-        runner.carry_out(config, RunFolder(tmp_path))
+        runner.run_experiment(config, RunFolder(tmp_path))
     assert RunFolder(tmp_path).state()["status"] == "FAILED"
     assert "the GPU has too little memory" in RunFolder(tmp_path).state()["error"]
 

@@ -4,14 +4,16 @@ import json
 import random
 import signal
 import subprocess
+import time
 
 import pytest
 
+from rnnexp.records.folder import RunFolder
 from tests.cli.test_train import LONG, assert_same_run
 from tests.conftest import command
 
 pytestmark = pytest.mark.slow
-LONGER = [*LONG, "train.max_epochs=8"]  # seconds enough for several kills
+LONGER = [*LONG, "train.max_epochs=8"]
 
 
 @pytest.fixture(scope="module")
@@ -22,27 +24,37 @@ def undisturbed(tmp_path_factory):
 
 
 def test_killed_again_and_again_at_random_points_the_run_ends_the_same(tmp_path, undisturbed):
-    """A run that is killed with -9 every time it has just got going again."""
+    """A run that is killed with -9 four times, each time after it has written a few more checkpoints."""
     rng = random.Random(0)
-    kills = 0
-    while True:
+    folder = RunFolder(tmp_path / "run")
+    for kill in range(1, 5):
         process = subprocess.Popen(
             command(*LONGER, "hydra.run.dir=run"),
             cwd=tmp_path,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
-        try:
-            _, errors = process.communicate(timeout=rng.uniform(0.9, 1.5))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            kills += 1
-            continue
-        assert process.returncode == 0, errors
-        break
-    assert kills >= 3
+        for _ in range(rng.randint(1, 8)):
+            wait_for_another_checkpoint(folder, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert folder.state()["number"] == kill, "it was gone on with each time"
+        assert folder.result() is None
+    subprocess.run(command(*LONGER, "hydra.run.dir=run"), cwd=tmp_path, check=True, capture_output=True)
     assert_same_run(tmp_path / "run", undisturbed)
+
+
+def wait_for_another_checkpoint(folder, process):
+    """Until a running process has written one more, of which a run of eight epochs has dozens."""
+
+    def written():
+        return folder.checkpoint_file.stat().st_mtime_ns if folder.checkpoint_file.exists() else None
+
+    before, deadline = written(), time.monotonic() + 120
+    while written() in (before, None):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 def test_the_demo_shows_a_difference_and_the_distance_to_the_best(tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rnnexp.records.folder import RunFolder
+from rnnexp.tracking import mlflow
 from tests.cli.test_train import LONG, assert_same_run
 from tests.conftest import command
 from tests.experiment.test_configs import composed
@@ -124,7 +125,7 @@ def test_32_runs_write_to_a_server_on_postgresql_at_once(postgres, tmp_path):
                     folder.append(record(epoch) | {"time": 1000 * number + epoch})
                 folder.finish({"time": 5, "test/ppl": float(number)})
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["rnnexp.tracking.mlflow"])
+        context.set_forkserver_preload(["mlflow.tracking"])
         writers = [
             context.Process(target=deliver_in_parts, args=(tmp_path / f"run{number}", url, epochs))
             for number in range(32)
@@ -145,7 +146,6 @@ def test_32_runs_write_to_a_server_on_postgresql_at_once(postgres, tmp_path):
 
 def deliver_in_parts(path, uri, epochs):
     """As it happens while a run goes on: some epochs at a time."""
-    from rnnexp.tracking.mlflow import deliver
 
     class Growing(RunFolder):
         shown = 0
@@ -155,5 +155,5 @@ def deliver_in_parts(path, uri, epochs):
 
     folder = Growing(path)
     for folder.shown in range(0, epochs + 1, epochs // 10):
-        deliver(folder, uri)
-    assert folder.delivered(uri)["epochs"] == epochs
+        mlflow.make(uri).deliver(folder)
+    assert folder.deliveries.to(uri)["epochs"] == epochs

@@ -44,7 +44,7 @@ def load(here: Path) -> str:
             ]
             folder.records_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["rnnexp.tracking.mlflow"])
+    context.set_forkserver_preload(["mlflow.tracking"])
     writers = [
         context.Process(target=deliver_in_parts, args=(here / f"run{number}", uri, epochs))
         for number in range(runs)

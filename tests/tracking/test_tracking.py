@@ -9,13 +9,14 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from rnnexp.records.folder import RunFolder
-from rnnexp.tracking.client import Background
-from rnnexp.tracking.mlflow import deliver
-from rnnexp.tracking.worker import Deliveries
+from rnnexp.tracking import mlflow
+from rnnexp.tracking.client import WorkerClient
+from rnnexp.tracking.worker import Outbox
 from tests.cli.test_train import mounted
 from tests.conftest import SMALL, command
 from tests.experiment.test_configs import composed
@@ -80,16 +81,18 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
 
 def wait_for(condition, process):
     """Until a condition holds, while a process runs."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.005)
 
 
-def started(tmp_path, *overrides, **environment):
+def started(tmp_path, *overrides, program=None, **environment):
+    """A run in the background; `program`: Python code that starts it, else the command."""
+    arguments = *SMALL, "train.patience=null", "hydra.run.dir=run", *overrides
     return subprocess.Popen(
-        command(*SMALL, "train.patience=null", "hydra.run.dir=run", *overrides),
+        [sys.executable, "-c", program, *arguments] if program else command(*arguments),
         cwd=tmp_path,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
@@ -101,26 +104,42 @@ def started(tmp_path, *overrides, **environment):
     )
 
 
+# a run that stands still once it has two records, until it is killed
+HELD = """
+import time
+from rnnexp.cli import train
+from rnnexp.records.folder import RunFolder
+
+append = RunFolder.append
+
+def append_and_hold(folder, record):
+    append(folder, record)
+    while record["epoch"] == 2:
+        time.sleep(1)
+
+RunFolder.append = append_and_hold
+train.main()
+"""
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["once the store knows of it", "at once"])
 def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(tmp_path, rnnexp, known):
     """Also when what sends its records is still at it, which survives the run."""
-    process = started(tmp_path, "train.max_epochs=12", "dataset.train_tokens=30000")
+    process = started(tmp_path, "train.max_epochs=4", program=HELD)
     folder, uri = RunFolder(tmp_path / "run"), f"sqlite:///{tmp_path}/runs/mlflow.db"
-    wait_for(
-        lambda: folder.records_file.exists() and (not known or "run_id" in folder.delivered(uri)), process
-    )
-    before = folder.delivered(uri)["run_id"] if known else None
+    wait_for(lambda: folder.records() and (not known or "run_id" in folder.deliveries.to(uri)), process)
+    before = folder.deliveries.to(uri)["run_id"] if known else None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
     assert not (tmp_path / "run" / "result.json").exists()
     assert rnnexp("resume=run").returncode == 0
     c, (run,) = runs_of(uri, "default")
-    assert run.info.run_id == folder.delivered(uri)["run_id"]
+    assert run.info.run_id == folder.deliveries.to(uri)["run_id"]
     assert before in (None, run.info.run_id)
     assert run.info.status == "FINISHED"
     history = c.get_metric_history(run.info.run_id, "valid/loss")
-    assert [point.step for point in history] == list(range(1, 13))
+    assert [point.step for point in history] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -236,13 +255,22 @@ def test_training_does_not_wait_for_a_server_that_takes_the_call_and_never_answe
     assert stdout.count("does not take the records") == 1
 
 
+def heeds(pid, signum):
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        pytest.skip("there is no /proc that tells what a process waits for")
+    (caught,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (signum - 1) & 1)
+
+
 def test_the_wait_for_a_server_can_be_cut_short(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
         process = started(tmp_path, uri, MLFLOW_HTTP_REQUEST_TIMEOUT="600")
         wait_for(lambda: RunFolder(tmp_path / "run").state().get("status") == "FINISHED", process)
-        time.sleep(1)
-        assert process.poll() is None
+        # while it computes it heeds SIGTERM itself; that it has stopped to do so shows that it waits
+        wait_for(lambda: not heeds(process.pid, signal.SIGTERM), process)
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
     process.stdout.close()
@@ -265,6 +293,10 @@ def test_a_read_only_store_costs_a_warning(rnnexp, tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("does not take the records ([Errno 30] Read-only file system") == 1
     assert (tmp_path / "run" / "result.json").exists()
+
+
+def deliver(folder, uri):
+    mlflow.make(uri).deliver(folder)
 
 
 def record(epoch):
@@ -290,7 +322,7 @@ def test_what_is_delivered_again_is_there_once(folder, tmp_path):
     for _ in range(2):
         deliver(folder, uri)
         # as if it had been cut off before it took note
-        folder.note_delivered(uri, {key: folder.delivered(uri)[key] for key in ("key", "run_id")})
+        folder.deliveries.note(uri, {key: folder.deliveries.to(uri)[key] for key in ("key", "run_id")})
     c, (run,) = runs_of(uri, "s")
     history = c.get_metric_history(run.info.run_id, "valid/loss")
     assert [(p.step, p.timestamp, p.value) for p in history] == [
@@ -305,10 +337,10 @@ def test_a_run_whose_making_was_not_answered_is_found_again(folder, tmp_path):
     uri = f"sqlite:///{tmp_path}/store.db"
     folder.append(record(1))
     deliver(folder, uri)
-    folder.note_delivered(uri, {"key": folder.delivered(uri)["key"]})
+    folder.deliveries.note(uri, {"key": folder.deliveries.to(uri)["key"]})
     deliver(folder, uri)
     _, (run,) = runs_of(uri, "s")
-    assert folder.delivered(uri)["run_id"] == run.info.run_id
+    assert folder.deliveries.to(uri)["run_id"] == run.info.run_id
 
 
 def test_each_of_two_stores_has_it_once(folder, tmp_path):
@@ -363,23 +395,23 @@ def test_records_missed_while_the_store_was_away_are_delivered_later(folder, tmp
     """The store comes back while the run goes on, or when it has ended."""
     blocked, warnings = tmp_path / "store.db", []
     blocked.mkdir()  # a folder where the file should be
-    deliveries = Deliveries(deliver, warnings.append)
+    outbox = Outbox(warnings.append)
     for epoch in 1, 2:
         folder.append(record(epoch))
-        deliveries.attempt(str(folder.path))
+        outbox.attempt(str(folder.path))
     (warning,) = warnings
     assert "does not take the records" in warning
     blocked.rmdir()
     folder.append(record(3))
-    deliveries.rest[f"sqlite:///{blocked}"] = time.monotonic() + 60
-    deliveries.attempt(str(folder.path))
+    outbox.rest[f"sqlite:///{blocked}"] = time.monotonic() + 60
+    outbox.attempt(str(folder.path))
     assert not blocked.exists(), "a store that took long to fail is left alone for a while"
     folder.end("KILLED")
-    deliveries.flush()
+    outbox.flush()
     c, (run,) = runs_of(f"sqlite:///{blocked}", "s")
     assert (run.info.status, run.info.end_time) == ("KILLED", folder.state()["ended"])
     assert [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2, 3]
-    assert not deliveries.open
+    assert not outbox.open
 
 
 def test_sync_brings_what_a_store_missed(rnnexp, tmp_path):
@@ -436,12 +468,12 @@ def test_a_run_that_was_killed_hard_is_recorded_as_killed(tmp_path):
     """By what delivers its records, which outlives it."""
     process = started(tmp_path, "train.max_epochs=500")
     folder, uri = RunFolder(tmp_path / "run"), f"sqlite:///{tmp_path}/runs/mlflow.db"
-    wait_for(lambda: folder.delivered(uri).get("status"), process)
+    wait_for(lambda: folder.deliveries.to(uri).get("status"), process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    deadline = time.monotonic() + 30
-    while folder.delivered(uri).get("status") != "KILLED":
+    deadline = time.monotonic() + 120
+    while folder.deliveries.to(uri).get("status") != "KILLED":
         assert time.monotonic() < deadline
         time.sleep(0.1)
     c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
@@ -456,7 +488,7 @@ def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(rnnexp
     uri, folder = f"sqlite:///{tmp_path}/runs/mlflow.db", RunFolder(tmp_path / "run")
     c, (before,) = runs_of(uri, "default")
     c.update_run(before.info.run_id, "RUNNING")
-    folder.note_delivered(uri, folder.delivered(uri) | {"status": "RUNNING", "epochs": 1})
+    folder.deliveries.note(uri, folder.deliveries.to(uri) | {"status": "RUNNING", "epochs": 1})
     for _ in range(2):
         result = rnnexp("resume=run")
         assert result.returncode == 0, result.stderr
@@ -489,22 +521,25 @@ def test_a_run_that_failed_before_it_began_is_recorded_once_it_runs(rnnexp, tmp_
 
 
 FAULTY = """
-import sys, types
+import sys
+from rnnexp import tracking
+from rnnexp.tracking import worker
+from rnnexp.tracking.base import Tracker
 
-def deliver(folder, uri):
-    print("printed, not said")
-    if len(folder.records()) == 2:
-        sys.exit(3)
+class Faulty(Tracker):
+    def deliver(self, folder):
+        print("printed, not said")
+        if len(folder.records()) == 2:
+            sys.exit(3)
 
-sys.modules["rnnexp.tracking.mlflow"] = types.SimpleNamespace(deliver=deliver)
-from rnnexp.tracking import sender
-sender.main()
+tracking.TRACKERS["mlflow"] = Faulty
+worker.main()
 """
 
 
 def test_the_run_goes_on_when_what_delivers_its_records_dies(folder, monkeypatch, caplog, capfd):
-    monkeypatch.setattr(Background, "command", (sys.executable, "-c", FAULTY))
-    tracker = Background()
+    monkeypatch.setattr(WorkerClient, "command", (sys.executable, "-c", FAULTY))
+    tracker = WorkerClient()
     folder.append(record(1))
     tracker.changed(folder.path)
     tracker.wait()

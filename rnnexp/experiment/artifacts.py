@@ -1,0 +1,43 @@
+"""Illustrate a run: texts from its model, and its learning curves."""
+
+from typing import Any
+
+import numpy as np
+
+from rnnexp.evaluation.sampling import sample
+from rnnexp.experiment.build import Experiment
+from rnnexp.nn.tokens import BOS_INPUT
+from rnnexp.records.folder import RunFolder
+
+
+def write_all(experiment: Experiment, folder: RunFolder) -> None:
+    """Write text from the trained model and the learning curves into the run folder."""
+    write_samples(experiment, folder, "at the end, with the best weights")
+    if records := folder.records():
+        figure = draw_curves(records)
+        with folder.exclusive():
+            figure.savefig(folder.path / "curves.png", dpi=120)
+
+
+def write_samples(experiment: Experiment, folder: RunFolder, when: str) -> None:
+    """Add text from the model as it is to samples.txt."""
+    corpus, settings = experiment.corpus, experiment.settings
+    prompt = [BOS_INPUT] if corpus.end is not None else [int(corpus.splits["test"][0])]
+    rng = np.random.default_rng(experiment.seed)
+    texts = sample(experiment.model, prompt, settings.sample_length, rng, settings.sample_num, corpus.end)
+    with folder.exclusive(), (folder.path / "samples.txt").open("a", encoding="utf-8") as file:
+        file.write(f"# {when}\n" + "".join(f"{corpus.text(tokens)}\n" for tokens in texts) + "\n")
+
+
+def draw_curves(records: list[dict[str, Any]]) -> Any:
+    """Draw training and validation perplexity over the epochs; return the matplotlib figure."""
+    from matplotlib.figure import Figure  # half a second, after training only
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    epochs = [record["epoch"] for record in records]
+    for split in "train", "valid":
+        axes.plot(epochs, [record[f"{split}/ppl"] for record in records], marker=".", label=split)
+    axes.set(xlabel="epoch", ylabel="perplexity", yscale="log")
+    axes.legend()
+    return figure

@@ -1,0 +1,191 @@
+"""Who may write a run folder: one process at a time, which shows by a heartbeat that it lives."""
+
+import json
+import os
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from rnnexp.errors import Superseded, UserError, one_line
+from rnnexp.records.files import replace_text
+
+HEARTBEAT_S = 5.0
+LEASE_S = 60.0  # without a heartbeat a process counts as dead, wherever it is
+FORMAT = 1  # of run folders; one more when a program that knows only this one would misread a folder
+
+
+class InUse(UserError):
+    """Another process is at the run."""
+
+
+class LeasedFolder:
+    """A folder that is read freely, and written by the process that holds it.
+
+    Who claims it gets a number of its own, one more than the last. Before each write the number is looked
+    up, under a lock: a process that was suspended for so long that another has taken its run over finds that
+    out there, and writes no more.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.lock = FileLock(path / ".lock", timeout=LEASE_S)
+        self.state_file = path / "state.json"
+        self.result_file = path / "result.json"
+        self.traceback_file = path / "traceback.txt"
+        self.number: int | None = None  # of this claim
+        self.lost = threading.Event()
+
+    def __str__(self) -> str:
+        """Return the path as a user would write it: relative where it lies below the current folder."""
+        here = Path.cwd()
+        return str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
+
+    @contextmanager
+    def claimed(self, wait: bool = False) -> Iterator[None]:
+        """Hold the folder: within, this process alone writes it.
+
+        Raises
+        ------
+        InUse where another process is at it; with `wait`, only when that has ended. UserError where a newer
+        program has written it.
+        """
+        self.state()  # refuses a newer folder before it is touched
+        self.path.mkdir(parents=True, exist_ok=True)
+        while not self.claim():
+            if not wait:
+                owner = self.state()
+                raise InUse(f"{self} is in use: process {owner['pid']} on {owner['host']} is at this run")
+            time.sleep(0.2)
+        ended = threading.Event()
+        heart = threading.Thread(target=self.heartbeat, args=[ended], daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            heart.join()
+            with suppress(Superseded, OSError):
+                if self.state()["status"] == "RUNNING":
+                    self.end("FINISHED" if self.result_file.exists() else "KILLED")
+            self.number = None
+
+    def claim(self) -> bool:
+        """Take the folder, unless a process that lives is at it; return whether it was taken."""
+        with self.lock:
+            state = self.state()
+            if state.get("status") == "RUNNING" and alive(state):
+                return False
+            self.number = state.get("number", 0) + 1
+            process, host = psutil.Process(), socket.gethostname()
+            state |= {"number": self.number, "pid": process.pid, "born": process.create_time(), "host": host}
+            if not self.result_file.exists():
+                state |= {"status": "RUNNING", "ended": None, "error": None}
+            self.write_state({"started": now()} | state)
+            return True
+
+    def heartbeat(self, ended: threading.Event) -> None:
+        """Touch the state every few seconds, until `ended` is set."""
+        while not ended.wait(HEARTBEAT_S):
+            with suppress(Timeout, OSError, Superseded), self.exclusive():
+                os.utime(self.state_file)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep others from taking the folder over, for a write; Superseded where one has done so."""
+        with self.lock:
+            if self.state().get("number") != self.number:
+                self.lost.set()
+                raise Superseded(
+                    f"{self} was taken over by another process: this one gave no sign for {LEASE_S:g} s"
+                )
+            yield
+
+    def raise_if_lost(self) -> None:
+        """Raise Superseded where a write or the heartbeat has found the folder taken over."""
+        if self.lost.is_set():
+            with self.exclusive():
+                pass
+
+    def end(self, status: str, error: BaseException | None = None) -> None:
+        """Record how the run ended, for now."""
+        with self.exclusive():
+            self.traceback_file.unlink(missing_ok=True)
+            if error:
+                text = "".join(traceback.format_exception(error))
+                self.traceback_file.write_text(text, encoding="utf-8")
+            said = one_line(error) if error else None
+            if error and type(error) is not UserError:
+                said = f"{type(error).__name__}: {said}"
+            self.write_state(self.state() | {"status": status, "ended": now(), "error": said})
+
+    def mark_dead(self) -> None:
+        """Correct the state of a run whose process ended without recording its status, or a wrong one."""
+        if self.corrected_state(self.state()):
+            with self.lock:
+                state = self.state()
+                if right := self.corrected_state(state):
+                    self.write_state(state | right)
+
+    def corrected_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Return what is wrong in a state, as it should be; empty where all is right."""
+        dead = state.get("status") == "RUNNING" and not alive(state)
+        finished = state.get("status") in ("KILLED", "FAILED") and self.result_file.exists()
+        if not dead and not finished:
+            return {}
+        status = "FINISHED" if self.result_file.exists() else "KILLED"
+        return {
+            "number": state["number"] + 1,
+            "status": status,
+            "ended": state["ended"] or int(1000 * state["heartbeat"]),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return what state.json says, and when its owner was last seen as `heartbeat`; empty of no file.
+
+        Raises
+        ------
+        UserError where a newer program has written the folder, in a format that this one does not know.
+        """
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(self.state_file.open(encoding="utf-8"))
+            except FileNotFoundError:
+                return {}
+            state = json.load(file) | {"heartbeat": os.fstat(file.fileno()).st_mtime}
+        if (found := state.get("format", 1)) > FORMAT:
+            raise UserError(
+                f"{self} is a run folder of format {found}, and this rnnexp knows {FORMAT} at most: "
+                "take the version that wrote it, or a newer one"
+            )
+        return state
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Replace state.json."""
+        kept = {key: value for key, value in state.items() if key != "heartbeat"}
+        replace_text(self.state_file, json.dumps({"format": FORMAT} | kept) + "\n")
+
+
+def alive(state: dict[str, Any]) -> bool:
+    """Return whether the process that wrote a state is still at it."""
+    if state["host"] == socket.gethostname():
+        try:
+            process = psutil.Process(state["pid"])
+            gone = process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - state["born"]) > 2
+        except psutil.NoSuchProcess:
+            gone = True
+        if gone:
+            return False
+    return time.time() - state["heartbeat"] < LEASE_S
+
+
+def now() -> int:
+    """Return the time in milliseconds since 1970, as MLflow counts."""
+    return int(1000 * time.time())
