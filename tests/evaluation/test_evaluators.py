@@ -1,6 +1,7 @@
 """Every way of evaluating keeps the contract, and a run records what the chosen ones find."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.experiment import build, models, rules, runner, schema
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.cells import CELLS
+from rnnexp.options import Option
 from rnnexp.records.folder import RunFolder
 from tests.conftest import QUICK
 from tests.experiment.test_configs import composed
@@ -124,7 +126,7 @@ def test_an_evaluator_is_found_by_its_name(tmp_path, monkeypatch):
     """It takes options, which are typed, and what it finds is recorded; nothing else knows it."""
 
     class Share(Evaluator):
-        def __init__(self, of: int):
+        def __init__(self, of: Annotated[int, Option("what share")]):
             self.of = of
 
         def score(self, model, corpus, split, rows=1):

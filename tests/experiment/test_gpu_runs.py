@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -213,7 +214,7 @@ def test_the_command_on_a_gpu(rnnexp, tmp_path):
     assert generated.returncode == 0, generated.stderr
 
 
-@pytest.mark.skipif(bool(backend.find_spec("cupy")), reason="CuPy is installed")
+@pytest.mark.skipif(bool(find_spec("cupy")), reason="CuPy is installed")
 def test_without_cupy_the_command_says_what_to_install(rnnexp):
     result = rnnexp("device=gpu", *QUICK)
     assert result.returncode == 1

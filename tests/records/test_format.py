@@ -1,17 +1,17 @@
 """A run folder that a newer program wrote is refused in one line, and stays as it is."""
 
 import json
-import sys
 
 import pytest
 
-from rnnexp.cli import generate, sync, train
+from rnnexp.cli import generate, resume, sync
 from rnnexp.errors import UserError
-from rnnexp.experiment import runner
-from rnnexp.records import fingerprint, lease
+from rnnexp.experiment import config_hash, runner
+from rnnexp.records import lease
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import offline
-from rnnexp.sweeps.scheduler import Job, Sweep
+from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.scheduler import Sweep
 from tests.cli.test_train import one_line
 from tests.conftest import QUICK
 from tests.experiment.test_configs import composed
@@ -24,10 +24,10 @@ def newer(tmp_path, monkeypatch):
     """A run folder of the default name, stopped by a program that knows more."""
     monkeypatch.chdir(tmp_path)
     config = composed(*QUICK)
-    folder = RunFolder(tmp_path / "runs" / "default" / fingerprint.run_name(config))
+    folder = RunFolder(tmp_path / "runs" / "default" / config_hash.run_name(config))
     with folder.claimed():
         folder.save_config(config)
-        folder.save_tags({"rnnexp.config_hash": fingerprint.hashes(config)[0]})
+        folder.save_tags({"rnnexp.config_hash": config_hash.hashes(config)[0]})
     state = json.loads(folder.state_file.read_text())
     folder.state_file.write_text(json.dumps(state | {"format": 99}))
     before = everything(folder)
@@ -57,7 +57,7 @@ def test_the_same_command(newer, rnnexp):
 
 def test_resume(newer):
     with pytest.raises(UserError, match=MESSAGE):
-        train.resume(newer.path)
+        resume.run([str(newer.path)])
 
 
 def test_a_run(newer):
@@ -72,14 +72,11 @@ def test_generate(newer):
 
 def test_offline(newer):
     with pytest.raises(UserError, match=MESSAGE):
-        offline.jobs([newer.path], {})
+        offline.find_jobs([newer.path], {})
 
 
-def test_sync(newer, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["sync", "runs", f"uri=sqlite:///{tmp_path}/store.db"])
-    with pytest.raises(SystemExit) as ended:
-        sync.main()
-    assert ended.value.code == 1
+def test_sync(newer, tmp_path, capsys):
+    assert sync.run(["runs", f"uri=sqlite:///{tmp_path}/store.db"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert MESSAGE in line
     assert not (tmp_path / "store.db").exists()

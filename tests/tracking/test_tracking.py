@@ -107,7 +107,7 @@ def started(tmp_path, *overrides, program=None, **environment):
 # a run that stands still once it has two records, until it is killed
 HELD = """
 import time
-from rnnexp.cli import train
+from rnnexp.cli.main import main
 from rnnexp.records.folder import RunFolder
 
 append = RunFolder.append
@@ -118,7 +118,7 @@ def append_and_hold(folder, record):
         time.sleep(1)
 
 RunFolder.append = append_and_hold
-train.main()
+main()
 """
 
 
