@@ -70,10 +70,10 @@ class Job:
         ------
         UserError where a newer program has written the folder.
         """
-        self.folder.state()
-        return (
-            bool(self.folder.result()) and self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
-        )
+        if not self.folder.result():
+            return False
+        self.folder.state()  # refuses a newer format
+        return self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
 
     def ask_to_stop(self, why: str = "", prune: bool = False) -> None:
         """Have it save a checkpoint and end.

@@ -18,7 +18,9 @@ MODULE = '''
 
 import json
 from pathlib import Path
+from typing import Annotated
 
+from rnnexp.options import Option
 from rnnexp.tracking.base import Tracker
 
 
@@ -43,7 +45,11 @@ class Lines(Tracker):
             folder.deliveries.note(self.uri, here)
 
 
-def make(uri: str, label: str = "") -> Tracker:
+def make(
+    uri: Annotated[str, Option("the file", defines_result=False)],
+    label: Annotated[str, Option("of every line", defines_result=False)] = "",
+) -> Tracker:
+    """Return the tracker."""
     return Lines(uri, label)
 '''
 VALUES = """
@@ -90,8 +96,8 @@ def test_a_sweep_delivers_to_a_new_tracker_and_sync_does(place):
     expected = [("ours", name, epoch) for name in names for epoch in (1, 2)]
     assert len(names) == 2
     assert lines(place / "lines.jsonl") == expected
-    assert "2 runs: 2 there already" in run(place, "rnnexp.cli.sync", "runs").stdout
-    assert "2 runs: 2 delivered" in run(place, "rnnexp.cli.sync", "runs", "uri=other.jsonl").stdout
+    assert "2 runs: 2 there already" in run(place, "rnnexp", "sync", "runs").stdout
+    assert "2 runs: 2 delivered" in run(place, "rnnexp", "sync", "runs", "uri=other.jsonl").stdout
     assert lines(place / "other.jsonl") == lines(place / "lines.jsonl") == expected
     assert not list(place.rglob("mlflow.db"))
 
