@@ -13,13 +13,13 @@ demo: $(STAMP)
 	@.venv/bin/rnnexp compare study=demo
 
 test: $(STAMP)
-	.venv/bin/python -m pytest -m "not slow" -n auto --dist loadfile -rs
+	.venv/bin/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-extras: $(STAMP)
-	.venv/bin/python -m pytest -m "not slow and extras" -n auto --dist loadfile -rs
+	.venv/bin/python -m pytest -m "not slow and extras" -n auto --dist loadfile
 
 test-slow: $(STAMP)
-	.venv/bin/python -m pytest -m slow -rs
+	.venv/bin/python -m pytest -m slow
 
 bench: $(STAMP)
 	.venv/bin/python -m analysis.speed

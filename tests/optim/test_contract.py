@@ -13,7 +13,8 @@ from rnnexp.optim.base import Optimizer
 from rnnexp.optim.schedules import SCHEDULES
 from rnnexp.optim.sgd import SGD
 from rnnexp.records import checkpoint
-from rnnexp.training.loop import Checkpoints, Progress
+from rnnexp.training.checkpoints import Checkpoints
+from rnnexp.training.state import TrainState
 from tests.conftest import REPOSITORY
 from tests.helpers.variants import small_model
 
@@ -152,7 +153,7 @@ def test_a_checkpoint_holds_the_step_number_and_older_ones_need_none(tmp_path):
     for _ in range(3):
         model.params.grads.fill(1)
         optimizer.update(model.params, LR)
-    checkpoints.save_last(model, optimizer, model.zero_state(2), Progress(LR))
+    checkpoints.save_last(model, optimizer, model.zero_state(2), TrainState(LR))
     loaded = Adam(LR)
     checkpoints.load_last(small_model(), loaded, 2)
     assert loaded.state.keys() == {"step", "m", "v"}
