@@ -9,7 +9,7 @@ from rnnexp.nn.tokens import BOS_INPUT, IGNORE_INDEX
 
 
 class Batches(ABC):
-    """Offer a text as windows: what training and evaluation ask of a source of batches.
+    """Offer a text as windows: the contract of a source of batches, for training and evaluation.
 
     A window is a pair of arrays (T, B), inputs and the targets that follow them: T steps of B rows. Windows
     are read in the order of their numbers. Row b of a window goes on where row b of the window before has
@@ -33,7 +33,7 @@ class Batches(ABC):
 
     @abstractmethod
     def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs and targets (T, B) of window k; BOS_INPUT and IGNORE_INDEX stand for no token."""
+        """Return inputs and targets (T, B) int32 of window k; BOS_INPUT and IGNORE_INDEX stand for no token."""
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return (self.window(k) for k in range(len(self)))

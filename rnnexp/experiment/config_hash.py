@@ -21,10 +21,10 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
 
 
 def defining(config: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a config defines the result of its run, dotted key -> value.
+    """Return the part of a config that defines the result of its run, dotted key -> value.
 
-    A file of the user's defines it by its content. The other data sets are defined by name and options: what
-    is read of them is checked against a sha256. A key without description defines the result, to be safe.
+    A file of the user's counts by its content. The other data sets count by name and options, because their
+    files are checked against a sha256. A key without description defines the result, to be safe.
     """
     keys = keys_of(config)
     result = {}

@@ -1,4 +1,4 @@
-"""Computes the training step the way textbook code does: each layer, at each step, for itself.
+"""Compute the training step the way textbook code does: each layer, at each step, for itself.
 
 This is the yardstick for what hoisting, flat buffers and reused memory gain. It follows the manner of "Deep
 Learning from Scratch 2" (chapters 5 and 6): every step multiplies its own input and adds up its own weight
@@ -99,7 +99,7 @@ STEPS: dict[str, Callable] = {"lstm": lstm, "rnn": rnn, "gru": gru_before, "gru 
 
 
 class Textbook:
-    """Trains a task as the book would."""
+    """Train a task as the book would."""
 
     def __init__(self, task: Task):
         self.task = task
