@@ -33,7 +33,7 @@ class Batches(ABC):
 
     @abstractmethod
     def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs and targets (T, B) int32 of window k; BOS_INPUT and IGNORE_INDEX stand for no token."""
+        """Return inputs and targets (T, B) of window k; BOS_INPUT and IGNORE_INDEX stand for no token."""
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return (self.window(k) for k in range(len(self)))

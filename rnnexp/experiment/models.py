@@ -50,7 +50,7 @@ def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, whe
 
 
 def make_evaluators(config: dict[str, Any]) -> dict[str, Evaluator]:
-    """Return the evaluators of the test split, by name: the exact one, and the one that the config chooses."""
+    """Return the evaluators of the test split, by name: the exact one, and those that the config chooses."""
     # a config that was saved before there was the group has none
     sections = {"exact": {"name": "exact"}} | config.get("evaluation", {})
     for name in sections.keys() - EVALUATORS.keys():

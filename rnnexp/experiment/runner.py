@@ -43,8 +43,8 @@ def run_experiment(
 
     Raises
     ------
-    KeyboardInterrupt after SIGINT or SIGTERM, with a checkpoint to go on from; the run is then KILLED. UserError
-    where its message alone explains why the run is FAILED.
+    KeyboardInterrupt after SIGINT or SIGTERM; the run is KILLED, and has a checkpoint to go on from.
+    UserError where its message alone explains the failure; a run that had begun is then FAILED.
     """
     require_same(config, folder)  # before it is touched
     with folder.claimed(wait):

@@ -42,7 +42,7 @@ def reset(r, h, reset_h):
 
 @jit
 def interpolate(z, n, h, h_next):
-    """h_next = z * h + (1 - z) * n."""
+    """Set h_next = z * h + (1 - z) * n, all of them (H,)."""
     for j in range(len(h)):
         h_next[j] = n[j] + z[j] * (h[j] - n[j])
 

@@ -32,7 +32,7 @@ def gru_forward(a, h, U, first, last):
 
 @jit
 def candidate(n, r, m, u):
-    """m += u; n = tanh(n + r * m)."""
+    """Add u to m, then set n = tanh(n + r * m), all of them (H,)."""
     for j in range(len(n)):
         m[j] += u[j]
         n[j] = tanh(n[j] + r[j] * m[j])
