@@ -29,7 +29,7 @@ class Batches(ABC):
 
     @abstractmethod
     def starts_fresh(self, k: int) -> bool:
-        """Tell whether window k is to be read from a state of zeros."""
+        """Return whether window k is to be read from a state of zeros."""
 
     @abstractmethod
     def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Say what makes two runs the same experiment: everything in a config that defines the result, as a hash."""
+"""Compute the hash by which two runs are the same experiment, from all in a config that defines the result."""
 
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,10 @@ def file_keys(config: dict[str, Any]) -> list[tuple[str, str | None]]:
 
 
 def not_parameters(config: dict[str, Any]) -> list[str]:
-    """Return the keys that are no parameters of a run's record.
+    """Return the keys of a config that are no parameters of a run's record.
 
-    What computes becomes a tag, for a store keeps a parameter's first value. An option newer than other runs'
-    records is left out where it has the value that they ran with: they would seem to differ.
+    The keys of what computes become tags, because a store keeps a parameter's first value. An option newer than
+    other runs' records is left out where it has the value that they ran with: the runs would seem to differ.
     """
     keys, values = keys_of(config), leaves(config)
     return [

@@ -121,7 +121,7 @@ class Gpu(Ops):
         self.kernels(target.dtype).add_rows(target, index, rows)
 
     def dropout_mask(self, rate, key, out):
-        """Do as `Ops` says; the step of `key` may be an array here, of one uint64."""
+        """Fill `out` as `Ops.dropout_mask` does; the step of `key` may be an array of one uint64 here."""
         self.kernels(out.dtype).dropout_mask(rate, key, out)
 
     def squared_norm(self, array):
