@@ -18,7 +18,7 @@ class Superseded(UserError):
 class Interrupted(KeyboardInterrupt):
     """Say that a signal asked the run to stop, which it did after saving a checkpoint.
 
-    Derives from KeyboardInterrupt, so that no `except Exception` between the training loop and the
+    It derives from KeyboardInterrupt, so that no `except Exception` between the training loop and the
     command line takes it for a failure.
     """
 

@@ -2,7 +2,7 @@
 
 python -m analysis.speed.overhead [out=runs]
 
-Real runs, with MLflow, checkpoints and progress. Writes overhead.json.
+The runs are real ones, with MLflow, checkpoints and progress. Writes overhead.json.
 """
 
 import json

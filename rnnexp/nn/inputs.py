@@ -69,6 +69,7 @@ class TokenInputs:
         self.tokens, self.table = tokens.ravel(), table
 
     def project(self, W, b, out, workspace: Workspace) -> None:
+        """Set out = x @ W + b for every gate, as `DenseInputs.project` does."""
         rows = workspace.array("rows with zeros", (len(W), len(self.table) + 1, W.shape[2]))
         workspace.backend.matmul(self.table, W, rows[:, :-1])
         rows[:, -1] = 0  # the row that -1 finds

@@ -117,6 +117,7 @@ class Dropout:
         return np.broadcast_to(mask, shape)
 
     def forward(self, x, workspace: Workspace, key: tuple[int, int] | None):
+        """Return x (T, B, D) times its mask, in new memory; x itself where there is no dropout."""
         mask = workspace["mask"] = self.mask(x.shape, workspace, key)
         return x if mask is None else np.multiply(x, mask, out=workspace.array("y", x.shape))
 

@@ -8,7 +8,7 @@ from filelock import FileLock
 
 from rnnexp.records.files import replace_text
 
-PATIENCE_S = 60.0  # for another process that delivers the same run
+PATIENCE_S = 60.0  # seconds to wait for another process that delivers the same run
 
 
 class Deliveries:

@@ -13,7 +13,7 @@ import rnnexp
 
 HERE = Path(__file__).parent
 PREFIX = "rnnexp."  # of tags
-MAY_DIFFER = {"load"}  # whenever one looks
+MAY_DIFFER = {"load"}  # different whenever one looks
 
 
 def collect(device: str, engine: str, gpu: str | None = None) -> dict[str, str]:

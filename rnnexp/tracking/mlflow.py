@@ -22,7 +22,7 @@ SQLITE = "sqlite:///"
 NOT_METRICS = {"epoch", "time"}
 BATCH = 1000  # metrics that MLflow takes at a time
 KEY = "rnnexp.key"  # tag by which a run is found whose making was asked for
-PATIENCE_S = 60.0  # for another process that is at the same store
+PATIENCE_S = 60.0  # seconds to wait for another process that is at the same store
 
 
 def make(uri: Uri = None) -> Tracker:

@@ -55,7 +55,7 @@ class Outbox:
         self.warn = warn
         self.open: dict[str, RunFolder] = {}  # runs that have not ended, or whose end is not delivered
         self.warned: set[str] = set()  # the failing stores that it has warned of
-        self.rest: dict[str, float] = {}  # store -> until when it is left alone
+        self.rest: dict[str, float] = {}  # store -> monotonic time in seconds until which it is left alone
 
     def attempt(self, path: str) -> None:
         """Deliver a run folder, unless its store took long to fail a moment ago."""

@@ -47,6 +47,7 @@ def matmul(a, b, out):
 
 @jit
 def product(a, b, out):
+    """Set out (M, N) = a (M, K) @ b (K, N)."""
     (m, k), n = a.shape, b.shape[1]
     (transa, lda), (transb, ldb), (_, ldc) = layout(a), layout(b), layout(out)
     at_a, at_b, at_out = a.ctypes.data, b.ctypes.data, out.ctypes.data
@@ -73,11 +74,13 @@ def packed(U, rows: int, workspace: Workspace):
 
 @jit
 def packed_size(m, n, k):
+    """Return the bytes of a packed matrix (k, n) that multiplies m rows."""
     return gemm_pack_get_size(B_MATRIX, m, n, k)
 
 
 @jit
 def pack(U, rows, out):
+    """Pack recurrent weights U (G, K, H) into `out` (G, bytes)."""
     G, K, H = U.shape
     for g in range(G):
         trans, ld = layout(U[g])

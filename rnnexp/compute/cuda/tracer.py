@@ -65,7 +65,7 @@ class Slot:
     def __init__(self, address: Address | Scalar | None = None):
         self.address = address
         self.value: str | None = None
-        self.kernel = -1  # in which `value` is known
+        self.kernel = -1  # the kernel in which `value` is known
         self.stored = True  # memory holds `value`
 
 
@@ -74,7 +74,7 @@ class Tracer:
 
     def __init__(self) -> None:
         self.kernels: list[list[str]] = [[]]
-        self.changed: list[Slot] = []  # and not stored
+        self.changed: list[Slot] = []  # slots with a new value that memory does not hold yet
         self.slots: dict[Address | Scalar, Slot] = {}
         self.count = 0
         self.scratch = 0  # slots of memory for results that are needed after the kernel they come from

@@ -70,6 +70,7 @@ class Choice:
         self.cumulative = list(itertools.accumulate(shares.values()))
 
     def draw(self, random: Random) -> int:
+        """Return the index of a drawn word."""
         return min(bisect(self.cumulative, random.random()), len(self.words) - 1)
 
 
@@ -104,6 +105,7 @@ def start() -> Choice:
 
 @cache
 def noun(may_be_adjective: bool) -> Choice:
+    """Return the distribution of a noun, or of an adjective before one."""
     nouns = ranked(word for rank in zip(*NOUNS.values()) for pair in rank for word in pair)
     return Choice(mixture((0.8, nouns), (0.2, ranked(ADJECTIVES))) if may_be_adjective else nouns)
 
@@ -123,6 +125,7 @@ def after_subject(transitive: bool, kind: str, number: int, may_nest: bool) -> C
 
 @cache
 def inside_brackets(closing: str, may_nest: bool) -> Choice:
+    """Return the distribution inside of brackets: a word, the closing bracket, or another opening one."""
     if may_nest:
         return Choice(mixture((0.4, alike(BRACKETS)), (0.15, {"x": 1}), (0.45, {closing: 1})))
     return Choice(mixture((0.25, {"x": 1}), (0.75, {closing: 1})))
@@ -136,6 +139,7 @@ def after_ticks(count: int) -> Choice:
 
 @cache
 def certain(word: str) -> Choice:
+    """Return the distribution of a word that must come."""
     return Choice({word: 1})
 
 
@@ -148,12 +152,14 @@ class Writer:
         self.nats: list[float] = []
 
     def draw(self, choice: Choice) -> str:
+        """Draw a word, write it and return it."""
         k = choice.draw(self.random)
         self.nats.append(choice.nats[k])
         self.words.append(choice.words[k])
         return choice.words[k]
 
     def sentence(self) -> None:
+        """Write a sentence with its end."""
         first = self.draw(start())
         if first == "the":
             self.clause(transitive=False, open_clauses=1)
