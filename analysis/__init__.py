@@ -1,4 +1,4 @@
-"""Tables and figures from recorded runs: it reads what runs recorded, never the training code.
+"""Make tables and figures from what runs recorded, without importing the training code.
 
 records         reads the runs of a study from an MLflow store
 configurations  says which settings vary, and names and groups runs by them
@@ -6,7 +6,7 @@ columns         lists the recorded metrics that a table shows
 statistics      computes over the seeds: means, paired differences; returns rows
 checks          names every run that is not in the numbers
 comparison      puts these together for a study
-tables          puts rows in words: Markdown
+tables          writes rows as Markdown
 figures         draws them
 compare challenge reproduce    the commands; `command` reads their arguments
 speed/          measures the training code itself; nothing else here imports it

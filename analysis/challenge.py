@@ -2,9 +2,9 @@
 
 python -m analysis.challenge study=NAME [uri=MLFLOW_STORE] [out=FOLDER]
 
-The challenge of the character-level GRU hackathon. The loss is the best on the validation split, in nats per
-token; the iterations are the updates until then. A run is beaten by one that is no worse in all three and
-better in one. Writes challenge.md and challenge.png.
+This is the challenge of the character-level GRU hackathon. The loss is a run's best on the validation split, in
+nats per token; the iterations are its updates until then. A run is beaten by another that is no worse in all
+three and better in one. Writes challenge.md and challenge.png.
 """
 
 from pathlib import Path
@@ -21,11 +21,12 @@ from rnnexp.errors import UserError
 
 
 def rank_entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a finished run: `entry` in words, `seed`, the three, `beaten`; the best loss first.
+    """Return one row a finished run, the best loss first: `entry` in words, `seed`, the three, `beaten`.
 
     Parameters
     ----------
-    history : `run_id epoch valid/loss step`.
+    runs : as from `load_runs`.
+    history : as from `load_history`, with the columns `valid/loss` (nats per token) and `step` (updates).
 
     Raises
     ------
@@ -64,7 +65,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def report(study: str, uri: str, out: Path) -> str:
-    """Write the ranking of a study into a folder; returns the table as Markdown."""
+    """Write the ranking of a study into a folder; return the table as Markdown."""
     runs = load_runs(study, uri)
     table = rank_entries(runs, load_history(runs, ["valid/loss", "step"]))
     text = markdown(table)

@@ -1,4 +1,4 @@
-"""Names every run of a study that is not in the numbers, and says why."""
+"""Name every run of a study that is not in the numbers, and say why."""
 
 import pandas as pd
 
@@ -6,12 +6,12 @@ REASONS = {"RUNNING": "still running, or killed without a chance to say so", "KI
 
 
 def runs_without_config(runs: pd.DataFrame) -> pd.Series:
-    """Return, for each run, whether it ended before it recorded what it was."""
+    """Return, for each run, whether it ended before it recorded its config."""
     return runs["params.seed"].isna() | runs["params.cell.name"].isna()
 
 
 def describe_missing(runs: pd.DataFrame, finished: pd.DataFrame) -> list[str]:
-    """Return a sentence for every run that does not count, and every seed that only other groups have.
+    """Return a sentence for every run that does not count, and for every seed that a group lacks.
 
     Parameters
     ----------

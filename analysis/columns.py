@@ -1,4 +1,4 @@
-"""Lists the recorded metrics that the table of a study shows: a metric more is an entry more."""
+"""List the recorded metrics that the table of a study shows, one entry a metric."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import pandas as pd
 
 
 def mean_and_sd(values: pd.Series) -> tuple[float, float]:
-    """Return the mean over the runs and their standard deviation, missing of one run or infinite values."""
+    """Return the mean over the runs and their standard deviation (missing for one run or infinite values)."""
     return values.mean(), values.std() if np.isfinite(values).all() else np.nan
 
 
 @dataclass(frozen=True)
 class Column:
-    """Says how a metric of the runs of one configuration becomes a column of the table.
+    """Describe how a metric of the runs of one configuration becomes a column of the table.
 
     Parameters
     ----------

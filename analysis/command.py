@@ -1,4 +1,4 @@
-"""Reads the commands' key=value arguments, and says what is wrong in one plain line."""
+"""Read the commands' key=value arguments, and say what is wrong in one plain line."""
 
 import sys
 from collections.abc import Callable

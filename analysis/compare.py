@@ -13,7 +13,7 @@ from analysis.tables import markdown
 
 
 def report(study: str, uri: str, out: Path) -> str:
-    """Write the report of a study into a folder; returns the table as Markdown."""
+    """Write the report of a study into a folder; return the table as Markdown."""
     runs = load_runs(study, uri)
     history = load_history(runs, ["valid/ppl", "epoch_s"])
     comparison = compare(runs, history)

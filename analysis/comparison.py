@@ -1,4 +1,4 @@
-"""Compares the configurations of a study: what counts, what each reached, how they differ."""
+"""Compare the configurations of a study: which runs count, what each reached, how they differ."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ LARGEST = 1e300  # MLflow keeps infinity as a number above it
 
 @dataclass
 class Comparison:
-    """What a study shows.
+    """Hold what a study shows.
 
     groups : one row a configuration, numbers; its column `group` is the configuration in words.
     settings : config key -> how it is called, for those that tell the groups apart; the cell first.

@@ -1,4 +1,4 @@
-"""Draws the figures of a study."""
+"""Draw the figures of a study."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def draw_learning_curves(comparison: Comparison, history: pd.DataFrame, title: s
 
 
 def draw_challenge(table: pd.DataFrame, path: Path) -> None:
-    """Draw each pair of axes; the runs that nobody beats are filled and named by their place in the table.
+    """Draw the runs over each pair of axes; fill those that no other beats, and name them by their table row.
 
     Parameters
     ----------

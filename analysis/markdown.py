@@ -1,4 +1,4 @@
-"""Writes tables in Markdown, without any library: `analysis.speed` uses it too."""
+"""Write tables in Markdown, without any library: `analysis.speed` uses it too."""
 
 from collections.abc import Sequence
 

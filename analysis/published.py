@@ -1,4 +1,4 @@
-"""Lists what the source documents published, and how the same figure is had here."""
+"""List what the source documents published, and how to get the same figures here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ def test_perplexity(runs: pd.DataFrame) -> pd.Series:
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """A figure that a document published.
+    """Hold a figure that a document published.
 
     Parameters
     ----------
     name : of the study in which its runs are recorded.
     model : what was trained, in words.
     published : the figure.
-    overrides : what `rnnexp` is told; `{data}` is the folder of the data.
+    overrides : the arguments of `rnnexp`; `{data}` is the folder of the data.
     unit, measure : of the figure; from the finished runs to the figure of each.
-    gpu : only run where somebody asks for it by name: it takes a day on a CPU.
+    gpu : whether it runs only where somebody asks for it by name: it takes a day on a CPU.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Reads the recorded runs of a study as pandas tables."""
+"""Read the recorded runs of a study as pandas tables."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ SQLITE = "sqlite:///"
 
 
 class NoRecords(UserError):
-    """There is nothing to read; the message says what to do."""
+    """Say that there is nothing to read, and what to do."""
 
 
 def load_runs(study: str, uri: str) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
 
 
 def load_history(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    """Return one row an epoch of the runs: `run_id`, `epoch`, and a column a metric."""
+    """Return one row for each epoch of each run: `run_id`, `epoch`, and a column for each metric."""
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient()

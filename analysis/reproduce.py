@@ -43,7 +43,7 @@ class Arguments:
 
 
 def choose_results(only: str) -> list[PublishedResult]:
-    """Return the results that are named, separated by commas; all where none is."""
+    """Return the results that a comma-separated list names; all where it is empty."""
     known = {result.name: result for result in PUBLISHED}
     names = [name for name in only.split(",") if name]
     for name in names:
@@ -53,7 +53,7 @@ def choose_results(only: str) -> list[PublishedResult]:
 
 
 def run_missing(results: list[PublishedResult], arguments: Arguments) -> None:
-    """Run, or prepare, what has not finished, each result in a study of its own name."""
+    """Run or prepare the results that have not finished, each in a study of its own name."""
     for result in results:
         runs = finished_runs(result, arguments.uri)
         missing = runs is None or len(runs) < result.seeds
@@ -68,7 +68,7 @@ def run_missing(results: list[PublishedResult], arguments: Arguments) -> None:
 
 
 def run_overrides(result: PublishedResult, uri: str, data: str | None) -> list[str]:
-    """Return what `rnnexp` is told to run it; without a folder of data, PTB is downloaded."""
+    """Return the arguments by which `rnnexp` runs a result; without a folder of data, PTB is downloaded."""
     if data is None:
         overrides = [o for o in result.overrides if "{data}/" not in o]
     else:
@@ -77,7 +77,7 @@ def run_overrides(result: PublishedResult, uri: str, data: str | None) -> list[s
 
 
 def finished_runs(result: PublishedResult, uri: str) -> pd.DataFrame | None:
-    """Return its finished runs with the settings of the preset, the last of each seed; None without any."""
+    """Return a result's finished runs with the settings of its preset, the last of each seed; None without any."""
     try:
         runs = load_runs(result.name, uri)
     except NoRecords:
@@ -94,7 +94,7 @@ def finished_runs(result: PublishedResult, uri: str) -> pd.DataFrame | None:
 
 
 def preset_settings(result: PublishedResult) -> dict[str, Any]:
-    """Return what `rnnexp` makes of the overrides, key -> value, but the seed."""
+    """Return the config that `rnnexp` makes of a result's overrides, key -> value, without the seed."""
     overrides = [o for o in result.overrides if not o.startswith(("seed=", "dataset.dir="))]
     show = [sys.executable, "-m", "rnnexp", *overrides, "--cfg", "job"]
     text = subprocess.run(show, check=True, capture_output=True, text=True).stdout
@@ -114,7 +114,7 @@ def is_same(recorded: str, value: Any) -> bool:
 
 
 def table_row(result: PublishedResult, runs: pd.DataFrame | None) -> str:
-    """Return a line of the table; runs: the finished ones."""
+    """Return a result's line of the table; `runs` are the finished ones."""
     overrides = [o.format(data="FOLDER") for o in result.overrides if "{data}/" not in o]
     shown = " ".join(["rnnexp -m" if "," in "".join(overrides) else "rnnexp", *overrides])
     here, takes = "not run" + (" (takes a GPU)" if result.gpu else ""), ""
@@ -127,7 +127,7 @@ def table_row(result: PublishedResult, runs: pd.DataFrame | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words."""
+    """Return a time in words, given in seconds."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
@@ -147,7 +147,7 @@ def put_into(page: Path, table: str) -> None:
 
 
 def reproduce(arguments: Arguments) -> None:
-    """Run what is asked for, and write the table."""
+    """Run what has not finished where that is asked for, and write the table."""
     results = choose_results(arguments.only)
     if arguments.run or arguments.prepare:
         run_missing(results, arguments)

@@ -1,4 +1,4 @@
-"""Computes over the runs of a study; returns rows, which `analysis.tables` puts in words."""
+"""Compute statistics over the runs of a study; `analysis.tables` puts their rows in words."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from analysis.configurations import tuned_settings
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """The mean of `worse` minus `better` in test perplexity over paired seeds, and its 95% t interval."""
+    """Hold the mean of `worse` minus `better` in test perplexity over paired seeds, and its 95% t interval."""
 
     better: str
     worse: str
@@ -29,7 +29,7 @@ def summarise(runs: pd.DataFrame, finished: pd.DataFrame, settings: dict[str, st
     ----------
     runs : all of them, with `group` and `seed`.
     finished : those that count.
-    settings : of which each row has a column.
+    settings : as from `varying_settings`; a row has a column for each of their config keys.
     """
     rows = []
     for group, members in runs.groupby("group", sort=False):
@@ -74,7 +74,7 @@ def optimizer_settings(finished: pd.DataFrame, settings: dict[str, str]) -> list
 
 
 def t_interval(values: pd.Series) -> tuple[float, float, float]:
-    """Return the mean of two values or more, and the ends of its 95% interval by the t distribution."""
+    """Return the mean of two or more values (N,), and the ends of its 95% interval by the t distribution."""
     mean, error = values.mean(), stats.sem(values)
     low, high = stats.t.interval(0.95, len(values) - 1, mean, error) if error else (mean, mean)
     return mean, low, high

@@ -1,4 +1,4 @@
-"""Puts a comparison in words: a table in Markdown, and the sentences below it."""
+"""Write a comparison in Markdown: a table, and the sentences below it."""
 
 import pandas as pd
 
@@ -38,7 +38,7 @@ def table_columns(comparison: Comparison) -> dict[str, list[str]]:
 
 
 def difference_sentences(comparison: Comparison) -> list[str]:
-    """Return a sentence a pair of cells, and what is to be known to read them."""
+    """Return a sentence for each pair of cells, and what a reader must know to understand them."""
     sentences = [difference_sentence(difference) for difference in comparison.differences]
     if len(sentences) > 1:
         sentences.append("each interval stands for itself: they are not corrected for their number")

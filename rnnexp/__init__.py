@@ -1,3 +1,3 @@
-"""Recurrent language models with hand-written gradients, and the harness that compares them."""
+"""Compare recurrent language models, whose gradients are written by hand."""
 
 __version__ = "0.1.0"

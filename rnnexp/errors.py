@@ -1,24 +1,24 @@
-"""What can go wrong for reasons that are not bugs."""
+"""Define the errors that are not bugs."""
 
 import signal
 
 
 class UserError(ValueError):
-    """A mistake that its message alone explains: one plain sentence with the key or file, and what to do."""
+    """Explain a user's mistake by the message alone: one plain sentence with the key or file, and what to do."""
 
 
 class Diverged(UserError):
-    """The loss or the gradient stopped being a finite number."""
+    """Say that the loss or the gradient stopped being a finite number."""
 
 
 class Superseded(UserError):
-    """Another process has taken the run over."""
+    """Say that another process has taken the run over."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked the run to stop; it did so after saving a checkpoint.
+    """Say that a signal asked the run to stop, which it did after saving a checkpoint.
 
-    Derives from KeyboardInterrupt, so that no `except Exception` between the training loop and the
+    It derives from KeyboardInterrupt, so that no `except Exception` between the training loop and the
     command line takes it for a failure.
     """
 
@@ -35,7 +35,7 @@ NOISE = "full_key:", "object_type=", "reference_type=", "To append to your confi
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """Return the message of an error in one line."""
     said, _, _ = str(error).partition("Config search path:")
     lines = [line.strip() for line in said.splitlines()]
     return "; ".join(line for line in lines if line and not line.startswith(NOISE))

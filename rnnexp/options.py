@@ -4,8 +4,8 @@
 
 A field of a dataclass is described in the same way. The config's schema, what is refused, the hash of a run,
 the parameters of its record and the table in conf/README.md come from these descriptions. An option's value
-stands in conf/. A default in a signature is what a config means that has no such key: one that was saved
-before there was the option.
+stands in conf/. A default in a signature is for configs without the key, which were saved before the option
+existed.
 """
 
 import importlib
@@ -26,16 +26,16 @@ NOTHING = inspect.Parameter.empty  # in place of a value that is not given
 
 @dataclass(frozen=True)
 class Range:
-    """The values that an option may have, besides being of its type; null always passes.
+    """Limit the values that an option may have besides being of its type; null always passes.
 
-    text : in words that follow "must be".
+    text : the limit in words that follow "must be".
     """
 
     text: str
     holds: Callable[[Any], bool]
 
     def require(self, key: str, value: Any) -> None:
-        """Raise UserError where the value of a key is outside."""
+        """Raise UserError where the value of a key is outside the range."""
         if value is not None and not self.holds(value):
             raise UserError(f"{key}={value} must be {self.text}")
 
@@ -56,7 +56,7 @@ def greater_than(limit: float) -> Range:
 
 
 def one_of(*names: str | None) -> Range:
-    """Return the range of these words; None among them has null named too."""
+    """Return the range of these words; None among them adds null to the message."""
     words = ["null" if name is None else name for name in names]
     return Range(f"{', '.join(words[:-1])} or {words[-1]}", lambda v: v in names)
 
@@ -67,7 +67,7 @@ def matching(pattern: str, text: str) -> Range:
 
 
 class PathTo(Enum):
-    """What a path leads to."""
+    """Say what a path leads to."""
 
     FOLDER = "folder"
     FILE = "file"
@@ -75,19 +75,20 @@ class PathTo(Enum):
 
 @dataclass(frozen=True)
 class Option:
-    """The description of an option, for `Annotated`.
+    """Describe an option, within `Annotated`.
 
     Parameters
     ----------
-    meaning : in words, without the name.
-    allowed : its range.
+    meaning : what the option means, in words, without its name.
+    allowed : its range; None: every value of its type.
     defines_result : whether a run with another value is another experiment. Else the value says where
         things are, how they are run and recorded, or what they are called.
-    path : the value is a path to this: kept independent of the current folder. A file of the user's defines
-        the result by its content, wherever it lies.
-    runtime : what computes. If not given, it is found out when the run begins; kept as a tag of its record.
-    since_default : what programs did before there was the option. Where it has this value, the hash of a run
-        is that of a run of theirs. It is the option's default too.
+    path : what the value leads to, where it is a path; it is kept independent of the current folder. A file
+        of the user's defines the result by its content, wherever it lies.
+    runtime : whether the option says what computes. If it is not given, it is found out when the run begins;
+        it is recorded as a tag.
+    since_default : what programs did before the option existed. A run with this value has the hash that it had
+        then. It is the option's default too.
     """
 
     meaning: str
@@ -99,7 +100,7 @@ class Option:
 
 
 def path_to_folder(meaning: str) -> Option:
-    """Return the description of a path to a folder, where only known files are read."""
+    """Return the description of a path to a folder from which only known files are read."""
     return Option(meaning, defines_result=False, path=PathTo.FOLDER)
 
 
@@ -110,7 +111,7 @@ def path_to_file(meaning: str) -> Option:
 
 @dataclass(frozen=True)
 class Key:
-    """An option as its place declares it: its type, its default (NOTHING: none), its description."""
+    """Hold an option as it is declared where it is taken: type, default (NOTHING: none) and description."""
 
     type: Any
     default: Any
@@ -118,7 +119,7 @@ class Key:
 
     @property
     def type_name(self) -> str:
-        """The type in words, such as "float or null"."""
+        """Return the type in words, such as "float or null"."""
         kinds = get_args(self.type) if isinstance(self.type, type(int | None)) else (self.type,)
         names = ["null" if kind is type(None) else getattr(kind, "__name__", str(kind)) for kind in kinds]
         if get_origin(self.type) is tuple:
@@ -130,7 +131,7 @@ class Key:
 def options_of(taker: Any, given: frozenset[str] = frozenset()) -> dict[str, Key]:
     """Return the options of a function, class or dataclass, by name.
 
-    given : parameters that are no options.
+    given : the names of parameters that are no options.
 
     Raises
     ------
@@ -159,9 +160,9 @@ def options_of(taker: Any, given: frozenset[str] = frozenset()) -> dict[str, Key
 
 
 def found_by_file(package: str, path: Iterable[str], apart: Collection[str] = ()) -> dict[str, Callable]:
-    """Return what a config can choose by name: `make` of each module of a package that has one.
+    """Return what a config can choose by name: the `make` of each module of a package that has one.
 
-    package, path : the package's __name__ and __path__. apart : modules that are not even imported.
+    package, path : the package's __name__ and __path__. apart : modules that are not imported.
     """
     names = [module.name for module in pkgutil.iter_modules(path) if module.name not in apart]
     modules = {name: importlib.import_module(f"{package}.{name}") for name in names}

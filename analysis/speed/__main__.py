@@ -18,7 +18,7 @@ DEFAULTS = {"shapes": "", "cells": "", "rounds": "5", "out": "runs", "device": "
 
 
 def measure(options: dict[str, str]) -> None:
-    """Report on what the options name."""
+    """Measure and report on the shapes and cells that the options name."""
     (device,) = choose("device", options["device"], ["cpu", "gpu"])
     if device == "gpu":
         options["shapes"] = options["shapes"] or next(iter(SHAPES))

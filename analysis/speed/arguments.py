@@ -1,4 +1,4 @@
-"""Reads the commands' key=value arguments without any library."""
+"""Read the commands' key=value arguments without any library."""
 
 import sys
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from rnnexp.errors import UserError
 
 
 class BenchmarkError(UserError):
-    """There is nothing to report; the message says why."""
+    """Say that there is nothing to report, and why."""
 
 
 def run_command(

@@ -1,4 +1,4 @@
-"""Benchmarks a training step on the CPU: all contenders train the same model in turn."""
+"""Benchmark a training step on the CPU: all contenders train the same model in turn."""
 
 import os
 import time
@@ -28,7 +28,7 @@ TURN_S = 0.4
 def benchmark(name: str, variant: Variant, contenders: list[str], rounds: int) -> dict:
     """Return the record of one shape and cell.
 
-    A ratio is the median of the rounds' ratios; its range is that of the rounds.
+    Times are in seconds a step. A ratio is the median of the rounds' ratios; its range is that of the rounds.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def benchmark(name: str, variant: Variant, contenders: list[str], rounds: int) -
         threads = {who: worker.ask("use_fastest", sorted({1, cores()})) for who, worker in workers.items()}
 
         def seconds(who: str) -> float:
-            time.sleep(0.02)  # for the threads of the one before to fall asleep
+            time.sleep(0.02)  # until the threads of the contender before are asleep
             return float(np.median(workers[who].ask("times", TURN_S)))
 
         def after_round() -> None:

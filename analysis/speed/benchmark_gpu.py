@@ -1,4 +1,4 @@
-"""Benchmarks a training step on a GPU: our three engines, and PyTorch with cuDNN.
+"""Benchmark a training step on a GPU: our three engines, and PyTorch with cuDNN.
 
 Every contender has a process of its own on the same GPU, starts from the same weights, and must have the same
 losses; then they are timed in turn. Nothing is needed but NumPy, CuPy and, for the other side, PyTorch.

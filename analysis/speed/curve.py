@@ -35,7 +35,7 @@ DEFAULTS = {"data": "", "cells": "", "steps": "100000", "out": "runs"}
 
 
 def train(who: str, task: Task, text: np.ndarray, valid_text: np.ndarray, steps: int) -> dict:
-    """Return nats per token of the training steps, perplexity on the validation text after them, seconds."""
+    """Train a contender; return nats per token of each step, the validation perplexity after them, and seconds."""
     windows = list(Streams(text, task.shape.batch_size, task.shape.bptt))[:steps]
     valid = Streams(valid_text, *EVALUATION)
     start = time.perf_counter()
@@ -60,7 +60,7 @@ def train(who: str, task: Task, text: np.ndarray, valid_text: np.ndarray, steps:
 
 
 def contenders(cell: str) -> list[str]:
-    """Return who trains a cell: PyTorch only where it is installed and has the same one."""
+    """Return the contenders that train a cell: PyTorch only where it is installed and has the same one."""
     variant = TASKS[cell].variant
     return ["ours", "torch"] if has_torch() and variant_of("torch", variant).label == cell else ["ours"]
 

@@ -1,4 +1,4 @@
-"""Draws the measurements."""
+"""Draw the measurements."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ COLORS = {variant.label: f"C{k % 10}" for k, variant in enumerate(VARIANTS)}
 
 
 def draw_ratios(records: list[dict], path: Path) -> bool:
-    """Draw how many times as fast as PyTorch ours is, a dot a shape and cell, beside the goal as a tick.
+    """Draw how many times as fast as PyTorch ours is: a dot for each shape and cell, and a tick for its goal.
 
-    A line is the range over the rounds. Returns whether there was anything to draw.
+    A line is the range over the rounds. Return whether there was anything to draw.
     """
     from matplotlib.figure import Figure
 
@@ -49,7 +49,7 @@ def draw_ratios(records: list[dict], path: Path) -> bool:
 
 
 def draw_growth(records: list[dict], path: Path) -> None:
-    """Draw milliseconds and megabytes of a step over each axis: a line a cell and contender."""
+    """Draw milliseconds and megabytes of a step over each axis: a line for each cell and contender."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, ScalarFormatter
 
@@ -86,7 +86,7 @@ def draw_growth(records: list[dict], path: Path) -> None:
 
 
 def draw_curve(records: dict[str, dict], number: int, path: Path) -> None:
-    """Draw the perplexity of every `number` training steps, a line a contender and cell."""
+    """Draw the perplexity of every `number` training steps: a line for each contender and cell."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -105,6 +105,6 @@ def draw_curve(records: dict[str, dict], number: int, path: Path) -> None:
 
 
 def mean_of_each(losses: list[float], number: int) -> np.ndarray:
-    """Return the mean of every `number` losses; what is left at the end does not count."""
+    """Return the mean of every `number` losses, (steps // number,); what is left at the end does not count."""
     whole = len(losses) // number * number
     return np.reshape(losses[:whole], (-1, number)).mean(axis=1)

@@ -48,7 +48,7 @@ def grow(options: dict[str, str]) -> None:
 
 
 def measure(variant: Variant, axis: str, value: int) -> list[dict]:
-    """Return a record a contender: median seconds and peak bytes of a step, with the fastest threads."""
+    """Return a record for each contender: a step's median seconds and peak bytes, with the fastest threads."""
     change: Any = {axis: value}
     shape = replace(BASE, **change)
     contenders = [who for who in ("ours", "torch") if takes_part(who, variant)]

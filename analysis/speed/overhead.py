@@ -1,8 +1,8 @@
-"""Measure what the harness costs: the share of an epoch that is no computation, and how long a start takes.
+"""Measure what the harness costs: the share of an epoch that is no computation, and the seconds of a start.
 
 python -m analysis.speed.overhead [out=runs]
 
-Real runs, with MLflow, checkpoints and progress. Writes overhead.json.
+The runs are real ones, with MLflow, checkpoints and progress. Writes overhead.json.
 """
 
 import json
@@ -22,7 +22,7 @@ from analysis.speed.tables import machine
 
 @dataclass(frozen=True)
 class Case:
-    """A run as a user starts it, on a text of so many different words and training steps an epoch."""
+    """Describe a run as a user starts it, and the text it trains on: its vocabulary and its length in steps."""
 
     overrides: str
     vocab_size: int
@@ -74,7 +74,7 @@ def measure(options: dict[str, str]) -> None:
 
 
 def write_text(path: Path, case: Case) -> None:
-    """Write words of a text long enough for an epoch, every one of the vocabulary among them."""
+    """Write a text long enough for an epoch, in which every word of the vocabulary occurs."""
     size = case.tokens * case.steps * 10 // 9  # 90% of it is to train on
     frequency = 1 / np.arange(3, case.vocab_size + 3)
     words = np.random.default_rng(0).choice(case.vocab_size, size, p=frequency / frequency.sum())
@@ -83,7 +83,7 @@ def write_text(path: Path, case: Case) -> None:
 
 
 def overhead(runs: str, text: Path, case: Case) -> dict[str, float]:
-    """Return what a case spends besides computing, medians of its runs.
+    """Return what a case spends besides computing, each as the median of its runs.
 
     share : of the time between start and end of training, over all epochs, that is no computation.
     epoch_s : seconds of an epoch.
@@ -99,7 +99,7 @@ def overhead(runs: str, text: Path, case: Case) -> dict[str, float]:
 
 
 def timed_run(runs: str, overrides: list[str]) -> tuple[float, dict]:
-    """Run `rnnexp`; returns when it was started, and what `profile.timed_run` prints."""
+    """Run `rnnexp`; return its start in seconds since 1970, and what `profile.timed_run` prints."""
     command = [sys.executable, "-m", "analysis.speed.profile.timed_run", *overrides, "rerun=true"]
     started = time.time()
     result = subprocess.run(command, cwd=runs, capture_output=True, text=True)
@@ -109,7 +109,7 @@ def timed_run(runs: str, overrides: list[str]) -> tuple[float, dict]:
 
 
 def median_seconds(runs: str, arguments: list[str]) -> float:
-    """Return how long `rnnexp` takes with these arguments."""
+    """Return the median seconds that `rnnexp` takes with these arguments."""
     seconds = []
     for _ in range(STARTS):
         start = time.perf_counter()

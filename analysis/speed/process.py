@@ -1,4 +1,4 @@
-"""Gives each contender a process of its own, so that neither threads nor memory of one disturb another."""
+"""Give each contender a process of its own, so that neither threads nor memory of one disturb another."""
 
 import multiprocessing
 import traceback
@@ -10,7 +10,10 @@ from analysis.speed.tasks import Task
 
 
 class Worker:
-    """`worker.ask("times", 0.5)` calls `times` of what `make` makes in the process; usable as a context."""
+    """Run the object that `make(task)` returns in a process of its own, which ends with the context.
+
+    `worker.ask("times", 0.5)` calls its method `times`.
+    """
 
     def __init__(self, make: Callable[[Task], Any], task: Task):
         context = multiprocessing.get_context("spawn")
@@ -20,7 +23,7 @@ class Worker:
         theirs.close()
 
     def ask(self, command: str, *arguments):
-        """Return the answer; RuntimeError with the traceback where the process has raised."""
+        """Return what a method of the object returns; RuntimeError with the traceback where it raised."""
         self.connection.send((command, arguments))
         answer, error = self.connection.recv()
         if error:
@@ -36,7 +39,7 @@ class Worker:
 
 
 def serve(connection: Connection, make: Callable[[Task], Any], task: Task) -> None:
-    """Answer until nobody asks any more."""
+    """Answer questions until the connection is closed."""
     service, broken = None, None
     try:
         service = make(task)  # before it is asked, so that all contenders start at the same time

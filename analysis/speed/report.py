@@ -1,4 +1,4 @@
-"""Measures, prints as it goes, and writes the files."""
+"""Measure, print as it goes, and write the files."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Compares contenders: their losses first, then their seconds, in turn, round after round."""
+"""Compare contenders: their losses first, then their seconds, in turn, round after round."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ TOLERANCE = 5e-4
 
 
 def largest_difference(losses: np.ndarray, ours: np.ndarray) -> float:
-    """Return the largest relative difference of two lists of losses."""
+    """Return the largest relative difference of two lists of losses (steps,)."""
     return float(max(abs(losses / ours - 1)))
 
 
@@ -32,7 +32,10 @@ def seconds_in_turn(
     measure: Callable[[str], float],
     after_round: Callable[[], None] = lambda: None,
 ) -> dict[str, np.ndarray]:
-    """Return for each contender what `measure` gives in each round; every round starts with another."""
+    """Return for each contender its seconds in each round (rounds,), as `measure` gives them.
+
+    Every round starts with another contender.
+    """
     seconds: dict[str, list[float]] = {who: [] for who in names}
     for k in range(rounds):
         first = k % len(names)
@@ -43,10 +46,10 @@ def seconds_in_turn(
 
 
 def medians(ratios: dict[str, np.ndarray]) -> dict[str, float]:
-    """Return the median over the rounds."""
+    """Return the median over the rounds, by name."""
     return {pair: float(np.median(ratio)) for pair, ratio in ratios.items()}
 
 
 def ranges(ratios: dict[str, np.ndarray]) -> dict[str, list[float]]:
-    """Return the least and the largest of the rounds."""
+    """Return the least and the largest ratio of the rounds, by name."""
     return {pair: [float(min(ratio)), float(max(ratio))] for pair, ratio in ratios.items()}

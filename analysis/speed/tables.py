@@ -1,4 +1,4 @@
-"""Puts the records of the benchmark in words."""
+"""Write the records of the benchmark as sentences and tables."""
 
 import os
 import platform
@@ -89,7 +89,7 @@ def number(value: float | None, scale: float = 1.0, digits: int = 2) -> str:
 
 
 def machine() -> str:
-    """Return what was measured on, in a line."""
+    """Return a line about the machine that was measured on."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         cpu = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

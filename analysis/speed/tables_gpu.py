@@ -1,4 +1,4 @@
-"""Puts the records of the benchmark on a GPU in words."""
+"""Write the records of the benchmark on a GPU as sentences and tables."""
 
 from analysis.speed.tables import aligned, number
 from analysis.speed.tasks import SHAPES
@@ -8,7 +8,7 @@ EPOCH = 929_588  # tokens of Penn Treebank's training text
 
 
 def anatomy(record: dict) -> list[str]:
-    """Return what a step's time goes to, in lines; and who was left out."""
+    """Return lines that say where a step's time goes, and which contenders were left out."""
     step = record["seconds"]["graph"]
     parts = sorted(record["parts"].items(), key=lambda part: -part[1]["seconds"])
     rows = [
@@ -50,7 +50,7 @@ def table(records: list[dict]) -> list[str]:
 
 
 def tf32_ratio(record: dict) -> float | None:
-    """Return how many times as fast as the faster of PyTorch's two."""
+    """Return how many times as fast ours is as the faster of PyTorch's two, all of them with TF32."""
     seconds = record["seconds"]
     theirs = [seconds[who] for who in ("torch, tf32", "torch in a graph, tf32") if who in seconds]
     return min(theirs) / seconds["graph, tf32"] if theirs and "graph, tf32" in seconds else None

@@ -1,4 +1,4 @@
-"""Defines what every contender is given: a shape of model, its first weights, a text."""
+"""Define what every contender is given: a shape of model, its first weights, a text."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ WINDOWS = 16  # different ones, in turn
 
 @dataclass(frozen=True)
 class Shape:
-    """A language model and the window it is trained on; `embed_size` is `hidden_size`."""
+    """Hold the sizes of a language model, whose `embed_size` is `hidden_size`, and of its training windows."""
 
     vocab_size: int
     hidden_size: int
@@ -31,7 +31,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Variant:
-    """A cell with its options."""
+    """Name a cell and its options."""
 
     label: str
     cell: str
@@ -71,7 +71,7 @@ TEXTBOOK_LABELS = {variant.label for variant in (LSTM, GRU, GRU_RESET_AFTER, RNN
 
 @dataclass(frozen=True)
 class Task:
-    """A shape and a cell, and how the weights are updated."""
+    """Hold a shape, a cell, and how the weights are updated."""
 
     shape: Shape
     variant: Variant
@@ -97,7 +97,7 @@ class Task:
         return model
 
     def windows(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return inputs and targets (T, B); symbol k is as frequent as 1 / (k + 3), as words roughly are."""
+        """Return windows of inputs and targets (T, B); the frequency of symbol k goes as 1 / (k + 3), as in texts."""
         shape = self.shape
         frequency = 1 / np.arange(3, shape.vocab_size + 3)
         size = shape.bptt * WINDOWS + 1, shape.batch_size

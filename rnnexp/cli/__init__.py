@@ -1,1 +1,1 @@
-"""The command `rnnexp`: its subcommands, how they read their arguments, and how they end."""
+"""Provide the command `rnnexp`: its subcommands, how they read their arguments, and how they end."""

@@ -1,4 +1,4 @@
-"""Read the arguments of a command: KEY=VALUE for each field of a dataclass, and what has no such key."""
+"""Read the arguments of a command: KEY=VALUE for the fields of a dataclass, and all others."""
 
 import types
 from collections.abc import Sequence
@@ -34,8 +34,11 @@ def split_paths(arguments: Sequence[str], options: type) -> tuple[list[Path], li
 def read(arguments: Sequence[str], options: type[T]) -> T:
     """Return the dataclass `options` with these KEY=VALUE arguments over its defaults.
 
-    Fields are of type str, int, float, bool, or one of these or None, for which `null` stands. UserError
-    names what is unknown, does not fit, or is missing.
+    Fields are of type str, int, float or bool, or of one of these or None, which is written `null`.
+
+    Raises
+    ------
+    UserError where an argument is unknown, does not fit its type, or is missing.
     """
     own, others = split(arguments, options)
     named = {key_of(field): field for field in fields(options)}  # type: ignore[arg-type]
@@ -54,7 +57,7 @@ def read(arguments: Sequence[str], options: type[T]) -> T:
 
 
 def convert(key: str, text: str, expected: Any) -> Any:
-    """Return the value that a text is for an option of a type; UserError where it is none."""
+    """Return a text as a value of the expected type; UserError where it cannot be one."""
     choices = get_args(expected) or (expected,)
     if types.NoneType in choices and text == "null":
         return None

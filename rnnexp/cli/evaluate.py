@@ -5,8 +5,8 @@ rnnexp evaluate weights=FILE [protocol=exact] [split=test] [OVERRIDE ...]
 weights: an npz file; `rnnexp.interop.weights` says which names and shapes it holds and how to bring them
 from the book's layout, from PyTorch's and from Keras's. The overrides say which model and data they belong
 to, as for `rnnexp`: cell=lstm dataset=ptb model.hidden_size=650. protocol=exact: every token once, the split
-as one stream. protocol=book: as "Deep Learning from Scratch 2" does, 10 streams, windows of 35, the tail
-dropped.
+as one stream. protocol=book: as "Deep Learning from Scratch 2" does, in 10 rows and windows of 35 steps, the
+tail dropped.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ PROTOCOLS = {name: name for name in EVALUATORS if name != "dlfs2"} | {"book": "d
 
 @dataclass
 class Options:
-    """Hold what stands on the command line beside the overrides."""
+    """Hold the options of the command, without the overrides."""
 
     weights: str
     protocol: str = "exact"
@@ -37,7 +37,7 @@ class Options:
 
 
 def report(given: list[str]) -> str:
-    """Return what the weights come to: a line for each loss that the protocol knows."""
+    """Return a line for each loss of the weights that the protocol measures, in nats per token and perplexity."""
     own, overrides = arguments.split(given, Options)
     options = arguments.read(own, Options)
     if options.protocol not in PROTOCOLS:
@@ -66,5 +66,5 @@ def report(given: list[str]) -> str:
 
 
 def run(given: list[str]) -> None:
-    """Print the line."""
+    """Print the losses of the weights that the arguments name."""
     print(report(given))

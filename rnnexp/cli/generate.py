@@ -1,4 +1,4 @@
-"""Write text by the model of a run.
+"""Generate text with the model of a run.
 
 rnnexp generate run=FOLDER_OR_ID [prompt="the cat"] [num=5] [length=200] [temperature=1] [top_k=20] [seed=0]
                 [uri=MLFLOW_STORE]
@@ -28,7 +28,7 @@ from rnnexp.records.folder import RunFolder
 
 @dataclass
 class Options:
-    """Hold what stands on the command line."""
+    """Hold the options of the command."""
 
     run: str
     prompt: str = ""
@@ -41,7 +41,7 @@ class Options:
 
 
 def generate(options: Options) -> list[str]:
-    """Return the texts, prompt included."""
+    """Return the generated texts, prompt included."""
     for key, least in ("num", 1), ("length", 1), ("temperature", 0), ("top_k", 1), ("seed", 0):
         value = getattr(options, key)
         if value is not None and not value >= least:

@@ -19,7 +19,7 @@ FOOT = "Options of the command itself: rnnexp --hydra-help. What the keys mean: 
 
 
 class Command(NamedTuple):
-    """A subcommand: what follows it, what it is for in a line, and the module that carries it out."""
+    """Describe a subcommand: its arguments, what it is for in a line, and the module that carries it out."""
 
     usage: str
     line: str

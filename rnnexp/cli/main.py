@@ -1,4 +1,4 @@
-"""The table of subcommands, and the function that the command `rnnexp` calls."""
+"""List the subcommands of `rnnexp`, and carry out the one that is given."""
 
 import runpy
 import sys

@@ -4,8 +4,8 @@ rnnexp offline FOLDER [FOLDER ...] [dataset.dir=DIR] [dataset.path=FILE] [device
 
 `rnnexp -m ... sweep.prepare=true` writes the run folders, with nothing but their configs. Bring them to the
 other machine and name them here, or a folder that holds them: what has finished is left alone, what was begun
-goes on from its checkpoint, Ctrl-C saves one. Bring them back, and `rnnexp sync` delivers them. What follows
-the folders says where the runs find their data and what computes, if that differs there. workers: how many
+goes on from its checkpoint, Ctrl-C saves one. Bring them back, and `rnnexp sync` delivers them. The
+options after the folders say where the runs find their data and what computes, if that differs there. workers: how many
 run at a time; by default one on a GPU, else as many as there are cores. In a checkout that is not installed
 it is `python -m rnnexp offline`; it needs numpy, pyyaml, filelock, psutil, threadpoolctl and tqdm, for a GPU
 CuPy.
@@ -20,7 +20,7 @@ from rnnexp.sweeps.offline import find_jobs, run_offline
 
 @dataclass
 class Options:
-    """Hold what stands on the command line beside the folders."""
+    """Hold the options of the command, without the folders."""
 
     dataset_dir: str | None = field(default=None, metadata={"key": "dataset.dir"})
     dataset_path: str | None = field(default=None, metadata={"key": "dataset.path"})

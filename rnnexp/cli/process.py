@@ -1,4 +1,4 @@
-"""End a command as every command ends: exit status, and one plain line for what its user can mend."""
+"""End every command in the same way: with an exit status, and one plain line for what its user can mend."""
 
 import logging
 import os
@@ -11,15 +11,15 @@ from rnnexp.errors import Interrupted, UserError, one_line
 
 
 class ThroughHydra(SystemExit):
-    """Carry the error that it is raised from out of Hydra, which adds lines of its own to any other."""
+    """Carry an error out of Hydra, as its cause; Hydra adds lines of its own to other errors."""
 
 
 def exit_status(name: str, command: Callable[[], int | None]) -> int:
     """Carry out a command and return its exit status.
 
-    1 after what a plain line on stderr explains, `name` before it; 128 and the number of the signal after
-    Ctrl-C, SIGTERM or a closed pipe; else what the command returns, None being 0. With HYDRA_FULL_ERROR=1 in
-    the environment an error is raised as it is.
+    The status is 1 after an error that one plain line explains, which goes to stderr and begins with `name`. It
+    is 128 plus the number of the signal after Ctrl-C, SIGTERM or a closed pipe. Else it is what the command
+    returns, None being 0. With HYDRA_FULL_ERROR=1 in the environment an error is raised as it is.
     """
     full_errors = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     logging.raiseExceptions = False  # when the output is piped into `head`, say
@@ -44,7 +44,7 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
 
 @contextmanager
 def hydra_raises() -> Iterator[None]:
-    """Within, Hydra raises its errors; else it would print them itself, several lines each, and exit."""
+    """Make Hydra raise its errors within the context; else it prints several lines for each, and exits."""
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -64,7 +64,7 @@ def config_errors() -> tuple[type[BaseException], ...]:
 
 
 def explained(error: BaseException) -> str:
-    """Return in one line what an error says, and OmegaConf's error where it comes from one."""
+    """Return the message of an error in one line, and with it that of OmegaConf's error where it comes from one."""
     if isinstance(error, MemoryError):
         return f"not enough memory: {one_line(error) or 'choose a smaller model or data set'}"
     causes = [error.__cause__] if isinstance(error.__cause__, config_errors()) else []

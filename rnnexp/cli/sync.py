@@ -24,7 +24,7 @@ DEFAULT = "mlflow"  # the tracker of a run that was made without one
 
 @dataclass
 class Options:
-    """Hold what stands on the command line beside the folders."""
+    """Hold the options of the command, without the folders."""
 
     uri: str | None = None
 
@@ -32,7 +32,7 @@ class Options:
 def sync(folders: list[Path], uri: str | None) -> Counter[str]:
     """Deliver the runs in the folders; return how many were delivered, were there already, go on, or failed.
 
-    Why one could not be delivered is printed on stderr.
+    The reason why a run could not be delivered is printed on stderr.
     """
     for given in folders:
         if not given.is_dir():
@@ -59,7 +59,7 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
 
 
 def tracker_of(folder: RunFolder, uri: str | None) -> Tracker:
-    """Return the tracker that a run names; of one without, that of MLflow. `uri` goes before its own."""
+    """Return the tracker that a run's config names, else MLflow's; `uri` takes the place of the config's store."""
     section = folder.load_config()["tracking"]
     store = uri or section.get("uri")
     if not store:
@@ -71,7 +71,7 @@ def tracker_of(folder: RunFolder, uri: str | None) -> Tracker:
 
 
 def run(given: list[str]) -> int:
-    """Deliver what the arguments name; return 1 where a run could not be delivered."""
+    """Deliver the runs in the folders that the arguments name; return 1 where one could not be delivered, else 0."""
     folders, settings = arguments.split_paths(given, Options)
     options = arguments.read(settings, Options)
     if not folders:

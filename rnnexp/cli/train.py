@@ -25,7 +25,7 @@ from rnnexp.sweeps.worker import CONF
 
 
 def run(arguments: list[str]) -> None:
-    """Carry out a command line that trains."""
+    """Carry out a command line that trains: one run, or with -m a sweep."""
     schema.register()
     resumed = [argument for argument in arguments if argument.startswith("resume=")]
     if resumed:
@@ -64,13 +64,13 @@ def start(cfg: DictConfig) -> float:
 
 
 def discard_refused(folder: Path) -> None:
-    """Remove the folder that Hydra made for a run, where there is nothing in it but an empty log."""
+    """Remove the folder that Hydra made for a run, where it holds nothing but an empty log."""
     if all(path.suffix == ".log" and not path.stat().st_size for path in folder.iterdir()):
         shutil.rmtree(folder)
 
 
 def sweep(overrides: list[str]) -> None:
-    """Do every combination of the overrides, or a search for good ones; UserError where a job failed."""
+    """Run every combination of the overrides, or search for good ones; UserError where a job failed."""
     with open_request(overrides) as request:
         if request.settings["prepare"] and request.settings["trials"]:
             raise UserError("a search must see results: leave sweep.prepare out")

@@ -16,14 +16,14 @@ from rnnexp.errors import UserError
 
 @dataclass
 class Options:
-    """Hold what stands on the command line."""
+    """Hold the options of the command."""
 
     uri: str = "sqlite:///runs/mlflow.db"
     port: int = 5000
 
 
 def run(given: list[str]) -> None:
-    """Become MLflow's server of these pages."""
+    """Replace this process by MLflow's server of these pages."""
     options = arguments.read(given, Options)
     file = Path(options.uri.removeprefix("sqlite:///"))
     if options.uri.startswith("sqlite:///") and not file.exists():  # MLflow would make an empty one

@@ -1,7 +1,7 @@
 """Find the device that arrays live on: the memory of the computer, by NumPy, or an NVIDIA GPU, by CuPy.
 
-NumPy's functions take CuPy's arrays too, so most code need not ask. What makes arrays, moves them, multiplies
-them or reads a number asks the backend of its model. Each run chooses its own.
+NumPy's functions take CuPy's arrays too, so most code need not know the device. Code that makes arrays, moves
+them, multiplies them or reads a number calls the backend of its model. Each run chooses its own.
 """
 
 from functools import cache
@@ -16,7 +16,7 @@ CPU = Cpu()
 
 @cache
 def gpu() -> Gpu:
-    """Return the one of this process. UserError where there is no GPU, or no CuPy, or they cannot be used."""
+    """Return the GPU backend, one a process; UserError where there is no GPU or no CuPy, or they cannot be used."""
     cupy = load_cupy()
     try:
         with errors_in_words(cupy):
@@ -28,5 +28,5 @@ def gpu() -> Gpu:
 
 
 def named(device: str) -> Ops:
-    """Return the backend that the config calls by that name."""
+    """Return the backend of the config's `device`, "cpu" or "gpu"."""
     return gpu() if device == "gpu" else CPU

@@ -1,4 +1,4 @@
-"""Choose what computes.
+"""Choose the engine that computes.
 
 On the CPU: NumPy alone, the loops over time compiled by numba, or those with MKL's products. On a GPU: CuPy
 alone, kernels of our own for all that is not a product, or those in a CUDA graph.
@@ -18,7 +18,7 @@ GPU_ENGINES = "graph", "fused", "cupy"  # the fastest first
 
 
 def missing(engine: str) -> list[str]:
-    """Return what the engine needs and is not installed."""
+    """Return the libraries that the engine needs and that are not installed."""
     found = {"numba": find_spec("numba"), "mkl": mkl.path()}
     return [name for name in ENGINES[engine] if not found[name]]
 
@@ -51,13 +51,13 @@ def require(engine: str, device: str = "cpu") -> None:
 
 @contextmanager
 def use(engine: str, number: int = 1, tf32: bool = False) -> Iterator[None]:
-    """Within: compute by that engine, with that many threads.
+    """Compute by an engine with `number` threads, within the context.
 
     tf32 : products on a GPU may round their factors to 10 bits.
     """
     on_gpu = engine in GPU_ENGINES
     require(engine, "gpu" if on_gpu else "cpu")
     device = backend.gpu() if on_gpu else backend.CPU
-    # what a GPU does is asked for by this thread alone, whose stream it is
+    # this thread alone launches work on a GPU, for the CUDA stream is its own
     with device.using(engine, tf32), nullcontext() if on_gpu else threads.use(number):
         yield

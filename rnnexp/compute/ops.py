@@ -1,4 +1,4 @@
-"""State what a device does for the rest: hold arrays, and the operations that not every device does alike."""
+"""State the contract of a device: it holds arrays, and does the operations that devices do differently."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -16,7 +16,9 @@ BLOCK = 350_000
 
 
 class Ops(ABC):
-    """Compute on a device, `Cpu` or `Gpu`. What is not abstract is done by NumPy's functions, which take CuPy's too.
+    """Compute on a device, `Cpu` or `Gpu`.
+
+    Methods that are not abstract call NumPy's functions, which take CuPy's arrays too.
 
     Attributes
     ----------
@@ -39,11 +41,11 @@ class Ops(ABC):
 
     @abstractmethod
     def empty(self, shape, dtype) -> Any:
-        """Return an array that holds anything."""
+        """Return an array of a shape, uninitialised."""
 
     @abstractmethod
     def zeros(self, shape, dtype) -> Any:
-        """Return an array of zeros."""
+        """Return an array of zeros of a shape."""
 
     @abstractmethod
     def to_device(self, array) -> Any:
@@ -55,44 +57,44 @@ class Ops(ABC):
 
     @abstractmethod
     def using(self, engine: str, tf32: bool) -> AbstractContextManager:
-        """Within: compute by that engine. See `rnnexp.compute.engine`, which checks that there is such a one."""
+        """Compute by an engine, within the context; `rnnexp.compute.engine` has checked that the device has it."""
 
     @abstractmethod
     def errors_in_words(self) -> AbstractContextManager:
-        """Within: turn what goes wrong with the device into a UserError."""
+        """Turn errors of the device, raised within the context, into a UserError."""
 
     def custom_kernels(self, dtype) -> Any:
-        """Return our own kernels for numbers of that type; None where array functions compute."""
+        """Return our own kernels for numbers of a type; None where array functions compute."""
         return None
 
     # Products
 
     @abstractmethod
     def matmul(self, a, b, out) -> Any:
-        """Set out = a @ b by one thread, of matrices or stacks of them; return `out`."""
+        """Set out = a @ b by one thread, and return it: matrices (M, K) @ (K, N), or stacks (G, M, K) @ (G, K, N)."""
 
     @abstractmethod
     def add_matmul(self, a, b, scratch, out) -> None:
-        """Add a @ b to `out`; `scratch` is an array like it."""
+        """Add a @ b to `out`: (M, K) @ (K, N); `scratch` is an array (M, N), as `out` is."""
 
     def matmul_jobs(self, a, b, out) -> list[Callable]:
-        """Return what is to be called, in any order, for out = a @ b."""
+        """Return functions that together set out = a @ b, called in any order: (M, K) @ (K, N)."""
         return [partial(self.matmul, a, b, out)]
 
     def stacked_matmul_jobs(self, a, b, out) -> list[Callable]:
-        """Return what is to be called, in any order, for out[k] = a @ b[k]."""
+        """Return functions that together set out[k] = a @ b[k], called in any order: (M, K) @ (G, K, N)."""
         return [partial(self.matmul, a, b, out)]
 
     @abstractmethod
     def recurrent_weights(self, U, rows: int, workspace) -> Any:
-        """Return the weights U (G, K, H) of a window in the form that multiplies `rows` rows fastest."""
+        """Return recurrent weights U (G, K, H) in the form that multiplies `rows` rows fastest, for a window."""
 
     @abstractmethod
     def recurrent_matmul(self, weights, rows: int) -> Callable:
-        """Return the function from v to v @ U[g] for every g, of weights in that form.
+        """Return the function from v to v @ U[g] for every g, given weights from `recurrent_weights`.
 
-        v is (rows, K), or (G, rows, K) with a row for each g; the result (rows, H) where G is 1, else (G, rows, H).
-        It is overwritten by the next call.
+        v is (rows, K), or (G, rows, K) with rows for each g. The result is (rows, H) where G is 1, else
+        (G, rows, H). The next call overwrites it.
         """
 
     # The rest of a step
@@ -153,10 +155,10 @@ class Ops(ABC):
 
     @abstractmethod
     def dropout_mask(self, rate: float, key: tuple, out) -> None:
-        """Fill `out` with a fresh inverted-dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
+        """Fill `out` (T, B, D) with an inverted-dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
 
-        A pure function of `key`, three non-negative integers (seed, step, place): a checkpoint needs no
-        generator state, and any mask can be drawn again.
+        The mask is a pure function of `key`, three non-negative integers (seed, step, place). So a checkpoint
+        needs no generator state, and any mask can be drawn again.
 
         Srivastava et al. 2014; the generator is Philox (Salmon et al. 2011, "Parallel random numbers: as
         easy as 1, 2, 3"), whose counter takes step and place.

@@ -52,7 +52,7 @@ class Parameters:
         return self.split(self.backend.to_host(self.values))
 
     def set(self, arrays: dict) -> None:
-        """Take the values from NumPy's arrays, by name; more names may be there."""
+        """Set the values to NumPy's arrays, by name; other names among the arrays are ignored."""
         for name, value in self.value.items():
             value[...] = self.backend.to_device(np.asarray(arrays[name], value.dtype))
 

@@ -14,7 +14,7 @@ _threads = 1
 
 @contextmanager
 def use(threads: int) -> Iterator[None]:
-    """Within: `in_parallel` and `in_parts` compute with that many threads."""
+    """Have `in_parallel` and `in_parts` compute with that many threads, within the context."""
     from threadpoolctl import threadpool_limits  # which a machine for GPU work may lack
 
     global _pool, _threads
@@ -34,10 +34,10 @@ def shares(length: int, least: int = 1) -> list[slice]:
 
 
 def in_parallel(function: Callable, parts: Iterable) -> None:
-    """Call `function` on each part; a thread that is done takes the next one.
+    """Call `function` on each part, in several threads; a thread that is done takes the next part.
 
-    What is computed must not depend on the order. Waking a thread takes some 50 microseconds: for work of
-    half a millisecond and more.
+    What is computed must not depend on the order. Waking a thread takes some 50 microseconds, so this is for
+    work of half a millisecond and more.
     """
     parts = list(parts)
     todo = iter(parts)  # a list's iterator gives each item to one thread only
@@ -56,7 +56,7 @@ def in_parallel(function: Callable, parts: Iterable) -> None:
 
 
 def run_all(jobs: Iterable[Callable]) -> None:
-    """Call each, in parallel."""
+    """Call each of the jobs, in parallel."""
     in_parallel(lambda job: job(), jobs)
 
 

@@ -23,13 +23,13 @@ class Workspace:
         return self.parts.setdefault(name, Workspace(self.dtype, self.backend))
 
     def get_or_create(self, name: str, key, make: Callable):
-        """Return what `make()` returned last time under that name where `key` is still the same, else make it anew."""
+        """Return what `make()` last returned under a name, called anew where `key` is another than then."""
         if name not in self.made or self.made[name][0] != key:
             self.made[name] = key, make()
         return self.made[name][1]
 
     def array(self, name: str, shape: tuple[int, ...]):
-        """Return an uninitialised array, the same one as last time where the shape is the same."""
+        """Return an uninitialised array, the one last returned under the name where that has the same shape."""
         return self.get_or_create(name, shape, lambda: self.backend.empty(shape, self.dtype))
 
     def __getitem__(self, name: str):

@@ -1,1 +1,1 @@
-"""Texts as numbers, and the windows that training and evaluation take of them; `datasets` has the texts."""
+"""Read texts as numbers, and cut them into the windows of training and evaluation; `datasets` has the texts."""

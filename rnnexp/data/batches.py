@@ -9,7 +9,7 @@ from rnnexp.nn.tokens import BOS_INPUT, IGNORE_INDEX
 
 
 class Batches(ABC):
-    """Offer a text as windows: what training and evaluation ask of a source of batches.
+    """Offer a text as windows: the contract of a source of batches, for training and evaluation.
 
     A window is a pair of arrays (T, B), inputs and the targets that follow them: T steps of B rows. Windows
     are read in the order of their numbers. Row b of a window goes on where row b of the window before has
@@ -29,7 +29,7 @@ class Batches(ABC):
 
     @abstractmethod
     def starts_fresh(self, k: int) -> bool:
-        """Tell whether window k is to be read from a state of zeros."""
+        """Return whether window k is to be read from a state of zeros."""
 
     @abstractmethod
     def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""A text as numbers: a vocabulary and three splits of tokens."""
+"""Hold a text as numbers: a vocabulary and three splits of tokens."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ END = "<eos>"
 
 
 class Vocabulary:
-    """The symbols of a corpus (words or characters) and their numbers, 0 to V - 1."""
+    """Number the symbols of a corpus (words or characters) from 0 to V - 1."""
 
     def __init__(self, symbols: Sequence[str]):
         self.symbols = list(symbols)
@@ -25,7 +25,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokens: Iterable[str]) -> "Vocabulary":
-        """All symbols that occur, the most frequent first."""
+        """Return the vocabulary of all symbols that occur, the most frequent first."""
         counts = Counter(tokens)
         return cls(sorted(counts, key=lambda symbol: (-counts[symbol], symbol)))
 
@@ -33,7 +33,7 @@ class Vocabulary:
         return len(self.symbols)
 
     def encode(self, tokens: Sequence[str]):
-        """Numbers (N,) of the tokens; a token that is not in the vocabulary becomes <unk>, or a KeyError."""
+        """Return the numbers (N,) of the tokens; a token that is not in the vocabulary becomes <unk>, or a KeyError."""
         if UNKNOWN in self.index:
             unknown = self.index[UNKNOWN]
             return np.array([self.index.get(token, unknown) for token in tokens], np.int32)
@@ -42,7 +42,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A data set, ready for training.
+    """Hold a data set that is ready for training.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Corpus:
     oracle: dict[str, float] = field(default_factory=dict)
 
     def digest(self) -> str:
-        """sha256 of the vocabulary and every token: the same for the same data, wherever it came from."""
+        """Return a sha256 of the vocabulary and every token: the same for the same data, wherever it came from."""
         sha = hashlib.sha256(json.dumps(self.vocabulary.symbols).encode())
         if self.end is not None:
             sha.update(f"sequences end with {self.end}".encode())
@@ -70,14 +70,14 @@ class Corpus:
         return sha.hexdigest()
 
     def text(self, tokens: Iterable[int]) -> str:
-        """The tokens as one reads them."""
+        """Return the tokens (N,) as text that people read."""
         symbols = [self.vocabulary.symbols[token] for token in tokens]
         if self.level == "char":
             return "".join(symbols)
         return "\n".join(line.strip() for line in " ".join(symbols).split(END))
 
     def require(self, split: str, tokens: int, because: str) -> None:
-        """Raises UserError where a split is shorter than `tokens`."""
+        """Raise UserError where a split has fewer tokens than `tokens`."""
         if len(self.splits[split]) < tokens:
             raise UserError(
                 f"the {split} split has {len(self.splits[split])} tokens, "
@@ -86,7 +86,7 @@ class Corpus:
 
 
 def of_parts(parts: Mapping[str, Sequence[str]], level: str, last: str | None = None) -> Corpus:
-    """The corpus of three splits; see `Corpus` for the rest.
+    """Return the corpus of three splits of symbols; see `Corpus` for `level`.
 
     The vocabulary is that of the training split; what the other two have beyond it becomes <unk>.
 

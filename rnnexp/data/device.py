@@ -10,7 +10,7 @@ from rnnexp.data.batches import Batches
 
 
 class DeviceBatches:
-    """Offer the `window` of a source of batches, as arrays of a device."""
+    """Offer the windows of a source of batches as arrays of a device."""
 
     def __init__(self, batches: Batches, device: Ops):
         pairs = list(batches)
@@ -26,18 +26,18 @@ class DeviceBatches:
 
 
 def device_batches(batches: Batches, device: Ops) -> Batches | DeviceBatches:
-    """Return what has the same windows where the device can read them."""
+    """Return a source of the same windows where the device can read them."""
     return DeviceBatches(batches, device) if device.asynchronous else batches
 
 
 class CapturedWindow(CapturedFunction):
-    """Run function(inputs, targets) on windows of one shape (T, B), which it finds at fixed places."""
+    """Run function(inputs, targets) on windows of one shape (T, B), copied to fixed places for a CUDA graph."""
 
     def __init__(self, function: Callable, shape: tuple[int, int], device: Ops):
         self.inputs, self.targets = (device.empty(shape, np.int32) for _ in range(2))
         super().__init__(lambda: function(self.inputs, self.targets), device)
 
     def read(self, inputs, targets) -> None:
-        """Run the function on these tokens."""
+        """Run the function on inputs and targets (T, B)."""
         self.inputs[...], self.targets[...] = inputs, targets
         self()

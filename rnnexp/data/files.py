@@ -1,4 +1,4 @@
-"""Reading the files of a data set: checked, downloaded where need be, and with errors that say what to do."""
+"""Read the files of a data set: checked, downloaded where need be, and with errors that say what to do."""
 
 import hashlib
 import http.client
@@ -15,7 +15,7 @@ Cache = Annotated[str, path_to_folder("where a download is kept")]
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file that the user named."""
+    """Return the content of a file that the user named; UserError where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -23,11 +23,11 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_checked(name: str, sha256: str, folder: str | None, cache: Path, url: str) -> str:
-    """The text of a known file, from the user's folder or from a download kept in `cache`.
+    """Return the text of a known file, from the user's folder or from a download kept in `cache`.
 
     Raises
     ------
-    UserError where the file is missing, cannot be had or is not the file it should be.
+    UserError where the file is missing, cannot be downloaded or has another sha256.
     """
     path = (Path(folder) if folder else cache) / name
     if not folder and not path.exists():
@@ -45,7 +45,7 @@ def read_checked(name: str, sha256: str, folder: str | None, cache: Path, url: s
 
 
 def check(data: bytes, origin: str, sha256: str, remedy: str) -> None:
-    """Raises UserError where the sha256 of `data` is another."""
+    """Raise UserError where the sha256 of `data` is another."""
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise UserError(

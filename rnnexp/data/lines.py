@@ -1,4 +1,4 @@
-"""A text as a set of lines that have nothing to do with each other: names, sentences."""
+"""Read a text as a set of independent lines, such as names or sentences."""
 
 import logging
 import math
@@ -25,13 +25,13 @@ SplitSeed = Annotated[int, Option("of the order in which lines are drawn")]
 
 
 def of_lines(lines: Sequence[str], level: str, split: Sequence[float], seed: int, origin: str) -> Corpus:
-    """The corpus of lines, in a random order; empty ones are left out.
+    """Return the corpus of lines, in a random order; empty ones are left out.
 
     Copies of a line are in the same split: else a model would be tested on what it was trained on.
 
     Parameters
     ----------
-    split : the shares of train, valid and test, of the lines that differ.
+    split : the shares of train, valid and test, counted in distinct lines.
     seed : of the order.
     origin : where the lines come from, for errors.
     """

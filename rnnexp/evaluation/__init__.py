@@ -1,7 +1,8 @@
 """Score a text with a model, a file each way; and draw text from a model.
 
-`EVALUATORS` has every module here with a `make`, by its name: that of the option in conf/evaluation/. The
-options of an evaluator are the arguments of its `make`, which returns what `base` describes.
+`EVALUATORS` has the `make` of every module here that defines one, by the module's name, which is that of the
+file in conf/evaluation/. The options of an evaluator are the arguments of its `make`, which returns an
+`Evaluator`.
 """
 
 from rnnexp.options import found_by_file

@@ -1,4 +1,4 @@
-"""State what every way of evaluating offers."""
+"""State the contract of a way of evaluating."""
 
 from abc import ABC, abstractmethod
 
@@ -11,14 +11,13 @@ from rnnexp.nn.model import Model
 class Evaluator(ABC):
     """Score a text with a model.
 
-    Asked twice, an evaluator says the same: it draws nothing at random, or from a generator that an option
-    `seed` of its own begins. It leaves the model as it was: one that adapts weights to the text puts them
-    back.
+    An evaluator gives the same scores each time: it draws nothing at random, or from a generator seeded by an
+    option `seed` of its own. It leaves the model as it was: one that adapts weights to the text puts them back.
 
     Attributes
     ----------
     takes_sequences : whether the text may be a set of sequences.
-    min_tokens : that a text of one stream has to have.
+    min_tokens : the least number of tokens of a text of one stream.
     """
 
     takes_sequences = True
@@ -26,15 +25,15 @@ class Evaluator(ABC):
 
     @abstractmethod
     def score(self, model: Model, corpus: Corpus, split: str, rows: int = 1) -> dict[str, float]:
-        """Return what is found out about a split of the corpus, by names that no other evaluator has.
+        """Return the scores of a split of the corpus, by names that no other evaluator has.
 
-        A name that ends with "loss" is for nats per token, which are recorded as perplexity too; any other
+        A score whose name ends with "loss" is in nats per token, and is recorded as perplexity too; any other
         number is recorded as it is.
 
         Parameters
         ----------
-        rows : in which the run has a stream read side by side (train.eval_streams), for evaluators that
-            have no protocol of their own.
+        rows : the number of rows in which the run has a stream read side by side (train.eval_streams), for
+            evaluators that have no protocol of their own.
         """
 
     def require(self, corpus: Corpus, split: str, chosen: str) -> None:
@@ -51,7 +50,7 @@ class Evaluator(ABC):
 
 
 def in_units(split: str, scores: dict[str, float], level: str) -> dict[str, float]:
-    """Return scores as they are recorded: every loss in all its units, by names that tell the split."""
+    """Return scores as they are recorded: every loss in all its units, by names that begin with the split."""
     metrics: dict[str, float] = {}
     for name, value in scores.items():
         if name.endswith("loss"):

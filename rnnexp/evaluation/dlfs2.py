@@ -10,7 +10,7 @@ ROWS, STEPS = 10, 35  # of a window
 
 
 class Dlfs2(Evaluator):
-    """Return nats per token as `dlfs2_loss`, see there."""
+    """Score a text in nats per token by `dlfs2_loss`, as the score of that name."""
 
     takes_sequences = False
     min_tokens = ROWS * STEPS + 1
@@ -20,7 +20,7 @@ class Dlfs2(Evaluator):
 
 
 def dlfs2_loss(model: Model, tokens) -> float:
-    """Return the mean of the windows' nats per token.
+    """Return the mean of the windows' nats per token, of tokens (N,).
 
     The text is cut into 10 rows, each read from a state of zeros in windows of 35 steps. What fills no window
     is dropped.

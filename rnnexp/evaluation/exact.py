@@ -7,7 +7,7 @@ from rnnexp.nn.model import Model
 
 
 class Exact(Evaluator):
-    """Return nats per token as `loss`, every token counted once; see `evaluate`."""
+    """Score a text in nats per token, every token counted once, as the score `loss`; see `evaluate`."""
 
     def score(self, model: Model, corpus: Corpus, split: str, rows: int = 1) -> dict[str, float]:
         return {"loss": evaluate(model, corpus.splits[split], rows, corpus.end)}

@@ -1,4 +1,4 @@
-"""The loss of a model on a text: the sum of nats over all targets, divided once; and its units."""
+"""Compute the loss of a model on a text, the sum of nats over all targets divided once, and its units."""
 
 import math
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def summed_nats(model: Model, batches: Batches, windows: int | None = None) -> t
             for array in arrays_of(state):
                 array.fill(0)
         if inputs.shape not in readers:
-            # what a graph works on is nobody else's
+            # a CUDA graph owns the arrays it works on
             forward = forward_pass(
                 model, state, total, model.workspace() if device.uses_cuda_graph else workspace
             )
@@ -63,7 +63,7 @@ def summed_nats(model: Model, batches: Batches, windows: int | None = None) -> t
 
 
 def forward_pass(model: Model, state: list[tuple], total, workspace: Workspace) -> Callable:
-    """Return a function that reads a window: it adds the nats to `total` and carries `state` on."""
+    """Return a function of inputs and targets (T, B) that adds their nats to `total` and moves `state` on."""
 
     def forward(inputs, targets) -> None:
         nats, after = model.forward(inputs, targets, state, workspace)
@@ -74,7 +74,7 @@ def forward_pass(model: Model, state: list[tuple], total, workspace: Workspace) 
 
 
 def perplexity(loss: float) -> float:
-    """Return exp of nats per token; infinite where that is too large for a float."""
+    """Return exp of a loss in nats per token; infinite where that is too large for a float."""
     return math.exp(loss) if loss < 700 else math.inf
 
 

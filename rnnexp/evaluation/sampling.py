@@ -17,7 +17,7 @@ def sample(
     temperature: float = 1.0,
     top_k: int | None = None,
 ) -> list[list[int]]:
-    """Return texts that go on from a prompt.
+    """Return texts, as tokens, that go on from a prompt.
 
     Parameters
     ----------

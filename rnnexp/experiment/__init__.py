@@ -1,0 +1,1 @@
+"""Turn a config into a run: its keys and their rules, its objects, and the runner."""

@@ -20,7 +20,7 @@ def write_all(experiment: Experiment, folder: RunFolder) -> None:
 
 
 def write_samples(experiment: Experiment, folder: RunFolder, when: str) -> None:
-    """Add text from the model as it is to samples.txt."""
+    """Add text from the model in its present state to samples.txt, under the heading `when`."""
     corpus, settings = experiment.corpus, experiment.settings
     prompt = [BOS_INPUT] if corpus.end is not None else [int(corpus.splits["test"][0])]
     rng = np.random.default_rng(experiment.seed)

@@ -1,4 +1,4 @@
-"""From a config to plain objects: all that a run needs."""
+"""Build the plain objects that a run needs from its config."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,14 +40,14 @@ class Experiment:
 
     @property
     def fingerprint(self) -> str:
-        """Return what the checkpoints of this experiment have in common, and no others: config and data."""
+        """Return a hash of config and data, which this experiment's checkpoints have and no others."""
         return f"{hashes(self.config)[0]}-{self.corpus.digest()[:16]}"
 
     @property
     def threads(self) -> int:
-        """Return the threads of the computation: as the config says, else by the size of a training step."""
+        """Return the number of threads that compute: as the config says, else by the size of a training step."""
         if self.config["device"] == "gpu":
-            return 1  # which has the GPU compute
+            return 1  # one thread, which launches the GPU's work
         allowed = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
         tokens = self.settings.batch_size * self.settings.bptt
         small = len(self.model.params.values) * tokens < SMALL_STEP
@@ -55,17 +55,17 @@ class Experiment:
 
     @property
     def engine(self) -> str:
-        """Return what computes: as the config says, else the fastest that is installed."""
+        """Return the engine: as the config says, else the fastest that is installed."""
         return self.config["engine"] or engine.fastest(self.config["device"])
 
     @property
     def label(self) -> str:
-        """Return what the run is called on the screen."""
+        """Return the name of the run on the screen."""
         return f"{self.config['cell']['name']} seed {self.seed}"
 
 
 def experiment(config: dict[str, Any]) -> Experiment:
-    """Return everything of a run. Impossible combinations are refused before any data is read."""
+    """Return all objects of a run; UserError for an impossible combination, before any data is read."""
     rules.check(config)
     settings = TrainConfig(**config["train"])
     corpus = make_chosen("dataset", config["dataset"])

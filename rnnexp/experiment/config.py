@@ -1,6 +1,6 @@
-"""The keys of a config, each with its type and description, and what a config can choose by name.
+"""Declare the keys of a config, each with its type and description, and what a config can choose by name.
 
-The values stand in conf/. Defaults here are those of saved configs from before there was the key.
+The values stand in conf/. A default here is what a saved config means that is older than the key.
 """
 
 from collections.abc import Mapping
@@ -41,32 +41,32 @@ SEED = Range("from 0 to below 2**63", lambda v: 0 <= v < 2**63)
 
 
 def beside_result(meaning: str, allowed: Range | None = None) -> Option:
-    """Return the description of an option that the result does not depend on."""
+    """Return the description of an option on which the result does not depend."""
     return Option(meaning, allowed, defines_result=False)
 
 
 def what_computes(meaning: str, allowed: Range | None = None) -> Option:
-    """Return the description of an option that is found out when a run begins, if it is not given."""
+    """Return the description of an option of what computes, found out when a run begins if it is not given."""
     return Option(meaning, allowed, defines_result=False, runtime=True)
 
 
 @dataclass
 class Choice:
-    """What was chosen, by its name in `CHOICES`."""
+    """Name what was chosen, as in `CHOICES`."""
 
     name: Annotated[str, Option("what is chosen")]
 
 
 @dataclass
 class TrackingChoice(Choice):
-    """Where the records go, besides the run folder."""
+    """Choose where the records go, besides the run folder."""
 
     name: Annotated[str, beside_result("the kind of store")]
 
 
 @dataclass
 class ModelConfig:
-    """The model around the cells."""
+    """Hold the options of the model around the cells."""
 
     embed_size: Annotated[
         int | None, Option("null: no embedding, a symbol is a vector with a single one", AT_LEAST_1)
@@ -99,7 +99,7 @@ class ModelConfig:
 
 @dataclass
 class SweepConfig:
-    """How the jobs of `rnnexp -m` are run, and what a search does."""
+    """Hold the options of how `rnnexp -m` runs its jobs, and of a search."""
 
     workers: Annotated[
         int | None, beside_result("jobs at a time; null: as many as there are cores, or one GPU", AT_LEAST_1)
@@ -147,7 +147,7 @@ class SweepConfig:
 
 @dataclass
 class Config:
-    """Everything that a run is told."""
+    """Hold the keys of a whole config."""
 
     study: Annotated[
         str,
@@ -199,12 +199,12 @@ RUNTIME = [name for name, key in ALWAYS.items() if key.option.runtime]
 
 
 def keys_of_choice(group: str, name: str) -> dict[str, Key]:
-    """Return the keys that come with what is chosen in a group, without the group."""
+    """Return the keys of the options of a choice, without the group before them."""
     return options_of(CHOICES[group][name], GIVEN)
 
 
 def keys_of(config: Mapping[str, Any]) -> dict[str, Key]:
-    """Return the keys that a config has, dotted: those of every config, and those of what it chooses."""
+    """Return the dotted keys that a config has: those of every config, and those of what it chooses."""
     found = dict(ALWAYS)
     for group, choices in CHOICES.items():
         if (name := config.get(group, {}).get("name")) in choices:
@@ -216,7 +216,7 @@ def keys_of(config: Mapping[str, Any]) -> dict[str, Key]:
 
 
 def option_of(keys: Mapping[str, Key], name: str) -> Option | None:
-    """Return the description of a dotted key, or of the one that it lies in; None where there is none."""
+    """Return the description of a dotted key, or of the key that it is a part of; None where there is none."""
     while name not in keys:
         name = name.rpartition(".")[0]
         if not name:

@@ -1,4 +1,4 @@
-"""Say what makes two runs the same experiment: everything in a config that defines the result, as a hash."""
+"""Compute the hash by which two runs are the same experiment, from all in a config that defines the result."""
 
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
 
 
 def defining(config: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a config defines the result of its run, dotted key -> value.
+    """Return the part of a config that defines the result of its run, dotted key -> value.
 
-    A file of the user's defines it by its content. The other data sets are defined by name and options: what
-    is read of them is checked against a sha256. A key without description defines the result, to be safe.
+    A file of the user's counts by its content. The other data sets count by name and options, because their
+    files are checked against a sha256. A key without description defines the result, to be safe.
     """
     keys = keys_of(config)
     result = {}
@@ -47,10 +47,10 @@ def file_keys(config: dict[str, Any]) -> list[tuple[str, str | None]]:
 
 
 def not_parameters(config: dict[str, Any]) -> list[str]:
-    """Return the keys that are no parameters of a run's record.
+    """Return the keys of a config that are no parameters of a run's record.
 
-    What computes becomes a tag, for a store keeps a parameter's first value. An option newer than other runs'
-    records is left out where it has the value that they ran with: they would seem to differ.
+    The keys of what computes become tags, because a store keeps a parameter's first value. An option newer than
+    other runs' records is left out where it has the value that they ran with: the runs would seem to differ.
     """
     keys, values = keys_of(config), leaves(config)
     return [

@@ -27,7 +27,7 @@ def table(conf: Path = CONF) -> str:
 
 
 def rows(conf: Path) -> Iterator[tuple[str, ...]]:
-    """Yield the cells of each line."""
+    """Yield the cells of each line of the table."""
     top = {key: described for key, described in ALWAYS.items() if "." not in key}
     yield from rows_of("", {"config": top}, {"config": load(conf / "config.yaml")})
     for section in SECTIONS:
@@ -55,7 +55,7 @@ def rows_of(
     values: Mapping[str, Mapping[str, Any]],
     named: bool = False,
 ) -> Iterator[tuple[str, ...]]:
-    """Yield the lines of the keys of a section; one for what several files have in common.
+    """Yield the lines of the keys of a section; one line where several files have the same key.
 
     keys, values : of each file of the group, by the file's name.
     named : whether the files that have a key are named beside it.
@@ -80,7 +80,7 @@ def rows_of(
 
 
 def shown(value: Any) -> str:
-    """Return a value as a command would have it."""
+    """Return a value as it is written in a command."""
     if isinstance(value, list):
         return f"[{','.join(value)}]"
     if isinstance(value, dict):

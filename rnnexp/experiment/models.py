@@ -1,4 +1,4 @@
-"""Make the model that a config describes, and what scores it."""
+"""Make the model that a config describes, and the evaluators that score it."""
 
 from bisect import bisect_left
 from pathlib import Path
@@ -15,9 +15,9 @@ from rnnexp.records import checkpoint
 
 
 def make_model(config: dict[str, Any], vocab_size: int, where: Ops = CPU) -> Model:
-    """Return the model of a config, of the hidden size that it names or that brings it to model.match_params.
+    """Return the model of a config, of the hidden size it names or the one nearest to model.match_params.
 
-    where : its parameters are, and what it computes.
+    where : the backend of its parameters and of all that it computes.
     """
     target = config["model"]["match_params"]
     if target is None:
@@ -39,7 +39,7 @@ def make_model(config: dict[str, Any], vocab_size: int, where: Ops = CPU) -> Mod
 
 
 def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, where: Ops = CPU) -> Model:
-    """Return the model of a config, with another hidden size."""
+    """Return the model of a config, with the given hidden size."""
     shape = dict(config["model"])
     del shape["hidden_size"]
     if shape.pop("match_params") and shape["tie_weights"]:
@@ -50,7 +50,7 @@ def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, whe
 
 
 def make_evaluators(config: dict[str, Any]) -> dict[str, Evaluator]:
-    """Return what scores the test split, by name: exactly in every run, and as the config says besides."""
+    """Return the evaluators of the test split, by name: the exact one, and those that the config chooses."""
     # a config that was saved before there was the group has none
     sections = {"exact": {"name": "exact"}} | config.get("evaluation", {})
     for name in sections.keys() - EVALUATORS.keys():
@@ -60,7 +60,7 @@ def make_evaluators(config: dict[str, Any]) -> dict[str, Evaluator]:
 
 
 def load_weights(model: Model, folder: Path) -> None:
-    """Set a model's parameters to the best of a run, or to its last where no epoch is done."""
+    """Set a model's parameters to the best of a run folder, or to the last where no epoch is done."""
     best, last = folder / "best.npz", folder / "last.npz"
     try:
         arrays, _ = checkpoint.read(best if best.exists() else last)

@@ -1,7 +1,8 @@
 """Have the time loops compiled by a process of their own, before the first run that needs them.
 
-numba keeps what it compiles. But a process that has compiled a function itself runs a little other code than
-one that found it kept, which rounds differently: a run that was killed in the one would go on in the other.
+numba caches what it compiles. But a process that has compiled a function itself runs slightly different code
+from one that loads it from the cache, and that code rounds differently. A run killed in the one and resumed in
+the other would not end with the same bits.
 """
 
 import json
@@ -26,7 +27,7 @@ SOURCES = "compute/blas", "compute/jit", "nn/loops/jit"  # of what is compiled
 
 
 def compile_first(config: dict[str, Any]) -> None:
-    """Make sure that what a run of this config needs is compiled and kept."""
+    """Compile all loops that a run of this config needs, unless numba's cache has them."""
     if config["device"] == "gpu" or config["engine"] == "numpy":
         return
     from rnnexp.compute.jit.maths import add  # any of them: they are kept in one place
@@ -55,7 +56,7 @@ def compile_first(config: dict[str, Any]) -> None:
 
 
 def use_all(config: dict[str, Any]) -> None:
-    """Do all that a run does with its model, with a small one: sizes do not change what is compiled."""
+    """Do all that a run does with its model, with a small model: sizes do not change what is compiled."""
     small = {"embed_size": config["model"]["embed_size"] and 4, "hidden_size": 4, "match_params": None}
     model = make_model(config | {"model": config["model"] | small}, vocab_size=7)
     model.init(0)

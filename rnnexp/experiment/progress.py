@@ -14,9 +14,9 @@ EVERY_S = 0.5
 
 
 class RunBar:
-    """Show progress of one run, in updates, with rate and time left; silent where the output is no terminal.
+    """Show the progress of one run in updates, with rate and time left, where the output is a terminal.
 
-    While it is there, what is logged appears above it.
+    Until it is closed, log messages appear above it.
     """
 
     def __init__(self, label: str, done: int, total: int):
@@ -46,7 +46,7 @@ class RunBar:
 
 
 class JobReport:
-    """Tell a sweep the progress of one of its jobs, for its bar: by a small file that is replaced now and then."""
+    """Tell a sweep the progress of one of its jobs, by a small file that is replaced now and then."""
 
     def __init__(self, path: Path, done: int, total: int):
         self.path, self.done, self.total, self.text = path, done, total, ""
@@ -77,12 +77,12 @@ def in_sweep() -> bool:
 
 
 def for_run(label: str, done: int, total: int) -> RunBar | JobReport:
-    """Return the display of a run: part of its sweep's, where it belongs to one, which has a label for it."""
+    """Return the display of a run's progress: a bar of its own, or a report to the sweep that it belongs to."""
     return JobReport(Path(os.environ[REPORT]), done, total) if in_sweep() else RunBar(label, done, total)
 
 
 def reported(path: Path) -> tuple[float, str]:
-    """Return what a job last told: its share of the work that is done, and where it is."""
+    """Return the last report of a job: the share of its work that is done, and where it stands in words."""
     try:
         said = json.loads(path.read_text())
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def reported(path: Path) -> tuple[float, str]:
 
 
 def sweep_bar(jobs: int) -> tqdm:
-    """Return a bar over the jobs of a sweep; silent where the output is no terminal."""
+    """Return a bar over the jobs of a sweep, which shows nothing where the output is no terminal."""
     return tqdm(
         total=jobs,
         unit="job",

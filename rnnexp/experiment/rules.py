@@ -1,4 +1,4 @@
-"""Refuse what cannot be: a value outside of its key's range, or values that do not go together."""
+"""Refuse impossible configs: a value outside of its key's range, or values that do not go together."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from rnnexp.records.fingerprint import leaves
 def check(config: dict[str, Any], elsewhere: bool = False) -> None:
     """Raise UserError where a value, or a combination of them, is impossible.
 
-    elsewhere : another machine will compute, so what is installed here does not count.
+    elsewhere : whether another machine will compute, so that what is installed here does not count.
     """
     values, keys = leaves(config), keys_of(config)
     for key, value in values.items():

@@ -1,4 +1,4 @@
-"""One run from a config to its records: build it, train it, test it once, and tell of each record."""
+"""Do one run from its config to its records: build it, train it, test it once, and tell of each record."""
 
 import logging
 from collections.abc import Callable
@@ -34,17 +34,17 @@ def run_experiment(
     wait: bool = False,
     more_tags: dict[str, str] | None = None,
 ) -> dict[str, float]:
-    """Return the final metrics of the run that `config` says: as recorded, or by going on with it, or anew.
+    """Do the run that `config` describes, or what is left of it, and return its final metrics.
 
     Parameters
     ----------
-    wait : where another process is at the run, until that has ended; else that is an error.
-    more_tags : to record with the run.
+    wait : whether to wait where another process is at the run; else that is an error.
+    more_tags : tags to record with the run besides its own.
 
     Raises
     ------
-    KeyboardInterrupt after SIGINT or SIGTERM, with a checkpoint to go on from; UserError for what a message
-    explains. The run is then KILLED or FAILED.
+    KeyboardInterrupt after SIGINT or SIGTERM; the run is KILLED, and has a checkpoint to go on from.
+    UserError where its message alone explains the failure; a run that had begun is then FAILED.
     """
     require_same(config, folder)  # before it is touched
     with folder.claimed(wait):
@@ -54,7 +54,7 @@ def run_experiment(
         teller = client.for_tracker(None if progress.in_sweep() else tracker)
         try:
             if metrics := folder.result():
-                if folder.state()["status"] != "FINISHED":  # it died at its last word
+                if folder.state()["status"] != "FINISHED":  # its process ended before recording that
                     folder.end("FINISHED")
                 said = f"{folder} has finished: test perplexity {metrics['test/ppl']:.4g}"
                 log.info(f"{said} (rerun=true makes a new run)")
@@ -67,7 +67,7 @@ def run_experiment(
 
 
 def require_same(config: dict[str, Any], folder: RunFolder) -> None:
-    """Raise UserError where a folder holds the run of another config that got as far as a checkpoint."""
+    """Raise UserError where a folder holds a checkpoint of a run with another config."""
     folder.state()  # refuses a newer format
     config_hash = hashes(config)[0]
     other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
@@ -80,7 +80,7 @@ def require_same(config: dict[str, Any], folder: RunFolder) -> None:
 def execute(
     config: dict[str, Any], folder: RunFolder, teller: Client, more_tags: dict[str, str]
 ) -> dict[str, float]:
-    """Train and test what `config` says, in `folder`, from its last checkpoint where it has one."""
+    """Train and test as `config` says, in `folder`, from its last checkpoint where it has one."""
     with stop_requests() as raise_if_asked:
 
         def raise_if_to_stop() -> None:
@@ -134,7 +134,7 @@ def execute(
 
 
 def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) -> dict[str, Any]:
-    """Write down what the run is, and where it comes from; return the config, see `with_recorded_engine`."""
+    """Record what the run is and where it comes from; return its config `with_recorded_engine`."""
     if goes_on := folder.checkpoint_file.exists():
         config = with_recorded_engine(config, folder)
     elif folder.config_file.exists() and folder.load_config() != config:
@@ -158,7 +158,7 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
 
 
 def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
-    """Return the config; of a run that goes on, with what has computed it so far: it rounds as before."""
+    """Return the config; where a run goes on, with the engine that has computed it so far, so that it rounds alike."""
     if not folder.checkpoint_file.exists():
         return config
     before = folder.load_config()
@@ -228,7 +228,7 @@ def train_and_test(
 
 
 def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -> dict[str, float]:
-    """Return what is recorded once, at the end; the model has the best weights."""
+    """Return the metrics that are recorded once, at the end; the model must have the best weights."""
     model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
     if records:
         best = min(records, key=lambda record: record["valid/loss"])

@@ -1,4 +1,4 @@
-"""The schema that Hydra checks a config and its overrides against, made from the keys' descriptions."""
+"""Make the schema that Hydra checks a config and its overrides against, from the keys' descriptions."""
 
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
@@ -21,13 +21,13 @@ BESIDE = "sweep", "rerun"  # say how a run comes about, not what it is
 
 @dataclass
 class Choice:
-    """What was chosen, by its name; its options are in a subclass of this."""
+    """Name what was chosen; a subclass of this adds its options."""
 
     name: str = MISSING
 
 
 def structured(name: str, keys: dict[str, Key], **more: Any) -> type:
-    """Return a dataclass of these keys as OmegaConf understands it, which knows no descriptions."""
+    """Return a dataclass of these keys without their descriptions, which OmegaConf does not understand."""
     fields = [
         (key, described.type, field(default=MISSING if described.default is NOTHING else described.default))
         for key, described in keys.items()
@@ -37,13 +37,13 @@ def structured(name: str, keys: dict[str, Key], **more: Any) -> type:
 
 @cache
 def options(chosen: Any) -> type:
-    """Return the dataclass of the options of what can be chosen, a class or function."""
+    """Return the dataclass of the options of a choice, which is a class or function."""
     return structured("Options", options_of(chosen, GIVEN), bases=(Choice,))
 
 
 @cache
 def whole() -> type:
-    """Return the dataclass of a config; of what is chosen it has the name alone."""
+    """Return the dataclass of a config; of each choice it has the name alone."""
     sections = {
         name: Choice if name in CHOICES else structured(kind.__name__, options_of(kind))
         for name, kind in SECTIONS.items()
@@ -76,9 +76,9 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """Return the config as a plain dictionary, without what only says how the run comes about.
+    """Return the config as a plain dictionary, without the keys that only say how the run comes about.
 
-    Interpolations are resolved, and paths independent of where it is run.
+    Interpolations are resolved, and paths are independent of the current folder.
     """
     missing = sorted(key for key in OmegaConf.missing_keys(cfg) if key.partition(".")[0] not in BESIDE)
     if missing:
@@ -97,7 +97,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 
 
 def folder_name(started: str, *, _root_: DictConfig) -> str:
-    """Return the name of a run's folder: the same for the same experiment, but where a rerun is asked for."""
+    """Return the name of a run's folder: the same for the same experiment, unless a rerun is asked for."""
     config: Any = {
         key: OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig) else value
         for key, value in _root_.items()

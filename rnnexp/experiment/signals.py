@@ -12,7 +12,7 @@ SIGNALS = signal.SIGINT, signal.SIGTERM
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], None]]:
-    """Within: give a function that raises Interrupted once SIGINT or SIGTERM has come.
+    """Yield a function that raises Interrupted once SIGINT or SIGTERM has come, within the context.
 
     A second signal has its usual effect at once. Outside the main thread, where Python allows no
     handlers, signals are left alone.

@@ -37,7 +37,7 @@ def model_of(parameters: dict) -> Model:
 
 
 def in_course_form(arrays: dict) -> dict:
-    """Return parameters or gradients of our model, by name, as the course's dictionary; copies."""
+    """Return copies of our model's parameters or gradients, by name, as the course's dictionary."""
     n_a = arrays["cell0.b"].shape[-1]
     shapes = {"Wax": (-1, n_a), "Waa": (n_a, n_a), "Wya": (-1, n_a), "b": (n_a, 1), "by": (-1, 1)}
     course = {theirs: arrays[ours].reshape(shapes[theirs]).copy() for theirs, ours in PARAMETERS.items()}
@@ -68,7 +68,7 @@ def sample(parameters: dict, seed: int, longest: int = 50) -> list[int]:
 def optimize(
     X: Sequence[int | None], Y: Sequence[int], a_prev, parameters: dict, learning_rate: float = 0.01
 ) -> tuple[float, dict, np.ndarray]:
-    """Take one step of gradient descent on a name; changes `parameters`.
+    """Take one step of gradient descent on a name, which changes `parameters`.
 
     Parameters
     ----------

@@ -59,10 +59,11 @@ def put(model: Model, arrays: dict, origin: str) -> None:
 
 
 def from_book(cell: str, Wx, Wh, b) -> dict:
-    """Return a layer of "Deep Learning from Scratch 2": Wx (D, G H), Wh (H, G H) and b (G H,), gates side by side.
+    """Return a layer of "Deep Learning from Scratch 2" in our form.
 
-    Its LSTM has f g i o; its GRU z r and the candidate, the reset gate before the product, and z is the share
-    of the new: 1 - z of ours.
+    Wx (D, G H), Wh (H, G H) and b (G H,) have the gates side by side: those of the LSTM are f g i o, those of
+    the GRU z, r and the candidate. The GRU's reset gate comes before the product, and its z is the share of the
+    new state, which is 1 - z of ours.
     """
     parts = [split(array, BOOK[cell]) for array in (Wx, Wh, b)]
     if cell == "gru":
@@ -72,8 +73,11 @@ def from_book(cell: str, Wx, Wh, b) -> dict:
 
 
 def from_pytorch(cell: str, weight_ih, weight_hh, bias_ih, bias_hh) -> dict:
-    """Return a layer of nn.LSTM, nn.GRU or nn.RNN: weights (G H, D) and (G H, H), biases (G H,); cell is "lstm",
-    "gru" (ours with reset=after) or "rnn"."""
+    """Return a layer of nn.LSTM, nn.GRU or nn.RNN in our form.
+
+    The weights are (G H, D) and (G H, H), the biases (G H,); cell is "lstm", "gru" (ours with reset=after) or
+    "rnn".
+    """
     W, U, b, c = (split(np.asarray(a).T, PYTORCH[cell]) for a in (weight_ih, weight_hh, bias_ih, bias_hh))
     if cell == "gru":
         return reset_after(W, U, b, c)
@@ -81,8 +85,11 @@ def from_pytorch(cell: str, weight_ih, weight_hh, bias_ih, bias_hh) -> dict:
 
 
 def from_keras(cell: str, kernel, recurrent_kernel, bias) -> dict:
-    """Return a layer of Keras: kernel (D, G H), recurrent_kernel (H, G H), bias (G H,), or (2, 3 H) of a GRU with
-    reset_after=True, its default (ours with reset=after)."""
+    """Return a layer of Keras in our form.
+
+    The kernel is (D, G H), the recurrent_kernel (H, G H), the bias (G H,), or (2, 3 H) for a GRU with
+    reset_after=True, its default (ours with reset=after).
+    """
     W, U = split(kernel, KERAS[cell]), split(recurrent_kernel, KERAS[cell])
     if np.ndim(bias) == 2:
         return reset_after(W, U, split(bias[0], KERAS[cell]), split(bias[1], KERAS[cell]))
@@ -95,14 +102,17 @@ def split(array, gates: str) -> dict:
 
 
 def layer(cell: str, W: dict, U: dict, b: dict) -> dict:
-    """Return our arrays from one a gate."""
+    """Return the arrays of our layer, given those of each gate: W (D, H), U (H, H), b (H,)."""
     gates, runs = {"lstm": ("ifog", ["ifog"]), "gru": ("rzn", ["rz", "n"]), "rnn": ("n", ["n"])}[cell]
     products = {f"U_{run}": np.stack([U[gate] for gate in run]) for run in runs}
     return {"W": stacked(W, gates), **products, "b": stacked(b, gates)}
 
 
 def reset_after(W: dict, U: dict, b: dict, c: dict) -> dict:
-    """Return our GRU with reset=after, from the biases b of the input's and c of the recurrent product."""
+    """Return our GRU with reset=after, given the arrays of each gate.
+
+    b and c (H,) are the biases of the products with the input and with the state.
+    """
     bias = {"n": b["n"], "r": b["r"] + c["r"], "z": b["z"] + c["z"], "m": c["n"]}
     return {"W": stacked(W, "nrz"), "U_rzm": stacked(U, "rzn"), "b": stacked(bias, "nrzm")}
 

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def sigmoid(x, out=None):
-    """Return 1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2: never overflows, and tanh is vectorised in NumPy."""
+    """Return 1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2, which never overflows and which NumPy vectorises."""
     out = np.multiply(x, 0.5, out=out)
     np.tanh(out, out=out)
     out += 1
@@ -13,12 +13,12 @@ def sigmoid(x, out=None):
 
 
 def sigmoid_gradient(y, out):
-    """Set `out` to the derivative of the sigmoid where its value is y."""
+    """Set `out` to y (1 - y), the derivative of the sigmoid where its value is y."""
     np.subtract(1, y, out=out)
     out *= y
 
 
 def tanh_gradient(y, out):
-    """Set `out` to the derivative of tanh where its value is y."""
+    """Set `out` to 1 - y^2, the derivative of tanh where its value is y."""
     np.multiply(y, y, out=out)
     np.subtract(1, out, out=out)

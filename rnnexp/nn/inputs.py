@@ -30,9 +30,9 @@ class DenseInputs:
         in_parallel(some, shares(len(self.x)))
 
     def gradients(self, da, W, dW, workspace: Workspace) -> tuple[list[Callable], Any]:
-        """Return what is to be called, in any order, to set dW and the gradient of x, and that gradient.
+        """Return functions that set dW and the gradient of x, called in any order, and that gradient (T, B, D).
 
-        da (G, T B, H) is the gradient of what `project` gave.
+        da (G, T B, H) is the gradient of what `project` set, W and dW are (G, D, H).
         """
         backend = workspace.backend
         dx, scratch = workspace.array("dx", self.x.shape), workspace.array("dx of a gate", self.x.shape)
@@ -48,16 +48,17 @@ class DenseInputs:
 class TokenInputs:
     """Read the inputs of a window as tokens (T, B), each standing for a row of a table (V, D), -1 for zeros.
 
-    The same as `DenseInputs(table[tokens])`, but the products go over the V rows of the table instead of
-    the T B inputs: x @ W is (table @ W)[tokens].
+    This computes the same as `DenseInputs(table[tokens])`, but its products go over the V rows of the table
+    instead of the T B inputs: x @ W is (table @ W)[tokens].
     """
 
     @staticmethod
     def is_cheaper(tokens, table, backend: Ops) -> bool:
-        """Return whether that takes fewer multiplications, as it does with characters.
+        """Return whether products over the table (V, D) save time, as they do with characters.
 
-        Three products over the table and one that sums the gradients of equal tokens, against three
-        over the inputs. Not on a GPU, which is short of anything but multiplications.
+        They save time where they take fewer multiplications: three products over the table and one that sums the
+        gradients of equal tokens, instead of three over the inputs. On a GPU, where multiplications cost little,
+        they never do.
         """
         V, D = table.shape
         fewer = V * (3 * D + tokens.size) < 3 * tokens.size * D
@@ -68,6 +69,7 @@ class TokenInputs:
         self.tokens, self.table = tokens.ravel(), table
 
     def project(self, W, b, out, workspace: Workspace) -> None:
+        """Set out = x @ W + b for every gate, as `DenseInputs.project` does."""
         rows = workspace.array("rows with zeros", (len(W), len(self.table) + 1, W.shape[2]))
         workspace.backend.matmul(self.table, W, rows[:, :-1])
         rows[:, -1] = 0  # the row that -1 finds
@@ -81,7 +83,7 @@ class TokenInputs:
         in_parallel(gate, range(len(W)))
 
     def gradients(self, da, W, dW, workspace: Workspace) -> tuple[list[Callable], Any]:
-        """Do as `DenseInputs` does; the gradient is that of the table (V, D)."""
+        """Return what `DenseInputs.gradients` does, with the gradient of the table (V, D) in place of that of x."""
         one_hot = workspace.array("one hot", (len(self.table) + 1, len(self.tokens)))
         one_hot.fill(0)
         one_hot[self.tokens, np.arange(len(self.tokens))] = 1

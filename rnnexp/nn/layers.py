@@ -1,4 +1,4 @@
-"""Compute what stands around the recurrent layers: embedding, dropout, decoder."""
+"""Compute the layers around the recurrent ones: embedding, dropout, decoder."""
 
 import math
 from functools import partial
@@ -14,8 +14,9 @@ from rnnexp.nn.inputs import TokenInputs
 class Layer:
     """Hold named parameters.
 
-    `shapes` says which it needs; `bind` hands it the arrays: `p` the values, `g` the gradients, under
-    the same names, and the backend where they are. A backward pass sets `g`, it does not add to it.
+    `shapes` says which parameters a layer needs, name -> shape. `bind` gives it their values `p` and gradients
+    `g`, under the same names, and the backend where these arrays are. A backward pass sets `g`; it does not add
+    to it.
     """
 
     shapes: dict[str, tuple[int, ...]]
@@ -28,7 +29,7 @@ class Layer:
         self.p, self.g, self.backend = values, grads, backend
 
     def init(self, rng: np.random.Generator) -> None:
-        """Draw the first values."""
+        """Draw the first values of the parameters."""
         raise NotImplementedError
 
 
@@ -52,12 +53,12 @@ class Embedding(Layer):
         return x
 
     def lookup_later(self, tokens, workspace: Workspace) -> TokenInputs:
-        """Return the same vectors, left in the table."""
+        """Return the vectors of (T, B) tokens as inputs that leave them in the table, for the next layer to look up."""
         workspace["tokens"] = None
         return TokenInputs(tokens, self.p["W"])
 
     def backward(self, dx, workspace: Workspace, accumulate: bool) -> None:
-        """Set the gradient of W from dx; `accumulate` adds it to what a tied decoder has put there.
+        """Set the gradient of W from dx; with `accumulate`, add it to the gradient that a tied decoder has set.
 
         dx : (T, B, D), or (V, D) after `lookup_later`.
         """
@@ -93,17 +94,17 @@ class Dropout:
 
     Parameters
     ----------
-    rate : how much is dropped.
-    place : of the mask among those of a model; makes it another one than theirs.
-    variational : one mask for all steps of a window (Gal & Ghahramani 2016, "A theoretically grounded
-        application of dropout in recurrent neural networks"); else one for each step.
+    rate : the share of numbers that are dropped.
+    place : the number of this mask in its model, so that each mask of the model is another.
+    variational : whether one mask serves all steps of a window (Gal & Ghahramani 2016, "A theoretically grounded
+        application of dropout in recurrent neural networks"); else each step has its own.
     """
 
     def __init__(self, rate: float, place: int, variational: bool = False):
         self.rate, self.place, self.variational = rate, place, variational
 
     def active(self, key: tuple[int, int] | None) -> bool:
-        """Return whether there is dropout. `key` is (seed, step), the rest of a mask's address; None: there is none."""
+        """Return whether numbers are dropped. `key` (seed, step) is the rest of a mask's address; None: no dropout."""
         return key is not None and self.rate > 0
 
     def mask(self, shape: tuple[int, int, int], workspace: Workspace, key: tuple[int, int] | None):
@@ -116,18 +117,19 @@ class Dropout:
         return np.broadcast_to(mask, shape)
 
     def forward(self, x, workspace: Workspace, key: tuple[int, int] | None):
+        """Return x (T, B, D) times its mask, in new memory; x itself where there is no dropout."""
         mask = workspace["mask"] = self.mask(x.shape, workspace, key)
         return x if mask is None else np.multiply(x, mask, out=workspace.array("y", x.shape))
 
     def backward(self, dy, workspace: Workspace):
-        """Turn dy into dx, in its memory."""
+        """Return dx (T, B, D), computed in the memory of dy."""
         if workspace["mask"] is not None:
             dy *= workspace["mask"]
         return dy
 
 
 class Decoder(Layer):
-    """Compute logits = h @ W.T + b, with W of shape (V, H): the shape of an embedding, so that it can be one.
+    """Compute logits = h @ W.T + b, with W of shape (V, H), as an embedding has, so that the two can be one array.
 
     Weight tying (Press & Wolf 2017; Inan et al. 2017) is `tied_to=embedding`: W is then the
     embedding's array and only b is the decoder's own.
@@ -163,7 +165,7 @@ class Decoder(Layer):
         return logits
 
     def backward(self, dlogits, workspace: Workspace):
-        """Set the gradients of W and b; return dh (N, H)."""
+        """Set the gradients of W and b from dlogits (N, V); return dh (N, H)."""
         dh = workspace.array("dh", workspace["h"].shape)
         jobs = self.backend.matmul_jobs(dlogits.T, workspace["h"], self.g["W"])
         jobs += self.backend.matmul_jobs(dlogits, self.p["W"], dh)

@@ -16,20 +16,20 @@ from rnnexp.nn.recurrent import RecurrentLayer
 
 
 class Model:
-    """Model language with any stack of cells.
+    """Predict the next token by an embedding, any stack of cells and a decoder.
 
     Parameters
     ----------
-    cells : of the recurrent layers, bottom first; the first takes vectors of `embed_size`.
+    cells : those of the recurrent layers, bottom first; the first takes vectors of `embed_size` numbers.
     vocab_size, embed_size : V and D; embed_size None: one-hot vectors, D = V, instead of an embedding.
-    dropout : rate before every cell and before the decoder, while training.
-    recurrent_dropout : rate of the hidden state where the recurrent products read it, while training.
-    variational : the masks of both are the same for all steps of a window.
-    tie_weights : the decoder uses the embedding's matrix.
+    dropout : the rate before every cell and before the decoder, while training.
+    recurrent_dropout : the rate for the hidden state that the recurrent products read, while training.
+    variational : whether the masks of both are the same for all steps of a window.
+    tie_weights : whether the decoder uses the embedding's matrix.
     clip_through_time : limit of every number of the gradients that go from step to step; None: none.
     init_std : standard deviation of the first weights, biases apart; None: as each layer says.
-    dtype : of parameters and everything computed from them.
-    backend : where they are.
+    dtype : the type of the parameters and of everything computed from them.
+    backend : the device where they are.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class Model:
             layer.bind(*params.of(layer_name), params.backend)
 
     def init(self, seed: int) -> None:
-        """Draw every parameter anew; the same seed gives the same values in any dtype, rounded."""
+        """Draw every parameter anew; a seed gives the same values in any dtype, except for rounding."""
         rng = np.random.default_rng(seed)
         drawn = Parameters(self.params.shapes, self.params.values.dtype)
         self.bind(drawn)
@@ -109,7 +109,7 @@ class Model:
         self.params.set(drawn.value)
 
     def num_params(self) -> dict[str, int]:
-        """Count the parameters by part; a tied matrix counts once, as the embedding's."""
+        """Return the number of parameters by part; a tied matrix counts once, as the embedding's."""
         return {
             "embedding": self.params.count("embedding"),
             "recurrent": self.params.count(*(name for name in self.layers if name.startswith("cell"))),
@@ -117,7 +117,7 @@ class Model:
         }
 
     def zero_state(self, batch_size: int) -> list[tuple]:
-        """Return the state before any token: per layer, its arrays (B, H)."""
+        """Return the state before any token: the arrays (B, H) of each layer."""
         return [layer.zero_state(batch_size) for layer in self.recurrent]
 
     def workspace(self) -> Workspace:
@@ -125,11 +125,11 @@ class Model:
         return Workspace(self.params.values.dtype, self.backend)
 
     def features(self, inputs, state, workspace: Workspace, dropout_key=None):
-        """Return what the decoder sees.
+        """Return the inputs of the decoder for a window.
 
         Parameters
         ----------
-        inputs : (T, B) tokens; -1 is nothing, a vector of zeros.
+        inputs : (T, B) tokens; BOS_INPUT (-1) is a vector of zeros.
         state : the state before the window, as from `zero_state` or an earlier call.
         dropout_key : (seed, step), the address of the dropout masks; None: no dropout. On a GPU the step may
             be an array there, of one uint64.
@@ -170,7 +170,7 @@ class Model:
         Parameters
         ----------
         inputs, state, dropout_key : see `features`.
-        targets : (T, B) tokens; -1 does not count.
+        targets : (T, B) tokens; IGNORE_INDEX (-1) does not count.
         grad_scale : factor of the summed loss in the gradients of `backward`; None: no `backward`
             will follow.
 
@@ -185,12 +185,12 @@ class Model:
         return nats, next_state
 
     def backward(self, workspace: Workspace, dstate=None):
-        """Compute the gradients of `grad_scale` times the summed loss of the last `forward` on this workspace.
+        """Set the gradients of `grad_scale` times the summed loss of the last `forward` on this workspace.
 
         Parameters
         ----------
-        dstate : gradient of the state after the window, in the shape of the state; None: the window is
-            where backpropagation stops (truncated backpropagation through time).
+        dstate : gradient of the state after the window, in the shape of the state; None: zeros, because
+            backpropagation stops at the window's end (truncated backpropagation through time).
 
         Returns
         -------
@@ -211,7 +211,7 @@ class Model:
 
 
 def arrays_of(state: Iterable[tuple]) -> list:
-    """Return the arrays of a state, of all layers."""
+    """Return the arrays (B, H) of a state, layer by layer."""
     return [array for layer in state for array in layer]
 
 

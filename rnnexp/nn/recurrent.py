@@ -1,4 +1,4 @@
-"""Take a cell over a window: the products with the input, the loop over time, the gradients of the weights."""
+"""Take a cell over a window: multiply the inputs, loop over time, and compute the gradients of the weights."""
 
 from functools import partial
 
@@ -12,12 +12,12 @@ from rnnexp.nn.window import Window
 
 
 class RecurrentLayer(Layer):
-    """Take a cell over windows of T steps and B rows. States are arguments and results, never kept.
+    """Take a cell over windows of T steps and B rows; states are arguments and results, never kept.
 
     Parameters
     ----------
     clip_through_time : the limit of every number of the gradient that goes from step to step (Graves 2013,
-        "Generating sequences with recurrent neural networks", limits gradients on their way); None: no limit.
+        "Generating sequences with recurrent neural networks", clips gradients there); None: no limit.
     """
 
     def __init__(self, cell: Cell, clip_through_time: float | None = None):
@@ -39,14 +39,14 @@ class RecurrentLayer(Layer):
         return tuple(self.backend.zeros(shape, self.p["b"].dtype) for _ in self.cell.states)
 
     def forward(self, x: DenseInputs | TokenInputs, state: tuple, workspace: Workspace, mask=None):
-        """Run over a window.
+        """Run the cell over a window.
 
         Parameters
         ----------
         x : the inputs of all steps.
         state : the state before the first step, arrays (B, H).
-        mask : (T, B, H), by which what the recurrent products multiply is multiplied first (dropout in the
-            time direction); None: it is not.
+        mask : (T, B, H), multiplied with the factor of each recurrent product (dropout in the time direction);
+            None: no mask.
 
         Returns
         -------
@@ -66,7 +66,7 @@ class RecurrentLayer(Layer):
         return w.states["h"][1:], tuple(w.states[name][-1] for name in cell.states)
 
     def backward(self, dh, dstate: tuple, workspace: Workspace):
-        """Backpropagate through the window that `workspace` holds; sets the gradients of the weights.
+        """Backpropagate through the window that `workspace` holds, and set the gradients of the weights.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class RecurrentLayer(Layer):
     def weight_gradients(
         self, x: DenseInputs | TokenInputs, w: Window, dw: Window, mask, workspace: Workspace
     ):
-        """Set the gradients of W, U and b from those of all preactivations; return the inputs'."""
+        """Set the gradients of W, U and b from those of all preactivations; return that of the inputs."""
         cell, (G, T, B, H) = self.cell, dw.gates.shape
         da = dw.gates.reshape(G, T * B, H)
         jobs, dx = x.gradients(da[: len(cell.input_gates)], self.p["W"], self.g["W"], workspace)

@@ -7,7 +7,7 @@ from rnnexp.nn.cells.base import Cell
 class Window:
     """Hold the arrays of a cell over T steps of B rows, and dictionaries of views into them.
 
-    What the steps compute, or (without states) the gradients laid out like it.
+    The arrays are the values that the steps compute, or (without states) the gradients in the same layout.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Window:
         return views | {name: array[t, rows] for name, array in self.saved.items()}
 
     def steps(self, rows: slice) -> list[dict]:
-        """Return views of each step; made once, for making them takes as long as a small step's maths."""
+        """Return the views of each step, made once, because making them takes as long as a small step's maths."""
         key = rows.start, rows.stop
         if key not in self.views:
             self.views[key] = [self.at(t, rows) for t in range(self.gates.shape[1])]

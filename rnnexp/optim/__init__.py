@@ -1,6 +1,6 @@
-"""The optimizers: a file each, found by its name; `schedules` has what changes their learning rate.
+"""Find the optimizers: a file each, found by its name, whose `make` builds the optimizer from its options.
 
-`make` of a file builds the optimizer from its options.
+`schedules` has the schedules of their learning rate.
 """
 
 from rnnexp.options import found_by_file

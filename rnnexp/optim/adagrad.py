@@ -1,4 +1,4 @@
-"""Adagrad, whose steps shrink where gradients have been large."""
+"""Update by Adagrad, whose steps shrink where gradients have been large."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from rnnexp.options import POSITIVE, Option
 
 
 class Adagrad(Optimizer):
-    """values -= lr * g / (sqrt(squares) + epsilon), where squares is the sum of g * g so far.
+    """Update by values -= lr * g / (sqrt(squares) + epsilon), where squares is the sum of g * g so far.
 
     Duchi et al. 2011, "Adaptive subgradient methods for online learning and stochastic optimization".
     """

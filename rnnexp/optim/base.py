@@ -1,4 +1,4 @@
-"""State the contract of an optimizer, and do what is the same for all of them, on the flat parameter buffer."""
+"""State the contract of an optimizer, and do what all of them do alike, on the flat parameter buffer."""
 
 import math
 from collections.abc import Callable
@@ -31,14 +31,16 @@ class Optimizer:
     lr : the first learning rate.
     clip_norm : the gradient is multiplied by min(1, clip_norm / norm), where norm is that of all gradients
         together (Pascanu et al. 2013, "On the difficulty of training recurrent neural networks").
-        None: it is not.
-    clip_value : after that, every number of it is brought to between -clip_value and clip_value.
+        None: no limit.
+    clip_value : the limit of every number of the gradient, which is clipped to between -clip_value and
+        clip_value after that. None: no limit.
 
     Attributes
     ----------
     first_values : name -> first value, of the (P,) arrays that the optimizer remembers from step to step.
-    state : name -> array, all that the next step depends on besides the parameters: those arrays, and as
-        "step" (1,) float64 the number of updates done. Empty before the first update; may be set, to go on.
+    state : name -> array, all that the next step depends on besides the parameters: those (P,) arrays, and
+        "step", (1,) float64, the number of updates done. Empty before the first update; set it to go on from
+        a saved one.
     """
 
     first_values: dict[str, float] = {}
@@ -56,8 +58,8 @@ class Optimizer:
 
         Parameters
         ----------
-        values, g : parameters, and their clipped gradient, which is scratch.
-        lr, t : numbers: the learning rate, and how many updates there are with this one (1, 2, ...).
+        values, g : (P,) or a part of it: the parameters, and their clipped gradient, which may be overwritten.
+        lr, t : numbers: the learning rate, and the count of updates with this one (1, 2, ...).
         remembered : the arrays of `first_values`, in its order, to be changed in place.
         """
         raise NotImplementedError
@@ -85,7 +87,7 @@ class Optimizer:
         return norm
 
     def complete_state(self, params: Parameters) -> None:
-        """Give what the state lacks its first value: all of it at first; of older checkpoints the step."""
+        """Give the arrays that the state lacks their first values: all at first; "step" after an older checkpoint."""
         if "step" not in self.state:
             self.state["step"] = params.backend.zeros(1, np.float64)
         for name, value in self.first_values.items():
@@ -94,7 +96,7 @@ class Optimizer:
                 self.state[name].fill(value)
 
     def update_fused(self, params: Parameters, lr, own: Kernels):
-        """Do the same on a GPU: the norm, and one kernel for all the rest."""
+        """Do what `update` does on a GPU, by kernels for the norm and one kernel for all the rest."""
         if own not in self.compiled:
             self.compiled[own] = self.compile(own)
         clip = own.norm_and_factor(params.grads, self.clip_norm, self.state["step"])
@@ -115,7 +117,7 @@ class Optimizer:
         return own.compile({"update": tracer.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
 
     def clip_and_step(self, values, g, lr, t, *remembered) -> None:
-        """Do `step` once g is clipped by value too."""
+        """Clip g by value, then do `step`."""
         if self.clip_value:
             np.clip(g, -self.clip_value, self.clip_value, out=g)
         self.step(values, g, lr, t, *remembered)

@@ -1,10 +1,10 @@
-"""Stochastic gradient descent."""
+"""Update by stochastic gradient descent."""
 
 from rnnexp.optim.base import Optimizer
 
 
 class SGD(Optimizer):
-    """values -= lr * g, with g the clipped gradient."""
+    """Update by values -= lr * g, with g the clipped gradient."""
 
     def step(self, values, g, lr, t):
         g *= lr

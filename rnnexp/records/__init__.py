@@ -1,1 +1,1 @@
-"""Keep what a run is and does on disk: its folder, who may write it, checkpoints, name and origin."""
+"""Keep on disk what a run is and does: its folder, who may write that, its checkpoints and its origin."""

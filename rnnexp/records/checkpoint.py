@@ -1,8 +1,8 @@
-"""Checkpoints: arrays and JSON in one npz file, written so that a crash at any moment leaves a good one.
+"""Write and read checkpoints, arrays and JSON in one npz file, such that a crash at any moment leaves a good one.
 
-A file is written beside its target, flushed to the disk and renamed; the one before it is kept. Every
-member of an npz carries a CRC-32, so one that was cut short or altered is found out when it is read.
-Nothing is pickled.
+A file is written beside its target, flushed to the disk and renamed; the file before it is kept. Every member
+of an npz carries a CRC-32, by which reading finds out a file that was cut short or altered. Nothing is
+pickled.
 """
 
 import json
@@ -22,7 +22,7 @@ DAMAGE = OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedEr
 
 
 def write(path: Path, arrays: dict, meta: dict) -> None:
-    """Replace `path` by a file of these arrays and this JSON-able dictionary; keep the old one."""
+    """Replace `path` by a file of these arrays and of a dictionary that JSON can hold; keep the file before it."""
     encoded = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     with replacing(path, keep=previous(path)) as file:
         np.savez(file, **arrays, meta=encoded)
@@ -34,16 +34,16 @@ def write(path: Path, arrays: dict, meta: dict) -> None:
 
 
 def previous(path: Path) -> Path:
-    """Return where the file before the last is kept."""
+    """Return the path at which the file before the last is kept."""
     return path.with_name(path.name + ".previous")
 
 
 def read(path: Path) -> tuple[dict, dict]:
-    """Return the arrays and the dictionary of a file; of a damaged one, those of the one before, and warn.
+    """Return the arrays and the dictionary of a file; where it is damaged, warn and return those of the file before.
 
     Raises
     ------
-    UserError where neither can be read, FileNotFoundError where neither is there.
+    UserError where neither file can be read, FileNotFoundError where neither exists.
     """
     if not path.exists() and not previous(path).exists():
         raise FileNotFoundError(path)

@@ -1,4 +1,4 @@
-"""What the stores have got of a run, as delivered.json of its folder says."""
+"""Keep account of what the stores have of a run, in delivered.json of its folder."""
 
 import json
 from pathlib import Path
@@ -8,35 +8,35 @@ from filelock import FileLock
 
 from rnnexp.records.files import replace_text
 
-PATIENCE_S = 60.0  # for another process that delivers the same run
+PATIENCE_S = 60.0  # seconds to wait for another process that delivers the same run
 
 
 class Deliveries:
-    """The deliveries of a run, by the address of the store. Hold `lock` while a store is told."""
+    """Record the deliveries of a run, by the address of the store; hold `lock` while delivering."""
 
     def __init__(self, folder: Path):
         self.file = folder / "delivered.json"
         self.lock = FileLock(folder / ".delivery.lock", timeout=PATIENCE_S)
 
     def to(self, store: str) -> dict[str, Any]:
-        """Return what a store has got; empty where it has nothing.
+        """Return what a store has of the run; empty where it has nothing.
 
-        The keys `epochs`, `status` and `ended` say how much; a tracker may keep more there for itself.
+        The keys are `epochs`, `status` and `ended`, and those that a tracker keeps for itself.
         """
         return self.all().get(store, {})
 
     def note(self, store: str, what: dict[str, Any]) -> None:
-        """Write down what a store has got now."""
+        """Record what a store has now."""
         replace_text(self.file, json.dumps(self.all() | {store: what}) + "\n")
 
     def all(self) -> dict[str, dict[str, Any]]:
-        """Return what every store has got."""
+        """Return what every store has, by its address."""
         try:
             return json.loads(self.file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
 
     def forget(self) -> None:
-        """Make the run one that no store knows of."""
+        """Forget all deliveries, so that the run is new to every store."""
         with self.lock:
             self.file.unlink(missing_ok=True)

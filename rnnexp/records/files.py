@@ -1,4 +1,4 @@
-"""Files that a crash or a power cut at any moment leaves whole."""
+"""Write files such that a crash or a power cut at any moment leaves them whole."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 @contextmanager
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
-    """Give a file that becomes `path` once its bytes are on the disk; what was there becomes `keep`."""
+    """Yield a file that becomes `path` once its bytes are on the disk; the file that was there becomes `keep`."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         yield file
@@ -22,7 +22,7 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file so that it is there as a whole or not at all."""
+    """Write a text file as a whole or not at all."""
     with replacing(path) as file:
         file.write(text.encode())
 

@@ -1,4 +1,4 @@
-"""Tell values and files apart by short texts: what hashes are made of."""
+"""Compute the short texts that hashes are made of, by which values and files are told apart."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ def leaves(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def content(path: Path) -> str | None:
-    """Return the sha256 of a file; None where it cannot be read, which is for whoever needs it to say."""
+    """Return the sha256 of a file; None where it cannot be read, which whoever needs the file reports."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -27,5 +27,5 @@ def content(path: Path) -> str | None:
 
 
 def digest(values: Any) -> str:
-    """Return 16 hex digits that are the same for the same values, given as JSON can hold."""
+    """Return 16 hex digits that are the same for the same values, which JSON must be able to hold."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

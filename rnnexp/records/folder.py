@@ -1,18 +1,18 @@
-"""What a run keeps on disk.
+"""Hold what a run keeps on disk.
 
 config.yaml      the resolved config
-tags.json        its hashes, what it was begun with, what computes
-provenance.jsonl a line for each time that it was begun or gone on with: program, libraries, machine
-state.json       the format of the folder; RUNNING, FINISHED, FAILED or KILLED; whose process it is or was;
-                 by the time of the file its heartbeat
+tags.json        its hashes, its program, libraries and machine when it began, and its engine
+provenance.jsonl a line for each time that it was begun or resumed: program, libraries, machine
+state.json       the format of the folder; RUNNING, FINISHED, FAILED or KILLED; its process, whose last
+                 heartbeat is the time of the file
 vocabulary.json  what the tokens mean
 records.jsonl    a line an epoch
 last.npz         the checkpoint to go on from; best.npz the best weights
 result.json      the final metrics, once there are any
-traceback.txt    of the error that ended it
-delivered.json   what the stores have got of all this
+traceback.txt    the traceback of the error that ended it
+delivered.json   what the stores have of all this
 rnnexp.log       what was logged; output.txt what else a job of a sweep printed
-.lock            held for the moment of a write; .delivery.lock while a store is told
+.lock            held for the moment of a write; .delivery.lock during a delivery
 """
 
 import json
@@ -39,7 +39,7 @@ ARTIFACTS = (
 
 
 class RunFolder(LeasedFolder):
-    """A run folder: read freely, and written by the process that holds it."""
+    """Read a run folder, and write it where this process holds it."""
 
     def __init__(self, path: Path):
         super().__init__(path)
@@ -59,12 +59,12 @@ class RunFolder(LeasedFolder):
             self.prepare(config)
 
     def prepare(self, config: dict[str, Any]) -> None:
-        """Write the config of a run that nobody has begun."""
+        """Write the config of a run that no process has begun yet."""
         self.path.mkdir(parents=True, exist_ok=True)
         replace_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
     def load_config(self) -> dict[str, Any]:
-        """Return the config of the run; UserError where it cannot be read, or a newer program wrote it."""
+        """Return the config of the run; UserError where it cannot be read or a newer program wrote it."""
         self.state()  # refuses a newer format
         try:
             config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
@@ -86,16 +86,16 @@ class RunFolder(LeasedFolder):
         return json.loads(self.tags_file.read_text(encoding="utf-8")) if self.tags_file.exists() else {}
 
     def add_provenance(self, found: dict[str, str]) -> None:
-        """Note with what the run was begun, or gone on with, now."""
+        """Record the program, libraries and machine with which the run begins or goes on now."""
         with self.exclusive():
             append_line(self.provenance_file, {"time": now()} | found)
 
     def provenance(self) -> list[dict[str, Any]]:
-        """Return with what the run was begun, and gone on with each time, the first first."""
+        """Return the program, libraries and machine of each time that the run was begun or resumed, in order."""
         return read_lines(self.provenance_file)
 
     def save_vocabulary(self, corpus: Corpus) -> None:
-        """Write what the model's tokens mean, so that it can be used without the data."""
+        """Write what the model's tokens mean, so that the model can be used without the data."""
         meaning = {"level": corpus.level, "end": corpus.end, "symbols": corpus.vocabulary.symbols}
         with self.exclusive():
             replace_text(self.vocabulary_file, json.dumps(meaning) + "\n")
@@ -129,13 +129,13 @@ class RunFolder(LeasedFolder):
         return json.loads(self.result_file.read_text(encoding="utf-8")) if self.result_file.exists() else None
 
     def artifacts(self) -> list[Path]:
-        """Return the files worth keeping with the record: what the model is and does, and what went wrong."""
+        """Return the files to keep with a store's record: what the model is and does, and what went wrong."""
         return [path for name in ARTIFACTS if (path := self.path / name).exists()]
 
     # What is known of it elsewhere
 
     def to_deliver(self, store: str) -> dict[str, Any] | None:
-        """Return what a store will have got once it has everything; None where it has that already."""
+        """Return what a store will have once it has everything; None where it has that already."""
         state = self.state()
         if not state or not self.config_file.exists():
             return None
@@ -143,7 +143,7 @@ class RunFolder(LeasedFolder):
         return here if here.items() - self.deliveries.to(store).items() else None
 
     def become_another_run(self) -> None:
-        """Have every store take what comes for a new run, which begins now."""
+        """Begin a new run in the folder, which every store then takes for another."""
         with self.exclusive():
             self.deliveries.forget()
             self.write_state(self.state() | {"started": now()})

@@ -1,4 +1,4 @@
-"""Who may write a run folder: one process at a time, which shows by a heartbeat that it lives."""
+"""Let one process at a time write a run folder, which shows by a heartbeat that it lives."""
 
 import json
 import os
@@ -18,19 +18,19 @@ from rnnexp.errors import Superseded, UserError, one_line
 from rnnexp.records.files import replace_text
 
 HEARTBEAT_S = 5.0
-LEASE_S = 60.0  # without a heartbeat a process counts as dead, wherever it is
+LEASE_S = 60.0  # without a heartbeat for so long, a process counts as dead, wherever it runs
 FORMAT = 1  # of run folders; one more when a program that knows only this one would misread a folder
 
 
 class InUse(UserError):
-    """Another process is at the run."""
+    """Say that another process is at the run."""
 
 
 class LeasedFolder:
-    """A folder that is read freely, and written by the process that holds it.
+    """Guard a folder that any process may read, and only the process that holds it may write.
 
-    Who claims it gets a number of its own, one more than the last. Before each write the number is looked
-    up, under a lock: a process that was suspended for so long that another has taken its run over finds that
+    A process that claims the folder gets a number, one more than the last. It looks that number up before each
+    write, under a lock. A process that was suspended for so long that another has taken over its run finds that
     out there, and writes no more.
     """
 
@@ -50,12 +50,16 @@ class LeasedFolder:
 
     @contextmanager
     def claimed(self, wait: bool = False) -> Iterator[None]:
-        """Hold the folder: within, this process alone writes it.
+        """Hold the folder within the context, where this process alone writes it.
+
+        Parameters
+        ----------
+        wait : whether to wait until another process that holds the folder has ended.
 
         Raises
         ------
-        InUse where another process is at it; with `wait`, only when that has ended. UserError where a newer
-        program has written it.
+        InUse where another process holds the folder, and `wait` is false. UserError where a newer program has
+        written it.
         """
         self.state()  # refuses a newer folder before it is touched
         self.path.mkdir(parents=True, exist_ok=True)
@@ -78,7 +82,7 @@ class LeasedFolder:
             self.number = None
 
     def claim(self) -> bool:
-        """Take the folder, unless a process that lives is at it; return whether it was taken."""
+        """Take the folder, unless a living process holds it; return whether it was taken."""
         with self.lock:
             state = self.state()
             if state.get("status") == "RUNNING" and alive(state):
@@ -92,14 +96,14 @@ class LeasedFolder:
             return True
 
     def heartbeat(self, ended: threading.Event) -> None:
-        """Touch the state every few seconds, until `ended` is set."""
+        """Touch state.json every few seconds, until `ended` is set."""
         while not ended.wait(HEARTBEAT_S):
             with suppress(Timeout, OSError, Superseded), self.exclusive():
                 os.utime(self.state_file)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Keep others from taking the folder over, for a write; Superseded where one has done so."""
+        """Keep others from taking the folder over within the context; Superseded where one has done so."""
         with self.lock:
             if self.state().get("number") != self.number:
                 self.lost.set()
@@ -115,7 +119,7 @@ class LeasedFolder:
                 pass
 
     def end(self, status: str, error: BaseException | None = None) -> None:
-        """Record how the run ended, for now."""
+        """Record how the run ended, with which status and error."""
         with self.exclusive():
             self.traceback_file.unlink(missing_ok=True)
             if error:
@@ -127,7 +131,7 @@ class LeasedFolder:
             self.write_state(self.state() | {"status": status, "ended": now(), "error": said})
 
     def mark_dead(self) -> None:
-        """Correct the state of a run whose process ended without recording its status, or a wrong one."""
+        """Correct the state of a run whose process ended without recording its status, or recorded a wrong one."""
         if self.corrected_state(self.state()):
             with self.lock:
                 state = self.state()
@@ -135,7 +139,7 @@ class LeasedFolder:
                     self.write_state(state | right)
 
     def corrected_state(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Return what is wrong in a state, as it should be; empty where all is right."""
+        """Return the corrected entries of a state; empty where all are right."""
         dead = state.get("status") == "RUNNING" and not alive(state)
         finished = state.get("status") in ("KILLED", "FAILED") and self.result_file.exists()
         if not dead and not finished:
@@ -148,11 +152,11 @@ class LeasedFolder:
         }
 
     def state(self) -> dict[str, Any]:
-        """Return what state.json says, and when its owner was last seen as `heartbeat`; empty of no file.
+        """Return what state.json says, and its time in seconds since 1970 as `heartbeat`; empty where there is none.
 
         Raises
         ------
-        UserError where a newer program has written the folder, in a format that this one does not know.
+        UserError where a newer program has written the folder in a format that this one does not know.
         """
         with ExitStack() as stack:
             try:
@@ -174,7 +178,7 @@ class LeasedFolder:
 
 
 def alive(state: dict[str, Any]) -> bool:
-    """Return whether the process that wrote a state is still at it."""
+    """Return whether the process that wrote a state still runs."""
     if state["host"] == socket.gethostname():
         try:
             process = psutil.Process(state["pid"])

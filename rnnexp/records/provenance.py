@@ -1,4 +1,4 @@
-"""Where a run comes from: the program, the libraries and the machine that compute it."""
+"""Find out where a run comes from: the program, the libraries and the machine that compute it."""
 
 import os
 import platform
@@ -13,16 +13,16 @@ import rnnexp
 
 HERE = Path(__file__).parent
 PREFIX = "rnnexp."  # of tags
-MAY_DIFFER = {"load"}  # whenever one looks
+MAY_DIFFER = {"load"}  # different whenever one looks
 
 
 def collect(device: str, engine: str, gpu: str | None = None) -> dict[str, str]:
-    """Return with what a run is computed now: name -> value, without what cannot be found out.
+    """Return what computes a run now, name -> value, without what cannot be found out.
 
     Parameters
     ----------
     device, engine : as in the config of the run.
-    gpu : what the GPU is, where there is one.
+    gpu : the description of the GPU, where there is one.
     """
     found = {
         "version": rnnexp.__version__,
@@ -43,12 +43,12 @@ def collect(device: str, engine: str, gpu: str | None = None) -> dict[str, str]:
 
 
 def tags(found: dict[str, str]) -> dict[str, str]:
-    """Return the tags by which the run is recorded."""
+    """Return the tags with which the run is recorded, from what `collect` found."""
     return {PREFIX + name: value for name, value in found.items()}
 
 
 def difference(begun: dict[str, str], found: dict[str, str]) -> dict[str, str]:
-    """Return a tag that names what a run goes on with otherwise than it was begun; empty where nothing.
+    """Return a tag that names what has changed since a run was begun; empty where nothing has.
 
     Parameters
     ----------

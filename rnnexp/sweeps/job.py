@@ -1,4 +1,4 @@
-"""One job of a sweep as the sweep sees it: it starts the process, asks it to stop, and says how it went."""
+"""Handle one job of a sweep: start its process, ask it to stop, and find out how it went."""
 
 import json
 import os
@@ -21,11 +21,11 @@ GRACE_S = 30.0  # between asking a job to stop and killing it
 
 @dataclass
 class Job:
-    """Hold what a job is called, the config and the folder of its run, and how it goes.
+    """Hold the name of a job, the config and the folder of its run, and how it goes.
 
-    tags : more to record with the run.
+    tags : tags to record with the run besides its own.
     outcome : "not begun", "running", "finished", "resumed and finished", "finished before" the sweep,
-        "stopped" with it, "pruned", or "failed", for the reason in `error`.
+        "stopped" with the sweep, "pruned", or "failed", for the reason in `error`.
     """
 
     name: str
@@ -36,10 +36,10 @@ class Job:
     error: str = ""
 
     def start(self, threads: int, report: Path) -> None:
-        """Start the process, with so many threads; it tells in the file `report` how far it is."""
+        """Start the process with that many threads; it reports its progress in the file `report`."""
         self.report, self.stop_asked_at, self.prune = report, 0.0, False
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        self.number = self.folder.state().get("number", 0)  # of the attempt before
+        self.number = self.folder.state().get("number", 0)  # left by the attempt before
         self.resumed = (self.folder.path / "last.npz").exists()
         self.output, self.records_size, self.started = report.with_suffix(".txt"), -1, time.monotonic()
         with self.output.open("wb") as output:
@@ -59,12 +59,12 @@ class Job:
             "threads": threads,
         }
         assert self.process.stdin
-        with suppress(BrokenPipeError):  # it died at once, which is seen soon
+        with suppress(BrokenPipeError):  # the process ended at once, which `ended` will find
             self.process.stdin.write(json.dumps(task).encode() + b"\n")
             self.process.stdin.flush()
 
     def finished_before(self) -> bool:
-        """Return whether its folder has the result of this config; one of another the job itself refuses.
+        """Return whether its folder has a result for this config; the job itself refuses that of another.
 
         Raises
         ------
@@ -76,17 +76,17 @@ class Job:
         return self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
 
     def ask_to_stop(self, why: str = "", prune: bool = False) -> None:
-        """Have it save a checkpoint and end.
+        """Have the job save a checkpoint and end.
 
-        why : what the failure is, where this is one.
-        prune : whether it is not to be gone on with.
+        why : the failure because of which the job is stopped, if it is one.
+        prune : whether the job is stopped for good, because it falls behind others.
         """
         if not self.stop_asked_at:
             self.stop_asked_at, self.error, self.prune = time.monotonic(), why, prune
             self.process.terminate()
 
     def ended(self) -> bool:
-        """Return whether the process has ended; `outcome` then says how it went."""
+        """Return whether the process has ended, and set `outcome` if so."""
         code = self.process.poll()
         if code is None:
             if self.stop_asked_at and time.monotonic() - self.stop_asked_at > GRACE_S:
@@ -105,13 +105,13 @@ class Job:
             self.outcome, self.error = "failed", self.error or self.reason(code)
         with suppress(OSError):
             kept = self.folder.path / "output.txt"
-            kept.unlink(missing_ok=True)  # of an attempt before
+            kept.unlink(missing_ok=True)  # left by an attempt before
             if self.output.stat().st_size:
                 shutil.copy(self.output, kept)
         return True
 
     def reason(self, code: int) -> str:
-        """Say in a line why it failed, given the exit code of its process."""
+        """Return a line about why the job failed, given the exit code of its process."""
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
         state = self.folder.state()
@@ -121,7 +121,7 @@ class Job:
         return said if code == 1 and said else f"exit status {code}{said and f' ({said})'}"
 
     def has_news(self) -> bool:
-        """Return whether it has begun, or has recorded something since this was called last."""
+        """Return whether the job has begun or recorded something since this was called last."""
         if self.folder.state().get("number", 0) == self.number or not self.folder.tags_file.exists():
             return False
         file, before = self.folder.records_file, self.records_size
@@ -129,7 +129,7 @@ class Job:
         return self.records_size != before
 
     def __str__(self) -> str:
-        """Say in a line how it went."""
+        """Return a line about how the job went."""
         metrics = self.folder.result()
         if metrics is None or self.outcome == "failed":
             return f"{self.name}: {self.outcome}{self.error and f': {self.error}'}"

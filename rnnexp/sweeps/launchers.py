@@ -1,4 +1,4 @@
-"""Have another Hydra launcher than our own scheduler do the jobs of a sweep, SLURM's say."""
+"""Have a Hydra launcher, such as SLURM's, do the jobs of a sweep instead of our own scheduler."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from rnnexp.sweeps.scheduler import Sweep
 
 
 def check(request: Request) -> None:
-    """UserError where the launcher that a request names cannot do what it asks for."""
+    """Raise UserError where the launcher that a request names cannot do what the request asks for."""
     if request.launcher and request.rerun:  # each job would find a folder of another name than the sweep
         raise UserError(f"rerun=true does not go with hydra/launcher={request.launcher}: take another study")
     if request.launcher and request.settings["trials"] and not request.settings["prepare"]:
@@ -18,7 +18,7 @@ def check(request: Request) -> None:
 
 
 def hand_over(work: Sweep, start: Callable[[], object]) -> None:
-    """Have Hydra do the jobs by `start`, the function that it decorates, and look how they went."""
+    """Have Hydra do the jobs by `start`, the function that it decorates, and find out how they went."""
     try:
         start()
     except Exception as error:  # whatever another launcher raises

@@ -63,7 +63,7 @@ def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
 
 
 def run_offline(jobs: list[Job], workers: int | None) -> None:
-    """Do the jobs without telling any store; what fails at once leaves its folder as it was prepared."""
+    """Do the jobs without delivering to any store; a job that fails at once leaves its folder as it was prepared."""
     work = Sweep(jobs, workers, timeout=None, on_error="keep_going")
     work.tracker = NullClient()  # whoever brings the folders home delivers them
     prepared = [(job.folder, job.folder.load_config()) for job in jobs]

@@ -22,7 +22,7 @@ from rnnexp.sweeps.worker import CONF
 
 @contextmanager
 def open_request(arguments: Sequence[str]) -> Iterator["Request"]:
-    """Return what `rnnexp -m ARGUMENTS` asks for; within, Hydra composes."""
+    """Yield what `rnnexp -m ARGUMENTS` asks for; Hydra can compose configs within the context."""
     if flags := [argument for argument in arguments if argument.startswith("-")]:
         raise UserError(f"{flags[0]} does not go with -m: give overrides (KEY=VALUE) only")
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -35,21 +35,21 @@ class Request:
     Attributes
     ----------
     settings : the section `sweep` of the config.
-    launcher : the name of the Hydra launcher that is to do the jobs, whether the command or a preset names
-        it; None: our own scheduler.
-    rerun : whether each job is to be a new run.
-    overrides : those of the command, after those that a preset names in `hydra.sweeper.params`.
-    space : of a search, the overrides that it is over: of `sweep.params`, and every interval.
+    launcher : the name of the Hydra launcher that does the jobs, whether the command or a preset names it;
+        None: our own scheduler.
+    rerun : whether each job makes a new run.
+    overrides : those that a preset names in `hydra.sweeper.params`, then those of the command.
+    space : the overrides that a search draws values for: those of `sweep.params`, and every interval.
     """
 
     def __init__(self, arguments: Sequence[str]):
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         given = parser.parse_overrides(list(arguments))
-        # what is swept over stands with its first value, for a key may come with a group's option
+        # composed with the first value of each sweep, because a key may come with a group's option
         plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
         self.settings: dict[str, Any] = dict(plain.sweep)
         self.launcher = launcher_of(plain)
-        if self.launcher:  # which Hydra will look for with no option of what is swept over
+        if self.launcher:  # Hydra finds it in a config without the overrides that are swept over
             fixed = compose("config", [text(o) for o in given if is_one(o)], True)
             if launcher_of(fixed) != self.launcher:
                 raise UserError(
@@ -80,7 +80,7 @@ class Request:
                 raise UserError(f"{text(override)}: limits of a logarithmic range must be greater than 0")
 
     def combinations(self) -> list[tuple[str, list[str]]]:
-        """Return each combination of what is not searched over: name, and overrides with one value each."""
+        """Return each combination of the values not searched over: its name, and overrides with one value each."""
         last = {override.get_key_element(): override for override in self.overrides}
         overrides = [override for key, override in last.items() if key not in self.space]
         swept = [not is_one(o) for o in overrides]
@@ -88,18 +88,18 @@ class Request:
         return [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
 
     def jobs(self) -> list[Job]:
-        """Return a job for each combination; those that come to the same experiment are one."""
+        """Return a job for each combination; combinations that are the same experiment share one."""
         return distinct(make_job(name or "the only job", texts) for name, texts in self.combinations())
 
 
 def launcher_of(cfg: DictConfig) -> str | None:
-    """Return the launcher that a config with Hydra's section names; None for Hydra's default."""
+    """Return the launcher that a config names in Hydra's section; None for Hydra's default."""
     chosen = cfg.hydra.runtime.choices["hydra/launcher"]
     return None if chosen == "basic" else chosen
 
 
 def distinct(jobs: Iterable[Job]) -> list[Job]:
-    """Return the jobs without those that come to the same experiment as one before."""
+    """Return the jobs without those that are the same experiment as one before."""
     found: dict[Path, Job] = {}
     for job in jobs:
         same = found.setdefault(job.folder.path, job)
@@ -119,7 +119,7 @@ def make_job(name: str, overrides: list[str]) -> Job:
 
 
 def values(override: Override) -> list[str]:
-    """Return an override for each value that this one sweeps over; itself where it sweeps over none."""
+    """Return an override for each value that this one sweeps over, or this one where it has a single value."""
     if is_one(override):
         return [text(override)]
     if not override.is_discrete_sweep():

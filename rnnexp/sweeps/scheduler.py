@@ -1,8 +1,7 @@
 """Do the jobs of a sweep, each in a process of its own, as many at a time as there are workers.
 
-What happens to one job happens to it alone: it may raise, exit, be killed, run out of memory or hang, and the
-others go on. A run that has finished is not done again, and one that was begun goes on: the same command
-given again takes up whatever is left.
+A job may raise, exit, be killed, run out of memory or hang without harm to the others. A run that has finished
+is not done again, and one that was begun goes on: the same command given again does what is left.
 """
 
 import os
@@ -20,19 +19,19 @@ from rnnexp.experiment.signals import stop_requests
 from rnnexp.sweeps.job import Job
 from rnnexp.tracking.client import Client, WorkerClient
 
-LOOK_S = 0.25  # between looks at how the jobs do
+LOOK_S = 0.25  # seconds from one look at the jobs to the next
 
 
 class Sweep:
-    """Do the jobs, and tell a store what they record.
+    """Do the jobs of a sweep, and have a store told what they record.
 
     Parameters
     ----------
-    workers : jobs at a time; None: as many as there are cores. The cores are shared out among them.
+    workers : the number of jobs at a time, among which the cores are shared out; None: one for each core.
     timeout : seconds after which a job is stopped and counts as failed; None: never.
     on_error : "keep_going" with the other jobs; "fail_fast": stop them; "return_inf": keep going, and for a
         search the value of a job that failed is infinite.
-    total : how many jobs there will be; None: those given are all.
+    total : the number of jobs that there will be; None: that of the given ones.
     """
 
     def __init__(
@@ -47,13 +46,13 @@ class Sweep:
         self.timeout, self.on_error = timeout, on_error
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         if any(job.config["device"] == "gpu" for job in jobs):
-            cores = 1  # that many runs at a time, unless the command says more
+            cores = 1  # a GPU does one run at a time, unless the command says more
         self.workers = max(1, min(workers or cores, self.total))
         self.threads = max(1, cores // self.workers)
         self.tracker: Client = WorkerClient()
 
     def run(self) -> None:
-        """Do every job; KeyboardInterrupt after SIGINT or SIGTERM, with the jobs stopped."""
+        """Do every job; on SIGINT or SIGTERM stop the jobs and raise KeyboardInterrupt."""
         with (
             tempfile.TemporaryDirectory() as reports,
             stop_requests() as raise_if_asked,
@@ -70,7 +69,7 @@ class Sweep:
         self.tracker.wait()
 
     def work(self, reports: Path, raise_if_asked: Callable[[], None]) -> None:
-        """Start jobs while there are workers without one, and look after those that run."""
+        """Start a job for each free worker, and look after those that run, until all have ended."""
         begun = 0
         while True:
             while len(self.running()) < self.workers and (job := self.next_job()):
@@ -100,11 +99,11 @@ class Sweep:
         return self.waiting.pop(0) if self.waiting else None
 
     def running(self) -> list[Job]:
-        """Return the jobs under way."""
+        """Return the jobs that run."""
         return [job for job in self.jobs if job.outcome == "running"]
 
     def look_after(self) -> None:
-        """Find the jobs that have ended, have something new, or take too long, and act on it."""
+        """Act on each job that has ended, has recorded something new, or takes too long."""
         for job in self.running():
             if job.ended():
                 self.on_job_end(job)
@@ -126,7 +125,7 @@ class Sweep:
             self.look_after()
 
     def on_job_news(self, job: Job) -> None:
-        """Have the store told what a job has recorded since."""
+        """Have the store told what a job has newly recorded."""
         tracker = tracking.make(job.config["tracking"])
         with suppress(OSError, UserError):
             if tracker and job.folder.to_deliver(tracker.uri):
@@ -138,7 +137,7 @@ class Sweep:
         self.bar.write(str(job))
 
     def summary(self) -> str:
-        """Say how the jobs went: a line, and one for each that failed; nothing where there are no jobs."""
+        """Return a line about how the jobs went, and one for each that failed; nothing where there are no jobs."""
         counts = Counter(job.outcome for job in self.jobs)
         failed = [
             f"failed: {job.name}: {job.error}; see {job.folder}"

@@ -1,9 +1,8 @@
-"""Search for good settings: the same number of trials for every combination of the rest, one per cell say.
+"""Search for good settings with the same number of trials for every combination of the rest, such as each cell.
 
-A cell that was tuned less than the one it is compared with is no match for it. So every combination has the
-same budget; each trial is a run like any other, proposed by Optuna from the trials before it and pruned
-where it falls behind them. In the end the best settings of each are run with several seeds, as a study of
-their own.
+A comparison is fair only where both cells were tuned alike, so every combination has the same budget. Each trial
+is a run like any other, proposed by Optuna from the trials before it, and pruned where it falls behind them. In
+the end the best settings of each combination are run with several seeds, as a study of their own.
 """
 
 import math
@@ -27,13 +26,13 @@ except ImportError:
     raise UserError("sweep.trials takes Optuna: .venv/bin/pip install 'optuna>=4'") from None
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-REPEATS = 100  # proposals in vain after which a combination has nothing new to try
+REPEATS = 100  # so many repeated proposals mean that a combination has nothing new to try
 FINISHED_STATES = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
 
 
 @dataclass
 class Branch:
-    """A combination, with the trials that it has had."""
+    """Hold a combination and the trials that it has had."""
 
     name: str
     overrides: list[str]
@@ -47,7 +46,7 @@ class Branch:
 
 
 class Search(Sweep):
-    """A sweep whose jobs Optuna proposes. What it knows is in `sweep.storage`, so it can be interrupted."""
+    """Do a sweep whose jobs Optuna proposes; its trials are kept in `sweep.storage`, so it can be interrupted."""
 
     def __init__(self, request: Request, workers: int | None, timeout: float | None, on_error: str):
         settings = request.settings
@@ -93,7 +92,7 @@ class Search(Sweep):
             reason = str(error).strip().partition("\n")[0]
             raise UserError(f"sweep.storage={storage} cannot be used: {reason}") from error
         for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
-            # of a search that was cut off: its run goes on where it is
+            # left by a search that was cut off: try it again, and its run goes on from its checkpoint
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
             study.enqueue_trial(trial.params)
         over = study.get_trials(states=FINISHED_STATES)
@@ -107,7 +106,8 @@ class Search(Sweep):
     def next_job(self) -> Job | None:
         """Return the next trial, of the combination that has had the fewest; None where all are done.
 
-        What was tried before is no trial; where nothing new comes up, the combination has had all there are.
+        Settings that were tried before do not count as a trial. A combination for which Optuna proposes nothing
+        new is done.
         """
         while unfinished := [b for b in self.branches if b.begun < self.trials and b.repeats < REPEATS]:
             branch = min(unfinished, key=lambda branch: branch.begun)
@@ -129,7 +129,7 @@ class Search(Sweep):
         return None
 
     def on_job_news(self, job: Job) -> None:
-        """Report the epochs; stop a run that falls behind."""
+        """Report the new epochs of a job to Optuna; stop the job where it falls behind."""
         super().on_job_news(job)
         trial, records = self.trial_of[job.folder.path], job.folder.records()
         for record in records[self.reported.get(job.folder.path, 0) :]:
@@ -139,7 +139,7 @@ class Search(Sweep):
             job.ask_to_stop(prune=True)
 
     def on_job_end(self, job: Job) -> None:
-        """Tell Optuna; a trial that was stopped with the search goes on with the next."""
+        """Tell Optuna how a job ended; a trial that was stopped with the search goes on in the next search."""
         trial, study = self.trial_of[job.folder.path], self.branch_of(job).study
         metrics = job.folder.result()
         if metrics:
@@ -159,9 +159,9 @@ class Search(Sweep):
         return next(branch for branch in self.branches if job in branch.jobs)
 
     def best(self) -> list[Job]:
-        """Return jobs with the best settings of each combination, one a seed.
+        """Return jobs with the best settings of each combination, one for each seed.
 
-        The tags of their runs say how much they were tuned. UserError where no trial has finished.
+        The tags of their runs say how many trials tuned them. UserError where no trial has finished.
         """
         jobs = []
         for branch in self.branches:
@@ -169,7 +169,7 @@ class Search(Sweep):
             if not any(trial.state == FINISHED_STATES[0] for trial in trials):
                 raise UserError(f"{branch.name}: no trial has finished, so there are no best settings")
             chosen = self.chosen(branch.study.best_params)
-            # also those of searches over other ranges, in the same study
+            # also the trials of searches over other ranges in the same study
             kin = [n for n in optuna.get_all_study_names(branch.storage) if n.startswith(f"{branch.title} ")]
             spent = sum(
                 len(
@@ -221,5 +221,5 @@ def suggest(trial: optuna.Trial, key: str, over: Override) -> None:
 
 
 def shown(value: Any) -> str:
-    """Write a proposed value as in an override: four digits say enough."""
+    """Return a proposed value as it is written in an override, with four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

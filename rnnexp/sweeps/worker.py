@@ -1,7 +1,7 @@
-"""Do one job of a sweep, in a process of its own: `python -m rnnexp.sweeps.worker`, told what on its input.
+"""Do one job of a sweep in a process of its own, `python -m rnnexp.sweeps.worker`.
 
-The first line there is JSON: the config and the folder of the run, more tags for it, and how many threads it
-may have. The input stays open as long as the sweep lives; when it ends, the job saves a checkpoint and ends.
+The first line of its input is JSON: the config and the folder of the run, more tags for it, and the number of
+its threads. The input stays open as long as the sweep lives; when it ends, the job saves a checkpoint and ends.
 """
 
 import json
@@ -25,7 +25,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"  # in a checkout a link to t
 
 
 def log_to(file: Path, *others: str) -> None:
-    """Log as a run that Hydra starts does: to a file, and to other handlers of its config."""
+    """Log to a file and to other handlers, as a run that Hydra starts does."""
     logging_config = yaml.safe_load((CONF / "hydra/job_logging/rnnexp.yaml").read_text(encoding="utf-8"))
     logging_config["handlers"]["file"]["filename"] = str(file)
     logging_config["root"]["handlers"] = ["file", *others]
@@ -33,14 +33,14 @@ def log_to(file: Path, *others: str) -> None:
 
 
 def end_with_the_sweep() -> None:
-    """Ask this process to stop, as a signal does, once its input has ended."""
+    """Wait for the end of the input, then ask this process to stop as a signal does."""
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
-    """Read the job and do it; exit with 1 and a line where it fails for a reason that a line explains."""
+    """Read the job and do it; exit with status 1 and one plain line where that explains the failure."""
     job = json.loads(next(lines(0)))
     Thread(target=end_with_the_sweep, daemon=True).start()
     folder = RunFolder(Path(job["folder"]))

@@ -24,7 +24,7 @@ def make(section: dict[str, Any]) -> Tracker | None:
 
 
 def folder_of(run_id: str, uri: str, name: str = "mlflow") -> Path:
-    """Return the run folder of a run by the id that a store has given it; UserError where there is none."""
+    """Return the run folder of a run, given the id that a store has for it; UserError where there is none."""
     tracker = make({"name": name, "uri": uri})
     folder = tracker.folder_of(run_id) if tracker else None
     if folder is None:

@@ -15,14 +15,13 @@ Uri = Annotated[
 class Tracker(ABC):
     """Deliver run folders to a store.
 
-    A module of this package with a function `make(uri, **options)`, which returns one, is the tracker that a
-    config names as `tracking.name`; its options have their values in conf/tracking/<name>.yaml. A process
-    composes its config with every tracker at hand, so a library that takes long to import is imported by the
-    methods.
+    A config names a module of this package as `tracking.name`; its function `make(uri, **options)` returns the
+    tracker. The options have their values in conf/tracking/<name>.yaml. Every process that reads a config imports
+    all of these modules, so libraries that take long to import are imported by the methods.
 
     Parameters
     ----------
-    uri : the address of the store; delivered.json notes by it what the store has got.
+    uri : the address of the store, by which delivered.json keeps what the store has.
     """
 
     def __init__(self, uri: str):
@@ -32,21 +31,21 @@ class Tracker(ABC):
     def deliver(self, folder: RunFolder) -> None:
         """Bring what the store knows of a run up to what the run folder holds.
 
-        It is called again and again while a run goes on, by several processes, and anew where it was cut off
-        in the middle: whatever was sent before must not be there twice. `folder.to_deliver(uri)` says whether
-        there is anything to do, `folder.deliveries` keeps what was done and has a lock.
+        Several processes call this again and again while a run goes on, also after a call that was cut off in the
+        middle. So nothing that was sent before may appear twice. `folder.to_deliver(uri)` says whether there is
+        anything to do; `folder.deliveries` keeps what was done, and has a lock.
 
         Raises
         ------
-        whatever a store, a network or a server can: the run goes on, and it is tried again.
+        any error of a store, a network or a server: the run goes on, and the delivery is tried again.
         """
 
     def absolute_uri(self) -> str:
-        """Return the address, the same wherever the program runs."""
+        """Return the address of the store, independent of the current folder."""
         return self.uri
 
     def folder_of(self, run_id: str) -> Path | None:
-        """Return the folder of a run by the store's own name for it; None where it knows of none.
+        """Return the folder of a run, given the store's id for it; None where the store knows none.
 
         Raises
         ------

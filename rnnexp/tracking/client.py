@@ -1,4 +1,4 @@
-"""Who tells of new records: it has another process deliver them, and waits for it only at the end."""
+"""Tell another process of new records, which it delivers, and wait for it only at the end."""
 
 import json
 import logging
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class Client(Protocol):
-    """Whom a run or a sweep tells that there is something to deliver."""
+    """Offer what a run or a sweep calls when there is something to deliver."""
 
     def changed(self, folder: Path) -> None:
-        """Tell that there is something new in a run folder."""
+        """Announce that there is something new in a run folder."""
 
     def wait(self) -> None:
         """Wait until all that is new is delivered, or cannot be."""
@@ -31,7 +31,7 @@ def for_tracker(tracker: Tracker | None) -> Client:
 
 
 class NullClient:
-    """Tells nobody, so that no caller has to ask whether there is a tracker."""
+    """Ignore what it is told, so that no caller has to ask whether there is a tracker."""
 
     def changed(self, folder: Path) -> None:
         """Do nothing."""
@@ -41,11 +41,11 @@ class NullClient:
 
 
 class WorkerClient:
-    """The process that delivers, seen from the run's or the sweep's: one for runs of any tracker."""
+    """Start and direct the process that delivers the records of a run or a sweep, by any tracker."""
 
     command = sys.executable, "-P", "-m", "rnnexp.tracking.worker"
 
-    process: subprocess.Popen | None = None  # until there is something to deliver
+    process: subprocess.Popen | None = None  # started when there is something to deliver
 
     def start(self) -> None:
         """Start the process, and listen to it."""
@@ -62,7 +62,7 @@ class WorkerClient:
         self.listener.start()
 
     def listen(self) -> None:
-        """Log what the process warns of, until it ends."""
+        """Log the warnings of the process, until it ends."""
         assert self.process
         assert self.process.stdin
         assert self.process.stdout
@@ -83,7 +83,7 @@ class WorkerClient:
             self.done.set()
 
     def changed(self, folder: Path) -> None:
-        """Tell that there is something new in a run folder."""
+        """Announce that there is something new in a run folder."""
         if not self.process:
             self.start()
         assert self.process

@@ -1,4 +1,4 @@
-"""Keep records in MLflow: one run a run folder, in the MLflow experiment of its study."""
+"""Keep records in MLflow: one MLflow run for each run folder, in the MLflow experiment of its study."""
 
 import json
 import logging
@@ -21,8 +21,8 @@ from rnnexp.tracking.base import Tracker, Uri
 SQLITE = "sqlite:///"
 NOT_METRICS = {"epoch", "time"}
 BATCH = 1000  # metrics that MLflow takes at a time
-KEY = "rnnexp.key"  # tag by which a run is found that was asked for
-PATIENCE_S = 60.0  # for another process that is at the same store
+KEY = "rnnexp.key"  # tag by which a run is found whose making was asked for
+PATIENCE_S = 60.0  # seconds to wait for another process that is at the same store
 
 
 def make(uri: Uri = None) -> Tracker:
@@ -51,7 +51,7 @@ def library() -> Any:
 
 
 class MLflow(Tracker):
-    """Deliver to an MLflow store. A record goes with the time at which it was taken, by which MLflow knows it again."""
+    """Deliver to an MLflow store; a record goes with the time it was taken, by which MLflow recognises it."""
 
     def absolute_uri(self) -> str:
         if not self.uri.startswith(SQLITE):
@@ -97,7 +97,7 @@ class MLflow(Tracker):
             folder.deliveries.note(self.uri, before | here)
 
     def find_run(self, client: Any, folder: RunFolder) -> str | None:
-        """Return the id of the run that the store has for a folder; None where it has none, or lost it."""
+        """Return the id of the MLflow run for a run folder; None where the store has none, or has lost it."""
         before = folder.deliveries.to(self.uri)
         try:
             if "run_id" in before:
@@ -109,7 +109,7 @@ class MLflow(Tracker):
         experiment = client.get_experiment_by_name(str(folder.load_config()["study"])) if before else None
         if not experiment:
             return None
-        # somebody asked for a run and did not get to know whether it was made
+        # a process asked for the run and did not learn whether it was made
         found = client.search_runs([experiment.experiment_id], f"tags.`{KEY}` = '{before['key']}'")
         if not found:
             return None
@@ -117,9 +117,9 @@ class MLflow(Tracker):
         return found[0].info.run_id
 
     def new_run(self, client: Any, folder: RunFolder, artifacts: Path | None) -> str:
-        """Return the id of a new MLflow run for a run folder, which keeps it.
+        """Make an MLflow run for a run folder, which keeps its id, and return that.
 
-        A server may make the run and its answer get lost. So a key is kept first, by which the run is found.
+        The answer of a server that makes the run can get lost. So a key is kept first, by which the run is found.
         """
         made = {"key": uuid.uuid4().hex}
         folder.deliveries.note(self.uri, made)
@@ -131,7 +131,7 @@ class MLflow(Tracker):
 
 
 def describe(client: Any, run_id: str, folder: RunFolder, status: str) -> None:
-    """Set status, tags, and those parameters that the run has not got: MLflow keeps their first value."""
+    """Set status, tags, and the parameters that the run does not have yet: MLflow keeps their first value."""
     entities, known = library().entities, client.get_run(run_id).data.params
     left_out = not_parameters(folder)
     params = [
@@ -146,7 +146,7 @@ def describe(client: Any, run_id: str, folder: RunFolder, status: str) -> None:
 
 
 def not_parameters(folder: RunFolder) -> list[str]:
-    """Return the config keys that are no parameters of a run: as it records them, or as older runs had it."""
+    """Return the config keys that are no parameters of a run: those it records, or those that older runs had."""
     if (recorded := folder.tags().get("rnnexp.not_parameters")) is not None:
         return recorded.split(",")
     return ["device", "threads", "engine"] + ([] if folder.load_config().get("tf32") else ["tf32"])
@@ -154,7 +154,7 @@ def not_parameters(folder: RunFolder) -> list[str]:
 
 @contextmanager
 def alone_with(uri: str) -> Iterator[Path | None]:
-    """Keep others from an SQLite store; gives the folder for artifacts beside it, None for other stores.
+    """Keep others from an SQLite store within the context; yield the folder for artifacts, None for other stores.
 
     Several processes on a fresh file crash in MLflow's migrations, and MLflow leaves SQLite in a
     journal mode in which readers and writers block each other.
@@ -190,5 +190,5 @@ def metrics(record: dict[str, float], step: int) -> list[Any]:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as MLflow keeps it."""
+    """Return a value as the text that MLflow keeps."""
     return value if isinstance(value, str) else json.dumps(value)

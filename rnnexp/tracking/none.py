@@ -4,4 +4,4 @@ from rnnexp.tracking.base import Uri
 
 
 def make(uri: Uri = None) -> None:
-    """Return no tracker; `uri` is where `rnnexp sync` would deliver the run later."""
+    """Return no tracker; `uri` is the store to which `rnnexp sync` can deliver the run later."""

@@ -1,8 +1,8 @@
-"""The process beside a run or a sweep that delivers the records, so that a store takes no time from training.
+"""Deliver the records in a process beside a run or a sweep, so that a store takes no time from training.
 
-It is told of run folders in which something is new, one a line, and of an empty line that all is to be
-delivered now; it answers with its warnings, and with null when that is done, each as a line of JSON. When its
-input ends, however the process that told it has ended, it sees the runs to their end, and ends too.
+Each line of its input is a run folder in which something is new; an empty line asks for everything to be
+delivered now. It answers in lines of JSON: its warnings, and null when everything is delivered. When its input
+ends, for whatever reason, it delivers the end of each run, then ends too.
 """
 
 import json
@@ -19,15 +19,15 @@ from typing import Any
 from rnnexp import tracking
 from rnnexp.records.folder import RunFolder
 
-SLOW_S, RETRY_S = 1.0, 30.0  # a store that takes so long to fail is left alone for so long
+SLOW_S, RETRY_S = 1.0, 30.0  # seconds: a store that takes so long to fail is left alone for so long
 GATHER_S = 1.0  # epochs may be shorter than it takes to deliver one
 ORPHANS_S = 60.0  # a job takes at most so long to save and end when its sweep is gone
 
 
 def lines(file: int) -> Iterator[bytes]:
-    """Give the lines that the process at the other end of a pipe says, to the end; not one cut short.
+    """Yield the lines from a pipe until it ends, without a last one that was cut short.
 
-    Not by a buffered file: a thread that waits in one holds a lock that Python wants when it ends.
+    This reads no buffered file: a thread that waits in one holds a lock that Python needs in order to end.
     """
     rest = b""
     while part := os.read(file, 1 << 16):
@@ -36,7 +36,7 @@ def lines(file: int) -> Iterator[bytes]:
 
 
 def say(file: int, line: bytes) -> None:
-    """Write a line; of a reader that has gone its process takes note otherwise."""
+    """Write a line to a pipe; ignore that its reader has gone, which is found out otherwise."""
     left = memoryview(line + b"\n")
     with suppress(BrokenPipeError):
         while left:
@@ -44,23 +44,23 @@ def say(file: int, line: bytes) -> None:
 
 
 class Outbox:
-    """What is still to be delivered, and whether the stores take it.
+    """Hold what is still to be delivered, and which stores fail.
 
     Parameters
     ----------
-    warn : is told once a store when it begins to fail.
+    warn : called with a message when a store begins to fail, once for each store.
     """
 
     def __init__(self, warn: Callable[[str], None]):
         self.warn = warn
         self.open: dict[str, RunFolder] = {}  # runs that have not ended, or whose end is not delivered
-        self.warned: set[str] = set()  # of these stores
-        self.rest: dict[str, float] = {}  # store -> until when it is left alone
+        self.warned: set[str] = set()  # the failing stores that it has warned of
+        self.rest: dict[str, float] = {}  # store -> monotonic time in seconds until which it is left alone
 
     def attempt(self, path: str) -> None:
         """Deliver a run folder, unless its store took long to fail a moment ago."""
         folder = self.open.setdefault(path, RunFolder(Path(path)))
-        if not folder.config_file.exists():  # it begins in a moment
+        if not folder.config_file.exists():  # the run begins in a moment
             return
         uri, began = "", time.monotonic()
         try:
@@ -85,13 +85,13 @@ class Outbox:
                 self.rest[uri] = time.monotonic() + RETRY_S
 
     def flush(self) -> None:
-        """Try everything that is open once more."""
+        """Try once more to deliver everything that is open."""
         self.rest.clear()
         for path in list(self.open):
             self.attempt(path)
 
     def see_to_the_end(self) -> None:
-        """Deliver the last of runs whose process has gone, or goes now."""
+        """Deliver the end of runs whose process has gone, or goes now."""
         deadline = time.monotonic() + ORPHANS_S
         while self.open and time.monotonic() < deadline:
             for folder in self.open.values():
@@ -104,7 +104,7 @@ class Outbox:
 
 
 class Answers(logging.Handler):
-    """Hands what is logged to the run, which has the screen and the log file."""
+    """Hand log messages to the run, which has the screen and the log file."""
 
     def __init__(self, answer: Callable[[Any], None]):
         super().__init__(logging.WARNING)
@@ -115,7 +115,7 @@ class Answers(logging.Handler):
 
 
 def serve(told: SimpleQueue, outbox: Outbox, answer: Callable[[Any], None]) -> None:
-    """Do what is told, until None; of what comes within a second, each folder once."""
+    """Deliver what is told until None comes, each folder once of those that come within a second."""
     while True:
         batch = [told.get()]
         until = time.monotonic() + GATHER_S
@@ -134,7 +134,7 @@ def serve(told: SimpleQueue, outbox: Outbox, answer: Callable[[Any], None]) -> N
 
 def main() -> None:
     output = os.dup(1)
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # what libraries print must not pass for an answer
     told: SimpleQueue = SimpleQueue()
 
     def read() -> None:
@@ -142,7 +142,7 @@ def main() -> None:
             told.put(line.decode())
         told.put(None)
 
-    # always at it, for a pipe holds little and the run must not wait for room in it
+    # in a thread of its own, because a pipe holds little and the run must not wait for room in it
     Thread(target=read, daemon=True).start()
 
     def answer(message: Any) -> None:

@@ -1,1 +1,1 @@
-"""Training: truncated backpropagation through time, from a step to a run that goes on where it was cut off."""
+"""Train a model by truncated backpropagation through time, in runs that go on where they were cut off."""

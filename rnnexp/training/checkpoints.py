@@ -18,9 +18,9 @@ class Checkpoints:
 
     Parameters
     ----------
-    folder : the run's.
-    fingerprint : what the checkpoint must agree on with the run that reads it: a hash of config and data.
-    exclusive : a context in which nobody else writes the run; raises where somebody else does.
+    folder : the folder of the run.
+    fingerprint : a hash of config and data, which must be the same in a checkpoint and the run that reads it.
+    exclusive : makes a context in which no other process writes the run; raises where another has taken it over.
     """
 
     def __init__(
@@ -31,13 +31,13 @@ class Checkpoints:
         self.saved_at = time.perf_counter()
 
     def seconds_since_last(self) -> float:
-        """Return how long ago the last checkpoint was written, or this object made."""
+        """Return the seconds since the last checkpoint was written, or since this object was made."""
         return time.perf_counter() - self.saved_at
 
     def save_last(
         self, model: Model, optimizer: Optimizer, recurrent: list[tuple], state: TrainState
     ) -> None:
-        """Write all that the next step depends on.
+        """Write a checkpoint of all that the next step depends on.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Checkpoints:
 
         Returns
         -------
-        the recurrent state, per layer its arrays (B, H) in NumPy, and where training stood; None where there
+        the recurrent state, per layer its NumPy arrays (B, H), and the state of training; None where there
         is no checkpoint.
         """
         try:
@@ -92,14 +92,14 @@ class Checkpoints:
             checkpoint.write(self.best, model.params.on_host(), meta)
 
     def load_best(self, model: Model, epoch: int) -> None:
-        """Set the parameters to the best ones, which are those of `epoch`."""
+        """Set the parameters to the best ones, which must be those of `epoch`."""
         arrays, meta = self.read(self.best)
-        if meta["epoch"] != epoch:  # the file before it served in its stead
+        if meta["epoch"] != epoch:  # `read` has returned the file before it, because it is damaged
             raise UserError(f"{self.best} is damaged: the best weights are lost, start the run anew")
         model.params.set(arrays)
 
     def read(self, path: Path) -> tuple[dict, dict]:
-        """Return arrays and dictionary of a checkpoint of this run; UserError where it is another's."""
+        """Return arrays and dictionary of a checkpoint; UserError where it is another run's."""
         arrays, meta = checkpoint.read(path)
         if meta["fingerprint"] != self.fingerprint:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Say how long and in what portions to train."""
+"""Declare the options of training: how long and in what portions to train."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,13 +9,13 @@ AT_LEAST_1 = at_least(1)
 
 
 def samples(meaning: str) -> Option:
-    """Return the description of an option of the texts that are sampled while a model trains."""
+    """Return the description of an option for the texts that are sampled during training."""
     return Option(meaning, AT_LEAST_1, defines_result=False)
 
 
 @dataclass
 class TrainConfig:
-    """How long and in what portions to train. Training ends with max_epochs, max_steps or patience."""
+    """Hold the options of training, which ends with max_epochs, max_steps or patience."""
 
     batch_size: Annotated[
         int, Option("parallel streams of the training text, or sequences side by side", AT_LEAST_1)

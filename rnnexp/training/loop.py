@@ -36,19 +36,19 @@ def fit(
     seed: int,
     on_step: Callable[[TrainState], None] = lambda state: None,
 ) -> Iterator[dict[str, float]]:
-    """Train, and yield a record after each epoch; the end leaves the best weights in the model.
+    """Train, and yield a record after each epoch; at the end the model has the best weights.
 
-    An epoch goes through the windows of `train_batches`, of a stream without the tail of less than a batch.
-    Training goes on from the last checkpoint where there is one. That holds everything the next step
-    depends on, so a run that was cut off anywhere ends with the parameters of one that was not, to the
-    bit. The checkpoint of an epoch is written after its record was taken: whoever takes it may see the
-    record of the last epoch before a crash twice, but never misses one.
+    An epoch goes through the windows of `train_batches`; the tail of a stream, fewer targets than rows, is left
+    out. Training goes on from the last checkpoint where there is one. That holds everything the next step depends
+    on, so a run that was cut off anywhere ends with the parameters of one that was not, to the bit. The checkpoint
+    of an epoch is written after the caller has taken its record. So after a crash the caller may see the record
+    of the last epoch twice, but it never misses one.
 
     Parameters
     ----------
     seed : of the dropout masks and of the order of sequences.
-    on_step : called after each update, on a GPU after every few; when it raises Interrupted, a checkpoint is
-        saved first.
+    on_step : called after each update, on a GPU after every few; where it raises Interrupted, a checkpoint is
+        saved before that goes on to the caller.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def fit(
 
 
 def train_batches(corpus: Corpus, config: TrainConfig, seed: int, epoch: int) -> Batches:
-    """Return the windows of an epoch of training: sequences in an order of its own, a stream as it is."""
+    """Return the windows of an epoch of training: sequences in the order of that epoch, a stream as it is."""
     tokens, sizes = corpus.splits["train"], (config.batch_size, config.bptt)
     if corpus.end is None:
         return Streams(tokens, *sizes)
@@ -113,7 +113,7 @@ def end_of_epoch(windows: int, state: TrainState, config: TrainConfig) -> int:
 def next_windows(state: TrainState, end: int, sync_every: int, sample_every: int | None) -> range:
     """Return the windows to run before results are asked for.
 
-    They stop where text is to be sampled: what is sampled is the model of that step.
+    They stop where text is to be sampled, because that takes the model of that step.
     """
     windows = range(state.window, min(state.window + sync_every, end))
     return windows[: sample_every - state.step % sample_every] if sample_every else windows
@@ -130,7 +130,7 @@ def run_windows(
 
     Parameters
     ----------
-    source : has the windows of `batches` where the model can read them.
+    source : the windows of `batches` as arrays that the model can read.
     """
     for number, k in enumerate(windows, state.step):
         if batches.starts_fresh(k):
@@ -142,7 +142,7 @@ def run_windows(
 def count_windows(
     windows: range, batches: Batches, step: steps.TrainStep, state: TrainState, end: int | None
 ) -> None:
-    """Take the results of windows that were run into the state of training."""
+    """Add the results of windows that were run to the state of training."""
     for k, (nats, grad_norm) in zip(windows, step.results(), strict=True):
         _, targets = batches.window(k)
         state.add_window(
@@ -155,12 +155,12 @@ def count_windows(
 
 
 def epoch_record(state: TrainState, valid_loss: float, level: str, seconds: float) -> dict[str, float]:
-    """Return what is recorded of an epoch; see `loss_metrics` for `level`.
+    """Return the record of an epoch; see `loss_metrics` for `level`.
 
     Parameters
     ----------
     valid_loss : nats per token.
-    seconds : that training and validation took.
+    seconds : the time that training and validation took.
     """
     record = {
         "epoch": state.epoch,

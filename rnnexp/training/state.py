@@ -1,4 +1,4 @@
-"""Say where training stands, and when it has ended."""
+"""Hold the state of training, and say when training has ended."""
 
 import math
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from rnnexp.errors import Diverged
 from rnnexp.training.config import TrainConfig
 
-# The smoothed loss of Coursera's "Sequence Models": of each update's nats per sequence this share is added to
-# the rest of what it was, and it starts where a model that knows nothing reads 7 symbols.
+# The smoothed loss of Coursera's "Sequence Models" becomes (1 - SMOOTHING) times itself plus SMOOTHING times the
+# nats per sequence of each update. It starts at the loss of a model that knows nothing on 7 symbols.
 SMOOTHING, FIRST_SYMBOLS = 0.001, 7
 
 
 @dataclass
 class TrainState:
-    """Hold all that the next step depends on, besides parameters, optimizer and recurrent state.
+    """Hold all that the next step depends on besides parameters, optimizer and recurrent state.
 
     Checkpoints keep these fields, under these names.
     """
@@ -37,7 +37,7 @@ class TrainState:
         return cls(lr, smooth_loss=FIRST_SYMBOLS * math.log(vocab_size))
 
     def is_over(self, config: TrainConfig) -> bool:
-        """Tell whether training has ended."""
+        """Return whether training has ended."""
         return (
             self.epoch >= config.max_epochs
             or self.step >= (config.max_steps or math.inf)
@@ -49,13 +49,13 @@ class TrainState:
 
         Parameters
         ----------
-        nats, grad_norm : of its window, the summed loss and the norm of the gradient.
-        loss : of which that was the gradient, `nats` divided by the `loss_denominator` of the batches.
-        tokens, sequences : how many targets its window has, and how many of them end a sequence.
+        nats, grad_norm : the summed loss of its window, and the norm of the gradient before clipping.
+        loss : the loss that has that gradient, `nats` divided by the `loss_denominator` of the batches.
+        tokens, sequences : the number of targets of its window, and of those that end a sequence.
 
         Raises
         ------
-        Diverged where loss or gradient are not finite.
+        Diverged where the loss or the gradient is not finite.
         """
         require_finite("loss", nats, self.step + 1)
         require_finite("gradient norm", grad_norm, self.step + 1)
@@ -68,11 +68,11 @@ class TrainState:
         self.grad_norm += grad_norm
 
     def end_epoch(self, valid_loss: float) -> bool:
-        """Count an epoch; tell whether no earlier one had as good a validation loss.
+        """Count an epoch; return whether its validation loss, in nats per token, is better than every earlier one.
 
         Raises
         ------
-        Diverged where that is not finite.
+        Diverged where that loss is not finite.
         """
         require_finite("validation loss", valid_loss, self.step)
         self.epoch += 1
@@ -82,13 +82,13 @@ class TrainState:
         return improved
 
     def begin_epoch(self, lr: float) -> None:
-        """Set what is summed over an epoch to nothing."""
+        """Set what is summed over an epoch to zero, and the learning rate."""
         self.lr = lr
         self.window = self.tokens = self.sequences = 0
         self.nats = self.grad_norm = self.seconds = 0.0
 
 
 def require_finite(what: str, value: float, step: int) -> None:
-    """Raise Diverged where a number is infinite or none."""
+    """Raise Diverged where a value is infinite or NaN."""
     if not math.isfinite(value):
         raise Diverged(f"the {what} became {value} at step {step}; lower optimizer.lr or optimizer.clip_norm")

@@ -1,6 +1,6 @@
 """Take training steps: a window forward and back, then an update.
 
-On a GPU a step is only asked for: how it went is read later, for many steps at once, so that it never waits.
+On a GPU a step is only asked for. Its results are read later, for many steps at once, so that the GPU never waits.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ class TrainStep:
 
     Parameters
     ----------
-    seed : of the dropout masks.
+    seed : the seed of the dropout masks.
     batch_size : rows of a window.
-    state : before the first step, per layer its arrays (B, H) in NumPy; None: zeros.
+    state : the recurrent state before the first step, per layer its NumPy arrays (B, H); None: zeros.
 
     Attributes
     ----------
-    sync_every : steps after which results are to be asked for.
-    state : after the last step, arrays of the model's backend.
+    sync_every : the number of steps after which to ask for results.
+    state : the recurrent state after the last step, per layer arrays (B, H) of the model's backend.
     """
 
     sync_every = 1
@@ -39,12 +39,12 @@ class TrainStep:
         self.prepare()
 
     def prepare(self) -> None:
-        """Make what all steps share."""
+        """Make the arrays that all steps share."""
         self.workspace = self.model.workspace()
         self.pending: list[tuple[float, float]] = []  # results that were not asked for yet
 
     def set_state(self, state: list[tuple]) -> None:
-        """Set the recurrent state to NumPy's arrays."""
+        """Set the recurrent state to NumPy arrays, per layer (B, H)."""
         to_device = self.model.backend.to_device
         copy_state(self.state, [tuple(map(to_device, layer)) for layer in state])
 
@@ -54,14 +54,14 @@ class TrainStep:
             array.fill(0)
 
     def run(self, inputs, targets, number: int, lr: float, grad_scale: float) -> None:
-        """Take step `number`, which draws its dropout masks; see `Model.forward` for the rest."""
+        """Take step `number`, whose dropout masks depend on it, on tokens (T, B); see `Model.forward` for the rest."""
         key = self.seed, number
         nats, self.state = self.model.forward(inputs, targets, self.state, self.workspace, key, grad_scale)
         self.model.backward(self.workspace)  # gradients stop at the window's first step: truncated BPTT
         self.pending.append((nats, self.optimizer.update(self.model.params, lr)))
 
     def results(self) -> list[tuple[float, float]]:
-        """Return summed nats and norm of the gradient of each step since this was asked last."""
+        """Return the summed loss in nats and the gradient's norm of each step since this was last called."""
         results, self.pending = self.pending, []
         return results
 
@@ -113,6 +113,6 @@ class GpuTrainStep(TrainStep):
 def make(
     model: Model, optimizer: Optimizer, seed: int, batch_size: int, state: list[tuple] | None = None
 ) -> TrainStep:
-    """Return what takes steps of a model where it is; see `TrainStep`."""
+    """Return the `TrainStep` of a model for the device where it is."""
     kind = GpuTrainStep if model.backend.asynchronous else TrainStep
     return kind(model, optimizer, seed, batch_size, state)

@@ -1,4 +1,4 @@
-"""The contenders: the same training step by different code, named here and imported where they run."""
+"""Name the contenders, which do the same training step by different code; each is imported where it runs."""
 
 import importlib
 from importlib.util import find_spec
@@ -28,7 +28,7 @@ STEP_BY_STEP = "torch, step by step"  # the GRU with the reset gate before the p
 
 
 def load(path: str, task: Task) -> Any:
-    """Return what "package.module.Class" names, made for a task."""
+    """Return an object of the class that "package.module.Class" names, made for a task."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)(task)
 
@@ -39,7 +39,7 @@ def has_torch() -> bool:
 
 
 def takes_part(who: str, variant: Variant) -> bool:
-    """Return whether a contender is installed and has the cell, in whichever variant."""
+    """Return whether a contender is installed and has the cell, in this or another variant."""
     if who == STEP_BY_STEP:
         return has_torch() and variant.label == "gru"
     if who.startswith("torch"):
@@ -48,7 +48,7 @@ def takes_part(who: str, variant: Variant) -> bool:
 
 
 def variant_of(who: str, variant: Variant) -> Variant:
-    """Return the variant of a cell that a contender trains; PyTorch's own layers may lack ours."""
+    """Return the variant of a cell that a contender trains: another where PyTorch's layers lack this one."""
     if who.startswith("torch") and who != STEP_BY_STEP:
         return PYTORCH_VARIANTS[variant.label]
     return variant

@@ -1,4 +1,4 @@
-"""Do the training step of `rnnexp.training.loop.fit`, its matrix products alone, and times its parts."""
+"""Do the training step of `rnnexp.training.loop.fit`, or its matrix products alone, and time its parts."""
 
 import importlib
 import threading
@@ -60,7 +60,7 @@ class Ours:
         return nats / targets.size
 
     def matmuls_of_a_step(self) -> list[list[tuple]]:
-        """Do a step; returns the factors and the result of each of its large products, a list a thread."""
+        """Do a step; return the factors and the result of each of its large products, one list for each thread."""
         of_thread: dict[int, list[tuple]] = {}
         matmul = CPU.matmul
 
@@ -73,7 +73,7 @@ class Ours:
         return list(of_thread.values())
 
     def matmul_only_seconds(self, repeats: int) -> float:
-        """Return the median seconds of a step's own matrix products, done again by the same threads."""
+        """Return the median seconds that a step's own matrix products take when the same threads repeat them."""
         matmuls = self.matmuls_of_a_step()
 
         def multiply(calls: list[tuple]) -> None:

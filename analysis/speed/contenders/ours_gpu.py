@@ -1,4 +1,4 @@
-"""Does the training step of `rnnexp.training.loop.fit` on a GPU, by each engine, and times its parts."""
+"""Do the training step of `rnnexp.training.loop.fit` on a GPU, by each engine, and time its parts."""
 
 import time
 from collections import defaultdict
@@ -18,7 +18,7 @@ from rnnexp.training import step
 
 
 class Graph:
-    """By one CUDA graph a step."""
+    """Train by one CUDA graph a step."""
 
     engine, tf32 = "graph", False
 
@@ -39,7 +39,7 @@ class Graph:
         self.done = 0
 
     def take(self, number: int) -> list[float]:
-        """Do training steps; returns their losses in nats per token, for which it waits at the end."""
+        """Do training steps; wait for them and return their losses in nats per token."""
         found = []
         for _ in range(number):
             inputs, targets = self.windows[self.done % len(self.windows)]
@@ -51,7 +51,7 @@ class Graph:
         return [nats / targets.size for nats, _ in found]
 
     def losses(self, number: int) -> list[float]:
-        """Return the losses of the first steps, without dropout."""
+        """Return the losses of the first steps in nats per token, without dropout."""
         self.begin(0.0)
         return self.take(number)
 
@@ -64,12 +64,12 @@ class Graph:
         return seconds_of_a_step(self.take, at_least_s)
 
     def reserved_bytes(self) -> int:
-        """Return the bytes taken from the driver."""
+        """Return the bytes of device memory taken from the driver."""
         pools = [one.graph.pool for one in self.steps.captured.values() if one.graph]
         return sum(pool.total_bytes() for pool in [self.gpu.cupy.get_default_memory_pool(), *pools])
 
     def watch_kernels(self) -> None:
-        """Note kernels that are compiled from here on down in `launched`, where that is a list."""
+        """Have every kernel that is compiled from here on add its launches to `launched`, where that is a list."""
         compile_them = self.gpu.compile
 
         def watched(source, names):
@@ -89,7 +89,7 @@ class Graph:
         return call
 
     def look_into_a_step(self) -> list[tuple[str, Callable[[], None]]]:
-        """Return what a step launches, by name: kernels of ours, and products by their sizes."""
+        """Return the launches of a step, each with its name: our kernels, and products named by their sizes."""
         matmul = Cublas.matmul
 
         def noted(cublas, a, b, out, add=False):
@@ -107,7 +107,7 @@ class Graph:
         return launched
 
     def again(self, launches: list[Callable[[], None]]) -> float:
-        """Return the seconds of doing these, as a graph."""
+        """Return the seconds that these launches take as one CUDA graph."""
 
         def all_of_them() -> None:
             for launch in launches:
@@ -125,11 +125,11 @@ class Graph:
         return float(np.median(times)) / STEPS_PER_GROUP
 
     def matmul_only_seconds(self) -> float:
-        """Return the seconds of a step's products alone."""
+        """Return the seconds that a step's products take alone."""
         return self.again([launch for name, launch in self.look_into_a_step() if name.startswith("product")])
 
     def parts(self) -> dict[str, dict[str, float]]:
-        """Return for each kind of launch how many times a step has it, and the seconds of these alone."""
+        """Return for each kind of launch how many a step has, and the seconds that these take alone."""
         kinds: dict[str, list] = defaultdict(list)
         for name, launch in self.look_into_a_step():
             kinds[name].append(launch)
@@ -140,18 +140,18 @@ class Graph:
 
 
 class Fused(Graph):
-    """By kernels of our own, one call each."""
+    """Train by kernels of our own, launched one by one."""
 
     engine = "fused"
 
 
 class Plain(Graph):
-    """By CuPy's functions."""
+    """Train by CuPy's functions."""
 
     engine = "cupy"
 
 
 class GraphTF32(Graph):
-    """With products whose factors are rounded to 10 bits."""
+    """Train by one CUDA graph a step, with products whose factors are rounded to 10 bits."""
 
     tf32 = True

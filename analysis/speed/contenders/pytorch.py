@@ -1,4 +1,4 @@
-"""Does the training step in PyTorch: nn.LSTM, nn.GRU or nn.RNN, as its own examples write it."""
+"""Do the training step in PyTorch: nn.LSTM, nn.GRU or nn.RNN, as its own examples write it."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ ORDER = {"rnn": "n", "lstm": "ifgo", "gru": "rzn"}  # of PyTorch's blocks
 
 
 class PyTorch:
-    """Trains a task; of the GRU, PyTorch has only the form with the reset gate after the product."""
+    """Train a task; of the GRU, PyTorch has only the form with the reset gate after the product."""
 
     def __init__(self, task: Task):
         shape, self.task = task.shape, task
@@ -33,7 +33,7 @@ class PyTorch:
         self.steps = 0
 
     def load(self, task: Task) -> dict[str, torch.Tensor]:
-        """Take our first weights; returns, by name, which entries of PyTorch's second biases ours has too."""
+        """Take our first weights; return, by name, which entries of PyTorch's second biases ours has too."""
         model = task.model()
         order = ORDER[task.variant.cell]
         recurrent = (
@@ -90,7 +90,7 @@ class PyTorch:
 
     @torch.no_grad()
     def nats(self, windows) -> float:
-        """Return the summed nats of a text."""
+        """Return the summed loss of windows in nats."""
         self.dropout.p = self.cells.dropout = 0.0
         nats, state = 0.0, None
         for inputs, targets in windows:
@@ -100,13 +100,13 @@ class PyTorch:
         return nats
 
     def step(self) -> float:
-        """Do one training step; returns its loss in nats per token."""
+        """Do one training step; return its loss in nats per token."""
         window = self.windows[self.steps % len(self.windows)]
         self.steps += 1
         return self.train(*window).item()
 
     def train(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Do a step on a window; returns its loss, which nobody has waited for."""
+        """Do a step on a window, tokens (T, B); return its loss in nats per token, without waiting for it."""
         self.optimizer.zero_grad()
         h, self.state = self.cells(self.dropout(self.embedding(inputs)), self.state)
         logits = self.decoder(self.dropout(h))

@@ -1,4 +1,4 @@
-"""Does the training step in PyTorch with cuDNN, as its examples write it, and the same in a CUDA graph."""
+"""Do the training step in PyTorch with cuDNN, as its examples write it, and the same in a CUDA graph."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from rnnexp.nn.model import Model
 
 
 class CuDNN(PyTorch):
-    """Trains in single precision, without TF32."""
+    """Train in single precision, without TF32."""
 
     tf32, device = False, "cuda"
 
@@ -25,7 +25,7 @@ class CuDNN(PyTorch):
         self.windows = [tuple(part.to(self.device) for part in window) for window in self.windows]
 
     def losses(self, number: int) -> list[float]:
-        """Return the losses of the first steps, without dropout."""
+        """Return the losses of the first steps in nats per token, without dropout."""
         self.prepare_comparison()
         return [self.step() for _ in range(number)]
 
@@ -34,7 +34,7 @@ class CuDNN(PyTorch):
         self.take(3)
 
     def take(self, number: int) -> None:
-        """Do training steps; waits for them at the end."""
+        """Do training steps, and wait for them at the end."""
         for _ in range(number):
             self.train(*self.windows[self.steps % len(self.windows)])
             self.steps += 1
@@ -45,18 +45,18 @@ class CuDNN(PyTorch):
         return seconds_of_a_step(self.take, at_least_s)
 
     def reserved_bytes(self) -> int:
-        """Return the bytes taken from the driver."""
+        """Return the bytes of device memory taken from the driver."""
         return torch.cuda.memory_reserved()
 
 
 class CuDNNTF32(CuDNN):
-    """With factors rounded to 10 bits."""
+    """Train with the factors of products rounded to 10 bits."""
 
     tf32 = True
 
 
 class InGraph(CuDNN):
-    """Captures the whole step once and replays it."""
+    """Capture the whole step once and replay it."""
 
     def start_timing(self) -> None:
         self.prepare_timing()
@@ -89,13 +89,13 @@ class InGraph(CuDNN):
 
 
 class InGraphTF32(InGraph):
-    """With factors rounded to 10 bits."""
+    """Replay the step with the factors of products rounded to 10 bits."""
 
     tf32 = True
 
 
 class StepByStep(InGraph):
-    """The GRU with its reset gate before the product, which cuDNN does not have."""
+    """Train the GRU with its reset gate before the product, which cuDNN does not have."""
 
     def __init__(self, task: Task):
         after = (("reset", "after"),)  # whose weights the constructor knows how to bring
@@ -109,7 +109,10 @@ class StepByStep(InGraph):
 
 
 class ResetBefore(nn.Module):
-    """Has the arguments and results of nn.GRU. The products with the inputs are done before the loop."""
+    """Compute the GRU with the reset gate before the product, with the arguments and results of nn.GRU.
+
+    The products with the inputs are done before the loop.
+    """
 
     def __init__(self, model: Model, shape: Shape):
         super().__init__()

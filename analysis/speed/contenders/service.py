@@ -1,4 +1,4 @@
-"""Answers what is asked of a contender on the CPU, in the process that it has to itself."""
+"""Answer what is asked of a contender on the CPU, in the process that it has to itself."""
 
 import importlib
 import time
@@ -12,7 +12,7 @@ from analysis.speed.tasks import Task
 
 
 class Contender(Protocol):
-    """Trains a task's model on the task's text, step by step."""
+    """Train a task's model on the task's text, step by step."""
 
     def use_threads(self, number: int) -> None:
         """Compute with so many threads from here on."""
@@ -24,11 +24,11 @@ class Contender(Protocol):
         """Train as the task says: with dropout."""
 
     def step(self) -> float:
-        """Do one training step; returns its loss in nats per token."""
+        """Do one training step; return its loss in nats per token."""
 
 
 class Service:
-    """A contender and what can be asked of it; only ours knows its matrix products and parts."""
+    """Measure a contender; only ours knows its matrix products and parts."""
 
     def __init__(self, contender: str, task: Task):
         importlib.import_module(CPU[contender].rpartition(".")[0])  # before memory is counted
@@ -45,7 +45,7 @@ class Service:
         return losses
 
     def use_fastest(self, numbers: list[int]) -> int:
-        """Compute with the number of threads that is fastest; returns it."""
+        """Compute with the fastest of these numbers of threads from here on; return it."""
         seconds = {}
         for number in numbers:
             self.contender.use_threads(number)
@@ -56,7 +56,7 @@ class Service:
         return fastest
 
     def times(self, at_least_s: float) -> list[float]:
-        """Return the seconds of each of some training steps, which take that long together."""
+        """Return the seconds of each training step, of as many steps as take `at_least_s` seconds together."""
         times: list[float] = []
         while sum(times) < at_least_s or len(times) < 2:
             start = time.perf_counter()
@@ -65,7 +65,7 @@ class Service:
         return times
 
     def matmul_only_seconds(self, repeats: int) -> float:
-        """Return the seconds of a step's matrix products alone."""
+        """Return the seconds that a step's matrix products take alone."""
         return self.contender.matmul_only_seconds(repeats)
 
     def seconds_by_part(self, steps: int) -> dict[str, float]:
@@ -73,6 +73,6 @@ class Service:
         return self.contender.seconds_by_part(steps)
 
     def peak_bytes(self) -> int | None:
-        """Return the most memory held at a time, less what the process held before the model was made."""
+        """Return the peak of memory in bytes, less what the process held before the model was made."""
         peak = bytes_held("VmHWM")
         return None if peak is None or self.before is None else peak - self.before

@@ -1,8 +1,11 @@
-"""Computes the training step the way textbook code does: each layer, at each step, for itself.
+"""Compute the training step the way textbook code does: each layer, at each step, for itself.
 
 This is the yardstick for what hoisting, flat buffers and reused memory gain. It follows the manner of "Deep
 Learning from Scratch 2" (chapters 5 and 6): every step multiplies its own input and adds up its own weight
 gradients, the embedding makes a gradient of the whole vocabulary at every step, and every array is new.
+
+A step takes x (B, D), a state of arrays (B, H), and weights W (D, G H), U (H, G H) and b (G H,). It returns the
+next state and a function from its gradient to those of x, of the state and of the weights.
 """
 
 import math
@@ -14,10 +17,12 @@ from analysis.speed.tasks import SEED, Task
 
 
 def sigmoid(x):
+    """Return 1 / (1 + exp(-x))."""
     return 1 / (1 + np.exp(-x))
 
 
 def lstm(x, state, W, U, b):
+    """Take a step of the LSTM."""
     h, c = state
     i, f, o, g = np.split(x @ W + h @ U + b, 4, axis=1)
     i, f, o, g = sigmoid(i), sigmoid(f), sigmoid(o), np.tanh(g)
@@ -42,6 +47,7 @@ def lstm(x, state, W, U, b):
 
 
 def rnn(x, state, W, U, b):
+    """Take a step of the vanilla recurrent network."""
     (h,) = state
     h_next = np.tanh(x @ W + h @ U + b)
 
@@ -53,6 +59,7 @@ def rnn(x, state, W, U, b):
 
 
 def gru_before(x, state, W, U_rz, U_n, b):
+    """Take a step of the GRU with the reset gate before the product."""
     (h,) = state
     H = h.shape[1]
     a = x @ W + b
@@ -74,6 +81,7 @@ def gru_before(x, state, W, U_rz, U_n, b):
 
 
 def gru_after(x, state, W, U, b):
+    """Take a step of the GRU with the reset gate after the product."""
     (h,) = state
     H = h.shape[1]
     a_n, a_rz = np.split(x @ W + b[: 3 * H], [H], axis=1)
@@ -99,7 +107,7 @@ STEPS: dict[str, Callable] = {"lstm": lstm, "rnn": rnn, "gru": gru_before, "gru 
 
 
 class Textbook:
-    """Trains a task as the book would."""
+    """Train a task as the book would."""
 
     def __init__(self, task: Task):
         self.task = task

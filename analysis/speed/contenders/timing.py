@@ -1,4 +1,4 @@
-"""Times the steps of a GPU, which are asked for in groups and waited for at the end."""
+"""Time the steps of a GPU, which are asked for in groups and waited for at the end."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,10 @@ STEPS_PER_GROUP = 20
 
 
 def seconds_of_a_step(take: Callable[[int], Any], at_least_s: float) -> float:
-    """Return the median over groups of steps that take that long together; `take(number)` waits for them."""
+    """Return the median seconds of a step, over groups of steps that take `at_least_s` seconds together.
+
+    take : take(number) does that many steps, and waits for them.
+    """
     times: list[float] = []
     while sum(times) < at_least_s or len(times) < 3:
         start = time.perf_counter()

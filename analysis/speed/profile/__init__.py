@@ -1,1 +1,1 @@
-"""Where the time and the memory of a training step, and of a whole run, go."""
+"""Profile the time and the memory of a training step, and of a whole run."""

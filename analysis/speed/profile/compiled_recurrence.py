@@ -6,7 +6,7 @@ from rnnexp.compute.jit.products import multiply, scratch
 
 @jit
 def multiply_window(h, U, out, first, last):
-    """Multiply h (T, B, H) at each step by the recurrent weights, for the rows from first to last."""
+    """Multiply h (T, B, H) at each step by the recurrent weights, for the rows from `first` to before `last`."""
     part = scratch(last - first, U, out)
     for t in range(len(h)):
         multiply(h[t, first:last], U, part, out)

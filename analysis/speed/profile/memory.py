@@ -1,4 +1,4 @@
-"""Reads the memory of this process, where the system tells."""
+"""Read the memory of this process, where the system tells."""
 
 from pathlib import Path
 

@@ -26,9 +26,9 @@ PARTS = {  # what is timed -> the part it belongs to
 
 
 def seconds_by_part(step: Callable[[], object], steps: int) -> dict[str, float]:
-    """Return the mean seconds that a step spends in each part, largest first, on the main thread's clock.
+    """Return the mean seconds that a step spends in each part, largest first, as the main thread measures them.
 
-    The clock itself costs a microsecond a part, which small models notice.
+    Reading the clock takes a microsecond for each part, which counts in small models.
     """
     main = threading.get_ident()
     total: defaultdict[str, float] = defaultdict(float)

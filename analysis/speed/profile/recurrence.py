@@ -13,7 +13,7 @@ from rnnexp.nn.recurrent import RecurrentLayer
 
 
 def multiply_window(layer: RecurrentLayer, workspace: Workspace) -> None:
-    """Repeat those of the step that left `workspace`, forward and backward, by engine and threads in use."""
+    """Repeat the recurrent products of the step that left `workspace`, by the engine and threads in use."""
     h = workspace["window"].states["h"][1:]
     parts = loops.rows_of_threads(layer, h.shape[1])
     form = layer.backend.recurrent_weights
@@ -28,7 +28,7 @@ def multiply_window(layer: RecurrentLayer, workspace: Workspace) -> None:
 
 
 def multiply(layer: RecurrentLayer, weights: dict, h, rows: slice) -> None:
-    """Do the products of one direction for some rows."""
+    """Do the products of one direction for some rows of h (T, B, H)."""
     if loops.is_compiled(layer):
         compiled = importlib.import_module("analysis.speed.profile.compiled_recurrence")
         for group, U in weights.items():

@@ -25,14 +25,17 @@ TIMED = {  # what is timed -> what it counts as
 
 
 class Stopwatch:
-    """Add up seconds by what they count as; a call within another that counts as the same is part of it."""
+    """Add up the seconds of calls by what these count as.
+
+    A call within another of the same kind is part of that one.
+    """
 
     def __init__(self) -> None:
         self.spent: dict[str, Any] = {"training": 0.0, "computation": 0.0, "first_update": None}
         self.running: list[str] = []
 
     def timed(self, target: str, function: Callable) -> Callable:
-        """Return the function, which is timed when it is called."""
+        """Return a function that does the same and times each call."""
         kind = TIMED[target]
 
         def call(*args, **kwargs):
@@ -52,7 +55,7 @@ class Stopwatch:
 
 
 def main() -> None:
-    """Run what the command line says, timed."""
+    """Run `rnnexp` with the arguments of the command line, and time it."""
     watch = Stopwatch()
     with ExitStack() as patches:
         for target in TIMED:

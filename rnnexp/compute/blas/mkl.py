@@ -9,13 +9,14 @@ from pathlib import Path
 from rnnexp.errors import UserError
 
 SEQUENTIAL, CBWR_AUTO = 1, 2  # of mkl_service.h
-# What compiled code calls MKL's functions: other libraries in the process may have some of the same name.
+# Compiled code calls MKL's functions by names with this prefix, for other libraries in the process may have
+# functions of the same name.
 PREFIX = "rnnexp_mkl_"
 FUNCTIONS = "sgemm", "sgemm_pack_get_size", "sgemm_pack", "sgemm_compute"
 
 
 def path() -> Path | None:
-    """Find where pip or conda put the library into this environment; None where it is not."""
+    """Return where pip or conda put the library into this environment; None where it is not installed."""
     prefix = Path(sys.prefix)
     found = chain(prefix.glob("lib/libmkl_rt.so*"), prefix.glob("Library/bin/mkl_rt*.dll"))
     return next(found, None)
@@ -23,7 +24,7 @@ def path() -> Path | None:
 
 @cache
 def load() -> None:
-    """Let compiled code find its functions. UserError where the library is broken."""
+    """Load MKL, so that compiled code finds its functions; UserError where the library is broken."""
     import llvmlite.binding  # of numba, which may not be installed
 
     try:

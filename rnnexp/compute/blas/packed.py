@@ -32,9 +32,10 @@ gemm_pack_get_size = function("sgemm_pack_get_size", *[INT] * 4, returns=types.u
 
 @jit
 def matmul(a, b, out):
-    """Do np.matmul with one thread, of matrices or stacks of them.
+    """Set out = a @ b with one thread: matrices (M, K) @ (K, N), or stacks (G, M, K) @ (G, K, N) of them.
 
-    The rows or the columns of each factor are contiguous, and the rows of `out`.
+    A factor may be one matrix for all of a stack. The rows or the columns of each factor are contiguous, and so
+    are the rows of `out`.
     """
     if out.ndim == 2:
         product(a, b, out)
@@ -46,6 +47,7 @@ def matmul(a, b, out):
 
 @jit
 def product(a, b, out):
+    """Set out (M, N) = a (M, K) @ b (K, N)."""
     (m, k), n = a.shape, b.shape[1]
     (transa, lda), (transb, ldb), (_, ldc) = layout(a), layout(b), layout(out)
     at_a, at_b, at_out = a.ctypes.data, b.ctypes.data, out.ctypes.data
@@ -54,14 +56,14 @@ def product(a, b, out):
 
 @jit
 def layout(a):
-    """Return whether a matrix lies transposed in memory, and the numbers from one of its rows to the next there."""
+    """Return whether a matrix lies transposed in memory, and how many numbers lie from one row there to the next."""
     if a.strides[1] == a.itemsize:
         return NO_TRANS, max(a.strides[0] // a.itemsize, a.shape[1])
     return TRANS, max(a.strides[1] // a.itemsize, a.shape[0])
 
 
 def packed(U, rows: int, workspace: Workspace):
-    """Return recurrent weights U (G, K, H) as bytes (G, size), for products v @ U[g] with v (rows, K)."""
+    """Return recurrent weights U (G, K, H) packed as bytes (G, size), for products v @ U[g] with v (rows, K)."""
     G, K, H = U.shape
     out = workspace.get_or_create(
         "packed", (U.shape, rows), lambda: np.empty((G, packed_size(rows, H, K)), np.uint8)
@@ -72,11 +74,13 @@ def packed(U, rows: int, workspace: Workspace):
 
 @jit
 def packed_size(m, n, k):
+    """Return the bytes of a packed matrix (k, n) that multiplies m rows."""
     return gemm_pack_get_size(B_MATRIX, m, n, k)
 
 
 @jit
 def pack(U, rows, out):
+    """Pack recurrent weights U (G, K, H) into `out` (G, bytes)."""
     G, K, H = U.shape
     for g in range(G):
         trans, ld = layout(U[g])
@@ -86,7 +90,7 @@ def pack(U, rows, out):
 
 @jit
 def packed_product(v, U, beta, out):
-    """Set out = v @ U + beta * out, of contiguous arrays and U (bytes,) from `packed`."""
+    """Set out = v @ U + beta * out: contiguous v (B, K) and out (B, H), and U (bytes,) from `packed`."""
     (B, K), H = v.shape, out.shape[1]
     at_v, at_U, at_out = v.ctypes.data, U.ctypes.data, out.ctypes.data
     gemm_compute(ROW_MAJOR, NO_TRANS, PACKED, B, H, K, at_v, K, at_U, H, beta, at_out, H)

@@ -30,7 +30,7 @@ def cut(U, rows: int, workspace: Workspace):
 
 
 class TiledMatmul:
-    """Multiply by tiles from `cut`, of so many rows; see `Ops.recurrent_matmul`."""
+    """Multiply `rows` rows by tiles from `cut`; see `Ops.recurrent_matmul`."""
 
     def __init__(self, tiles, rows: int):
         G, number, H, columns = tiles.shape

@@ -36,7 +36,7 @@ class Cublas:
         self.library, self.handle = library, ctypes.c_void_p()
         self.call("cublasCreate_v2", ctypes.byref(self.handle))
         self.call("cublasSetStream_v2", self.handle, ctypes.c_void_p(stream))
-        # after the stream, for setting that takes the workspace away
+        # after the stream, because setting the stream takes the workspace away
         size = ctypes.c_size_t(WORKSPACE_BYTES)
         self.call("cublasSetWorkspace_v2", self.handle, ctypes.c_void_p(workspace), size)
         self.kinds = {
@@ -49,9 +49,10 @@ class Cublas:
         self.call("cublasSetMathMode", self.handle, ctypes.c_int(TF32_MATH if yes else DEFAULT_MATH))
 
     def matmul(self, a, b, out, add: bool = False) -> None:
-        """Set out = a @ b, or out += a @ b, of matrices or stacks of them; a matrix goes with each of a stack.
+        """Set out = a @ b, or out += a @ b where `add`: matrices (M, K) @ (K, N), or stacks (G, M, K) @ (G, K, N).
 
-        The rows or the columns of each factor are contiguous, and the rows of `out`.
+        A factor may be one matrix for all of a stack. The rows or the columns of each factor are contiguous, and
+        so are the rows of `out`.
         """
         (m, k), n = a.shape[-2:], b.shape[-1]
         function, one, zero = self.kinds[out.dtype]
@@ -87,8 +88,8 @@ def one_and_zero(number: Any) -> tuple:
 def layout(a) -> tuple[int, int, int]:
     """Return how a matrix or a stack of them lies in memory.
 
-    Whether columns are contiguous instead of rows, the numbers from one row (or column) to the next, and
-    those from one matrix to the next.
+    The result says whether columns are contiguous instead of rows, how many numbers lie from one row (or column)
+    to the next, and how many from one matrix to the next.
     """
     size = a.itemsize
     row, column = (stride // size for stride in a.strides[-2:])
@@ -101,7 +102,7 @@ def layout(a) -> tuple[int, int, int]:
 
 
 def loaded() -> Any:
-    """Return the cuBLAS that is in this process, whichever version."""
+    """Return the cuBLAS that this process has loaded, of whichever version."""
     with open("/proc/self/maps") as maps:  # noqa: PTH123  no file of ours
         paths = {line.split(maxsplit=5)[-1].strip() for line in maps if "/libcublas.so" in line}
     if not paths:

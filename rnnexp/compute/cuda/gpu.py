@@ -19,7 +19,9 @@ INSTALL = "pip install 'cupy-cuda13x[ctk]', or cupy-cuda12x where nvidia-smi nam
 
 
 class Gpu(Ops):
-    """Compute on CuPy's arrays, on the current GPU. All work goes to one stream of our own, from here on the thread's.
+    """Compute on CuPy's arrays, on the current GPU.
+
+    All work goes to one CUDA stream of our own, which becomes the current stream of the thread.
 
     Attributes
     ----------
@@ -66,12 +68,12 @@ class Gpu(Ops):
         return errors_in_words(self.cupy)
 
     def compile(self, source: str, names: Sequence[str]) -> dict[str, Callable]:
-        """Return the functions of a CUDA source: function(blocks, threads of a block, arguments)."""
+        """Return the functions of a CUDA source, by name: function(blocks, threads of a block, arguments)."""
         module = self.cupy.RawModule(code=source, options=("--std=c++17",))
         return {name: module.get_function(name) for name in names}
 
     def kernels(self, dtype) -> Kernels:
-        """Return our kernels for numbers of that type, compiled when they are first asked for."""
+        """Return our kernels for numbers of a type, compiled when they are first asked for."""
         if dtype not in self.kernels_of:
             self.kernels_of[dtype] = Kernels(self, dtype)
         return self.kernels_of[dtype]
@@ -119,14 +121,14 @@ class Gpu(Ops):
         self.kernels(target.dtype).add_rows(target, index, rows)
 
     def dropout_mask(self, rate, key, out):
-        """Do as `Ops` says; the step of `key` may be an array here, of one uint64."""
+        """Fill `out` as `Ops.dropout_mask` does; the step of `key` may be an array of one uint64 here."""
         self.kernels(out.dtype).dropout_mask(rate, key, out)
 
     def squared_norm(self, array):
         return float(np.dot(array, array))
 
     def description(self) -> str:
-        """Name the GPU and what drives it, in a line."""
+        """Return a line that names the GPU and what drives it."""
         runtime = self.cupy.cuda.runtime
         name = runtime.getDeviceProperties(self.cupy.cuda.Device().id)["name"].decode()
         version = divmod(runtime.runtimeGetVersion() // 10, 100)
@@ -135,7 +137,7 @@ class Gpu(Ops):
 
 @contextmanager
 def errors_in_words(cupy: Any) -> Iterator[None]:
-    """Within: turn a GPU without memory into a UserError."""
+    """Turn the error of a GPU without memory left, raised within the context, into a UserError."""
     cuda = cupy.cuda
     of_cuda = cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError
     try:

@@ -8,10 +8,10 @@ from rnnexp.compute.ops import Ops
 
 
 class Graph:
-    """Do again what `function` has a GPU do, at the cost of one launch: a CUDA graph.
+    """Capture what `function` has a GPU do as a CUDA graph, and repeat it at the cost of one launch.
 
-    Its arrays must stay where they are. What it allocates itself is nobody else's for as long as the graph is
-    there, and it may not read a number from the GPU.
+    Its arrays must stay where they are. Memory that it allocates itself belongs to the graph for as long as that
+    exists. It may not read a number from the GPU.
     """
 
     def __init__(self, device: Any, function: Callable[[], None]):
@@ -31,9 +31,9 @@ class Graph:
 
 
 class CapturedFunction:
-    """Repeat a function on arrays with fixed places; by a CUDA graph where the engine is that.
+    """Repeat a function on arrays with fixed places, by a CUDA graph where the engine is "graph".
 
-    The first time it is done as it is, which has its kernels compiled and its arrays made.
+    The first call runs the function itself, which compiles its kernels and makes its arrays.
     """
 
     def __init__(self, function: Callable[[], None], device: Ops):

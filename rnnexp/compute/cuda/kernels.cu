@@ -42,7 +42,8 @@ __device__ void philox(unsigned long long counter[4], unsigned long long key0, u
     }
 }
 
-// The mask that rnnexp.compute.ops.dropout_mask draws with NumPy: a thread makes the 8 numbers of a turn of the generator.
+// The mask that rnnexp.compute.cpu.Cpu.dropout_mask draws with NumPy.
+// A thread makes the 8 numbers of a turn of the generator.
 extern "C" __global__ void dropout_mask(real* mask, long long count, unsigned long long seed,
                                         const unsigned long long* step, unsigned long long place, float rate,
                                         real kept) {

@@ -1,4 +1,4 @@
-"""Hold our own kernels of a GPU: those of kernels.cu, and NumPy code that the tracer has read."""
+"""Call our own kernels on a GPU: those of kernels.cu, and those that the tracer makes of NumPy code."""
 
 import math
 import re
@@ -30,7 +30,7 @@ class Kernels:
         self.fused: dict[str, dict[str, Callable]] = {}
 
     def compile(self, lines_of: Mapping[str, Sequence[str]], unless: str = "") -> dict[str, Callable]:
-        """Return kernels of lines from the tracer, by name: kernel(n, t, T, arrays), see `tracer.source`."""
+        """Return kernels made of lines from the tracer, by name: kernel(n, t, T, arrays), see `tracer.source`."""
         source = self.prefix + "".join(tracer.source(name, lines, unless) for name, lines in lines_of.items())
         if source not in self.fused:
             self.fused[source] = self.gpu.compile(source, list(lines_of))
@@ -40,18 +40,18 @@ class Kernels:
         }
 
     def take_rows(self, table, index, out) -> None:
-        """Set out = table[index], zeros where the index is negative."""
+        """Set out = table[index], zeros where the index is negative: (V, D) and (...) to (..., D)."""
         rows, columns = index.size, table.shape[1]
         self.function["take_rows"]((rows,), (THREADS,), (table, index, out, np.int64(columns)))
 
     def add_rows(self, target, index, rows) -> None:
-        """Add rows[k] to target[index[k]] for every k with index[k] >= 0."""
+        """Add rows[k] (N, D) to target[index[k]] (V, D) for every k with index[k] >= 0."""
         count, columns = rows.shape
         arguments = target, index, rows, np.int64(count), np.int64(columns)
         self.function["add_rows"]((count, blocks(columns, BLOCK)), (BLOCK,), arguments)
 
     def dropout_mask(self, rate: float, key: tuple, out) -> None:
-        """See `rnnexp.compute.ops.Ops.dropout_mask`. The step of `key` may be an array on the device, of one uint64."""
+        """Fill `out` as `Ops.dropout_mask` does; the step of `key` may be an array of one uint64 on the device."""
         seed, step, place = key
         if isinstance(step, int):
             number = self.gpu.empty(1, np.uint64)
@@ -62,7 +62,7 @@ class Kernels:
         self.function["dropout_mask"]((blocks(out.size, 8 * BLOCK),), (BLOCK,), arguments)
 
     def softmax_cross_entropy(self, logits, bias, targets, grad_scale: float | None):
-        """See `rnnexp.compute.ops.Ops.softmax_cross_entropy`; the sum is an array of one float64 on the device."""
+        """Return the loss as `Ops.softmax_cross_entropy` does, as an array () of float64 on the device."""
         rows, columns = logits.shape
         nats, total = self.gpu.empty(rows, np.float64), self.gpu.empty((), np.float64)
         scale, gradient = self.dtype.type(grad_scale or 0), np.int32(grad_scale is not None)
@@ -72,9 +72,9 @@ class Kernels:
         return total
 
     def norm_and_factor(self, grads, limit: float | None, steps=None):
-        """Return (2,) float64 on the device: the norm of all, and the factor that brings it down to `limit`.
+        """Return the norm of all gradients (P,), and the factor that brings it down to `limit`: (2,) float64.
 
-        steps : (1,) float64 on the device; goes up by one where the norm is finite.
+        steps : (1,) float64 on the device, as the result is; goes up by one where the norm is finite.
         """
         steps = self.gpu.empty(1, np.float64) if steps is None else steps
         number = min(MOST_PARTS, blocks(grads.size, THREADS))
@@ -86,13 +86,13 @@ class Kernels:
 
     @cache  # noqa: B019  as few as there are numbers of rows
     def ones(self, number: int):
-        """Return (1, number) ones, by which a product sums rows."""
+        """Return ones (1, number), by which a product sums rows."""
         array = self.gpu.empty((1, number), self.dtype)
         array.fill(1)
         return array
 
     def sum_rows(self, a, out) -> None:
-        """Sum over the rows of matrices (..., N, D) to (..., D), as a product."""
+        """Set `out` (..., D) to the sum over the rows of matrices (..., N, D), by a product."""
         self.gpu.matmul(self.ones(a.shape[-2]), a, out[..., None, :])
 
 

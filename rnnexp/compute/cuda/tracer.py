@@ -1,7 +1,7 @@
-"""Turn elementwise NumPy code into CUDA: it runs once on stand-ins for arrays, which write down what it does.
+"""Turn elementwise NumPy code into CUDA, by running it once on stand-ins for arrays that write down what it does.
 
 So the maths of a cell or an optimizer is written once, in NumPy, and becomes one kernel on a GPU. A thread of
-that kernel computes one number of every array: a `Slot`.
+that kernel computes one number of every array, which a `Slot` stands for.
 """
 
 import numbers
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-# NumPy's functions in C. `maximum` and `minimum` keep what is not a number, as NumPy's do.
+# NumPy's functions in C. `maximum` and `minimum` pass on NaN, as NumPy's do.
 FUNCTIONS = {
     np.add: "{} + {}",
     np.subtract: "{} - {}",
@@ -31,7 +31,7 @@ FUNCTIONS = {
 
 
 class Address(NamedTuple):
-    """Say where a slot lies: in an array of blocks of n numbers, each for T steps where `step` is given.
+    """Say where a slot lies: in an array of blocks of n numbers, which each have T steps where `step` is given.
 
     step : relative to the step t that the kernel is called for.
     """
@@ -41,13 +41,13 @@ class Address(NamedTuple):
     step: int | None = None
 
     def __str__(self) -> str:
-        """Return the number of this thread there, in C."""
+        """Return the C expression for this thread's number there."""
         slot = f"{self.block}" if self.step is None else f"({self.block} * T + t + {self.step})"
         return f"p_{self.array}[{slot} * n + e]"
 
 
 class Scalar(NamedTuple):
-    """Name one number for all threads, in double precision."""
+    """Say where a number lies that is the same for all threads, in double precision."""
 
     array: str
     place: int = 0
@@ -57,7 +57,7 @@ class Scalar(NamedTuple):
 
 
 class Slot:
-    """Know of one array what a thread does: where its number lies, and the C variable that holds it by now.
+    """Hold what is known of a thread's number of one array: where it lies, and the C variable with its value.
 
     address : None: a result that has no place in memory yet.
     """
@@ -65,30 +65,30 @@ class Slot:
     def __init__(self, address: Address | Scalar | None = None):
         self.address = address
         self.value: str | None = None
-        self.kernel = -1  # in which `value` is known
+        self.kernel = -1  # the kernel in which `value` is known
         self.stored = True  # memory holds `value`
 
 
 class Tracer:
-    """Hold what the code has done so far: kernels, each a list of lines of C, one after the other."""
+    """Hold the kernels of the code read so far, in their order, each a list of lines of C."""
 
     def __init__(self) -> None:
         self.kernels: list[list[str]] = [[]]
-        self.changed: list[Slot] = []  # and not stored
+        self.changed: list[Slot] = []  # slots with a new value that memory does not hold yet
         self.slots: dict[Address | Scalar, Slot] = {}
         self.count = 0
         self.scratch = 0  # slots of memory for results that are needed after the kernel they come from
 
     def array(self, *addresses: Address | Scalar) -> "TracedArray":
-        """Return a stand-in for arrays that lie there."""
+        """Return a stand-in for the arrays at these addresses."""
         return TracedArray(self, [self.slots.setdefault(address, Slot(address)) for address in addresses])
 
     def results(self, number: int) -> "TracedArray":
-        """Return a stand-in for arrays that need no place in memory."""
+        """Return a stand-in for `number` arrays that need no place in memory."""
         return TracedArray(self, [Slot() for _ in range(number)])
 
     def read(self, slot: Slot) -> str:
-        """Return the variable with a slot's number."""
+        """Return the C variable that holds a slot's number, read from memory where it must be."""
         here = len(self.kernels) - 1
         if slot.value is None or slot.kernel != here:
             if slot.address is None:
@@ -103,13 +103,13 @@ class Tracer:
             self.changed.append(slot)
 
     def variable(self, expression: str) -> str:
-        """Make a C variable with that value."""
+        """Return a new C variable with the value of an expression."""
         self.count += 1
         self.kernels[-1].append(f"const real v{self.count} = {expression};")
         return f"v{self.count}"
 
     def give_place(self, slot: Slot) -> None:
-        """Have a result stored at the end of the kernel it comes from."""
+        """Have a result stored in scratch memory at the end of the kernel it comes from."""
         assert slot.value, "a result is read before it is written"
         slot.address = Address("scratch", self.scratch)
         self.scratch += 1
@@ -120,7 +120,7 @@ class Tracer:
             self.kernels[slot.kernel].append(f"{slot.address} = {slot.value};")
 
     def end_kernel(self) -> None:
-        """End the kernel: what follows needs all that it computes."""
+        """End the kernel, because what follows needs all that it computes."""
         for slot in self.changed:
             self.kernels[-1].append(f"{slot.address} = {slot.value};")
             slot.stored = True
@@ -204,7 +204,7 @@ class TracedArray(NDArrayOperatorsMixin):
 
 
 def refusal(what: str, remedy: str = "") -> NotImplementedError:
-    """Return the error for what elementwise code must not do."""
+    """Return the error that refuses something which elementwise code must not do."""
     return NotImplementedError(
         f"code for a GPU cannot use {what}: rnnexp.compute.cuda.tracer does not know it{remedy}"
     )
@@ -226,7 +226,7 @@ def constant(x: float) -> str:
 
 
 def arrays_of(lines: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the arrays that lines of C use: their declarations, and their names."""
+    """Return the arrays that lines of C use, each as its declaration and its name."""
     types = {"p": "real*", "s": "const double*"}
     found = sorted(set(re.findall(r"\b([ps])_(\w+)\[", " ".join(lines))))
     return [(f"{types[kind]} {kind}_{name}", name) for kind, name in found]

@@ -27,7 +27,7 @@ HALF, ONE, LIMIT = np.float32(0.5), np.float32(1), np.float32(8.5)
 
 
 def tanh(x):
-    """Return tanh, of a single-precision number by the fit above, of a double by the C library."""
+    """Return tanh(x), for a single-precision number by the fit above, for a double by the C library."""
 
 
 @overload(tanh, jit_options={"fastmath": True}, inline="always")
@@ -50,14 +50,14 @@ def _tanh(x):
 
 @jit
 def add_tanh(a, u):
-    """Set a = tanh(a + u), element by element."""
+    """Set a = tanh(a + u), element by element: both (H,)."""
     for j in range(len(a)):
         a[j] = tanh(a[j] + u[j])
 
 
 @jit
 def add_sigmoid(a, u):
-    """Set a = sigmoid(a + u)."""
+    """Set a = sigmoid(a + u), element by element: both (H,)."""
     half = a.dtype.type(0.5)
     for j in range(len(a)):
         a[j] = half + half * tanh(half * (a[j] + u[j]))

@@ -10,7 +10,7 @@ from rnnexp.compute.jit.maths import add, copy
 
 @jit
 def scratch(rows, U, out):
-    """Make room for the product of some rows with a tile of U, if it is cut into tiles."""
+    """Return room (rows, columns) for the product of some rows with a tile of U, if it is cut into tiles."""
     return np.empty((rows, U.shape[3] if U.ndim == 4 else 0), out.dtype)
 
 

@@ -1,4 +1,4 @@
-"""The data sets: a file each, found by its name; `make` returns a `Corpus`."""
+"""Find the data sets: a file each, found by its name, whose `make` returns a `Corpus`."""
 
 from rnnexp.options import found_by_file
 

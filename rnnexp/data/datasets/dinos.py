@@ -1,6 +1,7 @@
-"""1,536 names of dinosaurs, each a sequence of its own: 26 letters and the end of the name.
+"""Read 1,536 names of dinosaurs, each a sequence of its own: 26 letters and the end of the name.
 
-The data of the character-level language model in Coursera's "Sequence Models"; 12 names stand there twice.
+They are the data of the character-level language model in Coursera's "Sequence Models", where 12 names stand
+twice.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Lincoln's address at Gettysburg, 1863 (public domain): ten sentences, each a sequence of its own.
+"""Hold Lincoln's address at Gettysburg, 1863 (public domain): ten sentences, each a sequence of its own.
 
-A passage of the size that the character-level GRU hackathon trained on; that one is not available.
+It is as long as the passage that the character-level GRU hackathon trained on, which is not available.
 """
 
 from rnnexp.data.corpus import Corpus

@@ -1,6 +1,6 @@
-"""A small probabilistic grammar whose best reachable perplexity is known exactly.
+"""Draw text from a small probabilistic grammar, whose best reachable perplexity is known exactly.
 
-Three kinds of sentences, each asking something else of a memory:
+It has three kinds of sentences, each of which asks something else of a memory:
 
 - agreement: the teachers near the old clock that the dogs chase laugh <eos>
   A verb agrees in number with its subject and goes with its kind of noun, however many nouns of other
@@ -60,7 +60,7 @@ MAX_COUNT = 30  # ticks in a row, each number from 1 on equally likely
 
 
 class Choice:
-    """A distribution over words: draws one and adds up what its surprise was."""
+    """Hold a distribution over words, with the surprise of each in nats, and draw from it."""
 
     def __init__(self, weights: dict[str, float]):
         total = sum(weights.values())
@@ -70,21 +70,22 @@ class Choice:
         self.cumulative = list(itertools.accumulate(shares.values()))
 
     def draw(self, random: Random) -> int:
+        """Return the index of a drawn word."""
         return min(bisect(self.cumulative, random.random()), len(self.words) - 1)
 
 
 def ranked(words) -> dict[str, float]:
-    """Weights 1, 1/2, 1/3, ...: the first words are the frequent ones, as in natural text."""
+    """Return weights 1, 1/2, 1/3, ...: the first words are the frequent ones, as in natural text."""
     return {word: 1 / rank for rank, word in enumerate(words, 1)}
 
 
 def alike(words) -> dict[str, float]:
-    """Equal weights."""
+    """Return equal weights."""
     return dict.fromkeys(words, 1.0)
 
 
 def mixture(*parts: tuple[float, dict[str, float]]) -> dict[str, float]:
-    """Each dictionary of weights with the share before it."""
+    """Return the weights of a mixture, each part given as its share and its weights."""
     weights: dict[str, float] = {}
     for share, part in parts:
         total = sum(part.values())
@@ -93,24 +94,28 @@ def mixture(*parts: tuple[float, dict[str, float]]) -> dict[str, float]:
     return weights
 
 
-# The distributions of the grammar, one for each situation that the words so far can leave one in.
+# The distributions of the grammar, one for each state that the words so far can lead to.
 
 
 @cache
 def start() -> Choice:
-    """The first word tells what kind of sentence it will be."""
+    """Return the distribution of the first word, which tells what kind of sentence follows."""
     return Choice(mixture((0.5, {"the": 1}), (0.4, alike(BRACKETS)), (0.1, {"tick": 1})))
 
 
 @cache
 def noun(may_be_adjective: bool) -> Choice:
+    """Return the distribution of a noun, or of an adjective before one."""
     nouns = ranked(word for rank in zip(*NOUNS.values()) for pair in rank for word in pair)
     return Choice(mixture((0.8, nouns), (0.2, ranked(ADJECTIVES))) if may_be_adjective else nouns)
 
 
 @cache
 def after_subject(transitive: bool, kind: str, number: int, may_nest: bool) -> Choice:
-    """A verb, of its subject's kind mostly and always in its number, or first something more about it."""
+    """Return the distribution after a subject: a verb, or a word that begins another phrase about the subject.
+
+    The verb has its subject's number always, and its kind mostly.
+    """
     forms = TRANSITIVE if transitive else INTRANSITIVE
     typical = ranked(pair[number] for pair in forms[kind])
     others = alike(pair[number] for other in forms if other != kind for pair in forms[other])
@@ -120,6 +125,7 @@ def after_subject(transitive: bool, kind: str, number: int, may_nest: bool) -> C
 
 @cache
 def inside_brackets(closing: str, may_nest: bool) -> Choice:
+    """Return the distribution inside of brackets: a word, the closing bracket, or another opening one."""
     if may_nest:
         return Choice(mixture((0.4, alike(BRACKETS)), (0.15, {"x": 1}), (0.45, {closing: 1})))
     return Choice(mixture((0.25, {"x": 1}), (0.75, {closing: 1})))
@@ -127,17 +133,18 @@ def inside_brackets(closing: str, may_nest: bool) -> Choice:
 
 @cache
 def after_ticks(count: int) -> Choice:
-    """Such that each number of ticks up to MAX_COUNT is equally likely."""
+    """Return the distribution after some ticks, such that all numbers of ticks up to MAX_COUNT are equally likely."""
     return Choice({"tick": MAX_COUNT - count, "tock": 1})
 
 
 @cache
 def certain(word: str) -> Choice:
+    """Return the distribution of a word that must come."""
     return Choice({word: 1})
 
 
 class Writer:
-    """Writes sentences of the grammar and keeps the surprise of each word."""
+    """Write sentences of the grammar, and keep the surprise of each word in nats."""
 
     def __init__(self, random: Random):
         self.random = random
@@ -145,12 +152,14 @@ class Writer:
         self.nats: list[float] = []
 
     def draw(self, choice: Choice) -> str:
+        """Draw a word, write it and return it."""
         k = choice.draw(self.random)
         self.nats.append(choice.nats[k])
         self.words.append(choice.words[k])
         return choice.words[k]
 
     def sentence(self) -> None:
+        """Write a sentence with its end."""
         first = self.draw(start())
         if first == "the":
             self.clause(transitive=False, open_clauses=1)
@@ -161,7 +170,7 @@ class Writer:
         self.draw(certain(END))
 
     def clause(self, transitive: bool, open_clauses: int) -> None:
-        """From after "the" to the verb of its noun."""
+        """Write from after "the" to the verb of its noun."""
         kind, number = SUBJECTS[self.noun_phrase()]
         while True:
             word = self.draw(after_subject(transitive, kind, number, open_clauses < MAX_CLAUSES))
@@ -175,12 +184,12 @@ class Writer:
                 return
 
     def noun_phrase(self) -> str:
-        """From after "the" to its noun."""
+        """Write from after "the" to its noun, and return that."""
         word = self.draw(noun(may_be_adjective=True))
         return self.draw(noun(may_be_adjective=False)) if word in ADJECTIVES else word
 
     def brackets(self, first: str) -> None:
-        """From after the first bracket to the one that closes it."""
+        """Write from after the first bracket to the one that closes it."""
         stack = [BRACKETS[first]]
         while stack:
             word = self.draw(inside_brackets(stack[-1], len(stack) < MAX_BRACKETS))
@@ -190,7 +199,7 @@ class Writer:
                 stack.pop()
 
     def counting(self) -> None:
-        """From after the first tick."""
+        """Write from after the first tick to the last tock."""
         count = 1
         while self.draw(after_ticks(count)) == "tick":
             count += 1

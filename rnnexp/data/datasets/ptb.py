@@ -1,4 +1,4 @@
-"""Penn Treebank as Mikolov prepared it: 10,000 words, rare ones replaced by <unk>, numbers by N."""
+"""Read Penn Treebank as Mikolov prepared it: 10,000 words, rare ones replaced by <unk>, numbers by N."""
 
 from pathlib import Path
 from typing import Annotated

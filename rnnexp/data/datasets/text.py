@@ -1,4 +1,4 @@
-"""Any UTF-8 file, as words or as characters, as one stream or line by line."""
+"""Read any UTF-8 file, as words or as characters, as one stream or line by line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,14 +37,14 @@ def make(
 
 
 def of_stream(tokens: Sequence[str], level: str, split: Sequence[float]) -> Corpus:
-    """The corpus of one stream, split in its order."""
+    """Return the corpus of one stream, split in its order."""
     ends = [round(len(tokens) * share) for share in (split[0], split[0] + split[1])]
     parts = {"train": tokens[: ends[0]], "valid": tokens[ends[0] : ends[1]], "test": tokens[ends[1] :]}
     return of_parts(parts, level)
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, any kind of line end as a newline; UserError where it is none or empty."""
+    """Return the text of a UTF-8 file, every line end as a newline; UserError where it is not UTF-8 or empty."""
     data = read_bytes(path)
     try:
         text = data.decode().removeprefix("\ufeff")

@@ -1,4 +1,4 @@
-"""A million characters of Shakespeare, 65 symbols: the text of Karpathy's char-rnn, as one stream."""
+"""Read a million characters of Shakespeare, 65 symbols: the text of Karpathy's char-rnn, as one stream."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +18,6 @@ def make(
     url: Url = URL,
     cache: Cache = "runs/data",
 ) -> Corpus:
-    """Return the text: the first 90% of its characters to train, 5% each to validate and test."""
+    """Return the text as a corpus: the first 90% of its characters to train, 5% each to validate and test."""
     text = read_checked(NAME, SHA256, dir, Path(cache) / "tinyshakespeare", url)
     return of_stream(list(text), "char", (0.9, 0.05, 0.05))

@@ -12,7 +12,7 @@ Bias = Annotated[bool, Option("whether the gates have biases")]
 
 
 class Cell:
-    """Define the maths of one recurrent step, which `rnnexp.nn.recurrent` takes over a window.
+    """Define the maths of one recurrent step; `rnnexp.nn.recurrent.RecurrentLayer` takes it over a window.
 
     A cell names its gates with one letter each and says everything else in those letters:
 
@@ -28,11 +28,13 @@ class Cell:
     bias=False b (gates, H). First values: W normal with standard deviation 1 / sqrt(D), U with 1 / sqrt(H),
     b zero ("Deep Learning from Scratch 2").
 
-    A cell defines `step`, `local_gradients` and `step_backward`. The loop over time, the product with the input
-    (all steps at once, before the loop) and the gradients of the weights (all steps at once, after it) are the
-    layer's. The methods find their arrays in dictionaries, (B, H) each, or (T, B, H) where several steps are
-    meant: every gate under its letter, every group of adjacent gates under theirs ("rz", as one array
-    (2, B, H)), every state under its name, as "h_prev" the one before the step, and what is saved.
+    A cell defines `step`, `local_gradients` and `step_backward`. The layer does the rest: the product with the
+    input (all steps at once, before the loop), the loop over time, and the gradients of the weights (all steps
+    at once, after the loop).
+
+    The methods find their arrays in dictionaries, (B, H) each, or (T, B, H) for several steps: every gate under
+    its letter, every group of adjacent gates under its letters ("rz", one array (2, B, H)), every state under
+    its name, the state before the step under that with "_prev" ("h_prev"), and the arrays that are saved.
 
     What a cell cannot be
     ---------------------
@@ -62,7 +64,7 @@ class Cell:
             self.shapes["b"] = len(self.gates), hidden_size
 
     def init(self, p: dict, rng: np.random.Generator) -> None:
-        """Draw the first values of the parameters `p`, by name."""
+        """Draw the first values of the parameters `p`, name -> array; the shapes are in `shapes`."""
         for name, shape in self.shapes.items():
             if name == "b":
                 p[name].fill(0)
@@ -76,8 +78,8 @@ class Cell:
 
         Parameters
         ----------
-        arrays : of the step. The gates hold the input's part of the preactivations and are left holding
-            the activated gates; the next states and what is `saved` are to be filled in.
+        arrays : those of the step, (B, H) each. The gates hold the input's part of the preactivations; the step
+            replaces it by the activated gates, and fills in the next states and the `saved` arrays.
         recurrent : `recurrent("rz", v)` is the recurrent product v @ U_rz.
         """
         raise NotImplementedError
@@ -85,8 +87,8 @@ class Cell:
     def local_gradients(self, arrays: dict, grads: dict) -> None:
         """Compute the part of the backward pass that needs no gradient from above, for many steps at once.
 
-        Fills `grads`, which has an entry for every gate and all `more_gradients`, with the local derivatives by
-        which `step_backward` is then a few multiplications.
+        This fills `grads`, which has an array (T, B, H) for every gate and for all `more_gradients`, with the
+        local derivatives. They leave a few multiplications to `step_backward`.
         """
         raise NotImplementedError
 
@@ -95,15 +97,16 @@ class Cell:
 
         Parameters
         ----------
-        arrays : of the step, as `step` left them.
-        grads : the step's local gradients; the gates are left holding the gradient of the preactivations.
+        arrays : those of the step, (B, H) each, as `step` left them.
+        grads : the step's local gradients, (B, H) each; this replaces those of the gates by the gradients of
+            the preactivations.
         recurrent : `recurrent.back("rz", grads["rz"])` is grads["rz"] @ U_rz.T, summed over the gates.
-        dstate : gradients (B, H) of the states after the step, overwritten by those before it.
+        dstate : gradients (B, H) of the states after the step; this replaces them by those of the states before it.
         """
         raise NotImplementedError
 
 
 def gate_groups(gates: str) -> dict:
-    """Return every group of adjacent gates and its place: "z" a number, "rz" a slice."""
+    """Return every group of adjacent gates and its place among them: a number for "z", a slice for "rz"."""
     spans = combinations(range(len(gates) + 1), 2)
     return {gates[i:j]: (i if j == i + 1 else slice(i, j)) for i, j in spans}

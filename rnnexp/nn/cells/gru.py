@@ -12,7 +12,7 @@ RESET = one_of("before", "after")
 
 
 class GRU(Cell):
-    """Gates r, z and candidate n; state (h,). The reset gate comes before the recurrent product.
+    """Compute the GRU whose reset gate comes before the recurrent product: gates r, z, candidate n, state (h,).
 
         r, z = sigmoid(x W + h U_rz + b)
         n = tanh(x W + (r * h) U_n + b)
@@ -49,15 +49,15 @@ class GRU(Cell):
 
 
 class GRUResetAfter(Cell):
-    """Candidate n, gates r, z and the candidate's recurrent part m; the reset gate comes after the product.
+    """Compute the GRU whose reset gate comes after the product: n, r, z and the candidate's recurrent part m.
 
         r, z = sigmoid(x W + h U + b)      m = h U + b
         n = tanh(x W + b + r * m)
         h' = z * h + (1 - z) * n
 
-    The form of cuDNN, PyTorch and Keras (`reset_after`): one recurrent product a step instead of two.
-    The input feeds n, r, z, the state feeds r, z, m, so that both are groups of adjacent gates; the
-    bias of m is the "recurrent bias" of those libraries.
+    This is the form of cuDNN, PyTorch and Keras (`reset_after`): one recurrent product a step instead of two.
+    The input feeds n, r, z and the state feeds r, z, m, so that both are groups of adjacent gates. The bias of
+    m is the "recurrent bias" of those libraries.
     """
 
     gates, input_gates = "nrzm", "nrz"
@@ -91,7 +91,10 @@ def interpolate(arrays):
 
 
 def local_gradients_of_interpolation(arrays, grads):
-    """Set grads["z"], which holds the sigmoid's, and grads["n"] to how h' changes with their preactivations."""
+    """Set grads["z"] and grads["n"] to the derivatives of h' by the preactivations of z and n.
+
+    grads["z"] holds the derivative of the sigmoid before.
+    """
     grads["z"] *= arrays["h_prev"] - arrays["n"]
     tanh_gradient(arrays["n"], out=grads["n"])
     grads["n"] *= 1 - arrays["z"]

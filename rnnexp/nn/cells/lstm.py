@@ -10,7 +10,7 @@ from rnnexp.options import Option
 
 
 class LSTM(Cell):
-    """Gates i, f, o and candidate g; state (h, c).
+    """Compute the LSTM with gates i, f, o, candidate g and state (h, c).
 
         i, f, o = sigmoid(x W + h U + b)     g = tanh(x W + h U + b)
         c' = f * c + i * g

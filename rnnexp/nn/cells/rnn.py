@@ -7,7 +7,7 @@ from rnnexp.nn.cells.base import Cell
 
 
 class RNN(Cell):
-    """h' = tanh(x W + h U + b).
+    """Compute h' = tanh(x W + h U + b).
 
     Elman 1990, "Finding structure in time".
     """

@@ -1,4 +1,4 @@
-"""Run the time loop on a GPU: the recurrent products, and between two of them one kernel.
+"""Run the time loop on a GPU: the recurrent products, and one kernel between two of them.
 
 The kernels come from the cell's own methods, which the tracer reads. Two steps are read one after the other, so
 that what follows the last product of a step and what precedes the first one of the next is a single kernel.
@@ -15,7 +15,7 @@ from rnnexp.nn.window import Window
 
 
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
-    """See `rnnexp.nn.loops`; a GPU takes all rows at once."""
+    """Run the steps as `rnnexp.nn.loops.forward` does; a GPU takes all rows at once."""
     loop = loop_of(layer, step, 1, mask, workspace)
     U = {group: layer.p[f"U_{group}"] for group in layer.cell.recurrent_matmuls}
     loop.run(w, U, mask, {}, workspace)
@@ -24,7 +24,7 @@ def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) ->
 def backward(
     layer, w: Window, dw: Window, dh, dstate: tuple, parts: list[slice], mask, workspace: Workspace
 ) -> None:
-    """See `rnnexp.nn.loops`."""
+    """Run the steps in reverse as `rnnexp.nn.loops.backward` does; a GPU takes all rows at once."""
     loop = loop_of(layer, step_backward, -1, mask, workspace)
     U = {group: layer.p[f"U_{group}"].swapaxes(1, 2) for group in layer.cell.recurrent_matmuls}
     more = {"da": dw.gates, "dout": dh, **dict(zip(map(gradient, layer.cell.states), dstate))}
@@ -33,7 +33,7 @@ def backward(
 
 def loop_of(layer, step: Callable, direction: int, mask, workspace: Workspace) -> "Loop":
     """Return the kernels of a layer's loop, made when they are first asked for."""
-    # one mask for all steps has nothing between its steps
+    # a mask that all steps share has a stride of zero from step to step
     masks = "none" if mask is None else "one" if mask.strides[0] == 0 else "each"
     kernels = layer.backend.kernels(layer.p["b"].dtype)
     make = lambda: Loop(layer, step, direction, masks, kernels)  # noqa: E731
@@ -41,7 +41,7 @@ def loop_of(layer, step: Callable, direction: int, mask, workspace: Workspace) -
 
 
 def gradient(state: str) -> str:
-    """Return what the gradient of a state is called."""
+    """Return the name of the gradient of a state."""
     return f"d_{state}"
 
 
@@ -77,7 +77,7 @@ def gate_views(cell, tracer: Tracer, array: str, t: int) -> dict[str, TracedArra
 
 
 def views(cell, tracer: Tracer, t: int) -> dict[str, TracedArray]:
-    """Return stand-ins for what a cell finds of a step, as `Window.at` has it; t counts from the kernel's step."""
+    """Return stand-ins for the arrays of a step, by the names of `Window.at`; t counts from the kernel's step."""
     arrays = gate_views(cell, tracer, "gates", t)
     for name in cell.states:
         arrays[name] = tracer.array(Address(name, 0, t + 1))
@@ -86,12 +86,12 @@ def views(cell, tracer: Tracer, t: int) -> dict[str, TracedArray]:
 
 
 class Recorder:
-    """Note which products a cell asks for: what its methods get as `recurrent` while they are read."""
+    """Record the products that a cell asks for: its methods get this as `recurrent` while the tracer reads them."""
 
     def __init__(self, tracer: Tracer, masks: str):
         self.tracer, self.masks = tracer, masks
         self.t = 0  # the step, counted from that of the kernel
-        # of a step: the group, its factor's first slot, how many slots
+        # the products of a step: the group, the first slot of the factor, the number of slots
         self.matmuls: list[tuple[str, Address, int]] = []
 
     def __call__(self, group: str, v: TracedArray) -> TracedArray:
@@ -133,9 +133,9 @@ class Loop:
 
     Parameters
     ----------
-    step : what a step does: step(layer, tracer, recorder).
-    direction : 1 or -1, from step to step.
-    masks : of the recurrent products: "none", "one" for all steps, or "each" its own.
+    step : step(layer, tracer, recorder) has the tracer read a step.
+    direction : 1 or -1, the way from one step to the next.
+    masks : the masks of the recurrent products: "none", "one" for all steps, or "each" step its own.
     """
 
     def __init__(self, layer, step: Callable, direction: int, masks: str, kernels: Kernels):
@@ -160,7 +160,7 @@ class Loop:
     def run(self, w: Window, U: dict, mask, more: dict, workspace: Workspace) -> None:
         """Run all steps of a window.
 
-        U : the recurrent weights by group. more : the arrays besides, as addresses name them.
+        U : group -> recurrent weights (gates, H, H). more : all other arrays, by the names that addresses use.
         """
         (_, T, B, H), matmul = w.gates.shape, workspace.backend.matmul
         mask = mask[0] if self.masks == "one" else mask
@@ -183,7 +183,7 @@ class Loop:
 
 
 def nothing(*_) -> None:
-    """Do what a kernel does that has nothing to do."""
+    """Do nothing, in place of a kernel that would have no lines."""
 
 
 def factor(arrays: dict, address: Address, slots: int, t: int):

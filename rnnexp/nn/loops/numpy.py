@@ -7,12 +7,12 @@ from rnnexp.compute.workspace import Workspace
 from rnnexp.nn.loops.weights import length, recurrent_weights
 from rnnexp.nn.window import Window
 
-# Numbers of each gate whose local gradients are computed at a time, so that they stay in a core's cache.
+# The local gradients of so many numbers of each gate are computed at a time, so that they stay in a core's cache.
 PART = 32_000
 
 
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
-    """See `rnnexp.nn.loops`; each thread takes its share of the rows."""
+    """Run the steps as `rnnexp.nn.loops.forward` does; each thread takes one of `parts` of the rows."""
     backend = layer.backend
     weights = recurrent_weights(layer, parts, workspace.child("forward"), backend.recurrent_weights)
 
@@ -27,7 +27,7 @@ def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) ->
 def backward(
     layer, w: Window, dw: Window, dh, dstate: tuple, parts: list[slice], mask, workspace: Workspace
 ) -> None:
-    """See `rnnexp.nn.loops`."""
+    """Run the steps in reverse as `rnnexp.nn.loops.backward` does; each thread takes one of `parts`."""
     cell, backend, limit = layer.cell, layer.backend, layer.clip_through_time
     _, T, B, H = w.gates.shape
     child = workspace.child("backward")
@@ -52,7 +52,7 @@ def backward(
 
 
 class RecurrentProducts:
-    """Multiply by the recurrent weights in the steps of some rows: what a cell's methods get as `recurrent`.
+    """Multiply by the recurrent weights in the steps of some rows; a cell's methods get this as `recurrent`.
 
     mask : (T, B, H) or None, see `RecurrentLayer.forward`; `t` is the step that the products belong to.
     """
@@ -63,11 +63,11 @@ class RecurrentProducts:
         self.t = 0
 
     def __call__(self, group: str, v):
-        """Return v @ U_group of v (B, H): (B, H), or (gates, B, H) where the group has several."""
+        """Return v @ U_group for v (B, H): (B, H), or (gates, B, H) where the group has several gates."""
         return self.matmuls[group](v if self.mask is None else v * self.mask[self.t])
 
     def back(self, group: str, d):
-        """Return the sum over the gates of d @ U_group.T (B, H), where the weights are those."""
+        """Return the sum over the gates of d @ U_group.T (B, H); the weights must be the transposed ones."""
         out = self.matmuls[group](d)
         total = out if out.ndim == 2 else out.sum(axis=0)
         return total if self.mask is None else total * self.mask[self.t]

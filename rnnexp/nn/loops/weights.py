@@ -8,7 +8,7 @@ from rnnexp.compute.workspace import Workspace
 def recurrent_weights(
     layer, parts: list[slice], workspace: Workspace, form: Callable, transposed: bool = False
 ) -> dict[int, dict]:
-    """Return the recurrent weights in a form for products with the rows of each part.
+    """Return the recurrent weights in a form for products with the rows of each part, one for each number of rows.
 
     form : form(U, rows, workspace), of U (G, K, H).
 

@@ -1,4 +1,4 @@
-"""The schedules, which set the learning rate from epoch to epoch: a file each, found by its name."""
+"""Find the schedules, which set the learning rate from epoch to epoch: a file each, found by its name."""
 
 from rnnexp.options import found_by_file
 

@@ -1,10 +1,10 @@
-"""The contract of a schedule."""
+"""State the contract of a schedule."""
 
 from typing import Protocol
 
 
 class Schedule(Protocol):
-    """Sets the learning rate from epoch to epoch."""
+    """Set the learning rate from epoch to epoch."""
 
     def next_lr(self, lr: float, improved: bool) -> float:
         """Return the learning rate of the next epoch.

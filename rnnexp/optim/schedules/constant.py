@@ -1,8 +1,8 @@
-"""The same learning rate throughout."""
+"""Use the same learning rate throughout."""
 
 
 class Constant:
-    """Keeps the learning rate."""
+    """Keep the learning rate."""
 
     def next_lr(self, lr: float, improved: bool) -> float:
         return lr

@@ -1,4 +1,4 @@
-"""A learning rate that falls where the validation loss no longer does."""
+"""Lower the learning rate where the validation loss no longer falls."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from rnnexp.options import Option, greater_than
 
 
 class Plateau:
-    """Divides lr by a factor after each epoch whose validation loss is no better than the best before it.
+    """Divide lr by a factor after each epoch whose validation loss is no better than the best before it.
 
     "Deep Learning from Scratch 2", section 6.5: factor 4.
     """

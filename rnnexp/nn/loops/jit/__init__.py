@@ -1,6 +1,10 @@
-"""Run the time loop compiled by numba, where a cell has such loops: `forward` and `backward` of a module here.
+"""Run the time loop compiled by numba, for cells that have such loops: `forward` and `backward` of a module here.
 
-The methods of a cell are what its compiled loops are tested against, and what runs where it has none.
+`w` and `dw` of those are the `Window`s of values and gradients, with arrays (G, T, B, H) of the gates and
+(T + 1, B, H) of the states; `weights` has the recurrent weights by group, in the form that
+`rnnexp.compute.jit.products` multiplies by; dh_out (T, B, H) is the gradient of the outputs, dstate that of the
+state, arrays (B, H). Each call takes the rows from `first` to before `last`. The loops are tested against the
+methods of their cell, which run where a cell has none.
 """
 
 from collections.abc import Callable
@@ -16,12 +20,12 @@ from rnnexp.nn.loops.jit import gru, gru_reset_after, lstm, rnn
 from rnnexp.nn.loops.weights import length, recurrent_weights
 from rnnexp.nn.window import Window
 
-# by the class itself: another class may have the same name and other maths
+# found by the class itself, because another class may have the same name and other maths
 LOOPS: dict[type[Cell], ModuleType] = {GRU: gru, GRUResetAfter: gru_reset_after, LSTM: lstm, RNN: rnn}
 
 
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
-    """See `rnnexp.nn.loops`; there is no mask."""
+    """Run the steps as `rnnexp.nn.loops.forward` does, without a mask."""
     loop = LOOPS[type(layer.cell)]
     weights = recurrent_weights(layer, parts, workspace.child("forward"), form(layer))
     in_parallel(lambda rows: loop.forward(w, weights[length(rows)], rows.start, rows.stop), parts)
@@ -30,7 +34,7 @@ def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) ->
 def backward(
     layer, w: Window, dw: Window, dh, dstate: tuple, parts: list[slice], mask, workspace: Workspace
 ) -> None:
-    """See `rnnexp.nn.loops`; there is no mask, nor a limit of the gradient."""
+    """Run the steps in reverse as `rnnexp.nn.loops.backward` does, without mask or limit of the gradient."""
     loop = LOOPS[type(layer.cell)]
     weights = recurrent_weights(layer, parts, workspace.child("backward"), form(layer), transposed=True)
 
@@ -41,6 +45,6 @@ def backward(
 
 
 def form(layer) -> Callable:
-    """Return what brings weights into the form that the compiled loops multiply by."""
+    """Return the function that brings weights into the form that the compiled loops multiply by."""
     gemm = layer.backend.gemm_of(layer.p["b"].dtype)
     return gemm.packed if gemm else layer.backend.recurrent_weights

@@ -18,6 +18,7 @@ def backward(w, dw, weights, dh_out, dstate, first, last):
 
 @jit
 def gru_forward(a, h, reset_h, U_rz, U_n, first, last):
+    """Run all steps of some rows: a (3, T, B, H), h (T + 1, B, H), reset_h (T, B, H)."""
     part = scratch(last - first, U_n, a)
     u = np.empty((2, last - first, a.shape[3]), a.dtype)
     for t in range(a.shape[1]):
@@ -36,19 +37,21 @@ def gru_forward(a, h, reset_h, U_rz, U_n, first, last):
 
 @jit
 def reset(r, h, reset_h):
+    """Set reset_h = r * h, all of them (H,)."""
     for j in range(len(h)):
         reset_h[j] = r[j] * h[j]
 
 
 @jit
 def interpolate(z, n, h, h_next):
-    """h_next = z * h + (1 - z) * n."""
+    """Set h_next = z * h + (1 - z) * n, all of them (H,)."""
     for j in range(len(h)):
         h_next[j] = n[j] + z[j] * (h[j] - n[j])
 
 
 @jit
 def gru_backward(gates, h, da, dh_out, dh, U_rz_T, U_n_T, first, last):
+    """Run all steps of some rows in reverse: gates and da (3, T, B, H), dh_out (T, B, H), dh (B, H)."""
     part = scratch(last - first, U_n_T, gates)
     d_reset_h = np.empty((last - first, h.shape[2]), h.dtype)
     for t in range(len(dh_out) - 1, -1, -1):
@@ -65,6 +68,7 @@ def gru_backward(gates, h, da, dh_out, dh, U_rz_T, U_n_T, first, last):
 
 @jit
 def through_interpolation(dh_out, dh, z, n, h, da_z, da_n):
+    """Set the gradients of the preactivations of z and n, and dh to its direct part z * (dh + dh_out); all (H,)."""
     one = z.dtype.type(1)
     for j in range(len(h)):
         d = dh[j] + dh_out[j]
@@ -75,6 +79,7 @@ def through_interpolation(dh_out, dh, z, n, h, da_z, da_n):
 
 @jit
 def through_reset(d_reset_h, dh, r, h, da_r):
+    """Set the gradient of the preactivation of r, and add d_reset_h * r to dh; all (H,)."""
     one = r.dtype.type(1)
     for j in range(len(h)):
         da_r[j] = d_reset_h[j] * h[j] * r[j] * (one - r[j])

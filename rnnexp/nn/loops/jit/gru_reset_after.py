@@ -18,6 +18,7 @@ def backward(w, dw, weights, dh_out, dstate, first, last):
 
 @jit
 def gru_forward(a, h, U, first, last):
+    """Run all steps of some rows: a (4, T, B, H), h (T + 1, B, H)."""
     part = scratch(last - first, U, a)
     u = np.empty((3, last - first, a.shape[3]), a.dtype)
     for t in range(a.shape[1]):
@@ -32,7 +33,7 @@ def gru_forward(a, h, U, first, last):
 
 @jit
 def candidate(n, r, m, u):
-    """m += u; n = tanh(n + r * m)."""
+    """Add u to m, then set n = tanh(n + r * m), all of them (H,)."""
     for j in range(len(n)):
         m[j] += u[j]
         n[j] = tanh(n[j] + r[j] * m[j])
@@ -40,6 +41,7 @@ def candidate(n, r, m, u):
 
 @jit
 def gru_backward(gates, h, da, dh_out, dh, U_T, first, last):
+    """Run all steps of some rows in reverse: gates and da (4, T, B, H), dh_out (T, B, H), dh (B, H)."""
     part = scratch(last - first, U_T, gates)
     for t in range(len(dh_out) - 1, -1, -1):
         for b in range(first, last):
@@ -52,6 +54,7 @@ def gru_backward(gates, h, da, dh_out, dh, U_T, first, last):
 
 @jit
 def through_candidate(da_n, r, m, da_r, da_m):
+    """Set the gradients of the preactivations of r and m, given that of n; all (H,)."""
     one = r.dtype.type(1)
     for j in range(len(r)):
         da_r[j] = da_n[j] * m[j] * r[j] * (one - r[j])

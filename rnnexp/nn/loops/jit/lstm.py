@@ -19,6 +19,7 @@ def backward(w, dw, weights, dh_out, dstate, first, last):
 
 @jit
 def lstm_forward(a, h, c, tanh_c, U, first, last):
+    """Run all steps of some rows: a (4, T, B, H), h and c (T + 1, B, H), tanh_c (T, B, H)."""
     part = scratch(last - first, U, a)
     u = np.empty((4, last - first, a.shape[3]), a.dtype)
     for t in range(a.shape[1]):
@@ -35,12 +36,14 @@ def lstm_forward(a, h, c, tanh_c, U, first, last):
 
 @jit
 def new_memory(i, f, g, c, c_next):
+    """Set c_next = f * c + i * g, all of them (H,)."""
     for j in range(len(c)):
         c_next[j] = f[j] * c[j] + i[j] * g[j]
 
 
 @jit
 def output(o, c, tanh_c, h):
+    """Set tanh_c = tanh(c) and h = o * tanh_c, all of them (H,)."""
     for j in range(len(c)):
         tanh_c[j] = tanh(c[j])
         h[j] = o[j] * tanh_c[j]
@@ -48,6 +51,7 @@ def output(o, c, tanh_c, h):
 
 @jit
 def lstm_backward(gates, c, tanh_c, da, dh_out, dh, dc, U_T, first, last):
+    """Run all steps of some rows in reverse: gates and da (4, T, B, H), dh_out (T, B, H), dh and dc (B, H)."""
     part = scratch(last - first, U_T, gates)
     for t in range(len(dh_out) - 1, -1, -1):
         for b in range(first, last):
@@ -61,6 +65,7 @@ def lstm_backward(gates, c, tanh_c, da, dh_out, dh, dc, U_T, first, last):
 
 @jit
 def through_output(dh_out, dh, dc, o, tanh_c, da_o):
+    """Add to dc its part from h, set the gradient of the preactivation of o, and empty dh; all (H,)."""
     one = o.dtype.type(1)
     for j in range(len(o)):
         d = dh[j] + dh_out[j]
@@ -71,6 +76,7 @@ def through_output(dh_out, dh, dc, o, tanh_c, da_o):
 
 @jit
 def through_input(dc, i, g, da_i, da_g):
+    """Set the gradients of the preactivations of i and g; all (H,)."""
     one = i.dtype.type(1)
     for j in range(len(i)):
         da_i[j] = dc[j] * g[j] * i[j] * (one - i[j])
@@ -79,6 +85,7 @@ def through_input(dc, i, g, da_i, da_g):
 
 @jit
 def through_memory(dc, f, c, da_f):
+    """Set the gradient of the preactivation of f, and dc to f * dc; all (H,)."""
     one = f.dtype.type(1)
     for j in range(len(f)):
         da_f[j] = dc[j] * c[j] * f[j] * (one - f[j])

@@ -17,6 +17,7 @@ def backward(w, dw, weights, dh_out, dstate, first, last):
 
 @jit
 def rnn_forward(a, h, U, first, last):
+    """Run all steps of some rows: a (1, T, B, H), h (T + 1, B, H)."""
     part = scratch(last - first, U, a)
     u = np.empty((1, last - first, a.shape[3]), a.dtype)
     for t in range(a.shape[1]):
@@ -27,12 +28,14 @@ def rnn_forward(a, h, U, first, last):
 
 @jit
 def new_state(a, u, h):
+    """Set h = tanh(a + u), all of them (H,)."""
     for j in range(len(h)):
         h[j] = tanh(a[j] + u[j])
 
 
 @jit
 def rnn_backward(h, da, dh_out, dh, U_T, first, last):
+    """Run all steps of some rows in reverse: h (T + 1, B, H), da (1, T, B, H), dh_out (T, B, H), dh (B, H)."""
     part = scratch(last - first, U_T, h)
     for t in range(len(dh_out) - 1, -1, -1):
         for b in range(first, last):
@@ -42,6 +45,7 @@ def rnn_backward(h, da, dh_out, dh, U_T, first, last):
 
 @jit
 def through_state(dh_out, dh, h, da):
+    """Set the gradient of the preactivation, and empty dh; all (H,)."""
     one = h.dtype.type(1)
     for j in range(len(h)):
         da[j] = (dh[j] + dh_out[j]) * (one - h[j] * h[j])
