@@ -5,7 +5,7 @@ from typing import Any
 
 from rnnexp.experiment.config import keys_of, option_of
 from rnnexp.options import NOTHING, Option, PathTo
-from rnnexp.records.fingerprint import content, digest, leaves
+from rnnexp.records.digests import content, digest, leaves
 
 CONTENT_OF = {"dataset.path": "data"}  # key -> how the hash has always called the content of that file
 

@@ -21,7 +21,7 @@ from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.models import make_model
-from rnnexp.records.fingerprint import content, digest
+from rnnexp.records.digests import content, digest
 
 SOURCES = "compute/blas", "compute/jit", "nn/loops/jit"  # of what is compiled
 

@@ -8,7 +8,7 @@ from rnnexp.errors import UserError
 from rnnexp.experiment.config import ALWAYS, keys_of
 from rnnexp.experiment.models import make_evaluators, make_model
 from rnnexp.options import Key
-from rnnexp.records.fingerprint import leaves
+from rnnexp.records.digests import leaves
 
 
 def check(config: dict[str, Any], elsewhere: bool = False) -> None:

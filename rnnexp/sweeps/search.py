@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 
 from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
-from rnnexp.records.fingerprint import digest
+from rnnexp.records.digests import digest
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.request import Request, distinct, make_job, text, values
 from rnnexp.sweeps.scheduler import Sweep

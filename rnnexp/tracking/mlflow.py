@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from rnnexp.errors import UserError
-from rnnexp.records.fingerprint import leaves
+from rnnexp.records.digests import leaves
 from rnnexp.records.folder import RunFolder
 from rnnexp.tracking.base import Tracker, Uri
 
