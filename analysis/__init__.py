@@ -10,6 +10,8 @@ multiplicity    pays for testing more than once: Holm, simultaneous intervals, t
 planning        says how many seeds would decide
 text_error      says how much a mean loss owes to its text
 tuning          says what a number of trials buys: the best of n
+fairness        checks whether runs may be compared: a light a question
+verdict         decides what may be said of two configurations; `wording` puts it in a sentence
 checks          names every run that is not in the numbers
 comparison      puts these together for a study
 tables          puts rows in words: Markdown

@@ -25,7 +25,7 @@ def alpha_of_look(look: int) -> float:
     """Return the level of every test in a study that is looked at once (.05) or twice (.029).
 
     Two looks are the planned seeds and once more after as many again (5, then 10). BOTH are at .029: a
-    first look at .05 spends everything, and a second one after it cannot be paid for at any level.
+    first look at .05 spends everything, and with a second at .029 the study errs in 6%.
     """
     if look not in ALPHA_OF_LOOKS:
         raise ValueError(f"look must be 1 or 2, is {look}: looking after every seed turns 5% into 16%")

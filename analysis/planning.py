@@ -1,8 +1,8 @@
 """Says how many seeds would decide."""
 
+from bisect import bisect_left
 from math import sqrt
 
-import numpy as np
 from scipy import special
 
 MOST_SEEDS = 1000
@@ -29,23 +29,27 @@ def seeds_to_decide(
         raise ValueError(f"the margin must be above 0 nats, is {margin}")
     if not spread:
         return 2
-    n = np.arange(2, MOST_SEEDS + 1)
-    df = n - 1 if is_paired else 2 * (n - 1)
-    gap = abs(difference)
-    differs = _chance_above(df, gap * np.sqrt(n) / spread, special.stdtrit(df, 1 - alpha / pairs / 2))
-    same = np.zeros(len(n))
-    if gap < margin:
-        critical = special.stdtrit(df, 1 - alpha / pairs)
-        above, below = ((margin + sign * gap) * np.sqrt(n) / spread for sign in (1, -1))
-        same = _chance_above(df, above, critical) + _chance_above(df, below, critical) - 1
-    enough = np.flatnonzero(np.maximum(differs, same) >= power)
-    return int(n[enough[0]]) if len(enough) else None
+    alpha = alpha / pairs
+
+    def decides(n: int) -> bool:
+        df = n - 1 if is_paired else 2 * (n - 1)
+        error, gap = spread / sqrt(n), abs(difference)
+        differs = _chance_above(df, gap / error, special.stdtrit(df, 1 - alpha / 2))
+        critical = special.stdtrit(df, 1 - alpha)
+        sides = [
+            _chance_above(df, room / error, critical) for room in (margin + gap, margin - gap) if room > 0
+        ]
+        return max(differs, sum(sides) - 1) >= power
+
+    if not decides(MOST_SEEDS):
+        return None
+    return bisect_left(range(MOST_SEEDS), True, lo=2, key=decides)  # both chances grow with n
 
 
-def _chance_above(df: np.ndarray, centre: np.ndarray, critical: np.ndarray) -> np.ndarray:
-    """Return P(T > critical) of noncentral t distributions; 1 where the centre is far above it."""
-    near = np.minimum(centre, critical + 8 * np.sqrt(1 + critical**2 / (2 * df)))  # nctdtr fails far out
-    return 1 - special.nctdtr(df, near, critical)
+def _chance_above(df: int, centre: float, critical: float) -> float:
+    """Return P(T > critical) of a noncentral t distribution; 1 where its centre is far above."""
+    near = min(centre, critical + 8 * sqrt(1 + critical**2 / (2 * df)))  # nctdtr fails far out
+    return 1 - float(special.nctdtr(df, near, critical))
 
 
 def needs_margin(spread: float) -> float:
