@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.columns import COLUMNS
 from analysis.configurations import tuned_settings
+from analysis.intervals import mean_interval
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,9 @@ def paired_differences(finished: pd.DataFrame, settings: dict[str, str]) -> list
             for worse in ranked[k + 1 :]:
                 paired = (tests[worse] - tests[better]).dropna()
                 if len(paired) > 1 and np.isfinite(paired).all():
-                    mean, low, high = t_interval(paired)
-                    differences.append(PairedDifference(better, worse, mean, low, high, len(paired)))
+                    gap = mean_interval(paired)
+                    row = PairedDifference(better, worse, gap.mean, gap.low, gap.high, gap.n)
+                    differences.append(row)
     return differences
 
 
@@ -71,13 +72,6 @@ def optimizer_settings(finished: pd.DataFrame, settings: dict[str, str]) -> list
     """Return the settings that may differ within a pair: the optimizer's, and what a search chose."""
     tuned = tuned_settings(finished)
     return [key for key in settings if key.startswith("optimizer.") or key in tuned]
-
-
-def t_interval(values: pd.Series) -> tuple[float, float, float]:
-    """Return the mean of two or more values (N,), and the ends of its 95% interval by the t distribution."""
-    mean, error = values.mean(), stats.sem(values)
-    low, high = stats.t.interval(0.95, len(values) - 1, mean, error) if error else (mean, mean)
-    return mean, low, high
 
 
 def tuning_trials(finished: pd.DataFrame) -> dict[str, str]:

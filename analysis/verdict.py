@@ -1,0 +1,267 @@
+"""Decide what may be said of two configurations, in one sentence.
+
+The fewer of their seeds rules: 1 and 2 say nothing of a difference, 3 and 4 something provisional,
+5 the full sentence (equality where the margin is 1.6 standard deviations or more), 10 everything.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import comb, isfinite
+
+from scipy import stats
+
+from analysis import differences
+from analysis.differences import MOST_REARRANGEMENTS, Difference, Equivalence, Superiority
+from analysis.fairness import Light, refusals
+from analysis.intervals import Rate, rate_interval
+from analysis.multiplicity import Adjusted, adjust, alpha_of_look
+from analysis.planning import needs_margin, seeds_to_decide
+from analysis.wording import Wording
+
+ONE_RUN, VALUES, PROVISIONAL = "one run each", "values only", "provisional"
+BETTER, PERHAPS, AS_GOOD, UNDECIDED = "better by at least", "better perhaps", "as good", "undecided"
+
+LEAST, FULL, ALL = 3, 5, 10  # seeds
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What a configuration reached: test losses in nats per token by seed, of its finished runs.
+
+    A loss that is not finite counts as a diverged run. `begun` is the number of runs begun.
+    """
+
+    name: str
+    losses: Mapping[int, float]
+    diverged: int = 0
+    begun: int = 0
+
+    @property
+    def finished(self) -> dict[int, float]:
+        """The losses that are numbers, in the order of their seeds."""
+        return {seed: loss for seed, loss in sorted(self.losses.items()) if isfinite(loss)}
+
+    @property
+    def divergence(self) -> Rate:
+        """How many of the runs begun diverged."""
+        diverged = self.diverged + len(self.losses) - len(self.finished)
+        return rate_interval(diverged, max(self.begun, len(self.finished) + diverged, 1))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a study fixes before anybody looks: the margin in nats, the looks, and whether runs are paired.
+
+    is_paired : the design shares something (the same cell with one switch flipped), seed by seed.
+    measure : what the losses are of, in the sentence.
+    context : opens the sentence: "On grammar, with 20 trials each".
+    """
+
+    margin: float = 0.01
+    look: int = 1
+    is_paired: bool = False
+    measure: str = "test perplexity"
+    context: str = ""
+
+    def __post_init__(self) -> None:
+        alpha_of_look(self.look)
+        if self.margin <= 0:
+            raise ValueError(f"the margin must be above 0 nats, is {self.margin}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What may be said of two configurations, and the numbers it stands on.
+
+    kind : "one run each", "values only", "provisional", "better by at least", "better perhaps",
+        "as good", "undecided", or "refused: " and the names of the lights.
+    tested : of the loss of `worse` minus that of `better`; from 3 seeds.
+    seeds_needed : how many each would decide; None where undecided means over 1,000.
+    detail : a second sentence with the size of the effect, from 5 seeds.
+    """
+
+    kind: str
+    sentence: str
+    better: str
+    worse: str
+    detail: str = ""
+    tested: Adjusted | None = None
+    equality: Equivalence | None = None
+    seeds_needed: int | None = None
+    hedges_g: float | None = None
+    superiority: Superiority | None = None
+    permutation_p: float | None = None
+    rates: dict[str, Rate] = field(default_factory=dict)
+
+
+def verdict(
+    a: Configuration, b: Configuration, rules: Rules | None = None, lights: Sequence[Light] = ()
+) -> Verdict:
+    """Return what may be said of two configurations by themselves; `lights` are those of their runs."""
+    return verdicts([a, b], rules, {(a.name, b.name): lights})[0]
+
+
+def verdicts(
+    configurations: Sequence[Configuration],
+    rules: Rules | None = None,
+    lights: Mapping[tuple[str, str], Sequence[Light]] | None = None,
+    baseline: str | None = None,
+) -> list[Verdict]:
+    """Return a verdict for each pair, or each pair with the baseline, tested together after Holm.
+
+    Pairs that are refused, or have fewer than three seeds, are not tested and cost the others nothing.
+    """
+    rules, lights = rules or Rules(), lights or {}
+    pairs = [
+        _Pair.ordered(a, b, rules.is_paired)
+        for a, b in combinations(configurations, 2)
+        if baseline is None or baseline in (a.name, b.name)
+    ]
+    refused = [_refusal(pair, rules, _lights_of(pair, lights)) for pair in pairs]
+    testable = [k for k, pair in enumerate(pairs) if refused[k] is None and min(pair.counts) >= LEAST]
+    together = adjust([pairs[k].difference() for k in testable], alpha_of_look(rules.look))
+    tested = dict(zip(testable, together))
+    return [
+        refused[k] or (_judge(pair, rules, tested[k]) if k in tested else _values(pair, rules))
+        for k, pair in enumerate(pairs)
+    ]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two configurations, the one with the larger mean loss first, and the losses that count."""
+
+    worse: Configuration
+    better: Configuration
+    high: list[float]
+    low: list[float]
+    is_paired: bool
+
+    @classmethod
+    def ordered(cls, a: Configuration, b: Configuration, is_paired: bool) -> "_Pair":
+        first, second = a.finished, b.finished
+        if is_paired:
+            shared = first.keys() & second.keys()
+            first, second = ({s: own[s] for s in own if s in shared} for own in (first, second))
+        x, y = list(first.values()), list(second.values())
+        if x and y and sum(x) / len(x) < sum(y) / len(y):
+            return cls(b, a, y, x, is_paired)
+        return cls(a, b, x, y, is_paired)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        return len(self.high), len(self.low)
+
+    def difference(self) -> Difference:
+        return (differences.paired if self.is_paired else differences.welch)(self.high, self.low)
+
+    def wording(self, rules: Rules) -> Wording:
+        begun = tuple(max(one.begun, count) for one, count in zip((self.worse, self.better), self.counts))
+        return Wording(
+            self.worse.name,
+            self.better.name,
+            rules.measure,
+            rules.context,
+            self.counts,
+            begun,
+            self.is_paired,
+        )
+
+
+def _lights_of(pair: _Pair, lights: Mapping[tuple[str, str], Sequence[Light]]) -> Sequence[Light]:
+    """Return the lights of a pair, in whichever order it is named."""
+    names = (pair.worse.name, pair.better.name)
+    return lights.get(names) or lights.get(names[::-1]) or ()
+
+
+def _refusal(pair: _Pair, rules: Rules, lights: Sequence[Light]) -> Verdict | None:
+    """Return why there is no verdict on losses, if so; the number of runs is judged apart."""
+    both = (pair.worse, pair.better)
+    rates = {one.name: one.divergence for one in both}
+    has_diverged = any(rate.count for rate in rates.values())
+    judged_below = {"runs", "diverged"} if has_diverged else {"runs"}
+    red = [light for light in refusals(lights) if light.name not in judged_below]
+    words, names = pair.wording(rules), (pair.better.name, pair.worse.name)
+    if red:
+        kind = f"refused: {', '.join(light.name for light in red)}"
+        return Verdict(kind, words.refused([light.sentence for light in red]), *names)
+    if has_diverged:
+        first, second = rates.values()
+        table = [[rate.count, rate.n - rate.count] for rate in (first, second)]
+        p = float(stats.fisher_exact(table).pvalue)
+        alpha = alpha_of_look(rules.look)
+        return Verdict("refused: diverged", words.rates(rates, p, p < alpha), *names, rates=rates)
+    if not min(pair.counts):
+        none = "no seed that both finished" if pair.is_paired else "no finished run to compare"
+        return Verdict("refused: runs", words.refused([none]), *names)
+    return None
+
+
+def _values(pair: _Pair, rules: Rules) -> Verdict:
+    """Return what each run reached, where either configuration has one or two."""
+    kind = ONE_RUN if min(pair.counts) == 1 else VALUES
+    sentence = pair.wording(rules).values(pair.high, pair.low)
+    return Verdict(kind, sentence, pair.better.name, pair.worse.name)
+
+
+def _judge(pair: _Pair, rules: Rules, tested: Adjusted) -> Verdict:
+    """Return the verdict of three seeds each or more."""
+    seeds, gap = min(pair.counts), tested.difference
+    words = pair.wording(rules)
+    alpha = tested.alpha / tested.pairs
+    equality = differences.equivalence(gap, rules.margin, alpha) if seeds >= FULL else None
+    may_be_equal = seeds >= ALL or rules.margin >= needs_margin(gap.spread)
+    needed = None
+    if tested.p < tested.alpha:
+        if seeds < FULL:
+            kind, sentence = PROVISIONAL, words.provisional(tested)
+        elif gap.low > rules.margin:
+            kind, sentence = BETTER, words.better_by(tested)
+        else:
+            is_small = equality is not None and equality.holds
+            kind, sentence = PERHAPS, words.perhaps(tested, rules.margin, is_small)
+    elif equality and equality.holds and may_be_equal:
+        kind, sentence = AS_GOOD, words.as_good(tested, equality)
+    else:
+        needed = seeds_to_decide(
+            gap.mean,
+            gap.spread,
+            rules.margin,
+            alpha=tested.alpha,
+            pairs=tested.pairs,
+            is_paired=pair.is_paired,
+        )
+        if needed is not None:
+            floor = ALL if equality and equality.holds else FULL
+            needed = max(needed, floor, seeds + 1)
+        kind, sentence = UNDECIDED, words.undecided(tested, needed)
+    numbers = _effect(pair, seeds)
+    return Verdict(
+        kind,
+        sentence,
+        pair.better.name,
+        pair.worse.name,
+        words.effect(**numbers),
+        tested,
+        equality,
+        needed,
+        **numbers,
+    )
+
+
+def _effect(pair: _Pair, seeds: int) -> dict:
+    """Return the size of the effect: Hedges g from five seeds; from ten the rest, by the design."""
+    if seeds < FULL:
+        return {}
+    numbers: dict = {}
+    if isfinite(size := differences.hedges_g(pair.high, pair.low)):
+        numbers["hedges_g"] = size
+    if seeds >= ALL:
+        if not pair.is_paired:
+            numbers["superiority"] = differences.superiority(pair.low, pair.high)
+        ways = 2**seeds if pair.is_paired else comb(sum(pair.counts), seeds)
+        if ways <= MOST_REARRANGEMENTS:
+            test = differences.sign_flip_p if pair.is_paired else differences.permutation_p
+            numbers["permutation_p"] = test(pair.high, pair.low)
+    return numbers
