@@ -15,7 +15,7 @@ MOST_REARRANGEMENTS = 5_000_000  # of an exact test: 10 and 10 runs have 184,756
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two means, `a - b`, with the t interval at `level` and the two-sided p-value.
+    """Hold the difference of two means, `a - b`, with the t interval at `level` and the two-sided p-value.
 
     `spread` is the standard deviation of one run of `a` minus one of `b`, so `error` shrinks from it
     with the number of seeds.
@@ -41,7 +41,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Equivalence:
-    """The two one-sided tests of `|a - b| < margin`: `p`, and the interval at `1 - 2 alpha` beside them."""
+    """Hold the two one-sided tests of `|a - b| < margin`: `p`, and the interval at `1 - 2 alpha` beside them."""
 
     margin: float
     p: float
@@ -53,7 +53,7 @@ class Equivalence:
 
 @dataclass(frozen=True)
 class Superiority:
-    """The probability that a run of `a` has a lower loss than one of `b` (ties: half), with its interval."""
+    """Hold the probability that a run of `a` has a lower loss than one of `b` (ties: half), with its interval."""
 
     probability: float
     low: float

@@ -45,7 +45,7 @@ LEAST_RUNS = 3
 
 @dataclass(frozen=True)
 class Light:
-    """The answer to one question of fairness."""
+    """Hold the answer to one question of fairness."""
 
     name: str
     level: str
@@ -54,7 +54,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Check:
-    """A question of fairness: what it reads, of which runs, and how it answers."""
+    """Ask a question of fairness: hold what it reads, of which runs, and how it answers."""
 
     name: str
     answer: Callable[[pd.DataFrame], tuple[str, str]]

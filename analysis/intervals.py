@@ -10,7 +10,7 @@ from scipy import special
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of `n` values with standard deviation `sd`, and the ends of its t interval at `level`."""
+    """Hold the mean of `n` values with standard deviation `sd`, and the ends of its t interval at `level`."""
 
     n: int
     mean: float
@@ -22,7 +22,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Rate:
-    """The share `rate` of `n` runs to which something happened, and its Clopper-Pearson interval."""
+    """Hold the share `rate` of `n` runs to which something happened, and its Clopper-Pearson interval."""
 
     count: int
     n: int

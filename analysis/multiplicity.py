@@ -13,7 +13,7 @@ ALPHA_OF_LOOKS = {1: 0.05, 2: 0.029}
 
 @dataclass(frozen=True)
 class Adjusted:
-    """A difference among `pairs` tested together: its simultaneous interval and its p-value after Holm."""
+    """Hold a difference among `pairs` tested together: its simultaneous interval and its p-value after Holm."""
 
     difference: Difference
     p: float

@@ -12,7 +12,7 @@ LEAST_BLOCK = 35  # tokens: shorter blocks of a stream still depend on each othe
 
 @dataclass(frozen=True)
 class TextError:
-    """A mean loss per token with the error that other text of the same kind would bring."""
+    """Hold a mean loss per token with the error that other text of the same kind would bring."""
 
     mean: float
     error: float

@@ -27,7 +27,7 @@ LEAST, FULL, ALL = 3, 5, 10  # seeds
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a configuration reached: test losses in nats per token by seed, of its finished runs.
+    """Hold what a configuration reached: test losses in nats per token by seed, of its finished runs.
 
     A loss that is not finite counts as a diverged run. `begun` is the number of runs begun.
     """
@@ -51,7 +51,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a study fixes before anybody looks: the margin in nats, the looks, and whether runs are paired.
+    """Hold what a study fixes before anybody looks: the margin in nats, the looks, and whether runs are paired.
 
     is_paired : the design shares something (the same cell with one switch flipped), seed by seed.
     measure : what the losses are of, in the sentence.
@@ -72,7 +72,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What may be said of two configurations, and the numbers it stands on.
+    """Hold what may be said of two configurations, and the numbers it stands on.
 
     kind : "one run each", "values only", "provisional", "better by at least", "better perhaps",
         "as good", "undecided", or "refused: " and the names of the lights.

@@ -65,7 +65,9 @@ def generate(options: Options) -> list[str]:
 
 def load(folder: RunFolder) -> tuple[Model, Corpus]:
     """Return the model of a run with its best weights, and its vocabulary in a corpus without text."""
-    config = schema.resolve(schema.typed(folder.load_config()))
+    config = folder.load_config()
+    config.pop("evaluation", None)  # a run is not scored here, and what scored it may not be installed
+    config = schema.resolve(schema.typed(config))
     corpus = folder.load_vocabulary()
     model = models.make_model(config, len(corpus.vocabulary))
     models.load_weights(model, folder.path)

@@ -1,10 +1,10 @@
 """Deliver what run folders hold to their stores.
 
-rnnexp sync FOLDER [FOLDER ...] [uri=STORE]
+rnnexp sync FOLDER [FOLDER ...] [uri=STORE] [tracking=NAME]
 
 Each FOLDER is a run folder, or holds run folders at any depth: `runs/`, say, or what was brought from
-another machine. uri: the store, by default tracking.uri of each run's config; a run without a tracker goes to
-MLflow. What a store has got already stays as it is. A run whose process ended without
+another machine. uri: the store, tracking: the kind of it; by default those of each run's config. A run without a
+tracker goes to MLflow. What a store has got already stays as it is. A run whose process ended without
 recording its status is marked as killed.
 """
 
@@ -27,9 +27,10 @@ class Options:
     """Hold the options of the command, without the folders."""
 
     uri: str | None = None
+    tracking: str | None = None
 
 
-def sync(folders: list[Path], uri: str | None) -> Counter[str]:
+def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Counter[str]:
     """Deliver the runs in the folders; return how many were delivered, were there already, go on, or failed.
 
     The reason why a run could not be delivered is printed on stderr.
@@ -45,7 +46,7 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
     for path in found:
         folder = RunFolder(path.absolute())
         try:
-            tracker = tracker_of(folder, uri)
+            tracker = tracker_of(folder, uri, name)
             folder.mark_dead()
             if not folder.to_deliver(tracker.uri):
                 counts["there already"] += 1
@@ -58,15 +59,21 @@ def sync(folders: list[Path], uri: str | None) -> Counter[str]:
     return counts
 
 
-def tracker_of(folder: RunFolder, uri: str | None) -> Tracker:
-    """Return the tracker that a run's config names, else MLflow's; `uri` takes the place of the config's store."""
+def tracker_of(folder: RunFolder, uri: str | None, name: str | None) -> Tracker:
+    """Return the tracker of a run: as its config says, but with `uri` and `name` where they are given.
+
+    A run that was made without a tracker goes to that of `DEFAULT`.
+    """
     section = folder.load_config()["tracking"]
-    store = uri or section.get("uri")
+    given = "" if section["name"] == "none" else section["name"]
+    chosen = name or given or DEFAULT
+    store = uri or (section.get("uri") if chosen == given or not given else None)
     if not store:
-        raise UserError("its config names no tracking.uri: give uri=")
-    name = DEFAULT if section["name"] == "none" else section["name"]
-    tracker = tracking.make(section | {"name": name, "uri": store})
-    assert tracker
+        raise UserError("its config names no tracking.uri for it: give uri=")
+    options = section if chosen == given else {}
+    tracker = tracking.make(options | {"name": chosen, "uri": store})
+    if tracker is None:
+        raise UserError(f"tracking={chosen} keeps no records: name another")
     return tracker
 
 
@@ -76,6 +83,6 @@ def run(given: list[str]) -> int:
     options = arguments.read(settings, Options)
     if not folders:
         raise UserError("name a folder: rnnexp sync runs/")
-    counts = sync(folders, options.uri)
+    counts = sync(folders, options.uri, options.tracking)
     print(f"{counts.total()} runs: {', '.join(f'{number} {what}' for what, number in counts.items())}")
     return int(counts["not delivered"] > 0)

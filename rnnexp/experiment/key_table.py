@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from rnnexp.errors import UserError
+from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment.config import ALWAYS, CHOICES, SECTIONS, keys_of_choice
-from rnnexp.options import Key, PathTo
+from rnnexp.options import Key, PathTo, options_of
 
 CONF = Path(__file__).parents[1] / "conf"
 BEGIN, END = "<!-- made by python -m rnnexp.experiment.key_table -->", "<!-- to here -->"
@@ -39,6 +40,9 @@ def rows(conf: Path) -> Iterator[tuple[str, ...]]:
             values = {file.stem: load(file) for file in sorted((conf / section).glob("*.yaml"))}
             keys = dict.fromkeys(values, of_all)
         yield from rows_of(f"{section}.", keys, values, named=section in CHOICES)
+    for name, make in EVALUATORS.items():
+        values = {name: load(conf / "evaluation" / f"{name}.yaml")}
+        yield from rows_of(f"evaluation.{name}.", {name: options_of(make)}, values)
 
 
 def load(file: Path) -> dict[str, Any]:

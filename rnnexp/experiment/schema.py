@@ -64,7 +64,9 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
             checked[group] = OmegaConf.structured(options(choices[name]))
         elif name:
             raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}")
-    for name in EVALUATORS.keys() & config.get("evaluation", {}).keys():
+    for name in config.get("evaluation", {}):
+        if name not in EVALUATORS:
+            raise UserError(f"evaluation={name} is not known: choose from {', '.join(EVALUATORS)}")
         checked.evaluation[name] = OmegaConf.structured(options(EVALUATORS[name]))
     try:
         plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config

@@ -12,6 +12,7 @@ import weakref
 import numpy as np
 import pytest
 
+from rnnexp import optim
 from rnnexp.compute import backend, engine
 from rnnexp.compute.cuda import cublas
 from rnnexp.compute.cuda import gpu as gpu_module
@@ -24,7 +25,6 @@ from rnnexp.nn.cells import CELLS
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.inputs import DenseInputs
 from rnnexp.nn.model import arrays_of
-from rnnexp.optim.adagrad import Adagrad
 from rnnexp.optim.sgd import SGD
 from rnnexp.training.step import make as make_step
 from tests.helpers.gradcheck import check_gradients
@@ -149,7 +149,11 @@ def train(
     return np.array(found), where.to_host(model.params.values), state
 
 
-OPTIMIZERS = {"sgd": lambda: SGD(0.5, 0.25), "adagrad": lambda: Adagrad(0.5, clip_norm=1.0, clip_value=0.1)}
+OPTIMIZERS = {
+    name: lambda make=make: make(0.5, clip_norm=1.0, clip_value=0.1)
+    for name, make in optim.OPTIMIZERS.items()
+}
+OPTIMIZERS["sgd"] = lambda: SGD(0.5, 0.25)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +162,7 @@ OPTIMIZERS = {"sgd": lambda: SGD(0.5, 0.25), "adagrad": lambda: Adagrad(0.5, cli
         ("sgd", np.float64, 1e-10),
         ("sgd", np.float32, 2e-5),
         ("adagrad", np.float64, 1e-9),  # it divides by tiny numbers at first, which makes much of rounding
+        *((name, np.float64, 1e-9) for name in optim.OPTIMIZERS.keys() - {"sgd", "adagrad"}),
     ],
 )
 @pytest.mark.parametrize("name_of_engine", engine.GPU_ENGINES)

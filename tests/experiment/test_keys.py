@@ -4,9 +4,10 @@ import pytest
 
 from rnnexp.data.datasets import DATASETS
 from rnnexp.errors import UserError
+from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import key_table, rules
 from rnnexp.experiment.config import ALWAYS, CHOICES, RUNTIME, keys_of, keys_of_choice, option_of
-from rnnexp.options import NOTHING
+from rnnexp.options import NOTHING, options_of
 from rnnexp.records.digests import leaves
 from rnnexp.sweeps.worker import CONF
 from tests.conftest import REPOSITORY
@@ -17,6 +18,11 @@ EVERY = list(ALWAYS.items()) + [
     for group, choices in CHOICES.items()
     for name in choices
     for key, described in keys_of_choice(group, name).items()
+]
+EVERY += [
+    (f"evaluation={name}: {key}", described)
+    for name, make in EVALUATORS.items()
+    for key, described in options_of(make).items()
 ]
 NEEDED = {"text": "dataset.path=t.txt", "dinos": "dataset.dir=.", "dinosaur_names": "dataset.dir=."}
 
