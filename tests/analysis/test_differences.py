@@ -79,6 +79,7 @@ def test_equality_has_the_p_value_of_two_one_sided_tests():
     below = stats.ttest_ind(np.array(GRU) - 0.15, LSTM, equal_var=False, alternative="less").pvalue
     above = stats.ttest_ind(np.array(GRU) + 0.15, LSTM, equal_var=False, alternative="greater").pvalue
     assert equivalence(difference, 0.15).p == pytest.approx(max(below, above))
+    assert equivalence(welch(LSTM, GRU), 0.15).p == pytest.approx(max(below, above))
 
 
 @pytest.mark.parametrize("margin", [0.05, 0.1, 0.13, 0.2])

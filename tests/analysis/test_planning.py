@@ -29,7 +29,8 @@ def test_that_many_pairs_find_the_difference():
 
 
 def test_the_textbook_number():
-    """17 each for a difference of one standard deviation at 5% and 80% (Cohen 1988, table 2.4.1)."""
+    """17 each for a difference of one standard deviation at 5% and 80% (Cohen 1988); 10 pairs."""
+    assert seeds_to_decide(1.0, 1.0, margin=1e-9, is_paired=True) == 10
     assert seeds_to_decide(1.0, np.sqrt(2), margin=1e-9) == 17
 
 

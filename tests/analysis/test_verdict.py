@@ -155,6 +155,16 @@ def test_pairs_of_a_study_are_tested_together():
     ]
 
 
+def test_what_a_pair_alone_could_say_three_may_not():
+    cells = pair(5, gap=0.0072, sd=0.004)
+    alone, among = verdict(*cells), verdicts([*cells, runs("RNN", 5, LSTM + 0.007, 0.004)])[0]
+    assert (alone.kind, among.kind) == ("better perhaps", "undecided")
+    assert among.tested.difference.p < 0.05 < among.tested.p
+    equal = pair(5, gap=0.0, sd=0.00622)  # 1.60 of it are within the margin, 1.62 are not
+    row = verdicts([*equal, runs("RNN", 5, LSTM, 0.00622)])[0]
+    assert (verdict(*equal).kind, row.kind) == ("as good", "undecided")
+
+
 def test_a_pair_that_is_not_tested_costs_the_others_nothing():
     cells = [*pair(5), runs("RNN", 1, LSTM + 0.3)]
     rows = verdicts(cells)
