@@ -99,6 +99,7 @@ def execute(
             folder.save_vocabulary(experiment.corpus)
             tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
+            tags["rnnexp.data_digest"] = experiment.corpus.digest()
             folder.save_tags(folder.tags() | tags)
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
@@ -247,6 +248,8 @@ def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -
         "num_params": sum(parts.values()),
         **{f"num_params/{name}": count for name, count in parts.items()},
     }
+    if records and all("epoch_cpu_s" in record for record in records):  # none of a version that lacked it
+        metrics["train_cpu_s"] = sum(record["epoch_cpu_s"] for record in records)
     if corpus.oracle:
         metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
         metrics |= {f"oracle/{split}_ppl": perplexity(corpus.oracle[split]) for split in ("train", "valid")}

@@ -1,7 +1,7 @@
 """Say where training stands, and when it has ended."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rnnexp.errors import Diverged
 from rnnexp.training.config import TrainConfig
@@ -9,6 +9,18 @@ from rnnexp.training.config import TrainConfig
 # The smoothed loss of Coursera's "Sequence Models": of each update's nats per sequence this share is added to
 # the rest of what it was, and it starts where a model that knows nothing reads 7 symbols.
 SMOOTHING, FIRST_SYMBOLS = 0.001, 7
+
+
+@dataclass
+class Measured:
+    """Hold what is recorded of an epoch and nothing depends on; see `epoch_record`.
+
+    Checkpoints keep it apart, for those of earlier versions have none.
+    """
+
+    clipped: int = 0  # updates of the epoch whose gradient was longer than clip_norm
+    max_grad_norm: float = 0.0
+    cpu_seconds: float = 0.0  # of the epoch so far, of all threads of the process
 
 
 @dataclass
@@ -30,6 +42,7 @@ class TrainState:
     smooth_loss: float = 0.0  # of sequences, see SMOOTHING
     best_loss: float = math.inf
     best_epoch: int = 0
+    measured: Measured = field(default_factory=Measured)
 
     @classmethod
     def at_start(cls, lr: float, vocab_size: int) -> "TrainState":
@@ -44,7 +57,15 @@ class TrainState:
             or self.epoch - self.best_epoch >= (config.patience or math.inf)
         )
 
-    def add_window(self, nats: float, grad_norm: float, loss: float, tokens: int, sequences: int) -> None:
+    def add_window(
+        self,
+        nats: float,
+        grad_norm: float,
+        loss: float,
+        tokens: int,
+        sequences: int,
+        clip_norm: float | None = None,
+    ) -> None:
         """Count an update.
 
         Parameters
@@ -52,6 +73,7 @@ class TrainState:
         nats, grad_norm : of its window, the summed loss and the norm of the gradient.
         loss : of which that was the gradient, `nats` divided by the `loss_denominator` of the batches.
         tokens, sequences : how many targets its window has, and how many of them end a sequence.
+        clip_norm : the optimizer's limit of that norm.
 
         Raises
         ------
@@ -66,6 +88,8 @@ class TrainState:
         self.tokens += tokens
         self.sequences += sequences
         self.grad_norm += grad_norm
+        self.measured.clipped += bool(clip_norm) and grad_norm > clip_norm
+        self.measured.max_grad_norm = max(self.measured.max_grad_norm, grad_norm)
 
     def end_epoch(self, valid_loss: float) -> bool:
         """Count an epoch; tell whether no earlier one had as good a validation loss.
@@ -86,6 +110,7 @@ class TrainState:
         self.lr = lr
         self.window = self.tokens = self.sequences = 0
         self.nats = self.grad_norm = self.seconds = 0.0
+        self.measured = Measured()
 
 
 def require_finite(what: str, value: float, step: int) -> None:

@@ -81,7 +81,9 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path, mon
 
 
 def test_records_say_what_was_done(listener, tmp_path):
-    folder, _ = run(tmp_path)
+    folder, metrics = run(tmp_path)
+    assert metrics["train_cpu_s"] == sum(record["epoch_cpu_s"] for record in folder.records())
+    assert folder.tags()["rnnexp.data_digest"] == build.experiment(composed(*SMALL)).corpus.digest()
     assert listener.seen == [("RUNNING", 0), ("RUNNING", 1), ("RUNNING", 2), ("FINISHED", 2), "wait"]
     for number, record in enumerate(folder.records(), 1):
         assert (record["epoch"], record["step"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
@@ -89,6 +91,7 @@ def test_records_say_what_was_done(listener, tmp_path):
         assert 0 < record["epoch_s"] < 60
         # validation is part of an epoch's seconds and not of the training rate
         assert record["tokens_per_s"] * record["epoch_s"] > 2996
+        assert record["epoch_cpu_s"] > 0
     times = [record["time"] for record in folder.records()]
     assert times == sorted(times)
     assert 1.7e12 < times[0] < 1e13
