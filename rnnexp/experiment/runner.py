@@ -219,7 +219,10 @@ def train_and_test(
                 f"valid ppl {record['valid/ppl']:8.3f}  lr {record['lr']:<8.4g} "
                 f"{record['tokens_per_s']:,.0f} tokens/s  {record['epoch_s']:.1f} s"
             )
-        metrics = final_metrics(experiment, records)
+        scores, test_nats = score_test(experiment)
+        if test_nats is not None:
+            folder.save_test_nats(test_nats, corpus)
+        metrics = final_metrics(experiment, records, scores)
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if corpus.oracle else ""
     log.info(
         f"{label}: best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}, "
@@ -228,17 +231,32 @@ def train_and_test(
     return metrics
 
 
-def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -> dict[str, float]:
-    """Return what is recorded once, at the end; the model has the best weights."""
+def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarray | None]:
+    """Return what the evaluators find out about the test split, and the nats of each of its tokens."""
+    scores: dict[str, float] = {}
+    test_nats = None
+    for evaluator in experiment.evaluators:
+        found, nats = evaluator.score_tokens(
+            experiment.model, experiment.corpus, "test", experiment.settings.eval_streams
+        )
+        scores |= found
+        test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
+    return scores, test_nats
+
+
+def final_metrics(
+    experiment: build.Experiment, records: list[dict[str, Any]], scores: dict[str, float]
+) -> dict[str, float]:
+    """Return what is recorded once, at the end; the model has the best weights.
+
+    scores : of the test split.
+    """
     model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
     if records:
         best = min(records, key=lambda record: record["valid/loss"])
         best_loss, best_epoch = best["valid/loss"], best["epoch"]
     else:  # max_epochs=0: the untrained model
         best_loss, best_epoch = evaluate(model, corpus.splits["valid"], rows, corpus.end), 0
-    scores: dict[str, float] = {}
-    for evaluator in experiment.evaluators:
-        scores |= evaluator.score(model, corpus, "test", rows)
     parts = model.num_params()
     metrics = {
         **in_units("test", scores, corpus.level),

@@ -88,7 +88,8 @@ class TrainState:
         self.tokens += tokens
         self.sequences += sequences
         self.grad_norm += grad_norm
-        self.measured.clipped += bool(clip_norm) and grad_norm > clip_norm
+        if clip_norm is not None and grad_norm > clip_norm:
+            self.measured.clipped += 1
         self.measured.max_grad_norm = max(self.measured.max_grad_norm, grad_norm)
 
     def end_epoch(self, valid_loss: float) -> bool:

@@ -97,6 +97,34 @@ def test_records_say_what_was_done(listener, tmp_path):
     assert 1.7e12 < times[0] < 1e13
 
 
+@pytest.mark.parametrize("streams", [1, 3])
+def test_the_test_loss_is_kept_token_by_token(listener, tmp_path, streams):
+    folder, metrics = run(tmp_path, f"train.eval_streams={streams}", "train.max_epochs=1")
+    corpus, found = build.experiment(composed(*SMALL)).corpus, folder.test_nats()
+    assert found["nats"].mean(dtype=float) == pytest.approx(metrics["test/loss"], abs=1e-6)
+    assert math.exp(found["oracle"].mean(dtype=float)) == pytest.approx(metrics["oracle/ppl"], abs=1e-6)
+    np.testing.assert_array_equal(found["targets"], corpus.splits["test"][1:])
+    assert {name: (array.dtype.kind, len(array)) for name, array in found.items()} == {
+        **{"nats": ("f", 399), "oracle": ("f", 399), "targets": ("i", 399)},
+        **{"kind": ("i", 399), "size": ("i", 399), "kinds": ("U", 4)},
+    }
+    assert (found["oracle"] >= 0).all()
+    assert folder.test_nats_file not in folder.artifacts()
+
+
+def test_of_sequences_every_symbol_is_kept(listener, tmp_path):
+    config = composed("dataset=gettysburg", *SMALL[3:], "train.max_steps=2")
+    folder = RunFolder(tmp_path)
+    metrics = runner.run_experiment(config, folder)
+    found = folder.test_nats()
+    assert found.keys() == {"nats", "targets"}
+    assert found["nats"].mean(dtype=float) == pytest.approx(metrics["test/loss"], abs=1e-6)
+
+
+def test_a_run_without_losses_of_tokens_has_none(tmp_path):
+    assert RunFolder(tmp_path).test_nats() is None
+
+
 def test_an_epoch_that_was_recorded_before_a_crash_is_not_recorded_again(listener, tmp_path):
     folder, _ = run(tmp_path / "whole")
     records = folder.records()

@@ -156,8 +156,8 @@ def test_the_smoothed_loss_is_that_of_the_course(tmp_path):
     run = Run(tmp_path, corpus=corpus, batch_size=1, bptt=100, max_epochs=2)
     forward = run.model.forward
 
-    def spy(inputs, targets, state, workspace, dropout_key=None, grad_scale=None):
-        nats, after = forward(inputs, targets, state, workspace, dropout_key, grad_scale)
+    def spy(inputs, targets, state, workspace, dropout_key=None, grad_scale=None, **options):
+        nats, after = forward(inputs, targets, state, workspace, dropout_key, grad_scale, **options)
         if grad_scale is not None:
             seen.append(nats)
         return nats, after
