@@ -1,6 +1,7 @@
 """Say where training stands, and when it has ended."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rnnexp.errors import Diverged
@@ -112,6 +113,20 @@ class TrainState:
         self.window = self.tokens = self.sequences = 0
         self.nats = self.grad_norm = self.seconds = 0.0
         self.measured = Measured()
+
+
+def has_diverged(valid_losses: Sequence[float], vocab_size: int) -> bool:
+    """Tell whether training that has ended only did harm, although every number of it was finite.
+
+    Its best epoch is then no better than equal odds for every symbol, or its last is worse than its first.
+
+    Parameters
+    ----------
+    valid_losses : of the epochs, nats per token.
+    """
+    if not valid_losses:
+        return False
+    return min(valid_losses) >= math.log(vocab_size) or valid_losses[-1] > valid_losses[0]
 
 
 def require_finite(what: str, value: float, step: int) -> None:

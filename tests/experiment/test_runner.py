@@ -1,17 +1,21 @@
 """What a run records is what it did: recomputed from its own files."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
 from rnnexp.compute import engine, threads
+from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import artifacts, build, runner
+from rnnexp.experiment import artifacts, build, runner, schema
+from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.job import Job
 from rnnexp.tracking import client
 from rnnexp.training import loop
 from tests.conftest import QUICK, SMALL
@@ -123,6 +127,55 @@ def test_of_sequences_every_symbol_is_kept(listener, tmp_path):
 
 def test_a_run_without_losses_of_tokens_has_none(tmp_path):
     assert RunFolder(tmp_path).test_nats() is None
+
+
+def test_a_run_that_diverged_without_an_infinite_number_says_so(listener, tmp_path, caplog):
+    folder, _ = run(tmp_path / "bad", "optimizer.lr=300", "optimizer.clip_norm=100")
+    assert folder.tags()["rnnexp.diverged"] == "true"
+    assert folder.state()["status"] == "FINISHED"
+    (line,) = [record.getMessage() for record in caplog.records if "diverged" in record.getMessage()]
+    assert line.startswith("lstm seed 0 diverged: valid ppl ")
+    assert line.endswith("lower optimizer.lr or optimizer.clip_norm")
+    assert ", diverged" in str(Job("bad", folder.load_config(), folder))
+    folder, _ = run(tmp_path / "good")
+    assert "rnnexp.diverged" not in folder.tags()
+
+
+def test_the_test_split_may_never_be_looked_at(listener, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    read = []
+
+    class Splits(dict):
+        def __getitem__(self, split):
+            read.append(split)
+            return super().__getitem__(split)
+
+    make = build.make_chosen
+
+    def make_noting(group, section, *given):
+        made = make(group, section, *given)
+        return replace(made, splits=Splits(made.splits)) if group == "dataset" else made
+
+    monkeypatch.setattr(build, "make_chosen", make_noting)
+    monkeypatch.setattr(Corpus, "digest", lambda corpus: "0" * 64)
+    # too short a test split does not matter
+    folder, metrics = run(tmp_path, "train.test=never", "train.eval_streams=5", "dataset.test_tokens=3")
+    assert set(read) == {"train", "valid"}
+    assert [name for name in metrics if "test" in name or name == "oracle/ppl"] == []
+    assert not folder.test_nats_file.exists()
+    assert run(tmp_path, "train.test=never", "train.eval_streams=5", "dataset.test_tokens=3")[1] == metrics
+    assert f"has finished: validation perplexity {metrics['best/valid_ppl']:.4g}" in caplog.text
+    said = f"best epoch 2, valid ppl {metrics['best/valid_ppl']:.4g}"
+    assert f"lstm seed 0: {said}; run folder" in caplog.text
+    assert str(Job("trial", folder.load_config(), folder)) == f"trial: {said}"
+
+
+def test_whether_the_test_split_is_scored_is_a_setting_that_old_runs_had(listener):
+    assert hashes(composed()) == hashes(composed("train.test=end")) != hashes(composed("train.test=never"))
+    before = composed()
+    del before["train"]["test"]
+    assert hashes(before) == hashes(composed())
+    assert schema.resolve(schema.typed(before)) == composed()
 
 
 def test_an_epoch_that_was_recorded_before_a_crash_is_not_recorded_again(listener, tmp_path):

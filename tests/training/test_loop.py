@@ -21,7 +21,7 @@ from rnnexp.training import loop
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.config import TrainConfig
 from rnnexp.training.loop import fit, next_windows, train_batches
-from rnnexp.training.state import TrainState
+from rnnexp.training.state import TrainState, has_diverged
 from tests.helpers.variants import small_model
 
 CORPUS = grammar.make(train_tokens=700, valid_tokens=200, test_tokens=200)
@@ -354,6 +354,21 @@ def test_cpu_seconds_count_every_step_and_validation_across_an_interruption(tmp_
     )
     # a look at the clock after each of 18 steps and after validation
     assert [record["epoch_cpu_s"] for record in records] == [19, 19]
+
+
+@pytest.mark.parametrize(
+    ("losses", "diverged"),
+    [
+        ([], False),
+        ([2.0], False),
+        ([2.0, 1.0, 1.5], False),
+        ([2.0, 1.0, 2.1], True),
+        ([math.log(10)], True),
+        ([3.0, 2.5, 2.4], True),
+    ],
+)
+def test_training_has_diverged_where_it_only_did_harm(losses, diverged):
+    assert has_diverged(losses, vocab_size=10) is diverged
 
 
 def test_max_steps_ends_early(tmp_path):
