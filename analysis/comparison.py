@@ -43,7 +43,7 @@ def compare(runs: pd.DataFrame, history: pd.DataFrame) -> Comparison:
     runs = with_recorded_columns(runs[~nameless], history)
     settings = varying_settings(runs)
     runs["group"] = name_configurations(runs, settings)
-    counts = (runs["status"] == "FINISHED") & runs["metrics.test/ppl"].notna()
+    counts = (runs["status"] == "FINISHED") & runs["metrics.best/valid_ppl"].notna()
     finished = runs[counts].drop_duplicates(["group", "seed"], keep="last")
     return Comparison(
         groups=summarise(runs, finished, settings),

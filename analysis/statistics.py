@@ -23,7 +23,7 @@ class PairedDifference:
 
 
 def summarise(runs: pd.DataFrame, finished: pd.DataFrame, settings: dict[str, str]) -> pd.DataFrame:
-    """Return one row a configuration, the best test perplexity first.
+    """Return one row a configuration, the best test perplexity first; those without one last, by validation.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def summarise(runs: pd.DataFrame, finished: pd.DataFrame, settings: dict[str, st
         for column in COLUMNS:
             row |= column.summarise(counted[column.source])
         rows.append(row)
-    return pd.DataFrame(rows).sort_values("test_mean", kind="stable").reset_index(drop=True)
+    return pd.DataFrame(rows).sort_values(["test_mean", "valid_mean"]).reset_index(drop=True)
 
 
 def paired_differences(finished: pd.DataFrame, settings: dict[str, str]) -> list[PairedDifference]:

@@ -39,7 +39,7 @@ class Configuration:
 
     @property
     def finished(self) -> dict[int, float]:
-        """The losses that are numbers, in the order of their seeds."""
+        """Return the losses that are numbers, in the order of their seeds."""
         return {seed: loss for seed, loss in sorted(self.losses.items()) if isfinite(loss)}
 
     @property

@@ -99,7 +99,9 @@ class Ops(ABC):
 
     # The rest of a step
 
-    def softmax_cross_entropy(self, logits, bias, targets, grad_scale: float | None = None) -> Any:
+    def softmax_cross_entropy(
+        self, logits, bias, targets, grad_scale: float | None = None, row_nats=None
+    ) -> Any:
         """Return the sum of -log softmax(logits + bias)[target] over the rows, in nats.
 
         Parameters
@@ -109,12 +111,14 @@ class Ops(ABC):
         bias : (V,) array.
         targets : (N,) integers below V; negative: a row that does not count.
         grad_scale : factor of the gradient, such as 1 / N for the gradient of the mean.
+        row_nats : (N,) float64 array, set to the nats of every row, 0 where it does not count; None: they
+            are only summed.
 
         Returns
         -------
         the sum in double precision: a float, or on a GPU an array () there.
         """
-        nats = self.empty(len(logits), np.float64)
+        nats = self.empty(len(logits), np.float64) if row_nats is None else row_nats
 
         def block(part: slice) -> None:
             rows = logits[part]

@@ -35,6 +35,10 @@ class Batches(ABC):
     def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets (T, B) of window k; BOS_INPUT and IGNORE_INDEX stand for no token."""
 
+    @abstractmethod
+    def positions(self, k: int) -> np.ndarray:
+        """Return where in the text each target of window k stands: (T, B), IGNORE_INDEX for no token."""
+
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return (self.window(k) for k in range(len(self)))
 
@@ -50,7 +54,8 @@ class Streams(Batches):
     Attributes
     ----------
     loss_denominator : targets of a full window.
-    tail : inputs and targets, each (R, 1) with R < B, that go on where the last row ends.
+    tail : inputs and targets, each (R, 1) with R < B, that go on where the last row ends: the end of the
+        text.
     """
 
     def __init__(self, tokens, batch_size: int, bptt: int):
@@ -72,6 +77,11 @@ class Streams(Batches):
     def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         steps = slice(k * self.bptt, (k + 1) * self.bptt)
         return self.inputs[steps], self.targets[steps]
+
+    def positions(self, k: int) -> np.ndarray:
+        length, rows = self.targets.shape
+        steps = np.arange(length)[k * self.bptt : (k + 1) * self.bptt]
+        return 1 + steps[:, None] + length * np.arange(rows)  # the first token is no target
 
 
 class Sequences(Batches):
@@ -122,3 +132,12 @@ class Sequences(Batches):
                 first = 1 if t == 0 else 0
                 inputs[first : len(part), b] = self.tokens[start + first - 1 : start + len(part) - 1]
         return inputs, targets
+
+    def positions(self, k: int) -> np.ndarray:
+        batch, t = self.windows[k]
+        some = self.order[batch * self.loss_denominator : (batch + 1) * self.loss_denominator]
+        steps = min(self.bptt, (self.stops - self.starts)[some].max() - t)
+        found = np.full((steps, self.loss_denominator), IGNORE_INDEX)
+        places = self.starts[some] + t + np.arange(steps)[:, None]
+        found[:, : len(some)] = np.where(places < self.stops[some], places, IGNORE_INDEX)
+        return found

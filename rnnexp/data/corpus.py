@@ -41,6 +41,24 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
+class Truth:
+    """What is known of every token of a split that was drawn from a known distribution.
+
+    Attributes
+    ----------
+    nats : (N,) float32, what the token costs a model that knows the distribution.
+    kind : (N,) int8, what kind of place it was drawn for: a number in `kinds`.
+    size : (N,) int16, how hard a place of its kind it is; what is counted depends on the kind.
+    kinds : what the kinds are called.
+    """
+
+    nats: np.ndarray
+    kind: np.ndarray
+    size: np.ndarray
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Hold a data set that is ready for training.
 
@@ -52,6 +70,7 @@ class Corpus:
         of them ends with. None: a split is one stream.
     oracle : where the true distribution is known, for each split the nats per predicted token of a
         model that knows it: the best loss that can be expected of any model.
+    test_truth : there, more about each token of the test split.
     """
 
     vocabulary: Vocabulary
@@ -59,6 +78,12 @@ class Corpus:
     level: str = "word"
     end: int | None = None
     oracle: dict[str, float] = field(default_factory=dict)
+    test_truth: Truth | None = None
+
+    @property
+    def first_target(self) -> int:
+        """Return the place of the first token of a split that is predicted: of one stream the second."""
+        return 1 if self.end is None else 0
 
     def digest(self) -> str:
         """Return a sha256 of the vocabulary and every token: the same for the same data, wherever it came from."""

@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+
 from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import loss_metrics
@@ -35,6 +37,17 @@ class Evaluator(ABC):
         rows : the number of rows in which the run has a stream read side by side (train.eval_streams), for
             evaluators that have no protocol of their own.
         """
+
+    def score_tokens(
+        self, model: Model, corpus: Corpus, split: str, rows: int = 1
+    ) -> tuple[dict[str, float], np.ndarray | None]:
+        """Return the same, and the nats of every predicted token in the order of the text.
+
+        Returns
+        -------
+        what `score` does; and (M,) float64, or None from an evaluator whose scores are no mean of such.
+        """
+        return self.score(model, corpus, split, rows), None
 
     def require(self, corpus: Corpus, split: str, chosen: str) -> None:
         """Raise UserError where this cannot score a split.

@@ -1,5 +1,7 @@
 """Score every token once: the loss by which runs are compared."""
 
+import numpy as np
+
 from rnnexp.data.corpus import Corpus
 from rnnexp.evaluation.base import Evaluator
 from rnnexp.evaluation.perplexity import evaluate
@@ -11,6 +13,12 @@ class Exact(Evaluator):
 
     def score(self, model: Model, corpus: Corpus, split: str, rows: int = 1) -> dict[str, float]:
         return {"loss": evaluate(model, corpus.splits[split], rows, corpus.end)}
+
+    def score_tokens(self, model, corpus, split, rows=1):
+        tokens = corpus.splits[split]
+        nats = np.empty(len(tokens))
+        loss = evaluate(model, tokens, rows, corpus.end, nats)
+        return {"loss": loss}, nats[corpus.first_target :]
 
 
 def make() -> Exact:

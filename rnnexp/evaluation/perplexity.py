@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from rnnexp.compute.workspace import Workspace
 from rnnexp.data.batches import Batches, Sequences, Streams
 from rnnexp.data.device import CapturedWindow, device_batches
 from rnnexp.nn.model import Model, arrays_of, copy_state
+from rnnexp.nn.tokens import IGNORE_INDEX
 
 # Tokens in a window of an evaluation: many enough for the decoder's product to run at full speed. The result
 # does not depend on it, for the state is carried.
@@ -16,7 +18,9 @@ WINDOW_TOKENS = 512
 SEQUENCE_ROWS = 16  # sequences side by side
 
 
-def evaluate(model: Model, tokens, rows: int = 1, end: int | None = None) -> float:
+def evaluate(
+    model: Model, tokens, rows: int = 1, end: int | None = None, token_nats: np.ndarray | None = None
+) -> float:
     """Return nats per token, every target counted once, tail included.
 
     Parameters
@@ -27,24 +31,36 @@ def evaluate(model: Model, tokens, rows: int = 1, end: int | None = None) -> flo
         first words of each row lack their context.
     end : where the tokens are sequences, the symbol that ends one; then all N are predicted, each from
         what stands before it in its sequence, and `rows` plays no part.
+    token_nats : (N,) float64, set to the nats of every predicted token; None: they are only summed.
     """
     if end is not None:
         sequences = Sequences(tokens, end, SEQUENCE_ROWS, WINDOW_TOKENS // SEQUENCE_ROWS)
-        return summed_nats(model, sequences)[0] / len(tokens)
+        return summed_nats(model, sequences, token_nats=token_nats)[0] / len(tokens)
     batches = Streams(tokens, rows, max(1, WINDOW_TOKENS // rows))
-    nats, state = summed_nats(model, batches)
-    if len(batches.tail[0]):  # goes on from the last row
+    nats, state = summed_nats(model, batches, token_nats=token_nats)
+    if number := len(batches.tail[0]):  # goes on from the last row
         inputs, targets = (model.backend.to_device(np.ascontiguousarray(part)) for part in batches.tail)
         last = [tuple(array[-1:] for array in layer) for layer in state]
-        nats += float(model.forward(inputs, targets, last, model.workspace())[0])
+        each = None if token_nats is None else model.backend.empty(number, np.float64)
+        nats += float(model.forward(inputs, targets, last, model.workspace(), token_nats=each)[0])
+        if token_nats is not None:
+            token_nats[-number:] = model.backend.to_host(each)
     return nats / (len(tokens) - 1)
 
 
-def summed_nats(model: Model, batches: Batches, windows: int | None = None) -> tuple[float, list[tuple]]:
-    """Return the summed loss of the first windows (None: of all), and the state after the last of them."""
+def summed_nats(
+    model: Model, batches: Batches, windows: int | None = None, token_nats: np.ndarray | None = None
+) -> tuple[float, list[tuple]]:
+    """Return the summed loss of the first windows (None: of all), and the state after the last of them.
+
+    token_nats : see `evaluate`.
+    """
     device = model.backend
     there, total, workspace = device_batches(batches, device), device.zeros((), np.float64), model.workspace()
     readers: dict[tuple, CapturedWindow] = {}
+    nats_of: dict[
+        tuple, Any
+    ] = {}  # by the shape of the window, as the readers: of its targets, where asked for
     for k in range(len(batches) if windows is None else windows):
         inputs, targets = there.window(k)
         if k == 0:
@@ -54,19 +70,28 @@ def summed_nats(model: Model, batches: Batches, windows: int | None = None) -> t
                 array.fill(0)
         if inputs.shape not in readers:
             # a CUDA graph owns the arrays it works on
-            forward = forward_pass(
-                model, state, total, model.workspace() if device.uses_cuda_graph else workspace
-            )
+            own = model.workspace() if device.uses_cuda_graph else workspace
+            nats_of[inputs.shape] = None if token_nats is None else device.empty(inputs.size, np.float64)
+            forward = forward_pass(model, state, total, own, nats_of[inputs.shape])
             readers[inputs.shape] = CapturedWindow(forward, inputs.shape, device)
         readers[inputs.shape].read(inputs, targets)
+        if token_nats is not None:
+            positions = batches.positions(k).ravel()
+            counted = positions != IGNORE_INDEX
+            token_nats[positions[counted]] = device.to_host(nats_of[inputs.shape])[counted]
     return float(total), state
 
 
-def forward_pass(model: Model, state: list[tuple], total, workspace: Workspace) -> Callable:
-    """Return a function of inputs and targets (T, B) that adds their nats to `total` and moves `state` on."""
+def forward_pass(
+    model: Model, state: list[tuple], total, workspace: Workspace, token_nats: Any = None
+) -> Callable:
+    """Return a function that reads a window: it adds the nats to `total` and carries `state` on.
+
+    token_nats : see `Model.forward`.
+    """
 
     def forward(inputs, targets) -> None:
-        nats, after = model.forward(inputs, targets, state, workspace)
+        nats, after = model.forward(inputs, targets, state, workspace, token_nats=token_nats)
         total[...] += nats
         copy_state(state, after)
 

@@ -22,7 +22,8 @@ def write_all(experiment: Experiment, folder: RunFolder) -> None:
 def write_samples(experiment: Experiment, folder: RunFolder, when: str) -> None:
     """Add text from the model in its present state to samples.txt, under the heading `when`."""
     corpus, settings = experiment.corpus, experiment.settings
-    prompt = [BOS_INPUT] if corpus.end is not None else [int(corpus.splits["test"][0])]
+    split = corpus.splits["test" if settings.tests else "valid"]
+    prompt = [BOS_INPUT] if corpus.end is not None else [int(split[0])]
     rng = np.random.default_rng(experiment.seed)
     texts = sample(experiment.model, prompt, settings.sample_length, rng, settings.sample_num, corpus.end)
     with folder.exclusive(), (folder.path / "samples.txt").open("a", encoding="utf-8") as file:

@@ -72,10 +72,10 @@ def experiment(config: dict[str, Any]) -> Experiment:
     if corpus.end is None:
         window = settings.batch_size * settings.bptt
         corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
-        for split in "valid", "test":
+        for split in ["valid"] + ["test"] * settings.tests:
             corpus.require(split, settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
     evaluators = make_evaluators(config)
-    for name, evaluator in evaluators.items():
+    for name, evaluator in evaluators.items() if settings.tests else ():
         evaluator.require(corpus, "test", f"evaluation={name}")
     model = make_model(config, len(corpus.vocabulary), backend.named(config["device"]))
     model.init(config["seed"])

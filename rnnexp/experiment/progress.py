@@ -71,6 +71,12 @@ class JobReport:
         self.write()
 
 
+def in_words(metrics: dict[str, float]) -> str:
+    """Return the final metrics of a run as part of a sentence; without test where that was not scored."""
+    test = f", test ppl {metrics['test/ppl']:.4g}" if "test/ppl" in metrics else ""
+    return f"best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}{test}"
+
+
 def in_sweep() -> bool:
     """Return whether this process is a job of a sweep."""
     return REPORT in os.environ

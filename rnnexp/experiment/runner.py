@@ -23,7 +23,7 @@ from rnnexp.tracking import client
 from rnnexp.tracking.client import Client
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.loop import fit, train_batches
-from rnnexp.training.state import TrainState
+from rnnexp.training.state import TrainState, has_diverged
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,10 @@ def run_experiment(
             if metrics := folder.result():
                 if folder.state()["status"] != "FINISHED":  # its process ended before recording that
                     folder.end("FINISHED")
-                said = f"{folder} has finished: test perplexity {metrics['test/ppl']:.4g}"
-                log.info(f"{said} (rerun=true makes a new run)")
+                reached = f"validation perplexity {metrics['best/valid_ppl']:.4g}"
+                if "test/ppl" in metrics:
+                    reached = f"test perplexity {metrics['test/ppl']:.4g}"
+                log.info(f"{folder} has finished: {reached} (rerun=true makes a new run)")
                 return metrics
             return execute(config, folder, teller, more_tags or {})
         finally:
@@ -99,6 +101,7 @@ def execute(
             folder.save_vocabulary(experiment.corpus)
             tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
+            tags["rnnexp.data_digest"] = experiment.corpus.digest()
             folder.save_tags(folder.tags() | tags)
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
@@ -218,26 +221,52 @@ def train_and_test(
                 f"valid ppl {record['valid/ppl']:8.3f}  lr {record['lr']:<8.4g} "
                 f"{record['tokens_per_s']:,.0f} tokens/s  {record['epoch_s']:.1f} s"
             )
-        metrics = final_metrics(experiment, records)
-        reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if corpus.oracle else ""
-    log.info(
-        f"{label}: best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}, "
-        f"test ppl {metrics['test/ppl']:.4g}{reachable}; run folder {folder}"
-    )
+        scores, test_nats = score_test(experiment)
+        if test_nats is not None:
+            folder.save_test_nats(test_nats, corpus)
+        metrics = final_metrics(experiment, records, scores)
+        reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
+    log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
+    losses = [record["valid/loss"] for record in records]
+    if has_diverged(losses, len(corpus.vocabulary)):
+        folder.save_tags(folder.tags() | {"rnnexp.diverged": "true"})
+        log.warning(
+            f"{label} diverged: valid ppl {perplexity(losses[0]):.4g} after the first epoch, "
+            f"{perplexity(min(losses)):.4g} at best, {perplexity(losses[-1]):.4g} after the last, of "
+            f"{len(corpus.vocabulary)} symbols; lower optimizer.lr or optimizer.clip_norm"
+        )
     return metrics
 
 
-def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -> dict[str, float]:
-    """Return the metrics that are recorded once, at the end; the model must have the best weights."""
+def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarray | None]:
+    """Return what the evaluators find out about the test split, and the nats of each of its tokens.
+
+    With train.test=never that is nothing, and None.
+    """
+    scores: dict[str, float] = {}
+    test_nats = None
+    for evaluator in experiment.evaluators if experiment.settings.tests else ():
+        found, nats = evaluator.score_tokens(
+            experiment.model, experiment.corpus, "test", experiment.settings.eval_streams
+        )
+        scores |= found
+        test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
+    return scores, test_nats
+
+
+def final_metrics(
+    experiment: build.Experiment, records: list[dict[str, Any]], scores: dict[str, float]
+) -> dict[str, float]:
+    """Return what is recorded once, at the end; the model has the best weights.
+
+    scores : of the test split.
+    """
     model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
     if records:
         best = min(records, key=lambda record: record["valid/loss"])
         best_loss, best_epoch = best["valid/loss"], best["epoch"]
     else:  # max_epochs=0: the untrained model
         best_loss, best_epoch = evaluate(model, corpus.splits["valid"], rows, corpus.end), 0
-    scores: dict[str, float] = {}
-    for evaluator in experiment.evaluators:
-        scores |= evaluator.score(model, corpus, "test", rows)
     parts = model.num_params()
     metrics = {
         **in_units("test", scores, corpus.level),
@@ -247,7 +276,10 @@ def final_metrics(experiment: build.Experiment, records: list[dict[str, Any]]) -
         "num_params": sum(parts.values()),
         **{f"num_params/{name}": count for name, count in parts.items()},
     }
+    if records and all("epoch_cpu_s" in record for record in records):  # none of a version that lacked it
+        metrics["train_cpu_s"] = sum(record["epoch_cpu_s"] for record in records)
     if corpus.oracle:
-        metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
+        if experiment.settings.tests:
+            metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
         metrics |= {f"oracle/{split}_ppl": perplexity(corpus.oracle[split]) for split in ("train", "valid")}
     return metrics

@@ -164,7 +164,16 @@ class Model:
         h, next_state = self.features(inputs, state, workspace)
         return self.decoder.forward(h, workspace.child("decoder")) + self.decoder.p["b"], next_state
 
-    def forward(self, inputs, targets, state, workspace: Workspace, dropout_key=None, grad_scale=None):
+    def forward(
+        self,
+        inputs,
+        targets,
+        state,
+        workspace: Workspace,
+        dropout_key=None,
+        grad_scale=None,
+        token_nats=None,
+    ):
         """Return the loss of a window.
 
         Parameters
@@ -173,6 +182,8 @@ class Model:
         targets : (T, B) tokens; IGNORE_INDEX (-1) does not count.
         grad_scale : factor of the summed loss in the gradients of `backward`; None: no `backward`
             will follow.
+        token_nats : (T B,) float64 array of the backend, set to the nats of every target, 0 of one that does
+            not count; None: they are only summed.
 
         Returns
         -------
@@ -180,7 +191,9 @@ class Model:
         """
         h, next_state = self.features(inputs, state, workspace, dropout_key)
         logits = self.decoder.forward(h, workspace.child("decoder"))
-        nats = self.backend.softmax_cross_entropy(logits, self.decoder.p["b"], targets.ravel(), grad_scale)
+        nats = self.backend.softmax_cross_entropy(
+            logits, self.decoder.p["b"], targets.ravel(), grad_scale, token_nats
+        )
         workspace["dlogits"], workspace["window"] = logits, targets.shape
         return nats, next_state
 

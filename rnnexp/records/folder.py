@@ -9,6 +9,7 @@ vocabulary.json  what the tokens mean
 records.jsonl    a line an epoch
 last.npz         the checkpoint to go on from; best.npz the best weights
 result.json      the final metrics, once there are any
+test_nats.npz    the exact test loss token by token, see `save_test_nats`; stores do not get it
 traceback.txt    the traceback of the error that ended it
 delivered.json   what the stores have of all this
 rnnexp.log       what was logged; output.txt what else a job of a sweep printed
@@ -19,12 +20,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from rnnexp.data.corpus import Corpus, Vocabulary
 from rnnexp.errors import UserError, one_line
 from rnnexp.records.deliveries import Deliveries
-from rnnexp.records.files import append_line, read_lines, replace_text
+from rnnexp.records.files import append_line, read_lines, replace_text, replacing
 from rnnexp.records.lease import LeasedFolder, now
 
 ARTIFACTS = (
@@ -49,6 +51,7 @@ class RunFolder(LeasedFolder):
         self.vocabulary_file = path / "vocabulary.json"
         self.records_file = path / "records.jsonl"
         self.checkpoint_file = path / "last.npz"
+        self.test_nats_file = path / "test_nats.npz"
         self.deliveries = Deliveries(path)
 
     # What the run is
@@ -123,6 +126,28 @@ class RunFolder(LeasedFolder):
         """Write the final metrics."""
         with self.exclusive():
             replace_text(self.result_file, json.dumps(metrics, indent=2) + "\n")
+
+    def save_test_nats(self, nats: np.ndarray, corpus: Corpus) -> None:
+        """Write what each predicted token of the test split costs the best weights, in the order of the text.
+
+        The file has `nats` (M,) float32 and `targets` (M,) int32; where the true distribution is known also
+        `oracle` (M,) float32, the nats of a model that knows it, `kind` (M,), a number in the names `kinds`,
+        and `size` (M,), see `Truth`.
+        """
+        predicted = slice(corpus.first_target, None)
+        arrays = {"nats": nats.astype(np.float32), "targets": corpus.splits["test"][predicted]}
+        if truth := corpus.test_truth:
+            arrays |= {"oracle": truth.nats[predicted], "kind": truth.kind[predicted]}
+            arrays |= {"size": truth.size[predicted], "kinds": np.array(truth.kinds)}
+        with self.exclusive(), replacing(self.test_nats_file) as file:
+            np.savez_compressed(file, **arrays)
+
+    def test_nats(self) -> dict[str, np.ndarray] | None:
+        """Return the arrays of `save_test_nats`; None of a run that has none."""
+        if not self.test_nats_file.exists():
+            return None
+        with np.load(self.test_nats_file) as arrays:
+            return dict(arrays)
 
     def result(self) -> dict[str, float] | None:
         """Return the final metrics; None where the run has not finished."""

@@ -133,7 +133,6 @@ class Job:
         metrics = self.folder.result()
         if metrics is None or self.outcome == "failed":
             return f"{self.name}: {self.outcome}{self.error and f': {self.error}'}"
-        return (
-            f"{self.name}: best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}, "
-            f"test ppl {metrics['test/ppl']:.4g}{' (finished before)' if 'before' in self.outcome else ''}"
-        )
+        diverged = ", diverged" if "rnnexp.diverged" in self.folder.tags() else ""
+        before = " (finished before)" if "before" in self.outcome else ""
+        return f"{self.name}: {progress.in_words(metrics)}{diverged}{before}"

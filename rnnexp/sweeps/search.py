@@ -2,7 +2,8 @@
 
 A comparison is fair only where both cells were tuned alike, so every combination has the same budget. Each trial
 is a run like any other, proposed by Optuna from the trials before it, and pruned where it falls behind them. In
-the end the best settings of each combination are run with several seeds, as a study of their own.
+the end the best settings of each combination are run with several seeds, as a study of their own. The trials
+never look at the test split.
 """
 
 import math
@@ -121,7 +122,9 @@ class Search(Sweep):
                 continue
             branch.tried.add(" ".join(chosen))
             branch.begun += 1
-            job = make_job(" ".join(filter(None, [branch.name, *chosen])), branch.overrides + chosen)
+            name = " ".join(filter(None, [branch.name, *chosen]))
+            # what is chosen by the test split would be no news to it
+            job = make_job(name, [*branch.overrides, *chosen, "train.test=never"])
             self.trial_of[job.folder.path] = trial
             branch.jobs.append(job)
             self.jobs.append(job)

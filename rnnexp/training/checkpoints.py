@@ -10,7 +10,7 @@ from rnnexp.errors import UserError
 from rnnexp.nn.model import Model
 from rnnexp.optim.base import Optimizer
 from rnnexp.records import checkpoint
-from rnnexp.training.state import TrainState, require_finite
+from rnnexp.training.state import Measured, TrainState, require_finite
 
 
 class Checkpoints:
@@ -54,7 +54,9 @@ class Checkpoints:
             f"state.{k}.{j}": to_host(a) for k, layer in enumerate(recurrent) for j, a in enumerate(layer)
         }
         arrays |= {f"optimizer.{name}": to_host(a) for name, a in optimizer.state.items()}
-        meta = {"fingerprint": self.fingerprint, "progress": asdict(state)}
+        progress = asdict(state)
+        measured = progress.pop("measured")
+        meta = {"fingerprint": self.fingerprint, "progress": progress, "measured": measured}
         with self.exclusive():
             checkpoint.write(self.last, model.params.on_host() | arrays, meta)
         self.saved_at = time.perf_counter()
@@ -83,7 +85,7 @@ class Checkpoints:
             tuple(arrays[f"state.{k}.{j}"] for j in range(len(layer)))
             for k, layer in enumerate(model.zero_state(batch_size))
         ]
-        return recurrent, TrainState(**meta["progress"])
+        return recurrent, TrainState(**meta["progress"], measured=Measured(**meta.get("measured", {})))
 
     def save_best(self, model: Model, state: TrainState) -> None:
         """Write the parameters of the epoch that has just become the best."""

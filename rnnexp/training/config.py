@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from rnnexp.options import NOT_NEGATIVE, Option, at_least
+from rnnexp.options import NOT_NEGATIVE, Option, at_least, one_of
 
 AT_LEAST_1 = at_least(1)
 
@@ -50,3 +50,16 @@ class TrainConfig:
     ]
     sample_num: Annotated[int, samples("texts at a time")]
     sample_length: Annotated[int, samples("tokens of a text, at most")]
+    test: Annotated[
+        str,
+        Option(
+            "when the test split is scored; never: it is not looked at, as in the trials of a search",
+            one_of("end", "never"),
+            since_default="end",
+        ),
+    ] = "end"
+
+    @property
+    def tests(self) -> bool:
+        """Return whether the test split is scored."""
+        return self.test == "end"

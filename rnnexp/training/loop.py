@@ -63,7 +63,7 @@ def fit(
 
     if not stored:
         save()
-    clock = Stopwatch()
+    clock, cpu_clock = Stopwatch(), Stopwatch(time.process_time)
     while state.window or not state.is_over(config):  # an epoch that was begun is always completed
         batches = train_batches(corpus, config, seed, state.epoch)
         there = device_batches(batches, model.backend)
@@ -71,8 +71,9 @@ def fit(
         while state.window < end:
             windows = next_windows(state, end, step.sync_every, config.sample_every)
             run_windows(windows, there, batches, step, state)
-            count_windows(windows, batches, step, state, corpus.end)
+            count_windows(windows, batches, step, state, corpus.end, optimizer.clip_norm)
             state.seconds += clock.lap()
+            state.measured.cpu_seconds += cpu_clock.lap()
             try:
                 on_step(state)
             except Interrupted:
@@ -83,13 +84,21 @@ def fit(
 
         valid_loss = evaluate(model, corpus.splits["valid"], config.eval_streams, corpus.end)
         improved = state.end_epoch(valid_loss)
-        record = epoch_record(state, valid_loss, corpus.level, seconds=state.seconds + clock.lap())
+        record = epoch_record(
+            state,
+            valid_loss,
+            corpus.level,
+            seconds=state.seconds + clock.lap(),
+            cpu_seconds=state.measured.cpu_seconds + cpu_clock.lap(),
+            clips=optimizer.clip_norm is not None,
+        )
         if improved:
             checkpoints.save_best(model, state)
         yield record
         state.begin_epoch(lr=schedule.next_lr(state.lr, improved))
         save()
         clock.lap()
+        cpu_clock.lap()
     if state.best_epoch:
         checkpoints.load_best(model, state.best_epoch)
 
@@ -140,7 +149,12 @@ def run_windows(
 
 
 def count_windows(
-    windows: range, batches: Batches, step: steps.TrainStep, state: TrainState, end: int | None
+    windows: range,
+    batches: Batches,
+    step: steps.TrainStep,
+    state: TrainState,
+    end: int | None,
+    clip_norm: float | None,
 ) -> None:
     """Add the results of windows that were run to the state of training."""
     for k, (nats, grad_norm) in zip(windows, step.results(), strict=True):
@@ -151,16 +165,20 @@ def count_windows(
             loss=nats / batches.loss_denominator,
             tokens=int(np.count_nonzero(targets != IGNORE_INDEX)),
             sequences=0 if end is None else int(np.count_nonzero(targets == end)),
+            clip_norm=clip_norm,
         )
 
 
-def epoch_record(state: TrainState, valid_loss: float, level: str, seconds: float) -> dict[str, float]:
-    """Return the record of an epoch; see `loss_metrics` for `level`.
+def epoch_record(
+    state: TrainState, valid_loss: float, level: str, seconds: float, cpu_seconds: float, clips: bool
+) -> dict[str, float]:
+    """Return what is recorded of an epoch; see `loss_metrics` for `level`.
 
     Parameters
     ----------
     valid_loss : nats per token.
-    seconds : the time that training and validation took.
+    seconds, cpu_seconds : that training and validation took, by the clock and of all threads together.
+    clips : whether the optimizer limits the norm of the gradient.
     """
     record = {
         "epoch": state.epoch,
@@ -169,9 +187,13 @@ def epoch_record(state: TrainState, valid_loss: float, level: str, seconds: floa
         **loss_metrics("valid", valid_loss, level),
         "lr": state.lr,
         "grad_norm": state.grad_norm / state.window,
+        "max_grad_norm": state.measured.max_grad_norm,
         "tokens_per_s": state.tokens / state.seconds,
         "epoch_s": seconds,
+        "epoch_cpu_s": cpu_seconds,
     }
+    if clips:
+        record["clip_share"] = state.measured.clipped / state.window
     if state.sequences:  # none may have ended before max_steps
         record["train/sequence_loss"] = state.nats / state.sequences
         record["train/smooth_loss"] = state.smooth_loss
@@ -179,12 +201,12 @@ def epoch_record(state: TrainState, valid_loss: float, level: str, seconds: floa
 
 
 class Stopwatch:
-    """Measure the seconds from one lap to the next."""
+    """Measure the seconds from one lap to the next, by the wall clock or by another."""
 
-    def __init__(self) -> None:
-        self.before = time.perf_counter()
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.clock, self.before = clock, clock()
 
     def lap(self) -> float:
         """Return the seconds since this was called last, or since the beginning."""
-        before, self.before = self.before, time.perf_counter()
+        before, self.before = self.before, self.clock()
         return self.before - before

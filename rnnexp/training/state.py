@@ -1,7 +1,8 @@
 """Hold the state of training, and say when training has ended."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from rnnexp.errors import Diverged
 from rnnexp.training.config import TrainConfig
@@ -9,6 +10,18 @@ from rnnexp.training.config import TrainConfig
 # The smoothed loss of Coursera's "Sequence Models" becomes (1 - SMOOTHING) times itself plus SMOOTHING times the
 # nats per sequence of each update. It starts at the loss of a model that knows nothing on 7 symbols.
 SMOOTHING, FIRST_SYMBOLS = 0.001, 7
+
+
+@dataclass
+class Measured:
+    """Hold what is recorded of an epoch and nothing depends on; see `epoch_record`.
+
+    Checkpoints keep it apart, for those of earlier versions have none.
+    """
+
+    clipped: int = 0  # updates of the epoch whose gradient was longer than clip_norm
+    max_grad_norm: float = 0.0
+    cpu_seconds: float = 0.0  # of the epoch so far, of all threads of the process
 
 
 @dataclass
@@ -30,6 +43,7 @@ class TrainState:
     smooth_loss: float = 0.0  # of sequences, see SMOOTHING
     best_loss: float = math.inf
     best_epoch: int = 0
+    measured: Measured = field(default_factory=Measured)
 
     @classmethod
     def at_start(cls, lr: float, vocab_size: int) -> "TrainState":
@@ -44,14 +58,23 @@ class TrainState:
             or self.epoch - self.best_epoch >= (config.patience or math.inf)
         )
 
-    def add_window(self, nats: float, grad_norm: float, loss: float, tokens: int, sequences: int) -> None:
+    def add_window(
+        self,
+        nats: float,
+        grad_norm: float,
+        loss: float,
+        tokens: int,
+        sequences: int,
+        clip_norm: float | None = None,
+    ) -> None:
         """Count an update.
 
         Parameters
         ----------
-        nats, grad_norm : the summed loss of its window, and the norm of the gradient before clipping.
-        loss : the loss that has that gradient, `nats` divided by the `loss_denominator` of the batches.
-        tokens, sequences : the number of targets of its window, and of those that end a sequence.
+        nats, grad_norm : of its window, the summed loss and the norm of the gradient.
+        loss : of which that was the gradient, `nats` divided by the `loss_denominator` of the batches.
+        tokens, sequences : how many targets its window has, and how many of them end a sequence.
+        clip_norm : the optimizer's limit of that norm.
 
         Raises
         ------
@@ -66,6 +89,9 @@ class TrainState:
         self.tokens += tokens
         self.sequences += sequences
         self.grad_norm += grad_norm
+        if clip_norm is not None and grad_norm > clip_norm:
+            self.measured.clipped += 1
+        self.measured.max_grad_norm = max(self.measured.max_grad_norm, grad_norm)
 
     def end_epoch(self, valid_loss: float) -> bool:
         """Count an epoch; return whether its validation loss, in nats per token, is better than every earlier one.
@@ -86,6 +112,21 @@ class TrainState:
         self.lr = lr
         self.window = self.tokens = self.sequences = 0
         self.nats = self.grad_norm = self.seconds = 0.0
+        self.measured = Measured()
+
+
+def has_diverged(valid_losses: Sequence[float], vocab_size: int) -> bool:
+    """Tell whether training that has ended only did harm, although every number of it was finite.
+
+    Its best epoch is then no better than equal odds for every symbol, or its last is worse than its first.
+
+    Parameters
+    ----------
+    valid_losses : of the epochs, nats per token.
+    """
+    if not valid_losses:
+        return False
+    return min(valid_losses) >= math.log(vocab_size) or valid_losses[-1] > valid_losses[0]
 
 
 def require_finite(what: str, value: float, step: int) -> None:

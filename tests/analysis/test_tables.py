@@ -49,6 +49,17 @@ def test_infinite_perplexities_do_not_spoil_the_report():
     assert "minus" not in text
 
 
+def test_runs_that_were_not_tested_count_and_stand_last_by_validation():
+    runs = finished(("gru", 12.0, {}), ("lstm", 10.0, {}), ("rnn", 14.0, {}))
+    runs.loc[runs["params.cell.name"] != "rnn", "metrics.test/ppl"] = nan
+    comparison = compare(runs, NO_HISTORY)
+    assert comparison.groups["group"].tolist() == ["rnn", "lstm", "gru"]
+    assert comparison.groups["runs"].tolist() == [2, 2, 2]
+    assert table_columns(comparison)["test ppl"] == ["14.50 ± 0.71", "-", "-"]
+    assert comparison.problems == []
+    assert comparison.differences == []
+
+
 @pytest.fixture
 def bits_per_character():
     COLUMNS.append(Column("bpc", "metrics.test/bpc", "test bpc", optional=True))

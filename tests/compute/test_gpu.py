@@ -256,11 +256,15 @@ def test_evaluation_and_samples(gpu, name_of_engine, end):
     tokens[-1] = 0
     model = small_model("gru", num_layers=2)
     expected = [evaluate(model, tokens, streams, end) for streams in (1, 3)]
+    here, there = np.zeros((2, 400))
+    evaluate(model, tokens, 3, end, here)
     texts = sample(model, [1, 2], 20, np.random.default_rng(0), 3, end)
     model = small_model("gru", num_layers=2, where=gpu)
     with engine.use(name_of_engine):
         assert [evaluate(model, tokens, streams, end) for streams in (1, 3)] == pytest.approx(expected)
+        evaluate(model, tokens, 3, end, there)
         assert sample(model, [1, 2], 20, np.random.default_rng(0), 3, end) == texts
+    np.testing.assert_allclose(there, here, rtol=1e-5)
 
 
 # The kernels one by one
@@ -285,8 +289,14 @@ def test_softmax(gpu, columns, grad_scale):
         np.array([0, -1, columns - 1, -1, columns // 2, 0], np.int32),
     )
     there = list(map(gpu.to_device, (logits, bias, targets)))
-    nats = gpu.softmax_cross_entropy(*there, grad_scale)
-    assert float(nats) == pytest.approx(backend.CPU.softmax_cross_entropy(logits, bias, targets, grad_scale))
+    each, each_there = np.empty(6), gpu.empty(6, np.float64)
+    nats = gpu.softmax_cross_entropy(*there, grad_scale, each_there)
+    assert float(nats) == pytest.approx(
+        backend.CPU.softmax_cross_entropy(logits, bias, targets, grad_scale, each)
+    )
+    np.testing.assert_allclose(gpu.to_host(each_there), each, rtol=1e-12, atol=1e-15)
+    assert each.sum() == pytest.approx(float(nats))
+    assert (each[targets < 0] == 0).all()
     if grad_scale:
         np.testing.assert_allclose(gpu.to_host(there[0]), logits, rtol=1e-12, atol=1e-15)
 

@@ -29,6 +29,28 @@ def test_every_target_stands_in_one_window_behind_its_predecessor(tokens, batch_
     assert all(1 <= len(window[0]) <= bptt for window in streams)
 
 
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize("bptt", [1, 4, 1000])
+def test_a_window_knows_where_its_targets_stand(batch_size, bptt):
+    order = np.array([4, 0, 3, 1, 2])
+    for batches in (
+        Streams(TOKENS, batch_size, bptt),
+        Sequences(TOKENS, END, batch_size, bptt),
+        Sequences(TOKENS, END, batch_size, bptt, order),
+    ):
+        found = []
+        for k, (_, targets) in enumerate(batches):
+            positions = batches.positions(k)
+            assert positions.shape == targets.shape
+            counted = positions != IGNORE_INDEX
+            np.testing.assert_array_equal(counted, targets != IGNORE_INDEX)
+            np.testing.assert_array_equal(TOKENS[positions[counted]], targets[counted])
+            found += positions[counted].tolist()
+        left = len(batches.tail[0]) if isinstance(batches, Streams) else 0
+        first = 1 if isinstance(batches, Streams) else 0
+        assert sorted(found) == list(range(first, len(TOKENS) - left))
+
+
 def test_streams_go_on_from_window_to_window_and_into_the_tail():
     streams = Streams(np.arange(24), 3, 4)  # 23 targets: three runs of 7, two left over
     first, second = streams

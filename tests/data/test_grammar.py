@@ -114,9 +114,9 @@ def test_words_come_as_often_as_the_oracle_says():
     choices = []
     draw = writer.draw
 
-    def noting_draw(choice):
+    def noting_draw(choice, *place):
         choices.append(choice)
-        return draw(choice)
+        return draw(choice, *place)
 
     writer.draw = noting_draw
     for _ in range(5000):
@@ -131,6 +131,60 @@ def test_words_come_as_often_as_the_oracle_says():
         for word, nats in zip(choice.words, choice.nats):
             p, n = math.exp(-nats), len(words)
             assert words.count(word) / n == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / n) + 1e-9)
+
+
+def places_of(words):
+    """Kind and size of each place of a sentence, read from its words alone."""
+    if words[0] == "tick":
+        opened = np.cumsum([{"tick": 1, "tock": -1, END: 0}[word] for word in words])
+        return [("other", 0), *(("counting", int(size)) for size in opened[:-1])]
+    if words[0] in CLOSING:
+        step = {"x": 0, END: 0} | dict.fromkeys(CLOSING, 1) | dict.fromkeys(CLOSING.values(), -1)
+        return [("other", 0), *(("bracket", int(n)) for n in np.cumsum([step[word] for word in words])[:-1])]
+    verbs = {
+        w
+        for forms in (grammar.INTRANSITIVE, grammar.TRANSITIVE)
+        for k in forms.values()
+        for p in k
+        for w in p
+    }
+    found, subjects, near = [], [], False
+    for place, word in enumerate(words):
+        if word in verbs:
+            found.append(("agreement", place - subjects.pop()))
+        elif word in ("near", "that"):
+            near = word == "near"
+            found.append(("agreement", place - subjects[-1]))
+        else:
+            found.append(("other", 0))
+        if word in grammar.SUBJECTS:
+            if not near:
+                subjects.append(place)
+            near = False
+    return found
+
+
+def test_every_word_has_the_place_that_it_was_drawn_for():
+    writer = grammar.Writer(Random(3))
+    for _ in range(1000):
+        writer.words, writer.places = [], []
+        writer.sentence()
+        assert writer.places == places_of(writer.words)
+
+
+def test_the_test_split_has_the_truth_of_every_token():
+    corpus = grammar.make(train_tokens=100, valid_tokens=100, test_tokens=3_000)
+    truth = corpus.test_truth
+    assert truth.nats[1:].mean(dtype=float) == pytest.approx(corpus.oracle["test"], abs=1e-6)
+    words = [corpus.vocabulary.symbols[token] for token in corpus.splits["test"]]
+    whole = len(words) - words[::-1].index(END)
+    places, start = [], 0
+    for end in np.flatnonzero(np.array(words) == END) + 1:
+        places += places_of(words[start:end])
+        start = end
+    kinds = [truth.kinds[kind] for kind in truth.kind]
+    assert list(zip(kinds, truth.size.tolist()))[:whole] == places
+    assert len(kinds) == len(words)
 
 
 def test_the_same_seed_gives_the_same_bytes_everywhere():

@@ -30,9 +30,9 @@ def test_loss_does_not_depend_on_the_window(tokens, monkeypatch):
     model, forward, lengths = small_model("lstm", num_layers=2), Model.forward, []
     expected = naive_loss(model, TOKENS)
 
-    def noting(self, inputs, *more):
+    def noting(self, inputs, *more, **options):
         lengths.append(len(inputs))
-        return forward(self, inputs, *more)
+        return forward(self, inputs, *more, **options)
 
     monkeypatch.setattr(module, "WINDOW_TOKENS", tokens)
     monkeypatch.setattr(Model, "forward", noting)
@@ -49,6 +49,36 @@ def test_more_rows_are_the_texts_of_the_rows_one_by_one(cell, rows):
     ends = [start + length for start in starts[:-1]] + [100]  # the last row has the tail
     nats = [naive_loss(model, TOKENS[s : e + 1]) * (e - s) for s, e in zip(starts, ends)]
     assert evaluate(model, TOKENS, rows) == pytest.approx(sum(nats) / 100, rel=1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7])
+def test_the_nats_of_every_token_stand_in_the_order_of_the_text(rows):
+    model, each = small_model("gru"), np.full(101, np.nan)
+    loss = evaluate(model, TOKENS, rows, token_nats=each)
+    assert loss == evaluate(model, TOKENS, rows)
+    assert np.isnan(each[0])  # which nothing stands before
+    assert each[1:].mean() == pytest.approx(loss, rel=1e-12)
+    length, last = 100 // rows, (rows - 1) * (100 // rows)
+    starts = [*range(0, last, length), last]
+    for start, stop in zip(starts, [*starts[1:], 100]):
+        for place in range(start + 1, stop + 1):
+            before = naive_loss(model, TOKENS[start:place]) * (place - 1 - start) if place > start + 1 else 0
+            up_to = naive_loss(model, TOKENS[start : place + 1]) * (place - start)
+            assert each[place] == pytest.approx(up_to - before, rel=1e-9)
+
+
+def test_the_nats_of_every_token_of_sequences():
+    model, each = small_model(), np.full(101, np.nan)
+    tokens = np.append(TOKENS[:100], 0)
+    loss = evaluate(model, tokens, end=0, token_nats=each)
+    assert loss == evaluate(model, tokens, end=0)
+    assert each.mean() == pytest.approx(loss, rel=1e-12)
+    start = 0
+    for stop in np.flatnonzero(tokens == 0) + 1:
+        alone = np.empty(stop - start)
+        evaluate(model, tokens[start:stop], end=0, token_nats=alone)
+        np.testing.assert_allclose(each[start:stop], alone, rtol=1e-12)
+        start = stop
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7])

@@ -62,8 +62,10 @@ def test_a_file_of_the_users_counts_by_its_content_whatever_its_key_is_called(mo
 
 
 def test_what_computes_is_no_parameter():
-    assert set(not_parameters(composed())) == {"device", "threads", "engine", "tf32"}
-    assert set(not_parameters(composed("device=gpu", "tf32=true"))) == {"device", "threads", "engine"}
+    new = {"tf32", "train.test"}  # with the values that runs had before
+    assert set(not_parameters(composed())) == {"device", "threads", "engine"} | new
+    changed = composed("device=gpu", "tf32=true", "train.test=never")
+    assert set(not_parameters(changed)) == {"device", "threads", "engine"}
 
 
 def test_what_is_solved_for_does_not_define_the_result():

@@ -1,17 +1,21 @@
 """What a run records is what it did: recomputed from its own files."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
 from rnnexp.compute import engine, threads
+from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import artifacts, build, runner
+from rnnexp.experiment import artifacts, build, runner, schema
+from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.job import Job
 from rnnexp.tracking import client
 from rnnexp.training import loop
 from tests.conftest import QUICK, SMALL
@@ -81,7 +85,9 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path, mon
 
 
 def test_records_say_what_was_done(listener, tmp_path):
-    folder, _ = run(tmp_path)
+    folder, metrics = run(tmp_path)
+    assert metrics["train_cpu_s"] == sum(record["epoch_cpu_s"] for record in folder.records())
+    assert folder.tags()["rnnexp.data_digest"] == build.experiment(composed(*SMALL)).corpus.digest()
     assert listener.seen == [("RUNNING", 0), ("RUNNING", 1), ("RUNNING", 2), ("FINISHED", 2), "wait"]
     for number, record in enumerate(folder.records(), 1):
         assert (record["epoch"], record["step"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
@@ -89,9 +95,87 @@ def test_records_say_what_was_done(listener, tmp_path):
         assert 0 < record["epoch_s"] < 60
         # validation is part of an epoch's seconds and not of the training rate
         assert record["tokens_per_s"] * record["epoch_s"] > 2996
+        assert record["epoch_cpu_s"] > 0
     times = [record["time"] for record in folder.records()]
     assert times == sorted(times)
     assert 1.7e12 < times[0] < 1e13
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+def test_the_test_loss_is_kept_token_by_token(listener, tmp_path, streams):
+    folder, metrics = run(tmp_path, f"train.eval_streams={streams}", "train.max_epochs=1")
+    corpus, found = build.experiment(composed(*SMALL)).corpus, folder.test_nats()
+    assert found["nats"].mean(dtype=float) == pytest.approx(metrics["test/loss"], abs=1e-6)
+    assert math.exp(found["oracle"].mean(dtype=float)) == pytest.approx(metrics["oracle/ppl"], abs=1e-6)
+    np.testing.assert_array_equal(found["targets"], corpus.splits["test"][1:])
+    assert {name: (array.dtype.kind, len(array)) for name, array in found.items()} == {
+        **{"nats": ("f", 399), "oracle": ("f", 399), "targets": ("i", 399)},
+        **{"kind": ("i", 399), "size": ("i", 399), "kinds": ("U", 4)},
+    }
+    assert (found["oracle"] >= 0).all()
+    assert folder.test_nats_file not in folder.artifacts()
+
+
+def test_of_sequences_every_symbol_is_kept(listener, tmp_path):
+    config = composed("dataset=gettysburg", *SMALL[3:], "train.max_steps=2")
+    folder = RunFolder(tmp_path)
+    metrics = runner.run_experiment(config, folder)
+    found = folder.test_nats()
+    assert found.keys() == {"nats", "targets"}
+    assert found["nats"].mean(dtype=float) == pytest.approx(metrics["test/loss"], abs=1e-6)
+
+
+def test_a_run_without_losses_of_tokens_has_none(tmp_path):
+    assert RunFolder(tmp_path).test_nats() is None
+
+
+def test_a_run_that_diverged_without_an_infinite_number_says_so(listener, tmp_path, caplog):
+    folder, _ = run(tmp_path / "bad", "optimizer.lr=300", "optimizer.clip_norm=100")
+    assert folder.tags()["rnnexp.diverged"] == "true"
+    assert folder.state()["status"] == "FINISHED"
+    (line,) = [record.getMessage() for record in caplog.records if "diverged" in record.getMessage()]
+    assert line.startswith("lstm seed 0 diverged: valid ppl ")
+    assert line.endswith("lower optimizer.lr or optimizer.clip_norm")
+    assert ", diverged" in str(Job("bad", folder.load_config(), folder))
+    folder, _ = run(tmp_path / "good")
+    assert "rnnexp.diverged" not in folder.tags()
+
+
+def test_the_test_split_may_never_be_looked_at(listener, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    read = []
+
+    class Splits(dict):
+        def __getitem__(self, split):
+            read.append(split)
+            return super().__getitem__(split)
+
+    make = build.make_chosen
+
+    def make_noting(group, section, *given):
+        made = make(group, section, *given)
+        return replace(made, splits=Splits(made.splits)) if group == "dataset" else made
+
+    monkeypatch.setattr(build, "make_chosen", make_noting)
+    monkeypatch.setattr(Corpus, "digest", lambda corpus: "0" * 64)
+    # too short a test split does not matter
+    folder, metrics = run(tmp_path, "train.test=never", "train.eval_streams=5", "dataset.test_tokens=3")
+    assert set(read) == {"train", "valid"}
+    assert [name for name in metrics if "test" in name or name == "oracle/ppl"] == []
+    assert not folder.test_nats_file.exists()
+    assert run(tmp_path, "train.test=never", "train.eval_streams=5", "dataset.test_tokens=3")[1] == metrics
+    assert f"has finished: validation perplexity {metrics['best/valid_ppl']:.4g}" in caplog.text
+    said = f"best epoch 2, valid ppl {metrics['best/valid_ppl']:.4g}"
+    assert f"lstm seed 0: {said}; run folder" in caplog.text
+    assert str(Job("trial", folder.load_config(), folder)) == f"trial: {said}"
+
+
+def test_whether_the_test_split_is_scored_is_a_setting_that_old_runs_had(listener):
+    assert hashes(composed()) == hashes(composed("train.test=end")) != hashes(composed("train.test=never"))
+    before = composed()
+    del before["train"]["test"]
+    assert hashes(before) == hashes(composed())
+    assert schema.resolve(schema.typed(before)) == composed()
 
 
 def test_an_epoch_that_was_recorded_before_a_crash_is_not_recorded_again(listener, tmp_path):

@@ -1,5 +1,6 @@
 """Training: the same seed, the same history; interrupted anywhere, the same end."""
 
+import itertools
 import math
 
 import numpy as np
@@ -20,12 +21,12 @@ from rnnexp.training import loop
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.config import TrainConfig
 from rnnexp.training.loop import fit, next_windows, train_batches
-from rnnexp.training.state import TrainState
+from rnnexp.training.state import TrainState, has_diverged
 from tests.helpers.variants import small_model
 
 CORPUS = grammar.make(train_tokens=700, valid_tokens=200, test_tokens=200)
 V = len(CORPUS.vocabulary)
-TIMES = {"tokens_per_s", "epoch_s"}
+TIMES = {"tokens_per_s", "epoch_s", "epoch_cpu_s"}
 
 
 def settings(**changes):
@@ -155,8 +156,8 @@ def test_the_smoothed_loss_is_that_of_the_course(tmp_path):
     run = Run(tmp_path, corpus=corpus, batch_size=1, bptt=100, max_epochs=2)
     forward = run.model.forward
 
-    def spy(inputs, targets, state, workspace, dropout_key=None, grad_scale=None):
-        nats, after = forward(inputs, targets, state, workspace, dropout_key, grad_scale)
+    def spy(inputs, targets, state, workspace, dropout_key=None, grad_scale=None, **options):
+        nats, after = forward(inputs, targets, state, workspace, dropout_key, grad_scale, **options)
         if grad_scale is not None:
             seen.append(nats)
         return nats, after
@@ -276,11 +277,98 @@ def test_a_checkpoint_holds_what_those_of_earlier_versions_held(tmp_path):
     arrays, meta = checkpoint.read(tmp_path / "last.npz")
     states = [f"state.{layer}.{k}" for layer in range(2) for k in range(2)]
     assert arrays.keys() == {*run.model.params.value, *states, "optimizer.squares", "optimizer.step"}
-    assert meta.keys() == {"fingerprint", "progress"}
+    assert meta.keys() == {"fingerprint", "progress", "measured"}  # the last is read where there is one
     counted = ["step", "epoch", "window", "nats", "tokens", "sequences", "grad_norm", "seconds"]
     assert [*meta["progress"]] == ["lr", *counted, "smooth_loss", "best_loss", "best_epoch"]
     _, meta = checkpoint.read(tmp_path / "best.npz")
     assert meta.keys() == {"fingerprint", "epoch", "valid_loss"}
+
+
+def test_a_checkpoint_without_measurements_goes_on(tmp_path):
+    def stop(state):
+        if state.step == 5:
+            raise Interrupted(15)
+
+    run = Run(tmp_path)
+    with pytest.raises(Interrupted):
+        run.records(stop)
+    arrays, meta = checkpoint.read(tmp_path / "last.npz")
+    assert meta["measured"].keys() == {"clipped", "max_grad_norm", "cpu_seconds"}
+    del meta["measured"]
+    checkpoint.write(tmp_path / "last.npz", arrays, meta)
+    assert len(Run(tmp_path).records()) == 3
+
+
+@pytest.mark.parametrize("interrupt_at", [None, 7])
+def test_an_epoch_says_how_large_its_gradients_were_and_how_many_were_clipped(tmp_path, interrupt_at):
+    norms = []
+
+    def run():
+        one = Run(tmp_path, max_epochs=2)
+        one.optimizer.clip_norm = 0.36
+        update = one.optimizer.update
+
+        def spy(*arguments):
+            norms.append(update(*arguments))
+            return norms[-1]
+
+        one.optimizer.update = spy
+        return one
+
+    def stop(state):
+        if state.step == interrupt_at:
+            raise Interrupted(15)
+
+    if interrupt_at:
+        with pytest.raises(Interrupted):
+            run().records(stop)
+    records = run().records()
+    for record, own in zip(records, (norms[:18], norms[18:]), strict=True):
+        assert record["max_grad_norm"] == max(own)
+        assert record["clip_share"] == np.mean(np.array(own) > 0.36)
+        assert record["grad_norm"] == pytest.approx(np.mean(own))
+    assert 0 < records[0]["clip_share"] < 1
+
+
+def test_no_share_is_clipped_where_nothing_limits_the_norm(tmp_path):
+    run = Run(tmp_path, max_epochs=1)
+    run.optimizer.clip_norm = None
+    (record,) = run.records()
+    assert "clip_share" not in record
+    assert record["max_grad_norm"] > 0
+
+
+def test_cpu_seconds_count_every_step_and_validation_across_an_interruption(tmp_path, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr(loop.time, "process_time", lambda: float(next(ticks)))
+
+    def stop(state):
+        if state.step == 7:
+            raise Interrupted(15)
+
+    with pytest.raises(Interrupted):
+        Run(tmp_path, max_epochs=2).records(stop)
+    epochs = Run(tmp_path, max_epochs=2)
+    records = list(
+        fit(epochs.model, CORPUS, epochs.optimizer, epochs.schedule, epochs.settings, epochs.checkpoints, 7)
+    )
+    # a look at the clock after each of 18 steps and after validation
+    assert [record["epoch_cpu_s"] for record in records] == [19, 19]
+
+
+@pytest.mark.parametrize(
+    ("losses", "diverged"),
+    [
+        ([], False),
+        ([2.0], False),
+        ([2.0, 1.0, 1.5], False),
+        ([2.0, 1.0, 2.1], True),
+        ([math.log(10)], True),
+        ([3.0, 2.5, 2.4], True),
+    ],
+)
+def test_training_has_diverged_where_it_only_did_harm(losses, diverged):
+    assert has_diverged(losses, vocab_size=10) is diverged
 
 
 def test_max_steps_ends_early(tmp_path):

@@ -102,10 +102,10 @@ class Gpu(Ops):
 
         return multiply
 
-    def softmax_cross_entropy(self, logits, bias, targets, grad_scale=None):
+    def softmax_cross_entropy(self, logits, bias, targets, grad_scale=None, row_nats=None):
         own = self.custom_kernels(logits.dtype)
         compute = own.softmax_cross_entropy if own else super().softmax_cross_entropy
-        return compute(logits, bias, targets, grad_scale)
+        return compute(logits, bias, targets, grad_scale, row_nats)
 
     def take_rows(self, table, index, out):
         own = self.custom_kernels(table.dtype)

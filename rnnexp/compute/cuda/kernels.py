@@ -61,10 +61,11 @@ class Kernels:
         arguments = out, np.int64(out.size), np.uint64(seed), step, np.uint64(place), np.float32(rate), kept
         self.function["dropout_mask"]((blocks(out.size, 8 * BLOCK),), (BLOCK,), arguments)
 
-    def softmax_cross_entropy(self, logits, bias, targets, grad_scale: float | None):
+    def softmax_cross_entropy(self, logits, bias, targets, grad_scale: float | None, row_nats=None):
         """Return the loss as `Ops.softmax_cross_entropy` does, as an array () of float64 on the device."""
         rows, columns = logits.shape
-        nats, total = self.gpu.empty(rows, np.float64), self.gpu.empty((), np.float64)
+        nats = self.gpu.empty(rows, np.float64) if row_nats is None else row_nats
+        total = self.gpu.empty((), np.float64)
         scale, gradient = self.dtype.type(grad_scale or 0), np.int32(grad_scale is not None)
         arguments = logits, bias, targets, nats, np.int64(columns), scale, gradient
         self.function["softmax_rows"]((rows,), (THREADS,), arguments)

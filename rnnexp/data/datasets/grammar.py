@@ -13,6 +13,13 @@ It has three kinds of sentences, each of which asks something else of a memory:
 Every word is drawn from a distribution that depends on the words before it and on nothing else. So its
 probability is known when it is drawn, and the mean of -log p over a split is the loss of a model that
 knows the grammar: what no model can be expected to beat.
+
+What a word asks of a memory depends on the place that it is drawn for, whichever word it then is:
+
+- agreement: a verb, or something more about its subject first; the size is its distance from that noun
+- bracket: within brackets and at their end; the size is the number of brackets that are open
+- counting: after a tick or a tock; the size is the number of ticks that have no tock yet
+- other: the first word of a sentence, nouns, and what is certain by the word before
 """
 
 import itertools
@@ -24,7 +31,7 @@ from typing import Annotated
 
 import numpy as np
 
-from rnnexp.data.corpus import END, Corpus, Vocabulary
+from rnnexp.data.corpus import END, Corpus, Truth, Vocabulary
 from rnnexp.options import Option, at_least
 
 NOUNS = {  # kind: (singular, plural), the most frequent first
@@ -53,6 +60,7 @@ SUBJECTS = {  # noun -> its kind and number
     for number, word in enumerate(pair)
 }
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
+KINDS = OTHER, AGREEMENT, BRACKET, COUNTING = "other", "agreement", "bracket", "counting"
 TYPICAL = 0.9  # how often a verb is one of its subject's kind
 MAX_CLAUSES = 3  # clauses open at once
 MAX_BRACKETS = 10  # brackets open at once
@@ -144,36 +152,42 @@ def certain(word: str) -> Choice:
 
 
 class Writer:
-    """Write sentences of the grammar, and keep the surprise of each word in nats."""
+    """Write sentences of the grammar, and keep the surprise of each word and for what place it was drawn."""
 
     def __init__(self, random: Random):
         self.random = random
         self.words: list[str] = []
         self.nats: list[float] = []
+        self.places: list[tuple[str, int]] = []  # kind and size, see above
 
-    def draw(self, choice: Choice) -> str:
-        """Draw a word, write it and return it."""
+    def draw(self, choice: Choice, kind: str = OTHER, size: int = 0) -> str:
+        """Draw a word for a kind of place, write it and return it."""
         k = choice.draw(self.random)
+        self.places.append((kind, size))
         self.nats.append(choice.nats[k])
         self.words.append(choice.words[k])
         return choice.words[k]
 
     def sentence(self) -> None:
         """Write a sentence with its end."""
-        first = self.draw(start())
+        first, kind = self.draw(start()), OTHER
         if first == "the":
             self.clause(transitive=False, open_clauses=1)
         elif first == "tick":
             self.counting()
+            kind = COUNTING
         else:
             self.brackets(first)
-        self.draw(certain(END))
+            kind = BRACKET
+        self.draw(certain(END), kind)
 
     def clause(self, transitive: bool, open_clauses: int) -> None:
         """Write from after "the" to the verb of its noun."""
         kind, number = SUBJECTS[self.noun_phrase()]
+        noun_at = len(self.words) - 1
         while True:
-            word = self.draw(after_subject(transitive, kind, number, open_clauses < MAX_CLAUSES))
+            more = after_subject(transitive, kind, number, open_clauses < MAX_CLAUSES)
+            word = self.draw(more, AGREEMENT, len(self.words) - noun_at)
             if word == "near":
                 self.draw(certain("the"))
                 self.noun_phrase()
@@ -192,7 +206,8 @@ class Writer:
         """Write from after the first bracket to the one that closes it."""
         stack = [BRACKETS[first]]
         while stack:
-            word = self.draw(inside_brackets(stack[-1], len(stack) < MAX_BRACKETS))
+            inside = inside_brackets(stack[-1], len(stack) < MAX_BRACKETS)
+            word = self.draw(inside, BRACKET, len(stack))
             if word in BRACKETS:
                 stack.append(BRACKETS[word])
             elif word == stack[-1]:
@@ -201,10 +216,20 @@ class Writer:
     def counting(self) -> None:
         """Write from after the first tick to the last tock."""
         count = 1
-        while self.draw(after_ticks(count)) == "tick":
+        while self.draw(after_ticks(count), COUNTING, count) == "tick":
             count += 1
-        for _ in range(count - 1):
-            self.draw(certain("tock"))
+        for left in range(count - 1, 0, -1):
+            self.draw(certain("tock"), COUNTING, left)
+
+    def truth(self, length: int) -> Truth:
+        """Return what is known of the first words."""
+        kinds, sizes = zip(*self.places[:length])
+        return Truth(
+            np.array(self.nats[:length], np.float32),
+            np.array([KINDS.index(kind) for kind in kinds], np.int8),
+            np.array(sizes, np.int16),
+            KINDS,
+        )
 
 
 def make(
@@ -226,5 +251,8 @@ def make(
         oracle[split] = float(np.mean(writer.nats[1:length]))  # the first word is no target
     vocabulary = Vocabulary(sorted({word for words in splits.values() for word in words}))
     return Corpus(
-        vocabulary, {split: vocabulary.encode(words) for split, words in splits.items()}, oracle=oracle
+        vocabulary,
+        {split: vocabulary.encode(words) for split, words in splits.items()},
+        oracle=oracle,
+        test_truth=writer.truth(length),  # the test split was the last
     )
