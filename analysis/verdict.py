@@ -44,7 +44,7 @@ class Configuration:
 
     @property
     def divergence(self) -> Rate:
-        """How many of the runs begun diverged."""
+        """Return how many of the runs begun diverged."""
         diverged = self.diverged + len(self.losses) - len(self.finished)
         return rate_interval(diverged, max(self.begun, len(self.finished) + diverged, 1))
 

@@ -42,7 +42,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of every token of a split that was drawn from a known distribution.
+    """Hold what is known of every token of a split that was drawn from a known distribution.
 
     Attributes
     ----------
