@@ -39,8 +39,10 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    # absolute, for MLflow keeps the stores it has opened by their addresses, wherever they were opened
+    store = f"{SQLITE}{file.absolute()}" if uri.startswith(SQLITE) else uri
     try:
-        mlflow.set_tracking_uri(uri)
+        mlflow.set_tracking_uri(store)
         experiment = mlflow.get_experiment_by_name(study)
         known = sorted(e.name for e in mlflow.search_experiments() if e.name != "Default")
     except (MlflowException, SQLAlchemyError) as error:

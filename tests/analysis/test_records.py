@@ -1,5 +1,7 @@
 """What is read is what the store holds; where it holds nothing, a line says so."""
 
+from pathlib import Path
+
 import mlflow
 import pytest
 
@@ -53,3 +55,14 @@ def test_a_store_that_is_none_is_named(tmp_path):
     (tmp_path / "text.db").write_text("no database")
     with pytest.raises(NoRecords, match=r"uri=sqlite:.*/text.db cannot be read: "):
         load_runs("s", f"sqlite:///{tmp_path}/text.db")
+
+
+def test_a_relative_address_is_that_of_the_current_folder(store, tmp_path, monkeypatch):
+    """Also where the process has read one of the same name elsewhere."""
+    there = Path(store.removeprefix("sqlite:///")).parent
+    monkeypatch.chdir(there)
+    assert len(load_runs("s", "sqlite:///mlflow.db")) == 2
+    mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").create_experiment("other")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoRecords, match="there are: other"):
+        load_runs("s", "sqlite:///mlflow.db")
