@@ -132,6 +132,14 @@ class SweepConfig:
             one_of("median", "hyperband", None),
         ),
     ]
+    sampler: Annotated[
+        str,
+        beside_result(
+            "of a search, begun by the key seed; random: the same trials with any number of workers; "
+            "tpe: learns from the trials before, and gives the same ones again with one worker only",
+            one_of("random", "tpe"),
+        ),
+    ]
     storage: Annotated[
         str | None,
         beside_result("of Optuna: sqlite:///FILE or a server; null: search.db beside the runs of the study"),
@@ -139,7 +147,8 @@ class SweepConfig:
     best_seeds: Annotated[
         int,
         beside_result(
-            "seeds with which the best settings of each combination are run in the end, as study NAME_best",
+            "seeds with which the best settings of each combination are run in the end, as study NAME_best; "
+            "they follow the seed of the trials",
             NOT_NEGATIVE,
         ),
     ]

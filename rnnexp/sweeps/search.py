@@ -7,10 +7,12 @@ never look at the test split.
 """
 
 import math
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import IntervalSweep, Override
 
@@ -31,6 +33,28 @@ REPEATS = 100  # so many repeated proposals mean that a combination has nothing 
 FINISHED_STATES = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
 
 
+class RandomSampler(optuna.samplers.BaseSampler):
+    """Draw each trial from its number and a seed alone: the same, whoever draws and whatever came before.
+
+    Attributes
+    ----------
+    number : of the trial that is drawn next, to be set before.
+    """
+
+    def __init__(self, seed: int):
+        self.seed, self.number = seed, 0
+
+    def infer_relative_search_space(self, study, trial):
+        return {}
+
+    def sample_relative(self, study, trial, search_space):
+        return {}
+
+    def sample_independent(self, study, trial, param_name, param_distribution):
+        own = optuna.samplers.RandomSampler(mixed(self.seed, self.number, zlib.crc32(param_name.encode())))
+        return own.sample_independent(study, trial, param_name, param_distribution)
+
+
 @dataclass
 class Branch:
     """Hold a combination and the trials that it has had."""
@@ -40,6 +64,7 @@ class Branch:
     title: str  # the first words of the names of its studies
     storage: str
     study: optuna.Study
+    seed: int  # of the trials, and of what draws them
     begun: int  # trials, those before this command included
     tried: set[str]  # their overrides
     repeats: int = 0  # proposals of what was tried before
@@ -54,6 +79,7 @@ class Search(Sweep):
         if not request.space:
             raise UserError("sweep.trials searches over sweep.params, which is empty: try sweep=search")
         self.space, self.trials, self.seeds = request.space, settings["trials"], settings["best_seeds"]
+        self.sampler = settings["sampler"]
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.trials * len(combinations))
         folder = make_job(*combinations[0]).folder.path.parent
@@ -73,7 +99,10 @@ class Search(Sweep):
         folder = base.folder.path.parent  # of the runs of its study
         folder.mkdir(parents=True, exist_ok=True)
         storage = settings["storage"] or f"sqlite:///{folder}/search.db"
+        seed = base.config["seed"]
         same = {"config": hashes(base.config)[0], "space": sorted(map(text, self.space.values()))}
+        if self.sampler != "tpe":  # which all searches once had
+            same["sampler"] = self.sampler
         pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
         if settings["pruner"] == "median":
             pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
@@ -84,7 +113,6 @@ class Search(Sweep):
             study = optuna.create_study(
                 storage=storage,
                 study_name=f"{title} {digest(same)[:8]}",
-                sampler=optuna.samplers.TPESampler(),
                 pruner=pruner,
                 direction="minimize",
                 load_if_exists=True,
@@ -97,8 +125,14 @@ class Search(Sweep):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
             study.enqueue_trial(trial.params)
         over = study.get_trials(states=FINISHED_STATES)
+        # a search that goes on with the stream of its beginning would draw the same again
+        study.sampler = (
+            RandomSampler(seed)
+            if self.sampler == "random"
+            else optuna.samplers.TPESampler(seed=mixed(seed, len(over)))
+        )
         tried = {" ".join(self.chosen(trial.params)) for trial in over}
-        return Branch(name, overrides, title, storage, study, len(over), tried)
+        return Branch(name, overrides, title, storage, study, seed, len(over), tried)
 
     def chosen(self, params: dict[str, Any]) -> list[str]:
         """Return the overrides of a trial."""
@@ -112,6 +146,8 @@ class Search(Sweep):
         """
         while unfinished := [b for b in self.branches if b.begun < self.trials and b.repeats < REPEATS]:
             branch = min(unfinished, key=lambda branch: branch.begun)
+            if isinstance(branch.study.sampler, RandomSampler):
+                branch.study.sampler.number = branch.begun + branch.repeats
             trial = branch.study.ask()
             for key, over in self.space.items():
                 suggest(trial, key, over)
@@ -125,6 +161,7 @@ class Search(Sweep):
             name = " ".join(filter(None, [branch.name, *chosen]))
             # what is chosen by the test split would be no news to it
             job = make_job(name, [*branch.overrides, *chosen, "train.test=never"])
+            job.tags = self.sampler_tags(branch) | {"rnnexp.trial": str(branch.begun)}
             self.trial_of[job.folder.path] = trial
             branch.jobs.append(job)
             self.jobs.append(job)
@@ -157,16 +194,21 @@ class Search(Sweep):
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         super().on_job_end(job)
 
+    def sampler_tags(self, branch: Branch) -> dict[str, str]:
+        """Return by what the trials of a combination are drawn, as tags."""
+        return {"rnnexp.sampler": self.sampler, "rnnexp.sampler_seed": str(branch.seed)}
+
     def branch_of(self, job: Job) -> Branch:
         """Return the branch whose trial a job is."""
         return next(branch for branch in self.branches if job in branch.jobs)
 
     def best(self) -> list[Job]:
-        """Return jobs with the best settings of each combination, one for each seed.
+        """Return jobs with the best settings of each combination, one a seed, none of which a trial has had.
 
         The tags of their runs say how many trials tuned them. UserError where no trial has finished.
         """
         jobs = []
+        first = 1 + max(branch.seed for branch in self.branches)
         for branch in self.branches:
             trials = branch.study.get_trials(states=FINISHED_STATES)
             if not any(trial.state == FINISHED_STATES[0] for trial in trials):
@@ -182,11 +224,11 @@ class Search(Sweep):
                 )
                 for name in kin
             )
-            for seed in range(self.seeds):
+            for seed in range(first, first + self.seeds):
                 study = f"study={branch.study.study_name.split()[0]}_best"
                 name = " ".join(filter(None, [branch.name, *chosen, f"seed={seed}"]))
                 job = make_job(name, [*branch.overrides, *chosen, f"seed={seed}", study])
-                job.tags = {
+                job.tags = self.sampler_tags(branch) | {
                     "rnnexp.tuned": ",".join(self.space),
                     "rnnexp.tuning_trials": str(spent),
                 }
@@ -206,6 +248,11 @@ class Search(Sweep):
                 best = branch.study.best_trial
                 lines[-1] += f"; best valid ppl {best.value:.4g} with {' '.join(self.chosen(best.params))}"
         return super().summary() + "".join(f"{line}\n" for line in lines)
+
+
+def mixed(*numbers: int) -> int:
+    """Return a seed of 32 bits that depends on all of the numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def suggest(trial: optuna.Trial, key: str, over: Override) -> None:

@@ -482,8 +482,11 @@ def test_a_search_tries_as_much_for_each_cell_and_ends_with_the_best(rnnexp, tmp
             for folder in best
             if folder.load_config()["cell"]["name"] == cell
         }
-        assert values.keys() == {0, 1}
-        assert values[0] == study.best_value
+        assert values.keys() == {1, 2}  # after that of the trials
+        trials = [path.parent for path in tmp_path.glob(f"runs/tuned/{cell}_seed0_*/result.json")]
+        results = [RunFolder(path).result() for path in trials]
+        assert study.best_value in [result["best/valid_ppl"] for result in results]
+        assert not any(name.startswith("test/") for result in results for name in result)
         assert f"best valid ppl {study.best_value:.4g} with " in result.stdout
     assert [folder.tags()["rnnexp.tuning_trials"] for folder in best] == ["6"] * 4
     again = rnnexp(*SEARCH)
@@ -526,9 +529,71 @@ def test_a_search_over_less_than_its_trials_tries_each_once(tmp_path, monkeypatc
         assert "cell=gru: 3 of 6 trials, 0 of them pruned" in work.summary()
 
 
+def proposals(request, workers=1, together=1):
+    """What a search proposes to a sweep that has so many trials running at a time."""
+    work, running = Search(request, workers=workers, timeout=None, on_error="keep_going"), []
+    try:
+        while job := work.next_job():
+            running.append(job)
+            if len(running) == together:
+                for job in reversed(running):  # the later ones end first
+                    trial = work.trial_of[job.folder.path]
+                    work.branch_of(job).study.tell(trial, 10 - trial.params["optimizer.lr"])
+                running.clear()
+    finally:
+        work.lock.release()
+    return work
+
+
+def chosen(work):
+    return [job.name for job in work.jobs]
+
+
+RANDOM = [*SEARCH[1:], "sweep.sampler=random", "sweep.trials=3", "cell=gru"]
+
+
+def test_a_random_search_has_the_same_trials_with_any_number_of_workers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for number, more in enumerate([["cell=lstm,gru"], [], ["sweep.trials=2"], []]):
+        study = f"study=s{min(number, 2)}"  # the last goes on with what the third has begun
+        with open_request([*RANDOM, study, *more]) as request:
+            found.append(chosen(proposals(request, workers=3, together=[1, 3, 1, 1][number])))
+    both = [name.partition(" ")[::2] for name in found[0]]
+    assert [rest for cell, rest in both if cell == "cell=lstm"] == found[1]
+    assert [rest for cell, rest in both if cell == "cell=gru"] == found[1]
+    assert found[1] == found[2] + found[3]
+    assert len(set(found[1])) == 3
+    with open_request([*RANDOM, "study=s3", "seed=1", "sweep.trials=2"]) as request:
+        assert not set(chosen(proposals(request))) & set(found[1])
+
+
+def test_a_search_by_tpe_is_the_same_with_one_worker(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for study in "a", "b":
+        with open_request([*SEARCH[1:], f"study={study}", "cell=gru", "sweep.trials=3"]) as request:
+            found.append(chosen(proposals(request)))
+    assert found[0] == found[1]
+
+
+def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with open_request([*RANDOM, "seed=3,4", "sweep.trials=1"]) as request:
+        work = proposals(request)
+        best = work.best()
+    assert [job.config["seed"] for job in best] == [5, 6] * 2
+    assert [job.tags["rnnexp.sampler_seed"] for job in best] == ["3", "3", "4", "4"]
+    assert {job.tags["rnnexp.sampler"] for job in best} == {"random"}
+    assert {job.config["train"]["test"] for job in best} == {"end"}
+    assert {job.config["train"]["test"] for job in work.jobs} == {"never"}
+    assert sorted(job.tags["rnnexp.trial"] for job in work.jobs) == ["1", "1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
+        (["sweep=search", "sweep.sampler=grid"], "sweep.sampler=grid must be random or tpe"),
         (["sweep=search", "sweep.storage=foo"], "sweep.storage=foo cannot be used"),
         (["sweep=search", "optimizer.lr=tag(log,interval(0,3))"], "greater than 0"),
         (["sweep=grid", "sweep.trials=3"], "sweep.params, which is empty"),

@@ -23,13 +23,20 @@ from tests.experiment.test_configs import composed
 
 PER_EPOCH = {
     *("train/loss", "train/ppl", "valid/loss", "valid/ppl", "lr", "grad_norm"),
-    *("tokens_per_s", "epoch_s"),
+    *("tokens_per_s", "epoch_s", "epoch_cpu_s", "max_grad_norm", "clip_share"),
 }
 AT_THE_END = {
-    *("test/loss", "test/ppl", "best/valid_ppl", "best/epoch", "oracle/ppl"),
+    *("test/loss", "test/ppl", "best/valid_ppl", "best/epoch", "oracle/ppl", "train_cpu_s"),
     *("num_params", "num_params/embedding", "num_params/recurrent", "num_params/output"),
 }
-TAGS = {"rnnexp.config_hash", "rnnexp.group_hash", "rnnexp.device", "rnnexp.dtype", "rnnexp.folder"}
+TAGS = {
+    "rnnexp.config_hash",
+    "rnnexp.group_hash",
+    "rnnexp.device",
+    "rnnexp.dtype",
+    "rnnexp.folder",
+    "rnnexp.data_digest",
+}
 
 
 def client(uri):
