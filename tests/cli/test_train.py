@@ -40,7 +40,7 @@ def run_folders(tmp_path, pattern="runs/default/*"):
 def result_of(folder):
     metrics = json.loads((folder / "result.json").read_text())
     assert metrics.pop("time") > 1.7e12
-    assert metrics.pop("train_cpu_s") > 0
+    assert metrics.pop("train_cpu_s", 0.0) > 0 or metrics["best/epoch"] == 0  # no epoch, no seconds
     return metrics
 
 
