@@ -36,8 +36,7 @@ def loop_of(layer, step: Callable, direction: int, mask, workspace: Workspace) -
     # a mask that all steps share has a stride of zero from step to step
     masks = "none" if mask is None else "one" if mask.strides[0] == 0 else "each"
     kernels = layer.backend.kernels(layer.p["b"].dtype)
-    make = lambda: Loop(layer, step, direction, masks, kernels)  # noqa: E731
-    return workspace.get_or_create(step.__name__, masks, make)
+    return workspace.get_or_create(step.__name__, masks, lambda: Loop(layer, step, direction, masks, kernels))
 
 
 def gradient(state: str) -> str:
