@@ -17,7 +17,8 @@ import numpy as np
 
 from rnnexp import tracking
 from rnnexp.cli import arguments
-from rnnexp.data.corpus import END, UNKNOWN, Corpus
+from rnnexp.data.corpus import Corpus
+from rnnexp.data.vocabulary import END, UNKNOWN
 from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment import models, schema
