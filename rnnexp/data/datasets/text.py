@@ -36,12 +36,12 @@ def make(
     ] = None,
     min_count: Annotated[
         int,
-        Option("rarer symbols of the training split become <unk>", at_least(1), since_default=1),
+        Option("rarer symbols of the training split are read as unknown", at_least(1), since_default=1),
     ] = 1,
     max_vocab: Annotated[
         int | None,
         Option(
-            "the most symbols, the most frequent ones, <unk> among them; null: no limit, with bpe 4000",
+            "the most symbols, the most frequent ones and the unknown one; null: no limit, with bpe 4000",
             at_least(2),
             since_default=None,
         ),
