@@ -113,26 +113,40 @@ def of_tokens(
     level: str,
     last: str | None = None,
     limits: Limits = NO_LIMITS,
-    vocabulary: Vocabulary | None = None,
 ) -> Corpus:
-    """Return the corpus of three splits of numbered symbols; see `Corpus` for `level`.
+    """Return the corpus of three splits of numbered symbols; see `with_vocabulary`.
+
+    limits : of the vocabulary, which has symbols of the training split alone.
+    """
+    counts = np.bincount(parts["train"], minlength=len(symbols))
+    is_needed = any(bool((counts[part] == 0).any()) for part in parts.values())
+    corpus = with_vocabulary(choose(symbols, counts, limits, is_needed, last), symbols, parts, level, last)
+    for split in "valid", "test":
+        if (share := corpus.unseen_share(split)) > MANY_UNSEEN:
+            log.warning(unseen_warning(corpus, split, share))
+    return corpus
+
+
+def with_vocabulary(
+    vocabulary: Vocabulary,
+    symbols: Sequence[str],
+    parts: Mapping[str, np.ndarray],
+    level: str,
+    last: str | None = None,
+) -> Corpus:
+    """Return the corpus of splits of numbered symbols; a symbol that the vocabulary lacks becomes <unk>.
 
     Parameters
     ----------
     symbols : by number, as from `Numbering`. parts : split -> (N,) numbers.
+    level : see `Corpus`.
     last : the symbol that ends a sequence; None: each split is one stream.
-    limits : of the vocabulary, which has symbols of the training split alone; all others are <unk>.
-    vocabulary : instead of the one by frequency.
     """
-    counts = np.bincount(parts["train"], minlength=len(symbols))
-    is_needed = any(bool((counts[part] == 0).any()) for part in parts.values())
-    vocabulary = vocabulary or choose(symbols, counts, limits, is_needed, last)
     is_known = np.array([symbol in vocabulary.index for symbol in symbols])
-    unknown = vocabulary.index.get(UNKNOWN, -1)
-    numbers = np.array([vocabulary.index.get(symbol, unknown) for symbol in symbols], np.int32)
     unseen = {split: ~is_known[part] for split, part in parts.items()}
+    numbers = vocabulary.encode(symbols)
     first = 0 if last else 1
-    corpus = Corpus(
+    return Corpus(
         vocabulary,
         {split: numbers[part] for split, part in parts.items()},
         level,
@@ -140,10 +154,6 @@ def of_tokens(
         unseen=unseen if any(mask.any() for mask in unseen.values()) else {},
         bytes={split: written_bytes(symbols, part[first:], level) for split, part in parts.items()},
     )
-    for split in "valid", "test":
-        if (share := corpus.unseen_share(split)) > MANY_UNSEEN:
-            log.warning(unseen_warning(corpus, split, share, is_trained=bool(counts @ ~is_known)))
-    return corpus
 
 
 def written_bytes(symbols: Sequence[str], tokens: np.ndarray, level: str) -> int:
@@ -157,10 +167,10 @@ def written_bytes(symbols: Sequence[str], tokens: np.ndarray, level: str) -> int
     return int((sizes + 1)[tokens][~ends].sum() + np.count_nonzero(ends & ~before))
 
 
-def unseen_warning(corpus: Corpus, split: str, share: float, is_trained: bool) -> str:
+def unseen_warning(corpus: Corpus, split: str, share: float) -> str:
     """Return what to say of a split with many tokens that the vocabulary lacks."""
     warning = f"{100 * share:.1f}% of the {split} tokens are not in the vocabulary and read as {UNKNOWN}"
-    if is_trained or corpus.level != "word":
+    if corpus.unseen["train"].any() or corpus.level != "word":
         return f"{warning}; compare perplexities of the same vocabulary only"
     return (
         f"{warning}, which training never shows: their cost says little of a cell; "

@@ -7,8 +7,9 @@ from typing import Annotated
 import numpy as np
 
 from rnnexp.data import subwords
-from rnnexp.data.corpus import Corpus, of_tokens
+from rnnexp.data.corpus import Corpus, of_tokens, with_vocabulary
 from rnnexp.data.vocabulary import END, NO_LIMITS, Limits, Numbering, Vocabulary
+from rnnexp.errors import UserError
 from rnnexp.options import Option, at_least
 
 LAST = {"word": END, "char": "\n", "bpe": subwords.NEWLINE}  # the symbol that ends a line
@@ -70,13 +71,12 @@ def of_numbers(
     numbering: Numbering, parts: dict[str, np.ndarray], how: Reading, are_lines: bool = False
 ) -> Corpus:
     """Return the corpus of numbered words or characters; see `of_texts`."""
-    symbols = numbering.symbols
+    symbols, last = numbering.symbols, LAST[how.level] if are_lines else None
     parts["train"] = parts["train"][: how.max_tokens]
-    vocabulary = None
     if how.by_appearance:
-        vocabulary = Vocabulary([symbols[number] for number in dict.fromkeys(parts["train"].tolist())])
-    last = LAST[how.level] if are_lines else None
-    return of_tokens(symbols, parts, how.level, last, how.limits, vocabulary)
+        known = Vocabulary([symbols[number] for number in dict.fromkeys(parts["train"].tolist())])
+        return with_vocabulary(known, symbols, parts, how.level, last)
+    return of_tokens(symbols, parts, how.level, last, how.limits)
 
 
 def of_subwords(texts: Mapping[str, str], how: Reading, are_lines: bool) -> Corpus:
@@ -84,14 +84,38 @@ def of_subwords(texts: Mapping[str, str], how: Reading, are_lines: bool) -> Corp
     tokenizer = subwords.learn(texts["train"], how.limits.max_size)
     parts = {split: subwords.encode(tokenizer, text) for split, text in texts.items()}
     parts["train"] = parts["train"][: how.max_tokens]
+    return with_tokenizer(tokenizer, parts, are_lines)
+
+
+def with_tokenizer(tokenizer: str, parts: Mapping[str, np.ndarray], are_lines: bool) -> Corpus:
+    """Return the corpus of splits of parts of words (N,)."""
     vocabulary = Vocabulary(subwords.symbols(tokenizer))
     sizes = np.array([len(symbol) for symbol in vocabulary.symbols])  # a letter stands for a byte
     first = 0 if are_lines else 1
     return Corpus(
         vocabulary,
-        parts,
+        dict(parts),
         "bpe",
         end=vocabulary.index[subwords.NEWLINE] if are_lines else None,
         bytes={split: int(sizes[part[first:]].sum()) for split, part in parts.items()},
         tokenizer=tokenizer,
     )
+
+
+def read_as(known: Corpus, text: str, split: str) -> Corpus:
+    """Return the corpus of one split of text, read as the data of `known` were: its vocabulary, its level.
+
+    Raises
+    ------
+    UserError where the text has a symbol that is unknown, and `known` no symbol for such.
+    """
+    if known.tokenizer:
+        parts = {split: subwords.encode(known.tokenizer, text)}
+        return with_tokenizer(known.tokenizer, parts, are_lines=known.end is not None)
+    numbering = Numbering()
+    parts = {split: numbered(numbering, text, known.level)}
+    last = None if known.end is None else known.vocabulary.symbols[known.end]
+    try:
+        return with_vocabulary(known.vocabulary, numbering.symbols, parts, known.level, last)
+    except KeyError as error:
+        raise UserError(f"the text has the symbol {error}, which the model does not know") from None

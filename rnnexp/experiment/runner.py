@@ -103,6 +103,8 @@ def execute(
             tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
             tags["rnnexp.data_digest"] = experiment.corpus.digest()
+            tags["rnnexp.valid_protocol"] = experiment.valid_protocol
+            tags["rnnexp.test_protocol"] = "exact"  # before there was the tag, as the validation split
             folder.save_tags(folder.tags() | tags)
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
@@ -248,9 +250,7 @@ def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarr
     scores: dict[str, float] = {}
     test_nats = None
     for evaluator in experiment.evaluators if experiment.settings.tests else ():
-        found, nats = evaluator.score_tokens(
-            experiment.model, experiment.corpus, "test", experiment.settings.eval_streams
-        )
+        found, nats = evaluator.score_tokens(experiment.model, experiment.corpus, "test")
         scores |= found
         test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
     return scores, test_nats
