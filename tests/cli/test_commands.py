@@ -267,7 +267,7 @@ def scored(tmp_path_factory):
     own = ["dataset=text", f"dataset.path={folder / 'mine.txt'}", "train.eval_streams=3"]
     own += [option for option in QUICK if not option.startswith("dataset.")]
     subprocess.run(
-        command(*own, f"hydra.run.dir={folder / 'run'}"), cwd=folder, check=True, capture_output=True
+        conftest.command(*own, f"hydra.run.dir={folder / 'run'}"), cwd=folder, check=True, capture_output=True
     )
     return folder, json.loads((folder / "run" / "result.json").read_text())
 
