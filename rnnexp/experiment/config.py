@@ -23,6 +23,7 @@ from rnnexp.options import (
     matching,
     one_of,
     options_of,
+    path_to_folder,
 )
 from rnnexp.tracking import TRACKERS
 from rnnexp.training.config import TrainConfig
@@ -93,6 +94,18 @@ class ModelConfig:
         int | None,
         Option(
             "number of parameters; hidden_size (where tied, embed_size too) is then solved for", AT_LEAST_1
+        ),
+    ] = None
+
+
+@dataclass
+class DataConfig:
+    """Hold where all data sets lie."""
+
+    root: Annotated[
+        str | None,
+        path_to_folder(
+            "holds ptb/, tinyshakespeare/, dinos.txt, wikitext-2/, text8/; for those without a dir"
         ),
     ] = None
 
@@ -172,6 +185,7 @@ class Config:
     cell: Choice
     model: ModelConfig
     dataset: Choice
+    data: DataConfig
     optimizer: Choice
     schedule: Choice
     train: TrainConfig

@@ -16,6 +16,7 @@ from rnnexp.experiment import artifacts, build, precompile, progress
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.signals import stop_requests
+from rnnexp.experiment.text_metrics import seen_metrics, text_metrics
 from rnnexp.records import provenance
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
@@ -102,6 +103,8 @@ def execute(
             tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
             tags["rnnexp.data_digest"] = experiment.corpus.digest()
+            tags["rnnexp.valid_protocol"] = experiment.valid_protocol
+            tags["rnnexp.test_protocol"] = "exact"  # before there was the tag, as the validation split
             folder.save_tags(folder.tags() | tags)
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
@@ -225,6 +228,7 @@ def train_and_test(
         if test_nats is not None:
             folder.save_test_nats(test_nats, corpus)
         metrics = final_metrics(experiment, records, scores)
+        metrics |= seen_metrics(experiment.model, corpus, settings.eval_streams, test_nats)
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
     log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
     losses = [record["valid/loss"] for record in records]
@@ -246,9 +250,7 @@ def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarr
     scores: dict[str, float] = {}
     test_nats = None
     for evaluator in experiment.evaluators if experiment.settings.tests else ():
-        found, nats = evaluator.score_tokens(
-            experiment.model, experiment.corpus, "test", experiment.settings.eval_streams
-        )
+        found, nats = evaluator.score_tokens(experiment.model, experiment.corpus, "test")
         scores |= found
         test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
     return scores, test_nats
@@ -269,7 +271,8 @@ def final_metrics(
         best_loss, best_epoch = evaluate(model, corpus.splits["valid"], rows, corpus.end), 0
     parts = model.num_params()
     metrics = {
-        **in_units("test", scores, corpus.level),
+        **in_units("test", scores, corpus.level, corpus.bytes_per_token("test")),
+        **text_metrics(corpus, experiment.settings.tests),
         "time": now(),
         "best/valid_ppl": perplexity(best_loss),
         "best/epoch": best_epoch,

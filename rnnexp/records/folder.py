@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.corpus import Corpus
+from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import UserError, one_line
 from rnnexp.records.deliveries import Deliveries
 from rnnexp.records.files import append_line, read_lines, replace_text, replacing
@@ -100,6 +101,8 @@ class RunFolder(LeasedFolder):
     def save_vocabulary(self, corpus: Corpus) -> None:
         """Write what the model's tokens mean, so that the model can be used without the data."""
         meaning = {"level": corpus.level, "end": corpus.end, "symbols": corpus.vocabulary.symbols}
+        if corpus.tokenizer:
+            meaning["tokenizer"] = corpus.tokenizer
         with self.exclusive():
             replace_text(self.vocabulary_file, json.dumps(meaning) + "\n")
 
@@ -109,7 +112,8 @@ class RunFolder(LeasedFolder):
             meaning = json.loads(self.vocabulary_file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{self.vocabulary_file} cannot be read: {one_line(error)}") from error
-        return Corpus(Vocabulary(meaning["symbols"]), {}, meaning["level"], meaning["end"])
+        vocabulary, tokenizer = Vocabulary(meaning["symbols"]), meaning.get("tokenizer")
+        return Corpus(vocabulary, {}, meaning["level"], meaning["end"], tokenizer=tokenizer)
 
     # What it has done
 

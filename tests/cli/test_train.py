@@ -1,6 +1,8 @@
 """The command as its users have it: what it does, what it refuses, how it stops and goes on."""
 
+import hashlib
 import json
+import math
 import os
 import pty
 import re
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 from hydra.errors import HydraException
 
+from rnnexp.data.datasets import dinos
 from rnnexp.errors import UserError
 from rnnexp.nn.cells import CELLS
 from rnnexp.records.folder import RunFolder
@@ -452,3 +455,52 @@ def test_a_terminal_shows_a_bar_with_rate_and_time_left(tmp_path):
         os.close(master)
     assert bars == sorted(bars)
     assert bars[0] < bars[-1]
+
+
+def test_what_a_loss_is_to_be_read_beside_is_recorded(in_process, tmp_path):
+    """Unseen words and the loss without them, bits of a byte, n-grams."""
+    parts = {"train": "to be or not to be\n" * 150, "valid": "to be\n" * 40, "test": "to be new\n" * 40}
+    for split, part in parts.items():
+        (tmp_path / split).write_text(part)
+    base = [s for s in QUICK if not s.startswith("dataset.")]
+    files = ["dataset.path=train", "dataset.valid_path=valid", "dataset.test_path=test"]
+    ran = in_process(*base, "dataset=text", *files, "hydra.run.dir=run")
+    assert ran.returncode == 0
+    assert "25.2% of the test tokens are not in the vocabulary" in ran.stdout
+    result, test = result_of(tmp_path / "run"), RunFolder(tmp_path / "run").test_nats()
+    seen = test["targets"] != 5  # <unk>, the last of six symbols
+    assert result["vocab_size"] == 6
+    assert [result[f"unseen/{split}"] for split in parts] == [0, 0, pytest.approx(40 / 159)]
+    assert result["test/seen_ppl"] == pytest.approx(math.exp(test["nats"][seen].mean()), rel=1e-5)
+    assert result["valid/seen_ppl"] == pytest.approx(result["best/valid_ppl"], rel=1e-5)
+    bits = test["nats"].sum() / math.log(2)
+    assert result["test/bpb"] == pytest.approx(bits / (len(parts["test"]) - len("to ")), rel=1e-5)
+    assert result["ngram/uniform_ppl"] == pytest.approx(6)
+    assert max(result["ngram/trigram_ppl"], result["ngram/unigram_ppl"]) < 40
+
+
+def test_one_folder_of_all_data_sets(in_process, tmp_path, monkeypatch):
+    """With a file that stands in for the names of dinosaurs."""
+    (tmp_path / "data").mkdir()
+    names = b"aachenosaurus\nabrosaurus\nzuul\n" * 3
+    (tmp_path / "data" / "dinos.txt").write_bytes(names)
+    monkeypatch.setattr(dinos, "SHA256", hashlib.sha256(names).hexdigest())
+    few = ["tracking=none", "train.max_epochs=0", "model.hidden_size=4", "model.embed_size=4"]
+    assert in_process("dataset=dinos", "data.root=data", *few, "hydra.run.dir=one").returncode == 0
+    assert in_process("dataset=dinos", "dataset.dir=data", *few, "hydra.run.dir=two").returncode == 0
+    one, two = ((tmp_path / name / "config.yaml").read_text() for name in ("one", "two"))
+    assert one == two
+    one_line(in_process("dataset=dinos", *few), "dataset.dir has no value", "data.root=FOLDER")
+    one_line(in_process("dataset=ptb", "data.root=data", *few), "data/ptb holds no ptb.train.txt")
+
+
+def test_parts_of_words_from_end_to_end(in_process, tmp_path):
+    (tmp_path / "mine.txt").write_text("to be or not to be\n" * 200)
+    base = [s for s in QUICK if not s.startswith("dataset.")]
+    own = ["dataset=text", "dataset.path=mine.txt", "dataset.level=bpe", "dataset.max_vocab=262"]
+    assert in_process(*base, *own, "hydra.run.dir=run").returncode == 0
+    assert result_of(tmp_path / "run")["test/bpb"] > 0
+    assert "unseen/test" not in result_of(tmp_path / "run")
+    made = in_process("generate", "run=run", "num=1", "length=20", "prompt=to be ö")
+    assert made.returncode == 0
+    assert made.stdout.startswith("to be ö"), "no character is unknown"

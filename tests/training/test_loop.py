@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.corpus import Corpus
 from rnnexp.data.datasets import grammar
 from rnnexp.data.lines import of_lines
+from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.nn.cells import CELLS
