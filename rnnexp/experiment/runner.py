@@ -185,7 +185,7 @@ def train_and_test(
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )
     records = folder.records()
-    done = records[-1]["step"] if records else 0
+    done = records[-1]["updates"] if records else 0
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
 

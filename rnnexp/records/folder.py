@@ -40,6 +40,9 @@ ARTIFACTS = (
 )
 
 
+NAMES_BEFORE = {"step": "updates"}  # what a metric was called in the records of older versions -> its name
+
+
 class RunFolder(LeasedFolder):
     """Read a run folder, and write it where this process holds it."""
 
@@ -114,8 +117,11 @@ class RunFolder(LeasedFolder):
     # What it has done
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records of the epochs so far."""
-        return read_lines(self.records_file)
+        """Return the records of the epochs so far, under the names that metrics have now."""
+        return [
+            {NAMES_BEFORE.get(name, name): value for name, value in record.items()}
+            for record in read_lines(self.records_file)
+        ]
 
     def append(self, record: dict[str, Any]) -> None:
         """Add the record of an epoch."""
