@@ -80,8 +80,11 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path, mon
             assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
         assert metrics["num_params"] == len(experiment.model.params.values)
         assert folder.result() == metrics
-        files = ["config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"]
-        assert [path.name for path in folder.artifacts()] == files
+        found = {place: [path.name for path in files] for place, files in folder.artifacts().items()}
+        assert found == {
+            "": ["config.yaml", "curves.png", "samples.txt"],
+            "model": ["MLmodel", "config.yaml", "vocabulary.json", "best.npz"],
+        }
 
 
 def test_records_say_what_was_done(listener, tmp_path):

@@ -12,7 +12,6 @@ from typing import Any
 from filelock import FileLock
 
 SQLITE = "sqlite:///"
-KIND = "custom_model_development"  # of an experiment: its pages are then those for training, not for chats
 PATIENCE_S = 60.0  # seconds to wait for another process that is at the same store
 
 
@@ -57,8 +56,7 @@ def find_experiment(client: Any, study: str, artifacts: Path | None) -> str:
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
         try:
-            place = (artifacts / study).as_uri() if artifacts else None
-            return client.create_experiment(study, place, {"mlflow.experimentKind": KIND})
+            return client.create_experiment(study, (artifacts / study).as_uri() if artifacts else None)
         except library().exceptions.MlflowException:  # made by another run meanwhile, on a server
             experiment = client.get_experiment_by_name(study)
             if experiment is None:
