@@ -15,7 +15,7 @@ from analysis.tables import markdown
 def report(study: str, uri: str, out: Path) -> str:
     """Write the report of a study into a folder; return the table as Markdown."""
     runs = load_runs(study, uri)
-    history = load_history(runs, ["valid/ppl", "epoch_s"])
+    history = load_history(runs, ["valid/ppl", "epoch_s"], uri)
     comparison = compare(runs, history)
     text = markdown(comparison)
     out.mkdir(parents=True, exist_ok=True)

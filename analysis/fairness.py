@@ -104,15 +104,15 @@ def light(check: Check, runs: pd.DataFrame) -> Light:
 
 def _data(runs: pd.DataFrame) -> tuple[str, str]:
     if runs["data_digest"].nunique() > 1:
-        return REFUSED, f"different data: {_each(runs, 'data_digest')}"
+        return REFUSED, f"different data: {each(runs, 'data_digest')}"
     return OK, "all runs read the same data"
 
 
 def _budget(runs: pd.DataFrame) -> tuple[str, str]:
     if runs["trials"].nunique() > 1:
-        return REFUSED, f"unequal numbers of trials: {_each(runs, 'trials')}"
+        return REFUSED, f"unequal numbers of trials: {each(runs, 'trials')}"
     if runs["ranges"].nunique(dropna=False) > 1:
-        return REFUSED, f"different ranges were searched: {_each(runs, 'ranges')}"
+        return REFUSED, f"different ranges were searched: {each(runs, 'ranges')}"
     return OK, f"tuned alike, with {_plain(runs['trials'].iloc[0])} trials each"
 
 
@@ -122,7 +122,7 @@ def _training(runs: pd.DataFrame) -> tuple[str, str]:
     settings = ["max_seconds"] if limited else ["epochs", "patience", "schedule"]
     unequal = [setting for setting in settings if runs[setting].nunique(dropna=False) > 1]
     if unequal:
-        return REFUSED, "; ".join(f"unequal {setting}: {_each(runs, setting)}" for setting in unequal)
+        return REFUSED, "; ".join(f"unequal {setting}: {each(runs, setting)}" for setting in unequal)
     return OK, f"equal {', '.join(settings)}"
 
 
@@ -163,7 +163,7 @@ def _commits(runs: pd.DataFrame) -> tuple[str, str]:
 def _parameters(runs: pd.DataFrame) -> tuple[str, str]:
     apart = runs["parameters"].max() / runs["parameters"].min() - 1
     if apart > MOST_APART:
-        return STATED, f"parameters are apart by {100 * apart:.1f}%: {_each(runs, 'parameters')}"
+        return STATED, f"parameters are apart by {100 * apart:.1f}%: {each(runs, 'parameters')}"
     return OK, f"parameters are within {100 * apart:.1f}%"
 
 
@@ -176,7 +176,7 @@ def _rate(runs: pd.DataFrame) -> tuple[str, str]:
     place = (lr - low) / (high - low)
     outer = searched[(place < OUTER) | (place > 1 - OUTER)]
     if len(outer):
-        return STATED, f"the best learning rate is in the outer tenth of its range: {_each(outer, 'lr')}"
+        return STATED, f"the best learning rate is in the outer tenth of its range: {each(outer, 'lr')}"
     return OK, "the best learning rates are well within their ranges"
 
 
@@ -192,7 +192,7 @@ def _machines(runs: pd.DataFrame) -> tuple[str, str]:
 def _tuning_seed(runs: pd.DataFrame) -> tuple[str, str]:
     reused = runs[runs["tuning_seed"] == runs["seed"]]
     if len(reused):
-        return STATED, f"the seed of tuning is among the final seeds: {_each(reused, 'seed')}"
+        return STATED, f"the seed of tuning is among the final seeds: {each(reused, 'seed')}"
     return OK, "no final seed was used in tuning"
 
 
@@ -261,7 +261,7 @@ CHECKS = [
 ]
 
 
-def _each(runs: pd.DataFrame, column: str) -> str:
+def each(runs: pd.DataFrame, column: str) -> str:
     """Return the values of a column by configuration: "gru 7, lstm 20"."""
     values = runs.groupby("configuration")[column].agg(
         lambda own: "/".join(sorted({_plain(value) for value in own}))

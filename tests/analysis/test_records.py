@@ -32,14 +32,14 @@ def test_runs_come_in_the_order_of_their_start(store):
 
 def test_the_history_has_a_row_an_epoch(store):
     runs = load_runs("s", store)
-    history = load_history(runs, ["valid/ppl"]).set_index(["run_id", "epoch"])["valid/ppl"]
+    history = load_history(runs, ["valid/ppl"], store).set_index(["run_id", "epoch"])["valid/ppl"]
     first, second = runs["run_id"]
     assert history[first].to_dict() == {1: 20.0, 2: 11.0}
     assert history[second].to_dict() == {1: 20.0, 2: 10.0}
 
 
 def test_a_metric_that_nobody_recorded_has_no_history(store):
-    history = load_history(load_runs("s", store), ["epoch_s"])
+    history = load_history(load_runs("s", store), ["epoch_s"], store)
     assert history.empty
     assert list(history) == ["run_id", "epoch", "epoch_s"]
 
