@@ -41,6 +41,7 @@ class Study:
         column of text for each key of `settings`. What was not recorded is missing.
     history : a row an epoch of a run: `run_id epoch` and the columns of `HISTORY`.
     settings : config key -> how it is called, for those in which the final runs differ, the cell first.
+    recorded : the same runs with all that they recorded, under MLflow's names: `params.* metrics.* tags.*`.
     """
 
     studies: list[str]
@@ -48,6 +49,7 @@ class Study:
     history: pd.DataFrame
     settings: dict[str, str]
     groups: list[Group]
+    recorded: pd.DataFrame
 
 
 def load_study(
@@ -92,7 +94,7 @@ def make_study(
     runs["reported"] = (runs["role"] == "final") & runs["status"].isin(DONE)
     runs["fate"] = fates(runs, recorded.get("tags.rnnexp.error", pd.Series(None, index=runs.index)))
     groups, runs["group"] = compare_groups(runs, settings, baseline, rules or Rules())
-    return Study(studies, runs, history, settings, groups)
+    return Study(studies, runs, history, settings, groups, recorded)
 
 
 def _configurations(
