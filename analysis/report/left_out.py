@@ -1,5 +1,6 @@
 """Name every run that is not in the numbers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -24,7 +25,7 @@ def left_out(runs: pd.DataFrame) -> dict[str, Any]:
     return {"counted": len(runs) - len(rest), "of": len(runs), "runs": entries, "sentences": sentences}
 
 
-def named(entry: dict[str, Any]) -> str:
+def named(entry: Mapping[Any, Any]) -> str:
     """Return a run in words."""
     seed = "" if entry["seed"] is None else f", seed {entry['seed']}"
     return f"{entry['configuration'] or entry['run_id']}{seed}"
