@@ -32,8 +32,8 @@ def overrides(runs: pd.DataFrame) -> list[str]:
     recorded = first.get("tags.rnnexp.result_keys")
     if not isinstance(recorded, str):
         return []
-    values = {key: first.get(f"params.{key}") for key in recorded.split(",") if key != "seed"}
-    values = {key: value for key, value in values.items() if isinstance(value, str)}
+    known = [key for key in recorded.split(",") if key != "seed" and pd.notna(first.get(f"params.{key}"))]
+    values = {key: str(first[f"params.{key}"]) for key in known}
     choices = {key.removesuffix(".name"): value for key, value in values.items() if key.endswith(".name")}
     options = {key: value for key, value in values.items() if not key.endswith(".name")}
     evaluations = [value for group, value in choices.items() if group.startswith(f"{SEVERAL}.")]

@@ -1,25 +1,34 @@
 """Gather what the page says: every number and verdict of a study, as plain values that JSON can hold."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from analysis.fairness import refusals
+from analysis.gap import TokenLosses
 from analysis.report.left_out import left_out
 from analysis.report.plain import plain
 from analysis.report.provenance import provenance
 from analysis.report.stability import stability
+from analysis.report.tokens import where_from
 from analysis.study import Group, Study
 
 MOST_PAIRS = 12  # that are read out; more are a list to open
 
 
-def gather(study: Study, rows: list[list[dict[str, Any]]], rules: dict[str, Any]) -> dict[str, Any]:
+def gather(
+    study: Study,
+    rows: Sequence[list[dict[str, Any]]],
+    losses: Sequence[dict[str, list[TokenLosses]]],
+    rules: dict[str, Any],
+) -> dict[str, Any]:
     """Return what the page says, without pictures.
 
     Parameters
     ----------
     rows : of `numbers`, a list for each group.
+    losses : of single tokens, as from `token_losses`, for each group.
     rules : the margin, the look and the rest that the reader chose.
     """
     content = {
@@ -28,7 +37,7 @@ def gather(study: Study, rows: list[list[dict[str, Any]]], rules: dict[str, Any]
         "rules": rules,
         "refused": sum(len(refusals(group.lights)) for group in study.groups),
         "settings": study.settings,
-        "groups": [describe(group, study.runs, own) for group, own in zip(study.groups, rows)],
+        "groups": [describe(one, study.runs, *own) for one, own in zip(study.groups, zip(rows, losses))],
         "left_out": left_out(study.runs),
         "reproduce": provenance(study),
     }
@@ -61,7 +70,9 @@ def several(number: int, word: str) -> str:
     return f"{number:,} {word}{'s' * (number != 1)}"
 
 
-def describe(group: Group, runs: pd.DataFrame, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def describe(
+    group: Group, runs: pd.DataFrame, rows: list[dict[str, Any]], losses: dict[str, list[TokenLosses]]
+) -> dict[str, Any]:
     """Return what is said of one group of runs that may be compared with each other."""
     verdicts = [vars(verdict) | {"main": k < MOST_PAIRS} for k, verdict in enumerate(group.verdicts)]
     rest = len(verdicts) - MOST_PAIRS
@@ -76,6 +87,7 @@ def describe(group: Group, runs: pd.DataFrame, rows: list[dict[str, Any]]) -> di
         "lights": group.lights,
         "numbers": rows,
         "stability": stability(runs, group.configurations),
+        "tokens": where_from(losses, group.verdicts[:MOST_PAIRS]),
     }
 
 

@@ -27,8 +27,7 @@ def mark(look: Look) -> Markup:
         f'<path d="{shape}" fill="{fill}" stroke="{look.color}" stroke-width="1.6"/>',
     ]
     if look.fill == "left":
-        half = WIDTH / 2
-        parts.append(f'<path d="{shape}" fill="{look.color}" style="clip-path: inset(0 {half:g}px 0 0)"/>')
+        parts.append(f'<path d="{shape}" fill="{look.color}" style="clip-path: inset(0 50% 0 0)"/>')
     inside = "".join(parts)
     return Markup(f'<svg class="mark" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" aria-hidden="true">{inside}</svg>')
 

@@ -34,6 +34,7 @@ SECTIONS = {
     13: "Reproduce",
 }
 ALWAYS = {1, 2, 3, 12, 13}
+LONG_CAPTION = 360  # characters
 FEW_NOTES = 3  # that need not be opened
 MOST_NAMED = 20  # runs left out that are named before the list is opened
 # how sentences begin that may have a capital; others begin with a configuration's name
@@ -87,6 +88,7 @@ def page(
         script_digest=digest(script),
         inline=lambda picture: Markup(picture.svg),
         mark=lambda name: marks.get(visible(name), ""),
+        caption=caption,
         sentence=sentence,
         percent=lambda share: f"{100 * share:.0f}%",
         whole=lambda number: "" if number is None else f"{number:.0f}",
@@ -118,10 +120,17 @@ def asked(rules: Mapping[str, Any]) -> str:
     return f"{'; '.join(parts)}."
 
 
-def sentence(said: str) -> str:
-    """Return what is said with a capital, where it does not begin with a name, and a full stop."""
-    first = said.split(" ", 1)[0]
-    opening = said[:1].upper() + said[1:] if first in OPENINGS else said
+def caption(description: str) -> str:
+    """Return the beginning of a description, whole sentences: the rest is numbers that the tables have too."""
+    if len(description) <= LONG_CAPTION:
+        return description
+    return description[: description[:LONG_CAPTION].rfind(". ") + 1] or description
+
+
+def sentence(said: str, has_name: bool = True) -> str:
+    """Return what is said with a full stop, and a capital where it does not begin with a configuration's name."""
+    is_plain = not has_name or said.split(" ", 1)[0] in OPENINGS
+    opening = said[:1].upper() + said[1:] if is_plain else said
     return opening if opening.endswith((".", "?")) else f"{opening}."
 
 

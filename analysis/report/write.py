@@ -15,6 +15,7 @@ from analysis.report.page import page
 from analysis.report.pictures import draw
 from analysis.report.plain import folder_name
 from analysis.report.tables import csv, every_run, markdown
+from analysis.report.tokens import token_losses
 from analysis.study import Study, load_study
 from analysis.verdict import Rules
 from rnnexp.errors import UserError
@@ -68,10 +69,11 @@ def write(request: Request) -> Written:
 def write_study(study: Study, request: Request) -> Written:
     """Write the report of a study that is loaded."""
     rows = [numbers(study.runs, group.configurations) for group in study.groups]
-    content = gather(study, rows, request.rules())
+    losses = [token_losses(study.runs, group) for group in study.groups]
+    content = gather(study, rows, losses, request.rules())
     folder = request.folder
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    pictures = draw(study, folder / "figures")
+    pictures = draw(study, losses, folder / "figures", request.margin)
     content["pictures"] = [picture.described() for picture in pictures]
     text = markdown(content, rows)
     files: Mapping[str, str] = {

@@ -26,6 +26,17 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+// On a phone a figure is small: a button makes it as large as it was drawn.
+for (const figure of document.querySelectorAll("figure")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "enlarge";
+  button.textContent = "Enlarge";
+  button.addEventListener("click", () => {
+    button.textContent = figure.classList.toggle("large") ? "Fit" : "Enlarge";
+  });
+  figure.querySelector("figcaption").before(button);
+}
 // Paper cannot be opened: it shows all.
 const closed = () => document.querySelectorAll("details:not([open])");
 let opened = [];

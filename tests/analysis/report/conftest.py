@@ -11,7 +11,7 @@ from analysis.report.write import Request, write_study
 @pytest.fixture
 def report(tmp_path, monkeypatch):
     """Writes the report of a store without figures; returns what report.json says."""
-    monkeypatch.setattr(write, "draw", lambda study, folder: [])
+    monkeypatch.setattr(write, "draw", lambda *given: [])
 
     def make(store, **asked):
         study = store.load(asked.get("baseline", ""))

@@ -36,7 +36,7 @@ class Markup(HTMLParser):
 @pytest.fixture
 def written(tmp_path, monkeypatch):
     """Writes a report without figures; returns its files' texts by name."""
-    monkeypatch.setattr(write, "draw", lambda study, folder: [])
+    monkeypatch.setattr(write, "draw", lambda *given: [])
 
     def make(store, **asked):
         done = write_study(store.load(), Request([store.study], out=str(tmp_path), **asked))
