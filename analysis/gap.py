@@ -101,21 +101,11 @@ def excess_by_class(runs: Mapping[str, Sequence[TokenLosses]]) -> pd.DataFrame:
     for name, own in runs.items():
         excess = np.stack([run.nats - _floor(first) for run in own])
         for kind, size, chosen in _groups(first):
-            rows.append(
-                (name, kind, size, int(chosen.sum()), *_mean(excess[:, chosen], first.clusters[chosen]))
-            )
-            rows[-1] += (float(first.best[chosen].mean()) if first.best is not None else nan,)
-    names = [
-        "configuration",
-        "kind",
-        "size",
-        "tokens",
-        "excess",
-        "low",
-        "high",
-        "seed_error",
-        "best_reachable",
-    ]
+            best = float(first.best[chosen].mean()) if first.best is not None else nan
+            numbers = *_mean(excess[:, chosen], first.clusters[chosen]), best
+            rows.append((name, kind, size, int(chosen.sum()), *numbers))
+    means = ["excess", "low", "high", "seed_error", "best_reachable"]
+    names = ["configuration", "kind", "size", "tokens", *means]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -139,18 +129,8 @@ def gap_by_class(worse: Sequence[TokenLosses], better: Sequence[TokenLosses]) ->
         share = _share(np.bincount(first.clusters, weights=own), totals) if is_gap else (nan, nan, nan)
         row = (kind, size, int(chosen.sum()), float(d[chosen].mean()))
         rows.append((*row, part.mean, part.low, part.high, *share))
-    names = [
-        "kind",
-        "size",
-        "tokens",
-        "gap",
-        "contribution",
-        "low",
-        "high",
-        "share",
-        "share_low",
-        "share_high",
-    ]
+    parts = ["contribution", "low", "high", "share", "share_low", "share_high"]
+    names = ["kind", "size", "tokens", "gap", *parts]
     return pd.DataFrame(rows, columns=names)
 
 

@@ -1,6 +1,7 @@
 """Draw the figures of a study: functions from plain tables to a `Picture`, a matplotlib figure with its words.
 
-style        one colour, dash and marker a cell; `picture` holds a figure, its heading and its description, and writes it
+style        one colour, dash and marker a cell
+picture      holds a figure with its heading and description, and writes it
 ticks labels rows    plain ticks; names at the ends of lines; figures with a row for each thing named
 select       which runs a figure shows; `curve_data` and `curve_lines` make curves of their history
 differences  how far apart configurations are

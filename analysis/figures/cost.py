@@ -67,7 +67,10 @@ def draw_pareto(runs: pd.DataFrame, cost: str = "parameters", measure: str = "te
     axes.set_ylim(axes.get_ylim())
     name_points(
         axes,
-        [End(row.configuration, row.cost, row.loss, look[row.configuration]) for row in named.itertuples()],
+        [
+            End(name, x, y, look[name])
+            for name, x, y in zip(named["configuration"], named["cost"], named["loss"])
+        ],
     )
     picture.heading = f"{select.MEASURES[measure].capitalize()} over {COSTS[cost]}"
     reached = [f"{row.configuration}: {row.cost:,.0f}, {row.loss:.4f}" for row in front.itertuples()]

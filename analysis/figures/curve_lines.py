@@ -54,10 +54,10 @@ def draw_curve(axes: Axes, curve: Curve, look: Look, epochs: int, marks: int = 8
 def _mark_leaving(axes: Axes, curve: Curve, look: Look) -> None:
     """Put an arrow under the top where a run leaves the axes."""
     runs, epochs = leaving(curve, axes.get_ylim()[1])
-    where = blended_transform_factory(axes.transData, axes.transAxes)
     figure = axes.get_figure(root=True)
     assert figure is not None
-    where += ScaledTranslation(0, -5 / 72, figure.dpi_scale_trans)
+    down = ScaledTranslation(0, -5 / 72, figure.dpi_scale_trans)
+    where = blended_transform_factory(axes.transData, axes.transAxes) + down
     style = look.marks(marker=r"$\uparrow$", markersize=8, markerfacecolor=look.color, fillstyle="full")
     axes.plot(curve.x[epochs, runs], np.ones(len(runs)), transform=where, zorder=5, **style)
 

@@ -33,15 +33,11 @@ def draw_excess(rows: pd.DataFrame, runs: pd.DataFrame) -> Picture:
     values = []
     for number, name in enumerate(names):
         off = (number - (len(names) - 1) / 2) * min(0.8 / len(names), 0.25)
-        table = own[own["configuration"] == name].set_index(["kind", "size"])
-        for row, place in enumerate(places):
-            at = table.loc[place]
-            axes.plot(
-                [at["low"], at["high"]], [row + off] * 2, color=look[name].color, linewidth=1.5, alpha=0.6
-            )
-        excess = table.loc[places, "excess"].to_numpy(float)
-        axes.plot(excess, np.arange(len(places)) + off, **look[name].marks())
-        values += [*excess, *table["low"], *table["high"]]
+        table = _table(own[own["configuration"] == name], places)
+        at = np.arange(len(places)) + off
+        axes.hlines(at, table["low"], table["high"], color=look[name].color, linewidth=1.5, alpha=0.6)
+        axes.plot(table["excess"], at, **look[name].marks())
+        values += [*table["excess"], *table["low"], *table["high"]]
     is_excess = bool(own["best_reachable"].notna().all())
     if is_excess:
         axes.axvline(0, color=GREY, linewidth=1.0, zorder=0.6)
@@ -67,7 +63,7 @@ def draw_gap(rows: pd.DataFrame, worse: str, better: str) -> Picture:
     worse, better : the configurations.
     """
     places = _places(rows)
-    table = rows.set_index(["kind", "size"]).loc[places]
+    table = _table(rows, places)
     picture, axes = row_axes([_called(*place) for place in places], right=0.75)
     is_kind = np.array([size == EVERY for _, size in places])
     at = np.arange(len(places))
@@ -75,15 +71,15 @@ def draw_gap(rows: pd.DataFrame, worse: str, better: str) -> Picture:
     axes.hlines(at, table["low"], table["high"], color="black", linewidth=1.2)
     axes.axvline(0, color=GREY, linewidth=1.0)
     _shade_kinds(axes, places)
-    for row, share in zip(at, table["share"]):
+    for row, share in enumerate(table["share"]):
         words = "" if np.isnan(share) else f"{100 * share:.0f}%"
         axes.text(1.1, row, words, transform=axes.get_yaxis_transform(), va="center", ha="right")
     show_values(axes, [*table["low"], *table["high"]], 0.0)
     axes.set_xlabel("part of the gap, nats per token of the text (right: share of the gap)")
     picture.heading = f"Where the gap between {worse} and {better} comes from"
     said = [
-        f"{kind}: {row.contribution:+.4f}" + ("" if np.isnan(row.share) else f", {100 * row.share:.0f}%")
-        for (kind, size), row in zip(places, table.itertuples())
+        f"{kind}: {part:+.4f}" + ("" if np.isnan(share) else f", {100 * share:.0f}%")
+        for (kind, size), part, share in zip(places, table["contribution"], table["share"])
         if size == EVERY
     ]
     picture.description = (
@@ -96,6 +92,12 @@ def draw_gap(rows: pd.DataFrame, worse: str, better: str) -> Picture:
 def _places(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """Return every kind and size, in the order of the rows."""
     return list(dict.fromkeys(zip(rows["kind"], rows["size"])))
+
+
+def _table(rows: pd.DataFrame, places: list[tuple[str, str]]) -> pd.DataFrame:
+    """Return the numbers at the places, NaN where the rows have none."""
+    index = pd.MultiIndex.from_tuples(places, names=["kind", "size"])
+    return rows.set_index(["kind", "size"]).select_dtypes("number").reindex(index).astype(float)
 
 
 def _called(kind: str, size: str) -> str:

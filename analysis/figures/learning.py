@@ -1,9 +1,8 @@
 """Draw how runs learn: every seed, their mean and its band, over epochs, seconds and tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -12,6 +11,7 @@ from analysis.figures.curve_data import Curve, curves, seconds_column
 from analysis.figures.curve_lines import draw_curve, longest, set_limits, with_count
 from analysis.figures.labels import name_ends, room_for, wrapped
 from analysis.figures.picture import Picture, drawn
+from analysis.figures.rows import FAR
 from analysis.figures.style import FAINT, GREY, WIDE, Look, looks
 from analysis.figures.ticks import plain_axis
 
@@ -28,7 +28,8 @@ Y_LABELS = {
 }
 LEGEND = (
     "Thin lines are seeds, thick ones their means, bands the 95% t intervals of the means (from 3 seeds). "
-    "A bar marks where a seed stopped: mean and band end with the first. An arrow marks a run that leaves the axes. "
+    "A bar marks where a seed stopped: mean and band end with the first. An arrow marks a run that leaves the axes; "
+    "a dashed line, where there is one, is the best reachable loss. "
 )
 
 
@@ -45,7 +46,8 @@ def draw_curves(runs: pd.DataFrame, history: pd.DataFrame, measure: str = "valid
     """
     found = _ordered(curves(runs, history, measure), select.ranked(runs))
     draw = _draw_together if len(found) <= MOST_TOGETHER else _draw_facets
-    picture = draw(found, looks(runs), measure)
+    best = select.reachable(runs, "valid_loss") if measure == "valid/loss" else None
+    picture = draw(found, looks(runs), measure, best)
     picture.heading = f"{Y_LABELS.get(measure, measure).split(',')[0].capitalize()} over epochs"
     picture.description = LEGEND + _in_words(found)
     return picture
@@ -91,7 +93,9 @@ def _ordered(found: Sequence[Curve], names: Sequence[str]) -> list[Curve]:
     return [by_name[name] for name in names if name in by_name]
 
 
-def _draw_together(found: Sequence[Curve], look: dict[str, Look], measure: str) -> Picture:
+def _draw_together(
+    found: Sequence[Curve], look: dict[str, Look], measure: str, best: float | None
+) -> Picture:
     """Draw all in one pair of axes, and the second half enlarged beside it."""
     is_log = measure == "grad_norm"
     epochs = longest(found)
@@ -102,7 +106,7 @@ def _draw_together(found: Sequence[Curve], look: dict[str, Look], measure: str) 
     for axes, first in zip(columns, (0, epochs // 2)):
         if found:
             part = [curve.since(first) for curve in found]
-            _fill(axes, part, look, "epoch", is_log, is_named=axes is columns[-1])
+            _fill(axes, part, look, "epoch", is_log, is_named=axes is columns[-1], best=best)
         else:
             _say_nothing(axes)
     columns[0].set_ylabel(Y_LABELS.get(measure, measure))
@@ -117,9 +121,11 @@ def _fill(
     is_log: bool = False,
     is_named: bool = True,
     skipped: float = 0.0,
+    best: float | None = None,
 ) -> None:
-    """Draw curves into one pair of axes, named at their ends."""
+    """Draw curves into one pair of axes, named at their ends, and a dashed line at the best reachable."""
     set_limits(axes, found, is_log, skipped)
+    _show_best(axes, best)
     plain_axis(axes.xaxis, whole=x_label == "epoch", most=6)
     plain_axis(axes.yaxis, log=is_log)
     axes.set_xlabel(x_label)
@@ -132,7 +138,7 @@ def _fill(
         name_ends(axes, ends)
 
 
-def _draw_facets(found: Sequence[Curve], look: dict[str, Look], measure: str) -> Picture:
+def _draw_facets(found: Sequence[Curve], look: dict[str, Look], measure: str, best: float | None) -> Picture:
     """Draw a panel a configuration, with the mean of the best in grey in each."""
     is_log = measure == "grad_norm"
     rows = ceil(len(found) / COLUMNS)
@@ -144,6 +150,9 @@ def _draw_facets(found: Sequence[Curve], look: dict[str, Look], measure: str) ->
     picture.margins(LEFT, 0.1, BOTTOM, gap, between=0.15)
     picture.subplots_adjust(hspace=gap / PANEL)
     set_limits(grid[0, 0], found, is_log, SKIPPED)
+    _show_best(grid[0, 0], best, grid.flat)
+    plain_axis(grid[0, 0].xaxis, whole=True, most=4)  # shared by all
+    plain_axis(grid[0, 0].yaxis, log=is_log, most=4)
     epochs, (x, mean, _) = longest(found), found[0].mean()
     for place, axes in enumerate(grid.flat):
         if place >= len(found):
@@ -153,12 +162,20 @@ def _draw_facets(found: Sequence[Curve], look: dict[str, Look], measure: str) ->
             axes.plot(x, mean, color=FAINT, linewidth=1.2, zorder=1.5)
         draw_curve(axes, found[place], look[found[place].name], epochs, marks=4)
         axes.set_title(names[place], loc="left", pad=3)
-        plain_axis(axes.xaxis, whole=True, most=4)
-        plain_axis(axes.yaxis, log=is_log, most=4)
         axes.tick_params(labelleft=place % COLUMNS == 0, labelbottom=place + COLUMNS >= len(found))
     picture.supylabel(Y_LABELS.get(measure, measure), x=0.01, ha="left", fontsize=9)
     picture.supxlabel("epoch", y=0.04 / tall, va="bottom", fontsize=9)
     return picture
+
+
+def _show_best(axes: Axes, best: float | None, others: Iterable[Axes] = ()) -> None:
+    """Draw a dashed line at the best reachable loss, where that does not squeeze the rest."""
+    low, high = axes.get_ylim()
+    if best is None or low - best > FAR * (high - low):
+        return
+    axes.set_ylim(min(low, best - 0.03 * (high - low)), high)
+    for each in others or [axes]:
+        each.axhline(best, color=GREY, linestyle=(0, (2, 2)), linewidth=1.0)
 
 
 def _say_nothing(axes: Axes) -> None:

@@ -39,7 +39,9 @@ class Picture(Figure):
         matplotlib's own layouts draw the figure once or twice more, and give up on long names.
         """
         wide, tall = self.get_size_inches()
-        columns = max((axes.get_subplotspec().get_gridspec().ncols for axes in self.axes), default=1)
+        spec = self.axes[0].get_subplotspec()
+        assert spec is not None
+        columns = spec.get_gridspec().ncols
         inner = (wide - left - right - (columns - 1) * between) / columns
         self.subplots_adjust(
             left=left / wide,

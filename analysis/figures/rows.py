@@ -1,6 +1,7 @@
 """Lay out figures that have a row for each thing named: rows of equal height, names at the left."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -95,7 +96,12 @@ def name_above(axes: Axes, look: dict[str, Look]) -> None:
     names = list(look)
     handles = [axes.plot([], [], **look[name].marks())[0] for name in names]
     columns = 1 if _is_long(names) else len(names)
-    options = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "handletextpad": 0.2}
+    options: dict[str, Any] = {
+        "loc": "lower left",
+        "bbox_to_anchor": (0, 1),
+        "borderaxespad": 0.2,
+        "handletextpad": 0.2,
+    }
     axes.legend(handles, names, ncols=max(columns, 1), frameon=False, labelspacing=0.2, **options)
 
 

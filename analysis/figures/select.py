@@ -46,11 +46,14 @@ def best_of_each_cell(runs: pd.DataFrame) -> list[str]:
 def reachable(runs: pd.DataFrame, measure: str) -> float | None:
     """Return the best loss that can be reached, in nats; None where it is not known or not one.
 
-    It belongs to the test split of one text: it says nothing of validation, or of another data set.
+    It belongs to a split of one text: `best_reachable` to the test split, `best_reachable_valid` to validation.
     """
-    if measure != "test_loss" or "dataset" not in runs or counted(runs)["dataset"].nunique() != 1:
+    own = counted(runs)
+    if "dataset" not in own or own["dataset"].nunique() != 1:
         return None
-    known = column(counted(runs), "best_reachable").dropna()
+    known = column(
+        own, {"test_loss": "best_reachable", "valid_loss": "best_reachable_valid"}[measure]
+    ).dropna()
     return float(known.iloc[0]) if len(known) and np.ptp(known) < 1e-6 else None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 from zlib import crc32
 
 import matplotlib as mpl
@@ -11,7 +12,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 NARROW, WIDE = 3.3, 6.8  # inches: a column of a paper, and both
 GREY, FAINT, PALE = "#666666", "#AAAAAA", "#E2E2E2"
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so the same everywhere
     "font.size": 9,
     "axes.titlesize": 9,
@@ -113,7 +114,8 @@ def variant(look: Look, number: int) -> Look:
 def shade(color: str, tone: float) -> str:
     """Return a colour mixed with black (tone below 0) or white (above)."""
     towards = 1.0 if tone > 0 else 0.0
-    return to_hex([c + abs(tone) * (towards - c) for c in to_rgb(color)])
+    red, green, blue = (c + abs(tone) * (towards - c) for c in to_rgb(color))
+    return to_hex((red, green, blue))
 
 
 def looks(runs: pd.DataFrame) -> dict[str, Look]:
@@ -131,5 +133,5 @@ def styled() -> Iterator[None]:
     """Draw and save in the style of these figures, whatever the user's matplotlib is set to."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(SETTINGS)
+        mpl.rcParams.update(SETTINGS)  # type: ignore[arg-type]
         yield

@@ -57,19 +57,19 @@ class PlainLocator(Locator):
 
     def __call__(self):
         """Return the ticks within the limits of the axis."""
+        assert self.axis is not None
         return self.tick_values(*self.axis.get_view_interval())
 
     def tick_values(self, vmin, vmax):
         """Return the ticks between two numbers."""
-        low, high = sorted((vmin, vmax))
+        low, high = sorted((float(vmin), float(vmax)))
         candidates: list[np.ndarray] = []
         if self.is_log and low > 0:
             candidates = [_decades(low, high, steps) for steps in STEPS]
         for most in range(self.most, 0, -1):
-            linear = MaxNLocator(most, integer=self.is_whole, min_n_ticks=1, steps=[1, 2, 5, 10]).tick_values(
-                low, high
-            )
-            candidates.append(linear[(linear >= low) & (linear <= high) & ((linear > 0) | (not self.is_log))])
+            locator = MaxNLocator(most, integer=self.is_whole, min_n_ticks=1, steps=[1, 2, 5, 10])
+            ticks = np.asarray(locator.tick_values(low, high))
+            candidates.append(ticks[(ticks >= low) & (ticks <= high) & ((ticks > 0) | (not self.is_log))])
         for ticks in candidates:
             if LEAST <= len(ticks) <= self.most + 1 and self._fits(ticks, low, high):
                 return ticks
@@ -81,7 +81,7 @@ class PlainLocator(Locator):
         axes = axis.axes
         width, height = (size * 72 for size in _inches(axes))
         size = FONT_SIZE
-        is_x = axis.axis_name == "x"
+        is_x = axis is axes.xaxis
         length = width if is_x else height
         labels = PlainFormatter(self.is_log).format_ticks(ticks)
         needs = [size * (CHARACTER * len(label) + 0.8) if is_x else 1.5 * size for label in labels]
@@ -113,7 +113,8 @@ def plain_axis(axis: Axis, log: bool = False, whole: bool = False, most: int = 7
     whole : of whole numbers, such as epochs.
     """
     if log:
-        set_scale = axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale
+        axes = axis.axes
+        set_scale = axes.set_xscale if axis is axes.xaxis else axes.set_yscale
         set_scale("log")
     axis.set_major_locator(PlainLocator(log, whole, most))
     axis.set_major_formatter(PlainFormatter(log))

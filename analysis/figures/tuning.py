@@ -145,6 +145,6 @@ def draw_importances(rows: pd.DataFrame) -> Picture:
     plain_axis(axes.xaxis)
     axes.set_xlabel("share of the variance of validation loss, %")
     picture.heading = "Which settings matter"
-    said = [f"{row.setting}: {100 * row.importance:.0f}%" for row in rows.itertuples()]
+    said = [f"{name}: {100 * share:.0f}%" for name, share in zip(rows["setting"], rows["importance"])]
     picture.description = f"Lines: 10 to 90% over trials drawn again. {'; '.join(said)}."
     return picture
