@@ -16,6 +16,7 @@ checks          names every run that is not in the numbers
 comparison      puts these together for a study
 tables          writes rows as Markdown
 figures         draws them
+visible         writes out control characters, which names and errors may hold
 report/         puts a study on a page: verdicts, checks, tables, figures, every run's fate
 compare challenge reproduce    the commands; `command` reads their arguments
 speed/          measures the training code itself; nothing else here imports it

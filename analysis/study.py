@@ -13,6 +13,7 @@ from analysis.described import DONE, describe
 from analysis.fates import fates, roles, runs_without_config
 from analysis.records import load_history, load_runs
 from analysis.verdict import Rules
+from analysis.visible import visible_texts
 
 HISTORY = {  # column of `Study.history` -> metrics it may be recorded as
     "valid/loss": ["valid/loss"],
@@ -83,7 +84,7 @@ def make_study(
     rules: Rules | None = None,
 ) -> Study:
     """Return what tables of recorded runs, as from `load_runs` and `load_history`, say."""
-    recorded = recorded.reset_index(drop=True)
+    recorded = visible_texts(recorded.reset_index(drop=True))
     history = _with_known_names(history)
     runs = describe(recorded, history)
     has_config = ~runs_without_config(recorded)

@@ -32,6 +32,7 @@ SETTINGS: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.unicode_minus": True,
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.hashsalt": "rnnexp",  # ids that do not change from one drawing to the next
     "svg.fonttype": "path",  # widths that do not depend on the reader's fonts
     "pdf.fonttype": 42,

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.report.plain import visible
 from analysis.report.tables import flattened
+from analysis.visible import visible
 
 PREAMBLE = r"% needs \usepackage{booktabs} and \usepackage{siunitx}; as wide as both columns of a page"
 SPECIAL = {
@@ -19,23 +19,23 @@ SPECIAL = {
     "±": r"\ensuremath{\pm}",
 }
 LAST_LETTER = "\u0180"  # of Latin; the fonts of LaTeX lack most beyond
-LONG = 30  # characters of a name that still stands in one line
+LONG = 20  # characters of a name that still stands in one line
 # name, heading, digits after the point (None: as many as the values have)
 COLUMNS: list[tuple[str, str, int | None]] = [
     ("hidden_size", "hidden", 0),
-    ("parameters", "parameters", 0),
+    ("parameters", "params", 0),
     ("lr", "lr", None),
-    ("valid_mean", "validation", 4),
+    ("valid_mean", "valid.", 4),
     ("valid_sd", "sd", 4),
     ("test_mean", "test", 4),
     ("test_sd", "sd", 4),
-    ("test_ppl_mean", "perplexity", 2),
+    ("test_ppl_mean", "ppl", 2),
     ("excess_mean", "excess", 4),
     ("epoch_s", "s/epoch", 2),
 ]
 EXPLANATION = (
     "Runs are finished of begun; validation and test loss in nats per token, mean and standard deviation (sd) "
-    "over the seeds; perplexity is the exponential of the mean test loss."
+    "over the seeds; perplexity (ppl) is the exponential of the mean test loss."
 )
 
 
@@ -57,7 +57,7 @@ def table(rows: list[dict[str, Any]], title: str, place: int) -> str:
     """Return one table."""
     frame = pd.DataFrame({"configuration": [row["configuration"] for row in rows]})
     frame["runs"] = [f"{row['finished']}/{row['begun']}" for row in rows]
-    name = "p{.28\\textwidth}" if frame["configuration"].str.len().max() > LONG else "l"
+    name = "p{.2\\textwidth}" if frame["configuration"].str.len().max() > LONG else "l"
     kinds, digits = [name, "r"], {}
     flat = [flattened(row) for row in rows]
     for key, _, precision in COLUMNS:
@@ -83,7 +83,7 @@ def table(rows: list[dict[str, Any]], title: str, place: int) -> str:
         siunitx=True,
         hrules=True,
     )
-    return text.replace("\\begin{tabular}", "\\footnotesize\\setlength{\\tabcolsep}{4pt}\n\\begin{tabular}")
+    return text.replace("\\begin{tabular}", "\\footnotesize\\setlength{\\tabcolsep}{3pt}\n\\begin{tabular}")
 
 
 def escaped(text: object) -> str:

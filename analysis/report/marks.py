@@ -6,7 +6,7 @@ from markupsafe import Markup
 from matplotlib.markers import MarkerStyle
 
 from analysis.figures.style import Look, looks
-from analysis.report.plain import visible
+from analysis.visible import visible
 
 WIDTH, HEIGHT, RADIUS = 38.0, 16.0, 6.0
 

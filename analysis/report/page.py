@@ -14,7 +14,7 @@ from markupsafe import Markup
 from analysis.fairness import OK, REFUSED, STATED
 from analysis.report.columns import shown
 from analysis.report.pictures import Drawn
-from analysis.report.plain import visible
+from analysis.visible import visible
 
 PACKAGE = "analysis.report"
 WORDS = {REFUSED: "refused", STATED: "stated", OK: "passed"}

@@ -1,7 +1,6 @@
 """Make what others wrote safe to show: text stays text, and a number that is none becomes null."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from math import isfinite
@@ -9,19 +8,9 @@ from typing import Any
 
 import numpy as np
 
-# what changes the direction of the text around it, or shows nothing: a name must look like what it is
-UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+from analysis.visible import visible
+
 NOT_IN_FILE_NAMES = re.compile(r"[^\w.,+=@-]+")
-
-
-def visible(text: str) -> str:
-    r"""Return a text whose control characters are written out: an escape is `\x1b`, a new line `\n`."""
-    return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in UNSEEN
-        else character
-        for character in text
-    )
 
 
 def plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.fairness import REFUSED, STATED
 from analysis.markdown import aligned_table
 from analysis.report.columns import shown
-from analysis.report.plain import visible
+from analysis.visible import visible
 
 MEANINGFUL = 6  # digits
 # what Markdown or the HTML within it would take for markup; brackets only where they would make a link
