@@ -35,6 +35,7 @@ SECTIONS = {
 }
 ALWAYS = {1, 2, 3, 12, 13}
 LONG_CAPTION = 360  # characters
+MOST_COLUMNS = 11  # that A4 takes without a break in their numbers
 FEW_NOTES = 3  # that need not be opened
 MOST_NAMED = 20  # runs left out that are named before the list is opened
 # how sentences begin that may have a capital; others begin with a configuration's name
@@ -83,6 +84,7 @@ def page(
         words=WORDS,
         most_named=MOST_NAMED,
         few=FEW_NOTES,
+        most_columns=MOST_COLUMNS,
         script=Markup(script),
         style=Markup(text("page.css")),
         script_digest=digest(script),

@@ -74,6 +74,27 @@ def of_seeds(seeds, cells=("lstm", "gru"), gap=0.03):
     return store
 
 
+def tuned(seeds=10):
+    """A study of characters with all there is: random trials over the rate for each cell, then seeds of the best."""
+    store = Store("tuned")
+    for cell, loss in (("lstm", 1.30), ("gru", 1.33)):
+        for trial in range(12):
+            rate = 2.0 ** (trial / 2)
+            settings = {"optimizer.lr": f"{rate:g}"}
+            how = {"trial": str(trial), "sampler": "random", "diverged": "true" if trial == 11 else "false"}
+            store.add(cell, 0, loss + 0.01 * abs(np.log2(rate / 8)), params=settings, tags=how)
+        for seed in range(1, seeds + 1):
+            search = {
+                "tuned": "optimizer.lr",
+                "tuning_trials": "12",
+                "ranges": "lr 1 to 45",
+                "sampler_seed": "0",
+            }
+            search |= {"lr_low": "1", "lr_high": "45"}
+            store.add(cell, seed, loss, tags=search, metrics={"test/bpc": loss / np.log(2)})
+    return store
+
+
 def grid():
     """48 jobs: two cells, four widths, two rates, three seeds."""
     store = Store("grid")

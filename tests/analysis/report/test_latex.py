@@ -13,7 +13,10 @@ from tests.analysis.report.test_files import evil_store
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex: apt-get install texlive-science"),
+    pytest.mark.skipif(
+        not shutil.which("pdflatex"),
+        reason="no pdflatex: apt-get install texlive-latex-recommended texlive-science",
+    ),
 ]
 ARTICLE = r"""\documentclass[twocolumn]{article}
 \usepackage[a4paper,margin=2cm]{geometry}
