@@ -126,7 +126,7 @@ COLUMNS = [
     Column("test", "nats per token: mean ± standard deviation, 95% t interval", mean("test")),
     Column("test perplexity", "exp of the mean, 95% t interval", perplexity),
     Column("excess", "test nats above the best reachable on the same tokens", mean("excess", has_sd=False)),
-    Column("bits/char", "of the test split", mean("bpc")),
+    Column("bits/char", "of the test split", mean("bpc", has_sd=False, has_interval=False)),
     Column(
         "s/epoch", "seconds of the clock, median; below, those of the CPU", seconds("epoch_s", "epoch_cpu_s")
     ),

@@ -35,7 +35,7 @@ SECTIONS = {
 }
 ALWAYS = {1, 2, 3, 12, 13}
 LONG_CAPTION = 360  # characters
-MOST_COLUMNS = 11  # that A4 takes without a break in their numbers
+MOST_COLUMNS = 12  # that A4 takes without a break in their numbers
 FEW_NOTES = 3  # that need not be opened
 MOST_NAMED = 20  # runs left out that are named before the list is opened
 # how sentences begin that may have a capital; others begin with a configuration's name

@@ -130,7 +130,8 @@ def of_sources(material: Material) -> Picture | None:
 
 def of_divergence(material: Material) -> Picture | None:
     """Return how often runs diverged, where any did."""
-    return draw_divergence(material.runs) if (material.runs["status"] == "diverged").any() else None
+    counted = material.runs[material.runs["reported"]]
+    return draw_divergence(material.runs) if (counted["status"] == "diverged").any() else None
 
 
 def of_gradients(material: Material) -> Picture | None:

@@ -19,6 +19,8 @@ return [...document.querySelectorAll("body *")].filter((element) => {
   const box = element.getBoundingClientRect();
   if (!box.width || element.closest("svg") !== null && element.tagName !== "svg") return false;
   const scroll = element.parentElement.closest(".scroll");
+  const isText = element.matches("th, td, p, li, dd, pre, figcaption");
+  if (isText && element.scrollWidth > element.clientWidth + 1) return true;
   const shown = scroll && getComputedStyle(scroll).overflowX === "auto" ? scroll.getBoundingClientRect() : null;
   return shown ? shown.right > innerWidth + 1 : box.right > innerWidth + 1 || box.left < -1;
 }).map((element) => element.outerHTML.slice(0, 200));
