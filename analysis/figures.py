@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter, StrMethodFormatter
 
-from analysis.comparison import Comparison
+from analysis.study import Study
 
 CHALLENGE_AXES = {
     "loss": "validation loss, nats per token",
@@ -16,28 +16,28 @@ CHALLENGE_AXES = {
 }
 
 
-def draw_learning_curves(comparison: Comparison, history: pd.DataFrame, title: str, path: Path) -> None:
+def draw_learning_curves(study: Study, path: Path) -> None:
     """Draw validation perplexity over the epochs: a thin line a seed, a thick one for their mean.
 
-    The mean ends with the first seed that stops; a dashed line is the best reachable perplexity.
+    The mean ends with the first seed that stops.
     """
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    finished = comparison.finished
-    for k, group in enumerate(comparison.groups["group"]):
+    runs, history = study.runs, study.history
+    standing = [name for group in study.groups for name in group.standing]
+    for k, name in enumerate(standing):
         color = f"C{k % 10}"
-        runs = finished[finished["group"] == group]
-        curves = history[history["run_id"].isin(runs["run_id"])].pivot_table(
-            index="epoch", columns="run_id", values="valid/ppl"
+        own = runs[(runs["configuration"] == name) & (runs["status"] == "finished") & runs["reported"]]
+        curves = history[history["run_id"].isin(own["run_id"])].pivot_table(
+            index="epoch", columns="run_id", values="valid/loss"
         )
         if curves.empty:
             continue
+        curves = curves.map(np.exp)
         axes.plot(curves.index, curves, color=color, linewidth=0.8, alpha=0.45)
         mean = curves.dropna().mean(axis=1)
-        axes.plot(mean.index, mean, color=color, linewidth=2.2, marker=".", label=f"{group} (n={len(runs)})")
-    oracle = finished.get("metrics.oracle/valid_ppl", pd.Series(dtype=float)).dropna()
-    if oracle.nunique() == 1:
-        axes.axhline(oracle.iloc[0], color="0.3", linestyle="--", linewidth=1.2, label="best reachable")
+        axes.plot(mean.index, mean, color=color, linewidth=2.2, marker=".", label=f"{name} (n={len(own)})")
+    title = ", ".join(study.studies)
     axes.set(xlabel="epoch", ylabel="validation perplexity", title=title)
     low, high = axes.get_ylim()
     if high > 5 * max(low, 1):

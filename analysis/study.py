@@ -1,9 +1,8 @@
 """Read studies: every run with its fate, what was recorded over its epochs, and what may be compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
 from analysis import where as conditions
@@ -14,19 +13,10 @@ from analysis.fates import fates, roles, runs_without_config
 from analysis.records import load_history, load_runs
 from analysis.verdict import Rules
 
-HISTORY = {  # column of `Study.history` -> metrics it may be recorded as
-    "valid/loss": ["valid/loss"],
-    "train/loss": ["train/loss"],
-    "train/sequence_loss": ["train/sequence_loss"],
-    "lr": ["lr"],
-    "grad_norm": ["grad_norm"],
-    "max_grad_norm": ["max_grad_norm"],
-    "clip_share": ["clip_share"],
-    "updates": ["updates", "step"],  # as it was called first
-    "tokens": ["tokens"],
-    "epoch_s": ["epoch_s"],
-    "epoch_cpu_s": ["epoch_cpu_s"],
-}
+HISTORY = [
+    *("valid/loss", "train/loss", "train/sequence_loss", "lr", "grad_norm", "max_grad_norm", "clip_share"),
+    *("updates", "tokens", "epoch_s", "epoch_cpu_s"),
+]
 
 
 @dataclass(frozen=True)
@@ -41,6 +31,7 @@ class Study:
         column of text for each key of `settings`. What was not recorded is missing.
     history : a row an epoch of a run: `run_id epoch` and the columns of `HISTORY`.
     settings : config key -> how it is called, for those in which the final runs differ, the cell first.
+    notes : sentences about the whole.
     """
 
     studies: list[str]
@@ -48,6 +39,7 @@ class Study:
     history: pd.DataFrame
     settings: dict[str, str]
     groups: list[Group]
+    notes: list[str] = field(default_factory=list)
 
 
 def load_study(
@@ -69,8 +61,7 @@ def load_study(
     """
     recorded = load_runs(list(dict.fromkeys(studies)), uri)
     recorded = conditions.keep(recorded, conditions.parse(where))
-    names = [name for known in HISTORY.values() for name in known]
-    return make_study(list(studies), recorded, load_history(recorded, names, uri), baseline, rules)
+    return make_study(list(studies), recorded, load_history(recorded, HISTORY, uri), baseline, rules)
 
 
 def make_study(
@@ -82,7 +73,7 @@ def make_study(
 ) -> Study:
     """Return what tables of recorded runs, as from `load_runs` and `load_history`, say."""
     recorded = recorded.reset_index(drop=True)
-    history = _with_known_names(history)
+    history = history.reindex(columns=["run_id", "epoch", *HISTORY])
     runs = describe(recorded, history)
     has_config = ~runs_without_config(recorded)
     settings, runs["configuration"] = _configurations(recorded, runs, has_config)
@@ -111,18 +102,7 @@ def _configurations(
     if not has_config.any():
         return settings, names
     everything = recorded[has_config]
-    names[has_config] = name_configurations(everything, varying_settings(everything))
+    found = name_configurations(everything, varying_settings(everything))
+    names = pd.Series(found, index=everything.index, dtype=object).reindex(runs.index, fill_value="")
     short = dict(zip(names[solid], name_configurations(recorded[solid], settings)))
     return settings, names.map(lambda name: short.get(name, name))
-
-
-def _with_known_names(history: pd.DataFrame) -> pd.DataFrame:
-    """Return the history with each metric under the name it has now."""
-    columns = {"run_id": history["run_id"], "epoch": history["epoch"]}
-    for column, recorded_as in HISTORY.items():
-        values = pd.Series(np.nan, index=history.index)
-        for name in recorded_as:
-            if name in history:
-                values = values.fillna(history[name])
-        columns[column] = values
-    return pd.DataFrame(columns)
