@@ -1,7 +1,7 @@
 """Read studies: every run with its fate, what was recorded over its epochs, and what may be compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from analysis import where as conditions
 from analysis.comparing import Group, compare_groups
 from analysis.configurations import name_configurations, varying_settings
 from analysis.described import DONE, describe
-from analysis.fates import fates, roles, runs_without_config
+from analysis.fates import fates, roles, runs_without_config, unrecorded
 from analysis.records import load_history, load_runs
 from analysis.verdict import Rules
 
@@ -60,8 +60,10 @@ def load_study(
     UserError where nothing is recorded, or `where` or `baseline` name nothing.
     """
     recorded = load_runs(list(dict.fromkeys(studies)), uri)
+    unknown = unrecorded(recorded["tags.rnnexp.folder"], studies) if "tags.rnnexp.folder" in recorded else []
     recorded = conditions.keep(recorded, conditions.parse(where))
-    return make_study(list(studies), recorded, load_history(recorded, HISTORY, uri), baseline, rules)
+    made = make_study(list(studies), recorded, load_history(recorded, HISTORY, uri), baseline, rules)
+    return replace(made, notes=[*made.notes, *unknown])
 
 
 def make_study(

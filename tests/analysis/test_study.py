@@ -5,6 +5,7 @@ from math import inf, log, nan
 import pandas as pd
 import pytest
 
+from analysis.fates import unrecorded
 from analysis.study import make_study
 from analysis.tables import csv, group_text, left_out, study_text
 from rnnexp.errors import UserError
@@ -308,3 +309,11 @@ def test_the_table_says_what_the_records_say():
         )
         <= 6
     )
+
+
+def test_a_run_folder_that_the_store_never_got_is_named(tmp_path):
+    for name, study in (("known", "s"), ("unknown", "s"), ("other", "t")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").write_text(f"seed: 0\nstudy: {study}\n")
+    (sentence,) = unrecorded(pd.Series([str(tmp_path / "known"), None]), ["s"])
+    assert sentence.startswith(f"{tmp_path / 'unknown'}: a run folder of which the store knows nothing")
