@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import fairness
-from analysis.configurations import tuned_keys
+from analysis.configurations import as_one, tuned_keys
 from analysis.design import Design, find_design
 from analysis.fairness import OK, REFUSED, STATED, Light
 from analysis.verdict import Configuration, Question, Rules, Verdict, judge_together
@@ -53,16 +53,18 @@ def compare_groups(
         inside["trials"] = budgets(inside, settings)
         design = find_design(table, settings, tuned_keys(inside["tuned"]), baseline)
         found_baseline |= bool(design.pairs) or baseline in {*table.index, *table["cell.name"]}
-        order = table.sort_values("valid_loss", kind="stable").index
+        ended = (table[["finished", "diverged"]] > 0).any(axis=1) | table.index.isin(design.standing)
+        order = table[ended].sort_values("valid_loss", kind="stable").index
+        if order.empty:
+            continue  # nothing but failures: each run is named with its fate
         group = Group(name, [str(n) for n in order], design.standing, notes=design.notes)
         group.lights = merged([lights_of(inside, names, settings) for names in strata(design)])
         groups.append(group)
-        configurations = {n: configuration(inside, n) for n in design.standing}
         for a, b in design.pairs:
-            chosen = replace(rules, context=context(inside, a, b), is_paired=design.is_paired)
-            lit = lights_of(inside, [a, b], settings)
-            questions.append(Question(configurations[a], configurations[b], chosen, lit))
+            asked, notes = question(inside, a, b, replace(rules, is_paired=design.is_paired), settings)
+            questions.append(asked)
             owners.append(group)
+            group.notes += notes
     if not found_baseline:
         known = ", ".join(sorted({n for group in groups for n in group.standing}))
         raise UserError(f"baseline={baseline} is no cell or configuration: there are {known}")
@@ -123,17 +125,19 @@ def budgets(runs: pd.DataFrame, settings: dict[str, str]) -> pd.Series:
 def lights_of(runs: pd.DataFrame, names: list[str], settings: dict[str, str]) -> list[Light]:
     """Return the lights of configurations among the runs of a group; trials of their cells are seen too."""
     cells = runs[runs["configuration"].isin(names)]["cell"].unique()
-    seen = runs[runs["cell"].isin(cells)]
+    columns = [c for c in dict.fromkeys([*fairness.COLUMNS, "role", "cell", *settings]) if c in runs]
+    seen = runs.loc[runs["cell"].isin(cells), columns]
     compared = (seen["role"] == "final") & seen["configuration"].isin(names)
     found = fairness.lights(seen.assign(reported=compared))
     finals = seen[compared].fillna(dict.fromkeys(settings, ""))
+    by = "cell" if finals.groupby("cell")["configuration"].nunique().max() == 1 else "configuration"
     differing = [
-        f"{word}: {fairness.each(finals, key)}"
+        f"{word} ({fairness.each(finals, key, by)})"
         for key, word in settings.items()
         if not key.startswith("cell.") and finals[key].nunique() > 1
     ]
     if differing:
-        return [*found, Light("settings", STATED, f"settings differ: {'; '.join(differing)}")]
+        return [*found, Light("settings", STATED, f"settings differ: {', '.join(differing)}")]
     return [*found, Light("settings", OK, "all settings but those of the cell are equal")]
 
 
@@ -147,12 +151,35 @@ def merged(lit: list[list[Light]]) -> list[Light]:
     return lights
 
 
-def configuration(runs: pd.DataFrame, name: str) -> Configuration:
-    """Return what the final runs of a configuration reached on the test split."""
+def configuration(runs: pd.DataFrame, name: str, measure: str = "test_loss") -> Configuration:
+    """Return what the final runs of a configuration reached, by a column of losses."""
     own = runs[(runs["configuration"] == name) & (runs["role"] == "final")]
-    finished = own[(own["status"] == "finished") & own["test_loss"].notna()]
-    losses = {int(seed): float(loss) for seed, loss in zip(finished["seed"], finished["test_loss"])}
+    finished = own[(own["status"] == "finished") & own[measure].notna()]
+    losses = {int(seed): float(loss) for seed, loss in zip(finished["seed"], finished[measure])}
     return Configuration(name, losses, int((own["status"] == "diverged").sum()), len(own))
+
+
+def question(
+    runs: pd.DataFrame, a: str, b: str, rules: Rules, settings: dict[str, str]
+) -> tuple[Question, list[str]]:
+    """Return what is asked of a pair among the runs of a group, and sentences about how.
+
+    Where no run of one of the two was tested, by validation, which chose the best weights.
+    """
+    notes = []
+    pair = [configuration(runs, name) for name in (a, b)]
+    rules = replace(rules, context=context(runs, a, b))
+    validated = [configuration(runs, name, "valid_loss") for name in (a, b)]
+    if any(left.finished and not right.finished for left, right in zip(validated, pair)):
+        pair, rules = validated, replace(rules, measure="best validation perplexity")
+        notes.append(f"{as_one(a)} and {as_one(b)} are compared by validation: test was not scored in both")
+    shared = pair[0].finished.keys() & pair[1].finished.keys()
+    if rules.is_paired and any(len(one.finished) > len(shared) for one in pair):
+        each = " and ".join(f"{len(one.finished)} of {as_one(one.name)}" for one in pair)
+        notes.append(
+            f"the interval is of the {len(shared)} seeds that both have; the table's means of {each}"
+        )
+    return Question(pair[0], pair[1], rules, lights_of(runs, [a, b], settings)), notes
 
 
 def context(runs: pd.DataFrame, a: str, b: str) -> str:

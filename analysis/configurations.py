@@ -84,7 +84,6 @@ def tuned_keys(tags: Iterable[object]) -> set[str]:
     return {key for tag in tags if isinstance(tag, str) for key in tag.split(",")}
 
 
-def tuned_settings(runs: pd.DataFrame) -> set[str]:
-    """Return the config keys that a search chose for each cell; none where any run was not tuned."""
-    tags = runs.get("tags.rnnexp.tuned", pd.Series(index=runs.index, dtype=object))
-    return set() if runs.empty or tags.isna().any() else tuned_keys(tags)
+def as_one(name: str) -> str:
+    """Return the name of a configuration so that it reads as one word: one of several settings in brackets."""
+    return f"[{name}]" if "," in name or " " in name else name

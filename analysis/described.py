@@ -80,6 +80,7 @@ def describe(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             "test_ppl": np.exp(test),
             "best_reachable": np.log(has.number("metrics.oracle/ppl")),
             "bpc": has.number("metrics.test/bpc"),
+            "dlfs2_loss": has.number("metrics.test/dlfs2_loss"),
             "hidden_size": has.number("tags.rnnexp.hidden_size", "params.model.hidden_size"),
             "recurrent_parameters": has.number("metrics.num_params/recurrent"),
             "operations_per_token": has.number("metrics.operations_per_token"),

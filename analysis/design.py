@@ -10,6 +10,8 @@ from itertools import combinations
 
 import pandas as pd
 
+from analysis.configurations import as_one
+
 # settings with which the first weights, or the order of the data, are others: seeds then share nothing
 NOT_PAIRED = ("cell.", "model.hidden_size", "model.embed_size", "model.num_layers", "model.tie_weights")
 NOT_PAIRED += ("model.match_params", "model.init_std", "train.batch_size", "train.bptt")
@@ -115,13 +117,14 @@ def _add_pairs(design: Design, table: pd.DataFrame, baseline: str) -> None:
         elif len(names) > MOST_STANDING:
             design.pairs += [(names[0], name) for name in names[1:]]
             design.notes.append(
-                f"{len(names)} configurations: each is compared with the best by validation, {names[0]} "
+                f"{len(names)} configurations: each is compared with the best by validation, "
+                f"{as_one(names[0])} "
                 "(baseline= names another)"
             )
         else:
             design.pairs += combinations(names, 2)
         if len(names) == 1 and len(design.strata) > 1:
-            design.notes.append(f"{names[0]} has no partner: no other cell ran with {stratum}")
+            design.notes.append(f"{as_one(names[0])} has no partner: no other cell ran with {stratum}")
 
 
 def _choose(alternatives: pd.DataFrame) -> str:
@@ -136,23 +139,28 @@ def _rank(row: pd.Series, by_runs: bool = False) -> tuple:
 
 def _left_out(alternatives: pd.DataFrame, best: str) -> list[str]:
     """Return a sentence about the alternatives of a configuration that stands for its cell."""
-    if len(alternatives) == 1:
+    # those that only failed are named run by run
+    ended = alternatives[(alternatives["finished"] > 0) | (alternatives["diverged"] > 0)]
+    if ended.drop(best, errors="ignore").empty:
         return []
-    most = int(alternatives.loc[best, "finished"])
+    alternatives = ended
+    most = int(alternatives["finished"].max())
     fewer = alternatives[alternatives["finished"] < most]
-    worse = alternatives.drop([best, *fewer.index])
+    worse = alternatives.drop([best, *fewer.index], errors="ignore")
     parts = []
     if len(worse):
         parts.append(f"ahead by mean validation loss of {_listed(worse.index)}")
     if len(fewer):
-        each = [f"{name} ({number:.0f})" for name, number in fewer["finished"].items()]
-        parts.append(f"with {most} finished {'run' if most == 1 else 'runs'}, more than {_listed(each)}")
-    return [f"{best} stands for its cell, {'; '.join(parts)}"]
+        each = [f"{as_one(str(name))} with {number:.0f}" for name, number in fewer["finished"].items()]
+        parts.append(
+            f"with {most} finished {'run' if most == 1 else 'runs'}, more than {_listed(each, as_they_are=True)}"
+        )
+    return [f"{as_one(best)} stands for its cell, {'; '.join(parts)}"]
 
 
-def _listed(names: Sequence[str] | pd.Index, most: int = 4) -> str:
-    shown = [str(name) for name in list(names)[:most]]
-    return "; ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _listed(names: Sequence[str] | pd.Index, most: int = 4, as_they_are: bool = False) -> str:
+    shown = [str(name) if as_they_are else as_one(str(name)) for name in list(names)[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _varies(table: pd.DataFrame, key: str) -> bool:

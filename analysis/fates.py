@@ -1,5 +1,8 @@
 """Say of every run of a study that is not in the numbers why it is not."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pandas as pd
 
 from analysis.described import DONE
@@ -74,6 +77,23 @@ def fates(table: pd.DataFrame, errors: pd.Series) -> pd.Series:
             sentence = reason
         sentences.append(sentence)
     return pd.Series(sentences, index=table.index, dtype=object)
+
+
+def unrecorded(folders: pd.Series, studies: Sequence[str]) -> list[str]:
+    """Return a sentence for each run folder of these studies beside recorded ones that the store does not know.
+
+    Parameters
+    ----------
+    folders : of the recorded runs, missing where not recorded.
+    """
+    known = {Path(folder).absolute() for folder in folders.dropna()}
+    wanted = {f"study: {name}" for name in studies}
+    beside = {path for place in {folder.parent for folder in known} for path in place.glob("*/config.yaml")}
+    return [
+        f"{path}: a run folder of which the store knows nothing; rnnexp sync {path} brings it there"
+        for path in sorted({file.parent for file in beside} - known)
+        if wanted & set((path / "config.yaml").read_text(encoding="utf-8").splitlines())
+    ]
 
 
 def _after(reason: str) -> str:

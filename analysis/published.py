@@ -50,9 +50,8 @@ def at_step(metric: str, step: int) -> Callable[[pd.DataFrame, str], pd.Series]:
     """Return what measures a metric after the first epoch that ends at that step or later."""
 
     def measure(runs: pd.DataFrame, uri: str) -> pd.Series:
-        history = load_history(runs, [metric, "updates", "step"], uri)
-        history["step"] = history["updates"].fillna(history["step"])  # as it was called first
-        reached = history[history["step"] >= step].sort_values("step").groupby("run_id")[metric].first()
+        history = load_history(runs, [metric, "updates"], uri)
+        reached = history[history["updates"] >= step].sort_values("updates").groupby("run_id")[metric].first()
         return runs["run_id"].map(reached)
 
     return measure

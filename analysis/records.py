@@ -1,5 +1,6 @@
 """Read the recorded runs of studies as pandas tables."""
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
+NAMES_BEFORE = {"updates": ["step"]}  # a metric -> what older versions called it
+log = logging.getLogger(__name__)
 SQLITE = "sqlite:///"
+KIND = "tags.rnnexp.kind"
 LARGEST = 1e300  # MLflow keeps infinity as a number above it
 
 
@@ -47,17 +51,20 @@ def load_runs(studies: str | Sequence[str], uri: str) -> pd.DataFrame:
             with _open(file, uri) as database:
                 ids = _ids(sqlite.experiments(database), names)
                 runs = sqlite.runs(database, list(ids))
-        except sqlite.UnknownSchema:
+        except sqlite.UnknownSchema as unknown:
+            log.warning(f"{file}: {unknown}, which this version knows: read by MLflow, slower")
             runs, ids = _runs_of_mlflow(names, uri)
         except sqlite3.Error as error:
             raise NoRecords(f"uri={uri} cannot be read: {error}") from error
     else:
         runs, ids = _runs_of_mlflow(names, uri)
     runs["study"] = runs["experiment_id"].map(ids)
+    if KIND in runs:  # the parents of sweeps, which are no runs
+        runs = runs[runs[KIND].isna()].reset_index(drop=True)
     for name in names:
         if not (runs["study"] == name).any():
             raise NoRecords(f"study={name} has no runs")
-    metrics = [column for column in runs if column.startswith("metrics.")]
+    metrics = [str(column) for column in runs.columns if str(column).startswith("metrics.")]
     runs[metrics] = runs[metrics].mask(runs[metrics] > LARGEST, np.inf)
     return runs
 
@@ -68,24 +75,26 @@ def load_history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.Dat
     What was recorded twice of an epoch counts as it was recorded last.
     """
     ids = list(runs["experiment_id"].unique())
+    name_now = {name: metric for metric in metrics for name in (metric, *NAMES_BEFORE.get(metric, ()))}
     points: pd.DataFrame | None = None
     if uri.startswith(SQLITE):
         try:
             with _open(_file(uri), uri) as database:
-                points = sqlite.history(database, ids, metrics)
+                points = sqlite.history(database, ids, list(name_now))
         except sqlite.UnknownSchema:
             pass
         except sqlite3.Error as error:
             raise NoRecords(f"uri={uri} cannot be read: {error}") from error
     if points is None:
-        points = _history_of_mlflow(runs["run_id"], metrics, uri)
+        points = _history_of_mlflow(runs["run_id"], list(name_now), uri)
     points = points[points["run_id"].isin(runs["run_id"])]
+    points["metric"] = points["metric"].map(name_now)
     points = points.drop_duplicates(["run_id", "metric", "epoch"], keep="last")
     table = points.set_index(["run_id", "epoch", "metric"])["value"].unstack("metric").reset_index()
     table.columns = pd.Index([str(column) for column in table.columns])
     table["run_id"] = table["run_id"].astype(object)
     table = table.sort_values(["run_id", "epoch"], ignore_index=True)
-    values = [column for column in table if column not in ("run_id", "epoch")]
+    values = [str(column) for column in table.columns if column not in ("run_id", "epoch")]
     table[values] = table[values].mask(table[values] > LARGEST, np.inf)
     for metric in metrics:
         if metric not in table:
@@ -106,6 +115,14 @@ def _open(file: Path, uri: str) -> Any:
     if not file.is_file():
         raise NoRecords(f"uri={uri} cannot be read: {file} is no file")
     return sqlite.opened(file)
+
+
+def _one_line(error: Exception) -> str:
+    """Return the first line of an error's message; of a missing library also what to install."""
+    if isinstance(error, ImportError):
+        advice = "pip install 'rnnexp[postgres]'" if "psycopg" in str(error) else "install that"
+        return f"{error}: {advice}"
+    return str(error).strip().partition("\n")[0]
 
 
 def _ids(known: dict[str, str], names: Iterable[str]) -> dict[str, str]:
@@ -136,8 +153,7 @@ def _runs_of_mlflow(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str,
         ids = _ids({e.name: e.experiment_id for e in client.search_experiments()}, names)
         runs = mlflow.search_runs(list(ids), order_by=["attributes.start_time ASC"])
     except (MlflowException, SQLAlchemyError, ImportError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise NoRecords(f"uri={uri} cannot be read: {reason}") from error
+        raise NoRecords(f"uri={uri} cannot be read: {_one_line(error)}") from error
     if runs.empty:
         runs = pd.DataFrame({"run_id": [], "experiment_id": [], "status": []}, dtype=object)
     return runs, ids

@@ -36,6 +36,8 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as database:
         for table, columns in KNOWN.items():
             found = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+            if not found and table == "experiments":
+                raise sqlite3.DatabaseError("it is no store of MLflow: it has no table of experiments")
             if not found:
                 raise UnknownSchema(f"it has no table {table}")
             if lacking := columns - found:

@@ -1,33 +1,23 @@
 """Read studies: every run with its fate, what was recorded over its epochs, and what may be compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pandas as pd
 
 from analysis import where as conditions
 from analysis.comparing import Group, compare_groups
 from analysis.configurations import name_configurations, varying_settings
 from analysis.described import DONE, describe
-from analysis.fates import fates, roles, runs_without_config
+from analysis.fates import fates, roles, runs_without_config, unrecorded
 from analysis.records import load_history, load_runs
 from analysis.verdict import Rules
 from analysis.visible import visible_texts
 
-HISTORY = {  # column of `Study.history` -> metrics it may be recorded as
-    "valid/loss": ["valid/loss"],
-    "train/loss": ["train/loss"],
-    "train/sequence_loss": ["train/sequence_loss"],
-    "lr": ["lr"],
-    "grad_norm": ["grad_norm"],
-    "max_grad_norm": ["max_grad_norm"],
-    "clip_share": ["clip_share"],
-    "updates": ["updates", "step"],  # as it was called first
-    "tokens": ["tokens"],
-    "epoch_s": ["epoch_s"],
-    "epoch_cpu_s": ["epoch_cpu_s"],
-}
+HISTORY = [
+    *("valid/loss", "train/loss", "train/sequence_loss", "lr", "grad_norm", "max_grad_norm", "clip_share"),
+    *("updates", "tokens", "epoch_s", "epoch_cpu_s"),
+]
 
 
 @dataclass(frozen=True)
@@ -43,6 +33,7 @@ class Study:
     history : a row an epoch of a run: `run_id epoch` and the columns of `HISTORY`.
     settings : config key -> how it is called, for those in which the final runs differ, the cell first.
     recorded : the same runs with all that they recorded, under MLflow's names: `params.* metrics.* tags.*`.
+    notes : sentences about the whole.
     """
 
     studies: list[str]
@@ -51,6 +42,7 @@ class Study:
     settings: dict[str, str]
     groups: list[Group]
     recorded: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
 
 
 def load_study(
@@ -71,9 +63,10 @@ def load_study(
     UserError where nothing is recorded, or `where` or `baseline` name nothing.
     """
     recorded = load_runs(list(dict.fromkeys(studies)), uri)
+    unknown = unrecorded(recorded["tags.rnnexp.folder"], studies) if "tags.rnnexp.folder" in recorded else []
     recorded = conditions.keep(recorded, conditions.parse(where))
-    names = [name for known in HISTORY.values() for name in known]
-    return make_study(list(studies), recorded, load_history(recorded, names, uri), baseline, rules)
+    made = make_study(list(studies), recorded, load_history(recorded, HISTORY, uri), baseline, rules)
+    return replace(made, notes=[*made.notes, *unknown])
 
 
 def make_study(
@@ -85,7 +78,7 @@ def make_study(
 ) -> Study:
     """Return what tables of recorded runs, as from `load_runs` and `load_history`, say."""
     recorded = visible_texts(recorded.reset_index(drop=True))
-    history = _with_known_names(history)
+    history = history.reindex(columns=["run_id", "epoch", *HISTORY])
     runs = describe(recorded, history)
     has_config = ~runs_without_config(recorded)
     settings, runs["configuration"] = _configurations(recorded, runs, has_config)
@@ -114,18 +107,7 @@ def _configurations(
     if not has_config.any():
         return settings, names
     everything = recorded[has_config]
-    names[has_config] = name_configurations(everything, varying_settings(everything))
+    found = name_configurations(everything, varying_settings(everything))
+    names = pd.Series(found, index=everything.index, dtype=object).reindex(runs.index, fill_value="")
     short = dict(zip(names[solid], name_configurations(recorded[solid], settings)))
     return settings, names.map(lambda name: short.get(name, name))
-
-
-def _with_known_names(history: pd.DataFrame) -> pd.DataFrame:
-    """Return the history with each metric under the name it has now."""
-    columns = {"run_id": history["run_id"], "epoch": history["epoch"]}
-    for column, recorded_as in HISTORY.items():
-        values = pd.Series(np.nan, index=history.index)
-        for name in recorded_as:
-            if name in history:
-                values = values.fillna(history[name])
-        columns[column] = values
-    return pd.DataFrame(columns)

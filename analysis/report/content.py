@@ -13,6 +13,7 @@ from analysis.report.provenance import provenance
 from analysis.report.stability import stability
 from analysis.report.tokens import where_from
 from analysis.study import Group, Study
+from analysis.texts import text_sentences
 
 MOST_PAIRS = 12  # that are read out; more are a list to open
 
@@ -37,7 +38,8 @@ def gather(
         "rules": rules,
         "refused": sum(len(refusals(group.lights)) for group in study.groups),
         "settings": study.settings,
-        "groups": [describe(one, study.runs, *own) for one, own in zip(study.groups, zip(rows, losses))],
+        "groups": [describe(study, one, *own) for one, own in zip(study.groups, zip(rows, losses))],
+        "notes": study.notes,
         "left_out": left_out(study.runs),
         "reproduce": provenance(study),
     }
@@ -71,7 +73,7 @@ def several(number: int, word: str) -> str:
 
 
 def describe(
-    group: Group, runs: pd.DataFrame, rows: list[dict[str, Any]], losses: dict[str, list[TokenLosses]]
+    study: Study, group: Group, rows: list[dict[str, Any]], losses: dict[str, list[TokenLosses]]
 ) -> dict[str, Any]:
     """Return what is said of one group of runs that may be compared with each other."""
     verdicts = [vars(verdict) | {"main": k < MOST_PAIRS} for k, verdict in enumerate(group.verdicts)]
@@ -86,7 +88,8 @@ def describe(
         "alone": alone(group),
         "lights": group.lights,
         "numbers": rows,
-        "stability": stability(runs, group.configurations),
+        "stability": stability(study.runs, group.configurations),
+        "text": text_sentences(study, group),
         "tokens": where_from(losses, group.verdicts[:MOST_PAIRS]),
     }
 

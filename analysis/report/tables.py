@@ -39,6 +39,8 @@ def markdown(content: dict[str, Any], rows: list[list[dict[str, Any]]]) -> str:
         "Losses are nats per token, mean ± standard deviation over the seeds, with the 95% t interval from "
         "three seeds; a perplexity is the exp of the mean loss."
     )
+    if content["notes"]:
+        parts.append(listed(content["notes"]))
     if content["left_out"]["sentences"]:
         parts.append(f"Not in the numbers:\n\n{listed(content['left_out']['sentences'])}")
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""Ask the losses of single tokens where a gap comes from, and what other text would change."""
+"""Ask the losses of single tokens where a gap comes from."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,6 @@ import pandas as pd
 
 from analysis.gap import TokenLosses, excess_by_class, gap_by_class, read_losses
 from analysis.study import Group
-from analysis.text_error import text_error, uncertainty_sentences
 from analysis.verdict import Verdict
 
 
@@ -39,17 +38,6 @@ def read(folder: Any) -> TokenLosses | None:
         return None
 
 
-def uncertainty(losses: Mapping[str, Sequence[TokenLosses]], verdict: Verdict) -> list[str]:
-    """Return what other seeds, other text, and both would change of a difference that was tested."""
-    if verdict.tested is None or not {verdict.worse, verdict.better} <= losses.keys():
-        return []
-    worse, better = (losses[name] for name in (verdict.worse, verdict.better))
-    gap = np.mean([one.nats for one in worse], axis=0) - np.mean([one.nats for one in better], axis=0)
-    seeds = min(verdict.tested.difference.n_a, verdict.tested.difference.n_b)
-    spread = verdict.tested.difference.error * seeds**0.5
-    return list(uncertainty_sentences(spread, seeds, text_error(gap, worse[0].clusters)))
-
-
 def where_from(losses: Mapping[str, Sequence[TokenLosses]], verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the excess of each configuration by class of token, and the gaps of pairs, as rows."""
     if not losses:
@@ -60,7 +48,6 @@ def where_from(losses: Mapping[str, Sequence[TokenLosses]], verdicts: Sequence[V
             "worse": one.worse,
             "better": one.better,
             "rows": gap_by_class(losses[one.worse], losses[one.better]).to_dict("records"),
-            "uncertainty": uncertainty(losses, one),
         }
         for one in pairs
     ]

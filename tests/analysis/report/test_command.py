@@ -63,7 +63,7 @@ def test_strict_is_content_where_none_refuses(monkeypatch, tmp_path, asked):
     [
         ({"study": "a", "margin": 0.0}, "the margin must be above 0 nats"),
         ({"study": "a", "look": 3}, "look must be 1 or 2"),
-        ({"study": ", "}, "study= names no study"),
+        ({"study": ", "}, "study= has no value"),
     ],
 )
 def test_mistakes_get_one_plain_line_and_leave_nothing(tmp_path, arguments, message):
