@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -93,10 +94,15 @@ def name_ends(axes: Axes, ends: Sequence[End], width: int = 24) -> None:
         )
 
 
-def name_points(axes: Axes, points: Sequence[End], width: int = 24) -> None:
+def name_points(axes: Axes, points: Sequence[End], width: int = 24, below: float = inf) -> None:
     """Write names beside points within axes, none at the height of another, joined where they had to move.
 
     The limits and the place of the axes must be final.
+
+    Parameters
+    ----------
+    width : of a name's lines, in characters.
+    below : the y under which all names stand.
     """
     picture = axes.figure
     assert isinstance(picture, Picture)
@@ -105,8 +111,13 @@ def name_points(axes: Axes, points: Sequence[End], width: int = 24) -> None:
     sizes = [picture.size_of(name) for name in names]
     at = [axes.transData.transform((point.x, point.y)) for point in points]
     heights = [size[1] * picture.dpi * AIR for size in sizes]
+    top = (
+        min(box.y1, axes.transData.transform((points[0].x, below))[1])
+        if points and isfinite(below)
+        else box.y1
+    )
     for point, name, size, (x, y), place in zip(
-        points, names, sizes, at, spread([y for _, y in at], heights, box.y0, box.y1)
+        points, names, sizes, at, spread([y for _, y in at], heights, box.y0, top)
     ):
         is_right = x + (size[0] + GAP) * picture.dpi < box.x1
         axes.annotate(

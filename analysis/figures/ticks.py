@@ -54,11 +54,15 @@ class PlainLocator(Locator):
 
     def __init__(self, is_log: bool, is_whole: bool = False, most: int = 7):
         self.is_log, self.is_whole, self.most = is_log, is_whole, most
+        self.known: dict[tuple, np.ndarray] = {}  # matplotlib asks ten times a drawing
 
     def __call__(self):
         """Return the ticks within the limits of the axis."""
         assert self.axis is not None
-        return self.tick_values(*self.axis.get_view_interval())
+        at = (*self.axis.get_view_interval(), *_inches(self.axis.axes))  # type: ignore[union-attr]
+        if at not in self.known:
+            self.known[at] = self.tick_values(*at[:2])
+        return self.known[at]
 
     def tick_values(self, vmin, vmax):
         """Return the ticks between two numbers."""

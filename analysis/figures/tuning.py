@@ -30,7 +30,7 @@ def draw_best_of_n(runs: pd.DataFrame) -> Picture:
     trials = trials_of(runs)
     picture = Picture(figsize=(WIDE, 3.0))
     axes = picture.subplots()
-    ends, said = [], []
+    ends, said, starts = [], [], []
     for cell, own in trials.groupby("cell"):
         own, look = own.sort_values("trial"), look_of(str(cell))
         losses = select.column(own, "valid_loss").where(own["status"] == "finished").to_numpy()
@@ -51,9 +51,13 @@ def draw_best_of_n(runs: pd.DataFrame) -> Picture:
             continue
         axes.plot(x, y, drawstyle=step, **look.line(markevery=max(len(x) // 8, 1)))
         ends.append(End(name, float(x[-1]), float(y[-1]), look))
+        starts.append(float(y[0]))
         said.append(f"{name}: {y[-1]:.4f} with {x[-1]:g} of {len(own)} trials")
     picture.margins(0.66, room_for(picture, [end.name for end in ends]), 0.45, 0.15)
     axes.margins(0.03, 0.06)
+    if starts:  # the worst of one trial is no news, and would squeeze what more trials bring
+        low, high = min(end.y for end in ends), max(starts)
+        axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low) or None)
     plain_axis(axes.xaxis, whole=True)
     plain_axis(axes.yaxis)
     axes.set(xlabel="trials", ylabel="validation loss, nats per token")
@@ -103,11 +107,13 @@ def draw_learning_rates(runs: pd.DataFrame) -> Picture:
     axes.set(xlabel="learning rate", ylabel="validation loss, nats per token")
     low, high = axes.get_ylim()
     axes.set_xlim(axes.get_xlim())
-    axes.set_ylim(low - 0.12 * (high - low), high)  # room for the names under the best
-    name_points(axes, best)
+    lowest = min((end.y for end in best), default=low)
+    axes.set_ylim(low - 0.1 * (len(best) + 1) * (high - low), high)  # room for the names under the best
+    name_points(axes, best, below=lowest - 0.06 * (high - low))
     picture.heading = "Learning rate and validation loss"
     picture.description = (
-        "A mark a run, trials among them; ticks above are runs that failed, diverged or were pruned. "
+        "A mark a run, trials among them; a mark with its tip up at the top is a run worse than shown, "
+        "ticks above are runs that failed, diverged or were pruned. "
         f"{'; '.join(said) or 'No run recorded a rate'}."
     )
     return picture
