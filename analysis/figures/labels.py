@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -94,7 +93,7 @@ def name_ends(axes: Axes, ends: Sequence[End], width: int = 24) -> None:
         )
 
 
-def name_points(axes: Axes, points: Sequence[End], width: int = 24, below: float = inf) -> None:
+def name_points(axes: Axes, points: Sequence[End], width: int = 24) -> None:
     """Write names beside points within axes, none at the height of another, joined where they had to move.
 
     The limits and the place of the axes must be final.
@@ -102,7 +101,6 @@ def name_points(axes: Axes, points: Sequence[End], width: int = 24, below: float
     Parameters
     ----------
     width : of a name's lines, in characters.
-    below : the y under which all names stand.
     """
     picture = axes.figure
     assert isinstance(picture, Picture)
@@ -111,13 +109,8 @@ def name_points(axes: Axes, points: Sequence[End], width: int = 24, below: float
     sizes = [picture.size_of(name) for name in names]
     at = [axes.transData.transform((point.x, point.y)) for point in points]
     heights = [size[1] * picture.dpi * AIR for size in sizes]
-    top = (
-        min(box.y1, axes.transData.transform((points[0].x, below))[1])
-        if points and isfinite(below)
-        else box.y1
-    )
     for point, name, size, (x, y), place in zip(
-        points, names, sizes, at, spread([y for _, y in at], heights, box.y0, top)
+        points, names, sizes, at, spread([y for _, y in at], heights, box.y0, box.y1)
     ):
         is_right = x + (size[0] + GAP) * picture.dpi < box.x1
         axes.annotate(

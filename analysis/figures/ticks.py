@@ -89,7 +89,9 @@ class PlainLocator(Locator):
         length = width if is_x else height
         labels = PlainFormatter(self.is_log).format_ticks(ticks)
         needs = [size * (CHARACTER * len(label) + 0.8) if is_x else 1.5 * size for label in labels]
-        at = np.log(ticks / low) / np.log(high / low) if self.is_log else (ticks - low) / (high - low)
+        # the scale is not always linear: percent stand above nats
+        at, ends = (axis.get_transform().transform(np.asarray(x, float)) for x in (ticks, [low, high]))
+        at = (at - ends[0]) / (ends[1] - ends[0] or 1.0)
         apart = np.diff(at) * length
         return all(gap >= (a + b) / 2 for gap, a, b in zip(apart, needs, needs[1:]))
 
