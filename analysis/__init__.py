@@ -15,7 +15,8 @@ verdict         decides what may be said of two configurations; `wording` puts i
 checks          names every run that is not in the numbers
 comparison      puts these together for a study
 tables          writes rows as Markdown
-figures         draws them
+gap             says which kinds of tokens a gap comes from; `importance` which settings mattered
+figures/        draws them, a file a family
 compare challenge reproduce    the commands; `command` reads their arguments
 speed/          measures the training code itself; nothing else here imports it
 """
