@@ -17,7 +17,9 @@ fairness        checks whether runs may be compared: a light a question
 verdict         decides what may be said of two configurations; `wording` puts it in a sentence
 columns         lists the columns of the table, an entry each; `tables` writes a study as Markdown and CSV
 texts           says what a difference owes to the test text
-figures         draws them
+gap             says which kinds of tokens a gap comes from; `importance` which settings mattered
+pareto          says which of several are beaten on all counts
+figures/        draws them, a file a family
 visible         writes out control characters, which names and errors may hold
 report/         puts a study on a page: verdicts, checks, tables, figures, every run's fate
 compare challenge reproduce    the commands; `command` reads their arguments

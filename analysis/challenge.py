@@ -9,13 +9,13 @@ three and better in one. Writes challenge.md and challenge.png.
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from analysis.command import StudyArguments, run_on_study
 from analysis.configurations import name_configurations, varying_settings
 from analysis.figures import CHALLENGE_AXES, draw_challenge
 from analysis.markdown import table_line
+from analysis.pareto import is_beaten
 from analysis.records import load_history, load_runs
 from rnnexp.errors import UserError
 
@@ -62,13 +62,6 @@ def markdown(table: pd.DataFrame) -> str:
         cells = [str(place), str(row.entry), str(row.seed), f"{row.loss:.4f}", f"{row.iterations:,}"]
         lines.append(table_line([*cells, f"{row.parameters:,}", "" if row.beaten else "nobody beats it"]))
     return "\n".join(lines) + "\n"
-
-
-def is_beaten(values: np.ndarray) -> np.ndarray:
-    """Return for each row (N, 3) whether another is no larger anywhere and smaller somewhere."""
-    no_worse = (values[:, None] <= values).all(axis=2)
-    better = (values[:, None] < values).any(axis=2)
-    return np.any(no_worse & better, axis=0)
 
 
 def report(arguments: StudyArguments, out: Path) -> str:

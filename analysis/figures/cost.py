@@ -10,7 +10,7 @@ from analysis.figures.rows import show_reachable
 from analysis.figures.style import GREY, WIDE, looks
 from analysis.figures.ticks import plain_axis
 from analysis.intervals import mean_interval
-from analysis.statistics import is_beaten
+from analysis.pareto import is_beaten
 
 COSTS = {
     "parameters": "parameters",

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from analysis.figures import select
 from analysis.figures.labels import wrapped
 from analysis.figures.picture import Picture, drawn
-from analysis.figures.rows import AXIS, percent_above, row_axes, show_values
+from analysis.figures.rows import AXIS, BELOW, LINE, percent_above, row_axes, show_values
 from analysis.figures.style import GREY, PALE, Look, look_of, looks
 from analysis.verdict import Verdict
 
@@ -36,8 +36,11 @@ def draw_differences(
     shown, note = _choose(verdicts, runs)
     against = {one.better for one in shown}
     common = against.pop() if len(against) == 1 else None
-    names = [one.worse if common else f"{one.worse} \N{MINUS SIGN} {one.better}" for one in shown]
-    picture, axes = row_axes(names or ["no pair may be compared"], above=AXIS, row=0.36, width=30)
+    names = [one.worse if common else f"{one.worse}\n\N{MINUS SIGN} {one.better}" for one in shown]
+    minus = f" less that of {common}" if common else ", the first less the second"
+    label = wrapped(f"{select.MEASURES[measure]}{minus}, nats per token", 64)
+    below = BELOW + LINE * label.count("\n")
+    picture, axes = row_axes(names or ["no pair may be compared"], above=AXIS, row=0.36, below=below)
     axes.axvspan(-margin, margin, color=PALE, linewidth=0, zorder=0.5)
     axes.axvline(0, color=GREY, linewidth=1.0, zorder=0.6)
     look = looks(runs)
@@ -45,8 +48,7 @@ def draw_differences(
     for row, one in enumerate(shown):
         values += _draw_pair(axes, row, one, select.finished(runs, measure), measure, look)
     show_values(axes, values)
-    minus = f", minus {common}" if common else ""
-    axes.set_xlabel(wrapped(f"difference in {select.MEASURES[measure]}, nats per token{minus}", 70))
+    axes.set_xlabel(label)
     percent_above(axes, "the worse perplexity is higher by, %")
     picture.heading = "Differences between configurations"
     picture.description = (

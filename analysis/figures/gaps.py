@@ -7,9 +7,11 @@ from analysis.figures import select
 from analysis.figures.picture import Picture, drawn
 from analysis.figures.rows import legend_height, name_above, row_axes, show_values
 from analysis.figures.style import GREY, PALE, looks
+from analysis.figures.ticks import plain
 from analysis.gap import EVERY
 
 MOST = 6  # configurations
+UNITS = {"agreement": "distance {}", "bracket": "{} open", "counting": "{} ticks left"}  # what a size counts
 
 
 @drawn
@@ -72,7 +74,7 @@ def draw_gap(rows: pd.DataFrame, worse: str, better: str) -> Picture:
     axes.axvline(0, color=GREY, linewidth=1.0)
     _shade_kinds(axes, places)
     for row, share in enumerate(table["share"]):
-        words = "" if np.isnan(share) else f"{100 * share:.0f}%"
+        words = "" if np.isnan(share) else f"{plain(round(100 * share))}%"
         axes.text(1.1, row, words, transform=axes.get_yaxis_transform(), va="center", ha="right")
     show_values(axes, [*table["low"], *table["high"]], 0.0)
     axes.set_xlabel("part of the gap, nats per token of the text (right: share of the gap)")
@@ -102,7 +104,7 @@ def _table(rows: pd.DataFrame, places: list[tuple[str, str]]) -> pd.DataFrame:
 
 def _called(kind: str, size: str) -> str:
     """Return what a class is called at its row."""
-    return kind if size == EVERY else size
+    return kind if size == EVERY else UNITS.get(kind, "{}").format(size)
 
 
 def _shade_kinds(axes, places: list[tuple[str, str]]) -> None:

@@ -97,6 +97,10 @@ def name_points(axes: Axes, points: Sequence[End], width: int = 24) -> None:
     """Write names beside points within axes, none at the height of another, joined where they had to move.
 
     The limits and the place of the axes must be final.
+
+    Parameters
+    ----------
+    width : of a name's lines, in characters.
     """
     picture = axes.figure
     assert isinstance(picture, Picture)

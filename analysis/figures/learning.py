@@ -161,7 +161,7 @@ def _draw_facets(found: Sequence[Curve], look: dict[str, Look], measure: str, be
         if place:
             axes.plot(x, mean, color=FAINT, linewidth=1.2, zorder=1.5)
         draw_curve(axes, found[place], look[found[place].name], epochs, marks=4)
-        axes.set_title(names[place], loc="left", pad=3)
+        axes.set_title(names[place], loc="left", pad=3, y=1.0)  # where it is: looking for room takes long
         axes.tick_params(labelleft=place % COLUMNS == 0, labelbottom=place + COLUMNS >= len(found))
     picture.supylabel(Y_LABELS.get(measure, measure), x=0.01, ha="left", fontsize=9)
     picture.supxlabel("epoch", y=0.04 / tall, va="bottom", fontsize=9)

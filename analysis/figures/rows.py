@@ -14,11 +14,16 @@ from analysis.figures.ticks import plain_axis
 LINE, LEAST_ROW = 0.155, 0.26  # inches: a line of text, a row
 BELOW, ABOVE, RIGHT = 0.45, 0.12, 0.15  # inches
 AXIS = 0.4  # inches of an axis above
+WIDTH = 34  # of a name's lines, in characters
 FAR = 1.0  # ranges of the values, from which what is best stands in words
 
 
 def row_axes(
-    names: Sequence[str], above: float = 0.0, row: float = LEAST_ROW, right: float = RIGHT, width: int = 34
+    names: Sequence[str],
+    above: float = 0.0,
+    row: float = LEAST_ROW,
+    right: float = RIGHT,
+    below: float = BELOW,
 ) -> tuple[Picture, Axes]:
     """Return a figure whose axes have the rows 0, 1, ... from the top, named.
 
@@ -27,16 +32,16 @@ def row_axes(
     above : inches to keep free above.
     row : inches of a row at least.
     right : inches to keep free at the right.
-    width : of a name's lines, in characters.
+    below : inches of the axis below and its label.
     """
-    broken = [wrapped(name, width) for name in names]
+    broken = ["\n".join(wrapped(line, WIDTH) for line in name.split("\n")) for name in names]
     lines = max((name.count("\n") + 1 for name in broken), default=1)
     top = ABOVE + above
     height = max(row, LINE * lines + 0.06) * max(len(names), 1)
-    picture = Picture(figsize=(WIDE, height + BELOW + top))
+    picture = Picture(figsize=(WIDE, height + below + top))
     axes = picture.subplots()
     left = max((picture.size_of(name)[0] for name in broken), default=0.0)
-    picture.margins(left + 0.2, right, BELOW, top)
+    picture.margins(left + 0.2, right, below, top)
     axes.set_yticks(range(len(names)), broken)
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)

@@ -114,6 +114,8 @@ def variant(look: Look, number: int) -> Look:
 
 def shade(color: str, tone: float) -> str:
     """Return a colour mixed with black (tone below 0) or white (above)."""
+    if not tone:
+        return color
     towards = 1.0 if tone > 0 else 0.0
     red, green, blue = (c + abs(tone) * (towards - c) for c in to_rgb(color))
     return to_hex((red, green, blue))

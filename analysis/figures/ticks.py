@@ -54,11 +54,15 @@ class PlainLocator(Locator):
 
     def __init__(self, is_log: bool, is_whole: bool = False, most: int = 7):
         self.is_log, self.is_whole, self.most = is_log, is_whole, most
+        self.known: dict[tuple, np.ndarray] = {}  # matplotlib asks ten times a drawing
 
     def __call__(self):
         """Return the ticks within the limits of the axis."""
         assert self.axis is not None
-        return self.tick_values(*self.axis.get_view_interval())
+        at = (*self.axis.get_view_interval(), *_inches(self.axis.axes))  # type: ignore[union-attr]
+        if at not in self.known:
+            self.known[at] = self.tick_values(*at[:2])
+        return self.known[at]
 
     def tick_values(self, vmin, vmax):
         """Return the ticks between two numbers."""
@@ -85,7 +89,9 @@ class PlainLocator(Locator):
         length = width if is_x else height
         labels = PlainFormatter(self.is_log).format_ticks(ticks)
         needs = [size * (CHARACTER * len(label) + 0.8) if is_x else 1.5 * size for label in labels]
-        at = np.log(ticks / low) / np.log(high / low) if self.is_log else (ticks - low) / (high - low)
+        # the scale is not always linear: percent stand above nats
+        at, ends = (axis.get_transform().transform(np.asarray(x, float)) for x in (ticks, [low, high]))
+        at = (at - ends[0]) / (ends[1] - ends[0] or 1.0)
         apart = np.diff(at) * length
         return all(gap >= (a + b) / 2 for gap, a, b in zip(apart, needs, needs[1:]))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures import select
-from analysis.figures.labels import End, name_ends, name_points, room_for
+from analysis.figures.labels import End, name_ends, room_for
 from analysis.figures.picture import Picture, drawn
 from analysis.figures.rows import row_axes
 from analysis.figures.style import WIDE, Look, look_of
@@ -13,6 +13,7 @@ from analysis.tuning import best_of_n, best_so_far
 
 FAILED = ("failed", "diverged", "pruned")
 LOG_FROM = 3.0  # times the least rate
+ROW = 0.18  # inches of a line of failures
 
 
 def trials_of(runs: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +31,7 @@ def draw_best_of_n(runs: pd.DataFrame) -> Picture:
     trials = trials_of(runs)
     picture = Picture(figsize=(WIDE, 3.0))
     axes = picture.subplots()
-    ends, said = [], []
+    ends, said, starts = [], [], []
     for cell, own in trials.groupby("cell"):
         own, look = own.sort_values("trial"), look_of(str(cell))
         losses = select.column(own, "valid_loss").where(own["status"] == "finished").to_numpy()
@@ -51,9 +52,13 @@ def draw_best_of_n(runs: pd.DataFrame) -> Picture:
             continue
         axes.plot(x, y, drawstyle=step, **look.line(markevery=max(len(x) // 8, 1)))
         ends.append(End(name, float(x[-1]), float(y[-1]), look))
+        starts.append(float(y[0]))
         said.append(f"{name}: {y[-1]:.4f} with {x[-1]:g} of {len(own)} trials")
     picture.margins(0.66, room_for(picture, [end.name for end in ends]), 0.45, 0.15)
     axes.margins(0.03, 0.06)
+    if starts:  # the worst of one trial is no news, and would squeeze what more trials bring
+        low, high = min(end.y for end in ends), max(starts)
+        axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low) or None)
     plain_axis(axes.xaxis, whole=True)
     plain_axis(axes.yaxis)
     axes.set(xlabel="trials", ylabel="validation loss, nats per token")
@@ -69,7 +74,7 @@ def draw_best_of_n(runs: pd.DataFrame) -> Picture:
 
 @drawn
 def draw_learning_rates(runs: pd.DataFrame) -> Picture:
-    """Return validation loss over learning rate: a mark a run, trials among them, the best of each cell named.
+    """Return validation loss over learning rate: a mark a run, trials among them, the best of each cell ringed.
 
     Runs that failed, diverged or were pruned are ticks above the axes, a line of them a cell.
     """
@@ -77,10 +82,12 @@ def draw_learning_rates(runs: pd.DataFrame) -> Picture:
     own = runs[(rates > 0)].assign(lr=rates, loss=select.column(runs, "valid_loss"))
     is_good = (own["status"] == "finished") & np.isfinite(own["loss"])
     cells = sorted(set(own["cell"].astype(str)))
-    picture = Picture(figsize=(WIDE, 3.2 + 0.14 * len(cells)))
+    picture = Picture(figsize=(WIDE, 3.0 + ROW * len(cells)))
     axes = picture.subplots()
-    picture.margins(0.66, 0.15, 0.45, 0.15 + 0.14 * len(cells))
-    best, said = [], []
+    picture.margins(
+        0.66, room_for(picture, [f"{cell}: 0.00123" for cell in cells]) + 0.15, 0.45, 0.1 + ROW * len(cells)
+    )
+    said = []
     top = _top(own.loc[is_good, "loss"])
     for number, cell in enumerate(cells):
         look, of_cell = look_of(cell), own["cell"].astype(str) == cell
@@ -88,26 +95,24 @@ def draw_learning_rates(runs: pd.DataFrame) -> Picture:
         axes.plot(good["lr"], good["loss"].clip(upper=top), **look.marks(alpha=0.75))
         above = good[good["loss"] > top]
         axes.plot(above["lr"], [top] * len(above), zorder=3, **look.marks(marker="2", markersize=9))
-        _draw_failures(picture, axes, bad["lr"], number, look)
+        name = cell
         if len(good):
-            row = good.loc[good["loss"].idxmin()]
-            best.append(End(f"{cell}: {row['lr']:.3g}", float(row["lr"]), float(row["loss"]), look))
-            said.append(
-                f"{cell}: best {row['loss']:.4f} at {row['lr']:.3g}, {len(bad)} of {len(good) + len(bad)} failed"
-            )
+            best = good.loc[good["loss"].idxmin()]
+            name = f"{cell}: {best['lr']:.3g}"
+            axes.plot(best["lr"], best["loss"], zorder=4, **look.marks(markersize=9, fillstyle="none"))
+            reached = f"best {best['loss']:.4f} at {best['lr']:.3g}"
+            said.append(f"{cell}: {reached}, {len(bad)} of {len(good) + len(bad)} failed")
+        _draw_failures(picture, axes, bad["lr"], number, look, name)
     axes.margins(0.04, 0.08)
     axes.autoscale_view()
     is_log = len(own) > 0 and own["lr"].max() > LOG_FROM * own["lr"].min()
     plain_axis(axes.xaxis, log=is_log)
     plain_axis(axes.yaxis)
     axes.set(xlabel="learning rate", ylabel="validation loss, nats per token")
-    low, high = axes.get_ylim()
-    axes.set_xlim(axes.get_xlim())
-    axes.set_ylim(low - 0.12 * (high - low), high)  # room for the names under the best
-    name_points(axes, best)
     picture.heading = "Learning rate and validation loss"
     picture.description = (
-        "A mark a run, trials among them; ticks above are runs that failed, diverged or were pruned. "
+        "A mark a run, trials among them; a mark with its tip up at the top is a run worse than shown, "
+        "ticks above are runs that failed, diverged or were pruned; beside them the best rate, ringed. "
         f"{'; '.join(said) or 'No run recorded a rate'}."
     )
     return picture
@@ -121,12 +126,16 @@ def _top(losses: pd.Series) -> float:
     return min(float(losses.max()), upper + 0.5 * (upper - low)) if upper > low else float(losses.max())
 
 
-def _draw_failures(picture: Picture, axes, rates: pd.Series, number: int, look: Look) -> None:
-    """Put a line of ticks above the axes, the first cell's the lowest."""
+def _draw_failures(picture: Picture, axes, rates: pd.Series, number: int, look: Look, name: str) -> None:
+    """Put a line of ticks above the axes, the first cell's the lowest, with marker and name at its right."""
     box = axes.get_position()
-    height = 1 + (0.1 + 0.14 * number) / (box.height * picture.get_figheight())
+    wide, tall = picture.get_size_inches()
+    height = 1 + (0.12 + ROW * number) / (box.height * tall)
     style = look.marks(marker="|", markersize=8, markeredgewidth=1.3)
     axes.plot(rates, [height] * len(rates), transform=axes.get_xaxis_transform(), clip_on=False, **style)
+    right, text = (1 + inches / (box.width * wide) for inches in (0.12, 0.24))
+    axes.plot(right, height, transform=axes.transAxes, clip_on=False, **look.marks())
+    axes.text(text, height, name, transform=axes.transAxes, va="center", color=look.color)
 
 
 @drawn

@@ -15,6 +15,7 @@ from analysis.report.tokens import where_from
 from analysis.study import Group, Study
 from analysis.texts import text_sentences
 
+NOTHING = "no run came to an end: nothing to compare"
 MOST_PAIRS = 12  # that are read out; more are a list to open
 
 
@@ -39,7 +40,7 @@ def gather(
         "refused": sum(len(refusals(group.lights)) for group in study.groups),
         "settings": study.settings,
         "groups": [describe(study, one, *own) for one, own in zip(study.groups, zip(rows, losses))],
-        "notes": study.notes,
+        "notes": study.notes or ([] if study.groups else [NOTHING]),
         "left_out": left_out(study.runs),
         "reproduce": provenance(study),
     }
@@ -97,7 +98,7 @@ def describe(
 def alone(group: Group) -> str:
     """Return what is said where there is no pair."""
     if not group.standing:
-        return "no run came to an end: nothing to compare"
+        return NOTHING
     if len(group.standing) > 1:
         return "no two configurations ran under equal settings: nothing to compare"
     return f"one configuration alone, {group.standing[0]}: nothing to compare it with"

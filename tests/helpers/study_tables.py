@@ -24,7 +24,7 @@ def study(configurations=6, seeds=5, epochs=40, cells=3, *, diverged=True, stopp
         for seed in range(1, seeds + 1):
             run_id = f"{number}-{seed}"
             is_bad = diverged and number == configurations - 1 and seed == 1
-            length = epochs - 6 if stopped and number == 0 and seed == seeds else epochs
+            length = max(epochs - 6, 1) if stopped and number == 0 and seed == seeds else epochs
             final = 4.55 + 0.05 * (number % cells) + 0.012 * more + 0.012 * random.standard_normal()
             epoch = np.arange(1, length + 1)
             loss = (
