@@ -172,15 +172,18 @@ class RunFolder(LeasedFolder):
     def save_test_nats(self, nats: np.ndarray, corpus: Corpus) -> None:
         """Write what each predicted token of the test split costs the best weights, in the order of the text.
 
-        The file has `nats` (M,) float32 and `targets` (M,) int32; where the true distribution is known also
+        The file has `nats` (M,) float32 and `targets` (M,) int32. Where the true distribution is known also
         `oracle` (M,) float32, the nats of a model that knows it, `kind` (M,), a number in the names `kinds`,
-        and `size` (M,), see `Truth`.
+        and `size` (M,), see `Truth`; else `train_counts` (V,) int32, how often the training split has each token.
         """
         predicted = slice(corpus.first_target, None)
         arrays = {"nats": nats.astype(np.float32), "targets": corpus.splits["test"][predicted]}
         if truth := corpus.test_truth:
             arrays |= {"oracle": truth.nats[predicted], "kind": truth.kind[predicted]}
             arrays |= {"size": truth.size[predicted], "kinds": np.array(truth.kinds)}
+        else:
+            counts = np.bincount(corpus.splits["train"], minlength=len(corpus.vocabulary))
+            arrays["train_counts"] = counts.astype(np.int32)
         with self.exclusive(), replacing(self.test_nats_file) as file:
             np.savez_compressed(file, **arrays)
 

@@ -1,6 +1,7 @@
 """What a run records is what it did: recomputed from its own files."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -124,7 +125,10 @@ def test_of_sequences_every_symbol_is_kept(listener, tmp_path):
     folder = RunFolder(tmp_path)
     metrics = runner.run_experiment(config, folder)
     found = folder.test_nats()
-    assert found.keys() == {"nats", "targets"}
+    assert found.keys() == {"nats", "targets", "train_counts"}
+    counts = found["train_counts"]
+    train = build.experiment(config).corpus.splits["train"]
+    assert {token: count for token, count in enumerate(counts) if count} == Counter(train.tolist())
     assert found["nats"].mean(dtype=float) == pytest.approx(metrics["test/loss"], abs=1e-6)
 
 
