@@ -58,6 +58,16 @@ class Choice:
 
 
 @dataclass
+class CellChoice(Choice):
+    """Choose the recurrent cell, and say at which learning rates it trains well."""
+
+    lr: Annotated[
+        dict[str, float],
+        beside_result("this cell's own learning rate by optimizer, for optimizer.lr=null"),
+    ]
+
+
+@dataclass
 class TrackingChoice(Choice):
     """Choose where the records go, besides the run folder."""
 
@@ -169,7 +179,7 @@ class Config:
     rerun: Annotated[
         bool, beside_result("true: a new run, also where the study has one with the same settings")
     ]
-    cell: Choice
+    cell: CellChoice
     model: ModelConfig
     dataset: Choice
     optimizer: Choice

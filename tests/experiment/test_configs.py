@@ -138,7 +138,7 @@ def test_an_option_without_a_type_is_named():
         pass
 
     with pytest.raises(UserError, match="option leak has no type"):
-        schema.options(make)
+        schema.options("cell", make)
 
 
 def test_an_option_without_a_description_is_named():
@@ -148,4 +148,4 @@ def test_an_option_without_a_description_is_named():
     with pytest.raises(
         UserError, match=r"option leak is not described; write leak: Annotated\[float, Option"
     ):
-        schema.options(make)
+        schema.options("cell", make)
