@@ -87,7 +87,7 @@ class ModelConfig:
     recurrent_dropout: Annotated[
         float, Option("of the hidden state, where the recurrent products read it", SHARE_BELOW_1)
     ]
-    variational: Annotated[bool, Option("true: one dropout mask for all steps of a window")]
+    variational: Annotated[bool, Option("true: one mask of dropout for all steps of a window")]
     tie_weights: Annotated[
         bool, Option("one matrix as embedding and decoder; needs embed_size == hidden_size")
     ]
@@ -105,6 +105,17 @@ class ModelConfig:
             "number of parameters; hidden_size (where tied, embed_size too) is then solved for", AT_LEAST_1
         ),
     ] = None
+    recurrent_variational: Annotated[
+        bool | None, Option("the same of recurrent_dropout; null: as variational", since_default=None)
+    ] = None
+    match: Annotated[
+        str,
+        Option(
+            "which parameters match_params counts: all, or those of the recurrent layers",
+            one_of("all", "recurrent"),
+            since_default="all",
+        ),
+    ] = "all"
 
 
 @dataclass

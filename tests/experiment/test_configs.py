@@ -128,6 +128,20 @@ def test_the_size_that_matches_a_number_of_parameters(cell, tie):
         count(match_params=counts[1] - 1)
 
 
+def test_the_size_that_matches_the_recurrent_parameters_alone():
+    """Where weights are tied, more units also make a larger embedding: the two ways of counting differ."""
+    tied = ["model.tie_weights=true", "model.embed_size=64"]
+    target = models.make_model(composed("cell=lstm", *tied), vocab_size=500).num_params()
+    widths = {}
+    for match, number in ("recurrent", target["recurrent"]), ("all", sum(target.values())):
+        config = composed("cell=gru", *tied, f"model.match={match}", f"model.match_params={number}")
+        found = models.make_model(config, vocab_size=500)
+        counts = found.num_params() | {"all": sum(found.num_params().values())}
+        assert abs(counts[match] / number - 1) < 0.02
+        widths[match] = found.cells[0].hidden_size
+    assert 64 < widths["all"] < widths["recurrent"]
+
+
 def test_every_cell_has_a_config_of_its_name():
     for name in CELLS:
         assert composed(f"cell={name}")["cell"]["name"] == name
