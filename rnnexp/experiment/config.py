@@ -173,6 +173,13 @@ class SweepConfig:
             NOT_NEGATIVE,
         ),
     ]
+    match_cells: Annotated[
+        bool,
+        beside_result(
+            "true: cells that are compared have as many parameters as the first one named, counted by model.match"
+        ),
+    ]
+    report: Annotated[bool, beside_result("true: end with the report of the study, as in MLflow")]
 
 
 @dataclass
