@@ -68,11 +68,14 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
         ("dlfs2_better_lstm", 10_000 * 650 + 2 * 4 * 1301 * 650 + 10_000),
         ("dlfs2_better_gru", 10_000 * 650 + 2 * 3 * 1301 * 650 + 10_000),
         ("dinosaur_names", (27 + 50 + 1) * 50 + 51 * 27),
+        ("demo", 77_787),
+        ("demo_gru", 78_215),
     ],
 )
 def test_the_presets_have_the_parameters_of_their_documents(preset, expected):
     config = composed(f"experiment={preset}", *(["dataset.dir=."] if preset == "dinosaur_names" else []))
-    model = models.make_model(config, 27 if preset == "dinosaur_names" else 10_000)
+    symbols = {"dinosaur_names": 27, "demo": 91, "demo_gru": 91}
+    model = models.make_model(config, symbols.get(preset, 10_000))
     assert len(model.params.values) == expected
 
 
