@@ -73,11 +73,14 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
         ("dlfs2_better_lstm", 10_000 * 650 + 2 * 4 * 1301 * 650 + 10_000),
         ("dlfs2_better_gru", 10_000 * 650 + 2 * 3 * 1301 * 650 + 10_000),
         ("dinosaur_names", (27 + 50 + 1) * 50 + 51 * 27),
+        ("demo", 77_787),
+        ("demo_gru", 78_215),
     ],
 )
 def test_the_presets_have_the_parameters_of_their_documents(preset, expected):
     config = composed(f"experiment={preset}", *(["dataset.dir=."] if preset == "dinosaur_names" else []))
-    model = models.make_model(config, 27 if preset == "dinosaur_names" else 10_000)
+    symbols = {"dinosaur_names": 27, "demo": 91, "demo_gru": 91}
+    model = models.make_model(config, symbols.get(preset, 10_000))
     assert len(model.params.values) == expected
 
 
@@ -133,6 +136,20 @@ def test_the_size_that_matches_a_number_of_parameters(cell, tie):
         count(match_params=counts[1] - 1)
 
 
+def test_the_size_that_matches_the_recurrent_parameters_alone():
+    """Where weights are tied, more units also make a larger embedding: the two ways of counting differ."""
+    tied = ["model.tie_weights=true", "model.embed_size=64"]
+    target = models.make_model(composed("cell=lstm", *tied), vocab_size=500).num_params()
+    widths = {}
+    for match, number in ("recurrent", target["recurrent"]), ("all", sum(target.values())):
+        config = composed("cell=gru", *tied, f"model.match={match}", f"model.match_params={number}")
+        found = models.make_model(config, vocab_size=500)
+        counts = found.num_params() | {"all": sum(found.num_params().values())}
+        assert abs(counts[match] / number - 1) < 0.02
+        widths[match] = found.cells[0].hidden_size
+    assert 64 < widths["all"] < widths["recurrent"]
+
+
 def test_every_cell_has_a_config_of_its_name():
     for name in CELLS:
         assert composed(f"cell={name}")["cell"]["name"] == name
@@ -143,7 +160,7 @@ def test_an_option_without_a_type_is_named():
         pass
 
     with pytest.raises(UserError, match="option leak has no type"):
-        schema.options(make)
+        schema.options("cell", make)
 
 
 def test_an_option_without_a_description_is_named():
@@ -153,4 +170,4 @@ def test_an_option_without_a_description_is_named():
     with pytest.raises(
         UserError, match=r"option leak is not described; write leak: Annotated\[float, Option"
     ):
-        schema.options(make)
+        schema.options("cell", make)

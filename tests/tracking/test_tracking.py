@@ -28,6 +28,7 @@ PER_EPOCH = {
 AT_THE_END = {
     *("test/loss", "test/ppl", "best/valid_ppl", "best/epoch", "oracle/ppl", "train_cpu_s"),
     *("num_params", "num_params/embedding", "num_params/recurrent", "num_params/output"),
+    "operations_per_token",
 }
 TAGS = {
     "rnnexp.config_hash",
