@@ -12,6 +12,9 @@ demo: $(STAMP)
 	.venv/bin/rnnexp -m experiment=demo cell=lstm,gru seed=0,1,2
 	@.venv/bin/rnnexp compare study=demo
 
+# the commands that tests start by the hundred keep their bytecode, for a quarter of a second of CPU time each
+test test-extras test-slow: export PYTHONDONTWRITEBYTECODE =
+
 test: $(STAMP)
 	.venv/bin/python -m pytest -m "not slow" -n auto --dist loadfile
 
