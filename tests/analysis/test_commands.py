@@ -21,7 +21,7 @@ def study(tmp_path_factory, empty_store):
     shutil.copy(empty_store, folder / "runs/mlflow.db")
 
     def train(*arguments):
-        given = command(*SMALL, "study=s", *arguments)
+        given = command(*SMALL, "engine=numpy", "study=s", *arguments)
         return subprocess.run(given, cwd=folder, capture_output=True, text=True, timeout=300)
 
     assert train("-m", "cell=lstm,gru", "seed=0,1").returncode == 0

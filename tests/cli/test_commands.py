@@ -34,7 +34,7 @@ def runs(tmp_path_factory, empty_store):
     lines = ["dataset=text", "dataset.path=names.txt", "dataset.level=char", "dataset.lines=true"]
     small = [option for option in SMALL if not option.startswith("dataset.")]
     for arguments in (
-        ["train", "hydra.run.dir=words", *SMALL],
+        ["train", "hydra.run.dir=words", *SMALL, "engine=numpy"],
         ["hydra.run.dir=chars", *lines, *small, "tracking=none"],
     ):
         command = [sys.executable, "-m", "rnnexp", *arguments]

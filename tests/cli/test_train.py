@@ -262,7 +262,7 @@ def test_killed_hard_and_resumed_ends_as_if_nothing_had_been(in_process, tmp_pat
 def test_asked_to_stop_it_saves_says_how_to_go_on_and_does(in_process, tmp_path, undisturbed, signum):
     process = started(tmp_path, *LONG, "hydra.run.dir=run")
     process.send_signal(signum)
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 128 + signum
     assert "Traceback" not in stderr
     assert f"stopped by {signum.name}; go on with: rnnexp resume=" in stdout

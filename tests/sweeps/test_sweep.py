@@ -18,10 +18,14 @@ from rnnexp.sweeps.request import open_request
 from rnnexp.sweeps.scheduler import Sweep
 from rnnexp.sweeps.search import Search
 from rnnexp.sweeps.worker import CONF
+from tests import conftest
 from tests.cli.test_train import LONG, assert_same_run
-from tests.conftest import QUICK, SMALL, command
+from tests.conftest import command
 
 schema.register()
+# compiled loops take a job most of a second to load; that of `test_a_job_computes_...` and LONG ones have them
+SMALL, QUICK = ([*small, "engine=numpy"] for small in (conftest.SMALL, conftest.QUICK))
+ENDLESS = [*QUICK, "train.max_epochs=5000", "train.patience=null"]
 FAULTS = '''
 """Imported by every Python process that finds it: what goes wrong in the job with which seed."""
 import os, resource, signal, sys, time
@@ -209,7 +213,7 @@ def test_a_finished_run_that_is_called_killed_is_set_right(in_process, tmp_path)
 
 def test_fail_fast_stops_the_others_which_can_go_on(in_process, tmp_path, faults):
     """The job with seed 1 fails while that with seed 0 has much to do; that with seed 7 is never begun."""
-    sweep = ["-m", *LONG, "train.max_epochs=500", "train.patience=null", "seed=0,1,7", "sweep.workers=2"]
+    sweep = ["-m", *ENDLESS, "seed=0,1,7", "sweep.workers=2"]
     with faults():
         result = in_process(*sweep, "sweep.on_error=fail_fast")
     assert result.returncode == 1
@@ -257,14 +261,9 @@ def wait_until_all_are_gone(tmp_path):
 @pytest.mark.parametrize(("signum", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
 def test_a_sweep_that_is_asked_to_stop_stops_with_all_its_jobs(tmp_path, signum, to_all):
     """As Ctrl-C in a terminal does, to every process; or as `kill` does, to the one that was started."""
-    sweep = started(
-        tmp_path,
-        *LONG,
-        *("train.max_epochs=500", "train.patience=null", "seed=0,1,2,3", "sweep.workers=2"),
-        jobs=2,
-    )
+    sweep = started(tmp_path, *ENDLESS, "seed=0,1,2,3", "sweep.workers=2", jobs=2)
     os.killpg(sweep.pid, signum) if to_all else sweep.send_signal(signum)
-    stdout, stderr = sweep.communicate(timeout=30)
+    stdout, stderr = sweep.communicate(timeout=120)
     assert sweep.returncode == 128 + signum, stderr
     assert "Traceback" not in stderr
     assert "4 jobs: 2 stopped, 2 not begun\nstopped; the same command again takes up what is left" in stdout
@@ -331,7 +330,7 @@ def test_a_process_that_was_suspended_too_long_finds_out_and_stops(in_process, t
     assert in_process(*LONG).returncode == 0
     before = {path: path.read_bytes() for path in folder.iterdir()}
     first.send_signal(signal.SIGCONT)
-    _, stderr = first.communicate(timeout=30)
+    _, stderr = first.communicate(timeout=120)
     assert first.returncode == 1
     assert "was taken over by another process" in stderr
     assert len(stderr.strip().splitlines()) == 1
@@ -616,7 +615,7 @@ def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch
     ],
 )
 def test_a_mistake_in_a_search(in_process, arguments, part):
-    result = in_process("-m", *QUICK[-5:], *arguments)
+    result = in_process("-m", *QUICK[-6:], *arguments)
     assert result.returncode == 1
     assert part in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr

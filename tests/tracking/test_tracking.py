@@ -56,7 +56,7 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
     """Three processes at once, none of which finds a store."""
     jobs = [
         subprocess.Popen(
-            command(*SMALL, f"seed={seed}", "study=fresh"),
+            command(*SMALL, "engine=numpy", f"seed={seed}", "study=fresh"),
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -97,7 +97,7 @@ def wait_for(condition, process):
 
 def started(tmp_path, *overrides, program=None, **environment):
     """A run in the background; `program`: Python code that starts it, else the command."""
-    arguments = *SMALL, "train.patience=null", "hydra.run.dir=run", *overrides
+    arguments = *SMALL, "engine=numpy", "train.patience=null", "hydra.run.dir=run", *overrides
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments] if program else command(*arguments),
         cwd=tmp_path,
@@ -171,7 +171,7 @@ def test_an_interrupted_run_is_killed_not_failed(tmp_path, store, signum, to_all
     process = started(tmp_path, "train.max_epochs=500")
     wait_for((tmp_path / "run" / "records.jsonl").exists, process)
     os.killpg(process.pid, signum) if to_all else process.send_signal(signum)
-    stdout, _ = process.communicate(timeout=30)
+    stdout, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + signum, stdout
     c, (run,) = runs_of(store, "default")
     assert run.info.status == "KILLED"
@@ -198,23 +198,34 @@ def mlflow_server(tmp_path, store, workers=1, port=None):
                 *("--artifacts-destination", str(tmp_path / "store")),
             ],
             cwd=tmp_path,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+            # the jobs that a server could do are eight processes more
+            env=os.environ
+            | {
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            },
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/health", timeout=1).close()
-                break
-            except OSError:
+        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 90
+        try:
+            while not answers(f"{url}/health"):
                 assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
                 time.sleep(0.2)
-        yield url
-        os.killpg(process.pid, 15)
-        process.wait(timeout=30)
+            yield url
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def answers(url):
+    """Whether there is a server at an address that is well."""
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
