@@ -24,6 +24,7 @@ from tests.helpers.variants import small_model
 from tests.training.test_loop import Run
 
 GPU = ["device=gpu", "model.dropout=0.2"]
+SHORT = ["dataset.train_tokens=1000", "dataset.valid_tokens=150", "dataset.test_tokens=150"]
 
 
 def run(path, *overrides):
@@ -36,7 +37,9 @@ def losses(folder):
     return [[record[key] for key in ("train/loss", "valid/loss", "grad_norm")] for record in folder.records()]
 
 
-@pytest.mark.parametrize("more", [[], ["optimizer=adagrad", "optimizer.lr=0.05"], ["dataset=gettysburg"]])
+@pytest.mark.parametrize(
+    "more", [SHORT, [*SHORT, "optimizer=adagrad", "optimizer.lr=0.05"], ["dataset=gettysburg"]]
+)
 def test_a_run_records_what_it_records_on_the_cpu(gpu, tmp_path, more):
     here, on_cpu = run(tmp_path / "cpu", *GPU, *more, "device=cpu")
     there, on_gpu = run(tmp_path / "gpu", *GPU, *more)

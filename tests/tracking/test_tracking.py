@@ -208,7 +208,7 @@ def mlflow_server(tmp_path, store, workers=1, port=None):
             stderr=log,
             start_new_session=True,
         )
-        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 90
+        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 240
         try:
             while not answers(f"{url}/health"):
                 assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
