@@ -276,7 +276,7 @@ def undisturbed(tmp_path_factory):
     """A sweep that nothing happened to."""
     folder = tmp_path_factory.mktemp("undisturbed")
     subprocess.run(
-        command("-m", *LONG, "seed=0,1,2"), cwd=folder, check=True, capture_output=True, timeout=120
+        command("-m", *LONG, "seed=0,1,2"), cwd=folder, check=True, capture_output=True, timeout=300
     )
     return folders(folder)
 
