@@ -281,12 +281,12 @@ def undisturbed(tmp_path_factory):
     return folders(folder)
 
 
-def test_a_sweep_that_is_killed_hard_goes_on_by_the_same_command(in_process, tmp_path, undisturbed):
+def test_a_sweep_that_is_killed_hard_goes_on_by_the_same_command(rnnexp, tmp_path, undisturbed):
     """Its jobs save and end by themselves."""
     sweep = started(tmp_path, *LONG, "seed=0,1,2", jobs=1)
     sweep.kill()
     sweep.communicate()
-    again = in_process("-m", *LONG, "seed=0,1,2")  # at once: the jobs of the first may not be done yet
+    again = rnnexp("-m", *LONG, "seed=0,1,2")  # at once: the jobs of the first may not be done yet
     assert again.returncode == 0, again.stdout + again.stderr
     assert "resumed and finished" in again.stdout
     ours = folders(tmp_path)
