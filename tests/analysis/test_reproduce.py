@@ -32,10 +32,10 @@ def reproduce(monkeypatch, tmp_path, capsys):
     return call
 
 
-def test_the_published_figures_beside_ours(reproduce, tracked_in_process, tmp_path, store):
+@pytest.mark.usefixtures("store")
+def test_the_published_figures_beside_ours(reproduce, rnnexp, tmp_path):
     assert "| not run |" in reproduce()
-    other = ["experiment=char_gru_hackathon", *TINY, "train.max_epochs=1", "seed=7"]
-    assert tracked_in_process(*other).returncode == 0
+    assert rnnexp("experiment=char_gru_hackathon", *TINY, "train.max_epochs=1", "seed=7").returncode == 0
     assert "| not run |" in reproduce(), "a run with other settings is not the preset's"
     made = reproduce("run=true")
     assert made.startswith("rnnexp -m experiment=char_gru_hackathon seed=0,1,2 ")
