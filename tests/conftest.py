@@ -54,7 +54,7 @@ def rnnexp(tmp_path):
     def run(*arguments, **environment):
         env = {k: v for k, v in os.environ.items() if k != "HYDRA_FULL_ERROR"} | environment
         return subprocess.run(
-            command(*arguments), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120
+            command(*arguments), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
         )
 
     return run
