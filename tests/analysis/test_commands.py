@@ -1,5 +1,6 @@
 """The commands, from recorded runs to the files that they write."""
 
+import shutil
 import subprocess
 import sys
 
@@ -13,12 +14,14 @@ from tests.helpers.modules import run_module
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, empty_store):
     """A folder with the records of study `s`: two cells with two seeds each, and a run that failed."""
     folder = tmp_path_factory.mktemp("study")
+    (folder / "runs").mkdir()
+    shutil.copy(empty_store, folder / "runs/mlflow.db")
 
     def train(*arguments):
-        given = command(*SMALL, "study=s", *arguments)
+        given = command(*SMALL, "engine=numpy", "study=s", *arguments)
         return subprocess.run(given, cwd=folder, capture_output=True, text=True, timeout=300)
 
     assert train("-m", "cell=lstm,gru", "seed=0,1").returncode == 0

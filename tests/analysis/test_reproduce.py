@@ -33,6 +33,7 @@ def reproduce(monkeypatch, tmp_path, capsys):
     return call
 
 
+@pytest.mark.usefixtures("store")
 def test_the_published_figures_beside_ours(reproduce, rnnexp, tmp_path):
     assert "| not run |" in reproduce()
     assert rnnexp("experiment=char_gru_hackathon", *TINY, "train.max_epochs=1", "seed=7").returncode == 0

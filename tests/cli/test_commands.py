@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,14 +27,16 @@ from tests.helpers.variants import small_model
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, empty_store):
     """A folder with a run on the grammar, recorded in MLflow, and one on lines of characters."""
     folder = tmp_path_factory.mktemp("runs")
+    (folder / "runs").mkdir()
+    shutil.copy(empty_store, folder / "runs/mlflow.db")
     (folder / "names.txt").write_text("\n".join(f"{a}{b}o" for a in "bcdf" for b in "aeiu"))
     lines = ["dataset=text", "dataset.path=names.txt", "dataset.level=char", "dataset.lines=true"]
     small = [option for option in SMALL if not option.startswith("dataset.")]
     for arguments in (
-        ["train", "hydra.run.dir=words", *SMALL],
+        ["train", "hydra.run.dir=words", *SMALL, "engine=numpy"],
         ["hydra.run.dir=chars", *lines, *small, "tracking=none"],
     ):
         command = [sys.executable, "-m", "rnnexp", *arguments]
