@@ -22,7 +22,7 @@ def visible(text: str) -> str:
 def visible_texts(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with all its texts made visible."""
     texts = {
-        column: table[column].map(lambda value: visible(value) if isinstance(value, str) else value)
+        str(column): table[column].map(lambda value: visible(value) if isinstance(value, str) else value)
         for column in table
         if not pd.api.types.is_numeric_dtype(table[column].dtype)
     }
