@@ -16,6 +16,7 @@ tuning          says what a number of trials buys: the best of n
 fairness        checks whether runs may be compared: a light a question
 verdict         decides what may be said of two configurations; `wording` puts it in a sentence
 columns         lists the columns of the table, an entry each; `tables` writes a study as Markdown and CSV
+about_text      says what a loss on a text is to be read beside: n-gram models, unseen words
 texts           says what a difference owes to the test text
 gap             says which kinds of tokens a gap comes from; `importance` which settings mattered
 pareto          says which of several are beaten on all counts

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import fairness
+from analysis.about_text import about_text
 from analysis.configurations import as_one, tuned_keys
 from analysis.design import Design, find_design
 from analysis.fairness import OK, REFUSED, STATED, Light
@@ -59,6 +60,7 @@ def compare_groups(
             continue  # nothing but failures: each run is named with its fate
         group = Group(name, [str(n) for n in order], design.standing, notes=design.notes)
         group.lights = merged([lights_of(inside, names, settings) for names in strata(design)])
+        group.notes += about_text(inside[inside["role"] == "final"])
         groups.append(group)
         for a, b in design.pairs:
             asked, notes = question(inside, a, b, replace(rules, is_paired=design.is_paired), settings)

@@ -80,6 +80,11 @@ def describe(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             "test_ppl": np.exp(test),
             "best_reachable": np.log(has.number("metrics.oracle/ppl")),
             "bpc": has.number("metrics.test/bpc"),
+            "bpb": has.number("metrics.test/bpb"),
+            "seen_loss": has.number("metrics.test/seen_loss"),
+            "unseen": has.number("metrics.unseen/test"),
+            "vocab_size": has.number("metrics.vocab_size"),
+            **{f"ngram_{n}": has.number(f"metrics.ngram/{n}_ppl") for n in ("uniform", "unigram", "trigram")},
             "dlfs2_loss": has.number("metrics.test/dlfs2_loss"),
             "hidden_size": has.number("tags.rnnexp.hidden_size", "params.model.hidden_size"),
             "recurrent_parameters": has.number("metrics.num_params/recurrent"),
@@ -139,7 +144,9 @@ def _schedule(runs: pd.DataFrame) -> pd.Series:
     """Return the schedule of the learning rate with its options, as text; with max_steps where that ends a run."""
     has = Recorded(runs)
     name = has.text("params.schedule.name")
-    for column in sorted(c for c in runs if c.startswith("params.schedule.") and c != "params.schedule.name"):
+    for column in sorted(map(str, runs)):
+        if not column.startswith("params.schedule.") or column == "params.schedule.name":
+            continue
         option = has.text(column)
         name = name.where(option.isna(), name + f" {column.rpartition('.')[2]}=" + option)
     steps = has.text("params.train.max_steps")
@@ -147,11 +154,15 @@ def _schedule(runs: pd.DataFrame) -> pd.Series:
 
 
 def _protocol(has: Recorded, sequence_loss: pd.Series) -> pd.Series:
-    """Return how validation and test are scored: every token once, or in streams side by side."""
+    """Return how validation and test are scored: every token once, or in streams side by side.
+
+    Runs that do not record it scored both alike.
+    """
     streams = has.number("params.train.eval_streams")
     exact = (streams == 1) | sequence_loss.notna()  # sequences are scored one by one, whatever the streams
     named = streams.map(lambda n: f"{n:.0f} streams" if n == n else None).astype(object)
-    return named.mask(exact, "exact")
+    tests_exactly = ~exact & has.text("tags.rnnexp.test_protocol").eq("exact")
+    return named.mask(exact, "exact").where(~tests_exactly, named + " (test: exact)")
 
 
 def _truth(values: pd.Series) -> pd.Series:

@@ -7,13 +7,20 @@ that matches parameters, or a learning rate, is no obstacle: it differs, and tha
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 
 from analysis.configurations import as_one
 
 # settings with which the first weights, or the order of the data, are others: seeds then share nothing
-NOT_PAIRED = ("cell.", "model.hidden_size", "model.embed_size", "model.num_layers", "model.tie_weights")
+NOT_PAIRED: tuple[str, ...] = (
+    "cell.",
+    "model.hidden_size",
+    "model.embed_size",
+    "model.num_layers",
+    "model.tie_weights",
+)
 NOT_PAIRED += ("model.match_params", "model.init_std", "train.batch_size", "train.bptt")
 MOST_STANDING = 6  # configurations that are all compared with each other
 
@@ -132,7 +139,7 @@ def _choose(alternatives: pd.DataFrame) -> str:
     return str(min(alternatives.index, key=lambda name: _rank(alternatives.loc[name], by_runs=True)))
 
 
-def _rank(row: pd.Series, by_runs: bool = False) -> tuple:
+def _rank(row: Any, by_runs: bool = False) -> tuple:
     loss = row["valid_loss"] if pd.notna(row["valid_loss"]) else float("inf")
     return (-row["finished"], row["diverged"], loss) if by_runs else (loss,)
 

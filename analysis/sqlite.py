@@ -103,8 +103,8 @@ def history(database: sqlite3.Connection, ids: Sequence[str], metrics: Sequence[
     points = points[np.argsort(points[:, 3], kind="stable")]
     return pd.DataFrame(
         {
-            "run_id": pd.Categorical.from_codes(np.searchsorted(rowids, points[:, 0]), names),
-            "metric": pd.Categorical.from_codes(points[:, 1].astype(int), list(metrics)),
+            "run_id": pd.Categorical.from_codes(np.searchsorted(rowids, points[:, 0]), pd.Index(names)),
+            "metric": pd.Categorical.from_codes(points[:, 1].astype(int), pd.Index(list(metrics))),
             "epoch": points[:, 2].astype(int),
             "value": points[:, 4],
         }

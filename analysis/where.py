@@ -48,7 +48,7 @@ def keep(runs: pd.DataFrame, conditions: Sequence[Condition]) -> pd.DataFrame:
     for condition in conditions:
         column = f"params.{condition.key}"
         if column not in runs:
-            known = [c.removeprefix("params.") for c in runs if c.startswith("params.")]
+            known = [c.removeprefix("params.") for c in map(str, runs) if c.startswith("params.")]
             near = get_close_matches(condition.key, known, n=1)
             meant = f": did you mean {near[0]}?" if near else ""
             raise UserError(f"where: no run records the setting {condition.key}{meant}")

@@ -105,6 +105,11 @@ def _seconds(value: float | None) -> str:
     return number(value, 2 if value is not None and value < 100 else 0)
 
 
+def share(key: str) -> Callable[[dict[str, Any]], Cell]:
+    """Return what writes a share in percent; nothing where it is 0."""
+    return lambda row: Cell(f"{100 * row[key]:.2g}%", sort=row[key]) if row[key] else Cell(NONE)
+
+
 def trials(row: dict[str, Any]) -> Cell:
     """Write how many trials tuned it; nothing where none did."""
     return setting("trials")(row) if row["trials"] else Cell(NONE)
@@ -127,6 +132,9 @@ COLUMNS = [
     Column("test perplexity", "exp of the mean, 95% t interval", perplexity),
     Column("excess", "test nats above the best reachable on the same tokens", mean("excess", has_sd=False)),
     Column("bits/char", "of the test split", mean("bpc", has_sd=False, has_interval=False)),
+    Column("bits/byte", "of the test split", mean("bpb", has_sd=False, has_interval=False)),
+    Column("unseen", "share of the test tokens that the vocabulary lacks", share("unseen")),
+    Column("test of seen", "nats per token of those that it has", mean("seen", has_interval=False)),
     Column(
         "s/epoch", "seconds of the clock, median; below, those of the CPU", seconds("epoch_s", "epoch_cpu_s")
     ),

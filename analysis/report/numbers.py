@@ -10,8 +10,9 @@ import pandas as pd
 from analysis.intervals import mean_interval
 
 # losses a run -> the name of their mean, standard deviation and interval
-MEANS = {"valid_loss": "valid", "test_loss": "test", "excess": "excess", "bpc": "bpc"}
-MEDIANS = ["epoch_s", "epoch_cpu_s", "train_cpu_s", "s_to_best"]
+MEANS = {"valid_loss": "valid", "test_loss": "test", "excess": "excess"}
+MEANS |= {"bpc": "bpc", "bpb": "bpb", "seen_loss": "seen"}
+MEDIANS = ["unseen", "epoch_s", "epoch_cpu_s", "train_cpu_s", "s_to_best"]
 # the same for all runs of a configuration, or else every value is named
 SETTINGS = ["cell", "dataset", "hidden_size", "parameters", "recurrent_parameters", "operations_per_token"]
 CHOSEN = ["lr", "trials"]

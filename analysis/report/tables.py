@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.fairness import REFUSED, STATED
 from analysis.markdown import aligned_table
 from analysis.report.columns import shown
+from analysis.report.numbers import MEANS
 from analysis.visible import visible
 
 MEANINGFUL = 6  # digits
@@ -84,7 +85,7 @@ def flattened(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row whose means and intervals are columns: `test_mean`, `test_sd`, `test_low`, `test_high`."""
     flat: dict[str, Any] = {}
     for key, value in row.items():
-        if key in ("valid", "test", "excess", "bpc"):
+        if key in MEANS.values():
             ends = {end: getattr(value, end, None) for end in ("mean", "sd", "low", "high")}
             flat |= {f"{key}_{end}": number for end, number in ends.items()}
         elif key in ("valid_ppl", "test_ppl"):
