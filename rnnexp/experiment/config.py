@@ -23,6 +23,7 @@ from rnnexp.options import (
     matching,
     one_of,
     options_of,
+    path_to_folder,
 )
 from rnnexp.tracking import TRACKERS
 from rnnexp.training.config import TrainConfig
@@ -119,6 +120,18 @@ class ModelConfig:
 
 
 @dataclass
+class DataConfig:
+    """Hold where all data sets lie."""
+
+    root: Annotated[
+        str | None,
+        path_to_folder(
+            "holds ptb/, tinyshakespeare/, dinos.txt, wikitext-2/, text8/; for those without a dir"
+        ),
+    ] = None
+
+
+@dataclass
 class SweepConfig:
     """Hold the options of how `rnnexp -m` runs its jobs, and of a search."""
 
@@ -200,6 +213,7 @@ class Config:
     cell: CellChoice
     model: ModelConfig
     dataset: Choice
+    data: DataConfig
     optimizer: Choice
     schedule: Choice
     train: TrainConfig

@@ -14,7 +14,7 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
     """Return the hash of a config, and that of its group: the same without the seed."""
     result = defining(config)
     for key, path in file_keys(config):
-        del result[key]
+        result.pop(key, None)
         if path:
             result[CONTENT_OF.get(key, key)] = content(Path(path))
     return digest(result), digest({key: value for key, value in result.items() if key != "seed"})

@@ -39,6 +39,7 @@ def rows(conf: Path) -> Iterator[tuple[str, ...]]:
             values = {name: load(conf / section / f"{name}.yaml") for name in keys}
         else:
             values = {file.stem: load(file) for file in sorted((conf / section).glob("*.yaml"))}
+            values = values or {"config": load(conf / "config.yaml")[section]}  # no group of its own
             keys = dict.fromkeys(values, of_all)
         yield from rows_of(f"{section}.", keys, values, named=section in CHOICES)
     for name, make in EVALUATORS.items():

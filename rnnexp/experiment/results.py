@@ -7,12 +7,13 @@ import numpy as np
 from rnnexp.evaluation.base import in_units
 from rnnexp.evaluation.perplexity import evaluate, perplexity
 from rnnexp.experiment import build
+from rnnexp.experiment.text_metrics import text_metrics
 from rnnexp.records.lease import now
 
 
 def done_at(records: list[dict[str, Any]]) -> int:
     """Return the number of updates that the recorded epochs have done."""
-    return records[-1]["step"] if records else 0
+    return records[-1]["updates"] if records else 0
 
 
 def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarray | None]:
@@ -23,9 +24,7 @@ def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarr
     scores: dict[str, float] = {}
     test_nats = None
     for evaluator in experiment.evaluators if experiment.settings.tests else ():
-        found, nats = evaluator.score_tokens(
-            experiment.model, experiment.corpus, "test", experiment.settings.eval_streams
-        )
+        found, nats = evaluator.score_tokens(experiment.model, experiment.corpus, "test")
         scores |= found
         test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
     return scores, test_nats
@@ -46,7 +45,8 @@ def final_metrics(
         best_loss, best_epoch = evaluate(model, corpus.splits["valid"], rows, corpus.end), 0
     parts = model.num_params()
     metrics = {
-        **in_units("test", scores, corpus.level),
+        **in_units("test", scores, corpus.level, corpus.bytes_per_token("test")),
+        **text_metrics(corpus, experiment.settings.tests),
         "time": now(),
         "best/valid_ppl": perplexity(best_loss),
         "best/epoch": best_epoch,

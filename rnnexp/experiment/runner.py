@@ -1,8 +1,8 @@
 """Do one run from its config to its records: build it, train it, test it once, and tell of each record."""
 
 import logging
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.results import done_at, final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.records import provenance
+from rnnexp.experiment.text_metrics import seen_metrics
+from rnnexp.experiment.titles import defining_overrides, title
+from rnnexp.records import provenance, system
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
 from rnnexp.tracking import client
@@ -33,6 +35,7 @@ def run_experiment(
     folder: RunFolder,
     wait: bool = False,
     more_tags: dict[str, str] | None = None,
+    overrides: Sequence[str] = (),
 ) -> dict[str, float]:
     """Do the run that `config` describes, or what is left of it, and return its final metrics.
 
@@ -40,6 +43,7 @@ def run_experiment(
     ----------
     wait : whether to wait where another process is at the run; else that is an error.
     more_tags : tags to record with the run besides its own.
+    overrides : those of the command, by which the run is named unless a sweep has named it.
 
     Raises
     ------
@@ -61,7 +65,10 @@ def run_experiment(
                     reached = f"test perplexity {metrics['test/ppl']:.4g}"
                 log.info(f"{folder} has finished: {reached} (rerun=true makes a new run)")
                 return metrics
-            return execute(config, folder, teller, more_tags or {})
+            if not folder.label():
+                folder.give_label({"name": title(config, defining_overrides(config, overrides))})
+            with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
+                return execute(config, folder, teller, more_tags or {})
         finally:
             if tracker and folder.to_deliver(tracker.uri):
                 teller.changed(folder.path)
@@ -99,9 +106,12 @@ def execute(
             config |= {"threads": experiment.threads, "engine": experiment.engine}
             folder.save_config(config)
             folder.save_vocabulary(experiment.corpus)
+            folder.save_loader(artifacts.loader())
             tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
             tags["rnnexp.data_digest"] = experiment.corpus.digest()
+            tags["rnnexp.valid_protocol"] = experiment.valid_protocol
+            tags["rnnexp.test_protocol"] = "exact"  # before there was the tag, as the validation split
             folder.save_tags(folder.tags() | tags)
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
@@ -235,6 +245,7 @@ def train_and_test(
         if test_nats is not None:
             folder.save_test_nats(test_nats, corpus)
         metrics = final_metrics(experiment, records, scores)
+        metrics |= seen_metrics(experiment.model, corpus, settings.eval_streams, test_nats)
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
     log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
     losses = [record["valid/loss"] for record in records]

@@ -12,12 +12,12 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.evaluation import EVALUATORS
-from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Choice, Config, keys_of
+from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Choice, Config, keys_of, keys_of_choice
 from rnnexp.experiment.config_hash import run_name
 from rnnexp.experiment.defaults import with_rate
 from rnnexp.options import NOTHING, Key, options_of
 
-BESIDE = "sweep", "rerun"  # say how a run comes about, not what it is
+BESIDE = "sweep", "rerun", "data"  # say how a run comes about, not what it is
 
 
 def structured(name: str, keys: dict[str, Key], **more: Any) -> type:
@@ -84,9 +84,12 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 
     Interpolations are resolved, paths are independent of the current folder, and optimizer.lr is a number.
     """
+    if cfg.data.root is not None:
+        fill_in_root(cfg)
     missing = sorted(key for key in OmegaConf.missing_keys(cfg) if key.partition(".")[0] not in BESIDE)
     if missing:
-        raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
+        in_root = " or data.root=FOLDER" if missing[0] == "dataset.dir" else ""
+        raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE{in_root}")
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     for key in BESIDE:
         config.pop(key, None)
@@ -99,6 +102,14 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     if tracker := tracking.make(config["tracking"]):
         config["tracking"]["uri"] = tracker.absolute_uri()
     return config
+
+
+def fill_in_root(cfg: DictConfig) -> None:
+    """Set the folder of the data set, where it is not given, to its place within data.root."""
+    for option, described in keys_of_choice("dataset", cfg.dataset.name).items():
+        place = described.option.in_root
+        if place and (OmegaConf.is_missing(cfg.dataset, option) or cfg.dataset[option] is None):
+            cfg.dataset[option] = str(Path(cfg.data.root) / place)
 
 
 def folder_name(started: str, *, _root_: DictConfig) -> str:

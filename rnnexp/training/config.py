@@ -35,7 +35,7 @@ class TrainConfig:
     ]
     eval_streams: Annotated[
         int,
-        Option("streams that an evaluation reads: 1 is exact, more are faster", AT_LEAST_1),
+        Option("streams in which the validation split is read: 1 is exact, more are faster", AT_LEAST_1),
     ]
     checkpoint_every_s: Annotated[
         float,

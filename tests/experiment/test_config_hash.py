@@ -68,6 +68,7 @@ def test_what_computes_is_no_parameter():
         "train.max_seconds": "5",
         "model.match": "recurrent",
         "model.recurrent_variational": "true",
+        "tracking.system_metrics": "true",
     }
     what_computes = {"device", "threads", "engine"}
     assert set(not_parameters(composed())) == what_computes | new.keys()

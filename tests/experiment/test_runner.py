@@ -1,6 +1,7 @@
 """What a run records is what it did: recomputed from its own files."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -81,8 +82,11 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path, mon
             assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
         assert metrics["num_params"] == len(experiment.model.params.values)
         assert folder.result() == metrics
-        files = ["config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"]
-        assert [path.name for path in folder.artifacts()] == files
+        found = {place: [path.name for path in files] for place, files in folder.artifacts().items()}
+        assert found == {
+            "": ["config.yaml", "curves.png", "samples.txt"],
+            "model": ["MLmodel", "config.yaml", "vocabulary.json", "best.npz"],
+        }
 
 
 def test_records_say_what_was_done(listener, tmp_path):
@@ -91,7 +95,7 @@ def test_records_say_what_was_done(listener, tmp_path):
     assert folder.tags()["rnnexp.data_digest"] == build.experiment(composed(*SMALL)).corpus.digest()
     assert listener.seen == [("RUNNING", 0), ("RUNNING", 1), ("RUNNING", 2), ("FINISHED", 2), "wait"]
     for number, record in enumerate(folder.records(), 1):
-        assert (record["epoch"], record["step"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
+        assert (record["epoch"], record["updates"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
         assert record["train/ppl"] == math.exp(record["train/loss"])
         assert 0 < record["epoch_s"] < 60
         # validation is part of an epoch's seconds and not of the training rate
@@ -122,7 +126,10 @@ def test_of_sequences_every_symbol_is_kept(listener, tmp_path):
     folder = RunFolder(tmp_path)
     metrics = runner.run_experiment(config, folder)
     found = folder.test_nats()
-    assert found.keys() == {"nats", "targets"}
+    assert found.keys() == {"nats", "targets", "train_counts"}
+    counts = found["train_counts"]
+    train = build.experiment(config).corpus.splits["train"]
+    assert {token: count for token, count in enumerate(counts) if count} == Counter(train.tolist())
     assert found["nats"].mean(dtype=float) == pytest.approx(metrics["test/loss"], abs=1e-6)
 
 
