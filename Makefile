@@ -10,7 +10,7 @@ STAMP := .venv/.installed
 
 demo: $(STAMP)
 	.venv/bin/rnnexp -m experiment=demo,demo_gru seed=1,2,3,4,5
-	@.venv/bin/rnnexp compare study=demo
+	@.venv/bin/rnnexp report study=demo
 
 # the commands that tests start by the hundred keep their bytecode, for a quarter of a second of CPU time each
 test test-extras test-slow: export PYTHONDONTWRITEBYTECODE =

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rnnexp.errors import UserError
 from rnnexp.sweeps.job import Job
 
-REPORT = "analysis.compare"  # what a sweep with sweep.report=true ends with
+REPORT = "analysis.report"  # what a sweep with sweep.report=true ends with
 
 
 def run_as_main(module: str, arguments: Sequence[str]) -> None:

@@ -277,7 +277,7 @@ def test_a_run_says_why_it_is_slow_and_why_it_stops(listener, tmp_path, monkeypa
     said = [record.getMessage() for record in caplog.records]
     assert any("model.recurrent_dropout not in the compiled loops" in line for line in said)
     assert any("stopped by train.max_seconds=1e-06 at step 1" in line for line in said)
-    assert [record["step"] for record in folder.records()] == [1]
+    assert [record["updates"] for record in folder.records()] == [1]
     assert metrics["train_cpu_s"] > 1e-6
     assert metrics["operations_per_token"] == 2 * 4 * 8 * 16 + 8 * len(folder.load_vocabulary().vocabulary)
 

@@ -71,7 +71,7 @@ def test_the_demo_shows_a_difference_and_the_distance_to_the_best(tmp_path):
     }
     lstm, gru = found["lstm"], found["gru"]
     for result in lstm, gru:
-        assert 1.01 < result["test/ppl"] / result["oracle/ppl"] < 1.09
+        assert 1.01 < result["test/ppl"] / result["oracle/ppl"] < 1.25
     assert lstm["test/ppl"] < gru["test/ppl"]
 
 

@@ -9,6 +9,7 @@ import pytest
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.datasets import grammar
 from rnnexp.data.lines import of_lines
+from rnnexp.data.texts import Reading
 from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
@@ -119,14 +120,14 @@ def test_training_stops_after_the_step_that_reaches_the_seconds(limit, steps, st
         with pytest.raises(Interrupted):
             Run(tmp_path, max_seconds=limit).records(stop)
     records = Run(tmp_path, max_seconds=limit).records()
-    assert records[-1]["step"] == steps
+    assert records[-1]["updates"] == steps
     assert records[-1]["epoch"] == (2 if limit == 22 else 1)
     assert records[-1]["valid/ppl"] > 1
     assert Run(tmp_path, max_seconds=limit).records() == []  # it is over
 
 
 NAMES = [f"{a}{b * k}" for a in "abc" for b in "xy" for k in range(1, 6)]
-LINES = of_lines(NAMES, "char", (0.8, 0.1, 0.1), 0, "")
+LINES = of_lines(NAMES, Reading("char"), (0.8, 0.1, 0.1), 0, "")
 
 
 def sequence_run(folder):
