@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from hydra.core.override_parser.types import IntervalSweep, Override
 
 from rnnexp.errors import Diverged, UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.digests import digest
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
-from rnnexp.sweeps.request import Request, distinct, make_job, text, values
+from rnnexp.sweeps.ranges import range_tags, shown, suggest
+from rnnexp.sweeps.request import Request, distinct, make_job, text
 from rnnexp.sweeps.scheduler import Sweep
 
 try:
@@ -247,10 +247,14 @@ class Search(Sweep):
                 study = f"study={branch.study.study_name.split()[0]}_best"
                 name = " ".join(filter(None, [branch.name, *chosen, f"seed={seed}"]))
                 job = make_job(name, [*branch.overrides, *chosen, f"seed={seed}", study])
-                job.tags = self.sampler_tags(branch) | {
-                    "rnnexp.tuned": ",".join(self.space),
-                    "rnnexp.tuning_trials": str(spent),
-                }
+                job.tags = (
+                    self.sampler_tags(branch)
+                    | range_tags(self.space)
+                    | {
+                        "rnnexp.tuned": ",".join(self.space),
+                        "rnnexp.tuning_trials": str(spent),
+                    }
+                )
                 job.label = label(job, self.request, final=True)
                 jobs.append(job)
         return distinct(jobs)
@@ -273,23 +277,3 @@ class Search(Sweep):
 def mixed(*numbers: int) -> int:
     """Return a seed of 32 bits that depends on all of the numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-def suggest(trial: optuna.Trial, key: str, over: Override) -> None:
-    """Have a trial draw a value from the range or the choices of an override."""
-    space = over.value()
-    if not isinstance(space, IntervalSweep):
-        trial.suggest_categorical(key, [value.partition("=")[2] for value in values(over)])
-        return
-    low, high, log = space.start, space.end, "log" in space.tags
-    assert low is not None
-    assert high is not None
-    if isinstance(low, int):
-        trial.suggest_int(key, low, int(high), log=log)
-    else:
-        trial.suggest_float(key, low, high, log=log)
-
-
-def shown(value: Any) -> str:
-    """Return a proposed value as it is written in an override, with four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

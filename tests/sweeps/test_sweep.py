@@ -596,6 +596,10 @@ def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch
     assert [job.config["seed"] for job in best] == [5, 6] * 2
     assert [job.tags["rnnexp.sampler_seed"] for job in best] == ["3", "3", "4", "4"]
     assert {job.tags["rnnexp.sampler"] for job in best} == {"random"}
+    assert {job.tags["rnnexp.ranges"] for job in best} == {
+        "model.dropout=interval(0,0.6); optimizer.lr=tag(log,interval(0.01,4))"
+    }
+    assert {(job.tags["rnnexp.lr_low"], job.tags["rnnexp.lr_high"]) for job in best} == {("0.01", "4")}
     assert {job.config["train"]["test"] for job in best} == {"end"}
     assert {job.config["train"]["test"] for job in work.jobs} == {"never"}
     assert sorted(job.tags["rnnexp.trial"] for job in work.jobs) == ["1", "1"]
