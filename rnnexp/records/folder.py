@@ -109,7 +109,6 @@ class RunFolder(LeasedFolder):
         """
         before = self.label()
         if "sweep" not in before and label != before:
-            self.path.mkdir(parents=True, exist_ok=True)
             replace_text(self.label_file, json.dumps(label) + "\n")
 
     def label(self) -> dict[str, Any]:

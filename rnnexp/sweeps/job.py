@@ -70,6 +70,7 @@ class Job:
     def give_label(self) -> None:
         """Label the run in its folder, if there is a label for it."""
         if self.label:
+            self.folder.path.mkdir(parents=True, exist_ok=True)
             self.folder.state()  # refuses a newer format
             self.folder.give_label(self.label)
 

@@ -8,7 +8,7 @@ from rnnexp.tracking import mlflow
 from rnnexp.tracking.mlflow.sweeps import attach_report
 from tests.conftest import SMALL
 from tests.experiment.test_configs import composed
-from tests.tracking.test_tracking import record, runs_of
+from tests.tracking.test_tracking import all_runs_of, record
 
 SWEEP = {"key": "0123456789abcdef", "name": "sweep over seed", "command": "rnnexp -m seed=0,1"}
 LABEL = {"name": "lstm seed=0", "sweep": SWEEP}
@@ -25,8 +25,8 @@ def job(tmp_path, config):
 
     def job(name, status="FINISHED", label=LABEL, tags=None):
         folder = RunFolder(tmp_path / name)
+        folder.path.mkdir()
         folder.give_label(label)
-        folder.path.mkdir(exist_ok=True)
         folder.claim()
         folder.save_config(config)
         folder.save_tags(tags or {})
@@ -44,7 +44,7 @@ def deliver(uri, *folders):
 
 
 def parents_and_children(uri):
-    c, runs = runs_of(uri, "s")
+    c, runs = all_runs_of(uri, "s")
     parents = [run for run in runs if run.data.tags.get("rnnexp.kind") == "sweep"]
     return c, parents, [run for run in runs if run not in parents]
 
@@ -95,7 +95,7 @@ def test_a_finished_run_joins_the_first_sweep_that_it_is_a_job_of(job, uri):
     alone = job("alone", label={"name": "lstm dropout=0 seed=0"})
     deliver(uri, alone)
     assert alone.to_deliver(uri) is None
-    before = runs_of(uri, "s")[1][0]
+    (before,) = all_runs_of(uri, "s")[1]
     alone.give_label(LABEL)
     deliver(uri, alone)
     alone.give_label(LABEL | {"sweep": SWEEP | {"key": "another"}})

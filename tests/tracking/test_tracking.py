@@ -48,6 +48,12 @@ def client(uri):
 
 
 def runs_of(uri, study):
+    """The runs of a study, without those that stand for sweeps."""
+    c, runs = all_runs_of(uri, study)
+    return c, [run for run in runs if "rnnexp.kind" not in run.data.tags]
+
+
+def all_runs_of(uri, study):
     c = client(uri)
     experiment = c.get_experiment_by_name(study)
     return c, c.search_runs([experiment.experiment_id])
