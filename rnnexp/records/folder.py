@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.corpus import Corpus
+from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import UserError, one_line
 from rnnexp.records.deliveries import Deliveries
 from rnnexp.records.digests import digest
@@ -125,6 +126,8 @@ class RunFolder(LeasedFolder):
     def save_vocabulary(self, corpus: Corpus) -> None:
         """Write what the model's tokens mean, so that the model can be used without the data."""
         meaning = {"level": corpus.level, "end": corpus.end, "symbols": corpus.vocabulary.symbols}
+        if corpus.tokenizer:
+            meaning["tokenizer"] = corpus.tokenizer
         with self.exclusive():
             replace_text(self.vocabulary_file, json.dumps(meaning) + "\n")
 
@@ -134,7 +137,8 @@ class RunFolder(LeasedFolder):
             meaning = json.loads(self.vocabulary_file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{self.vocabulary_file} cannot be read: {one_line(error)}") from error
-        return Corpus(Vocabulary(meaning["symbols"]), {}, meaning["level"], meaning["end"])
+        vocabulary, tokenizer = Vocabulary(meaning["symbols"]), meaning.get("tokenizer")
+        return Corpus(vocabulary, {}, meaning["level"], meaning["end"], tokenizer=tokenizer)
 
     # What it has done
 
@@ -167,15 +171,18 @@ class RunFolder(LeasedFolder):
     def save_test_nats(self, nats: np.ndarray, corpus: Corpus) -> None:
         """Write what each predicted token of the test split costs the best weights, in the order of the text.
 
-        The file has `nats` (M,) float32 and `targets` (M,) int32; where the true distribution is known also
+        The file has `nats` (M,) float32 and `targets` (M,) int32. Where the true distribution is known also
         `oracle` (M,) float32, the nats of a model that knows it, `kind` (M,), a number in the names `kinds`,
-        and `size` (M,), see `Truth`.
+        and `size` (M,), see `Truth`; else `train_counts` (V,) int32, how often the training split has each token.
         """
         predicted = slice(corpus.first_target, None)
         arrays = {"nats": nats.astype(np.float32), "targets": corpus.splits["test"][predicted]}
         if truth := corpus.test_truth:
             arrays |= {"oracle": truth.nats[predicted], "kind": truth.kind[predicted]}
             arrays |= {"size": truth.size[predicted], "kinds": np.array(truth.kinds)}
+        else:
+            counts = np.bincount(corpus.splits["train"], minlength=len(corpus.vocabulary))
+            arrays["train_counts"] = counts.astype(np.int32)
         with self.exclusive(), replacing(self.test_nats_file) as file:
             np.savez_compressed(file, **arrays)
 
