@@ -65,7 +65,9 @@ def run_experiment(
                     reached = f"test perplexity {metrics['test/ppl']:.4g}"
                 log.info(f"{folder} has finished: {reached} (rerun=true makes a new run)")
                 return metrics
-            if not folder.label():
+            if (
+                not folder.label() or not folder.checkpoint_file.exists()
+            ):  # it may be that of another run, which failed
                 folder.give_label({"name": title(config, defining_overrides(config, overrides))})
             with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
                 return execute(config, folder, teller, more_tags or {})
