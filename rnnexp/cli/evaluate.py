@@ -54,8 +54,7 @@ def report(given: list[str]) -> str:
         if options.split not in corpus.splits:
             raise UserError(f"split={options.split} is not known: choose from {', '.join(corpus.splits)}")
         evaluator.require(corpus, options.split, f"protocol={options.protocol}")
-        path = Path(options.weights)
-        weights.put(experiment.model, weights.read(path), f"weights={path}")
+        weights.load(experiment.model, Path(options.weights))
         with np.errstate(over="ignore"), engine.use(experiment.engine, experiment.threads, config["tf32"]):
             scores = evaluator.score(experiment.model, corpus, options.split)
     return "\n".join(

@@ -38,7 +38,8 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
     for given in folders:
         if not given.is_dir():
             raise UserError(f"{given} is no folder")
-    found = sorted({state.parent for given in folders for state in given.rglob("state.json")})
+    signs = "state.json", "records.jsonl", "result.json"  # any of them may be lost
+    found = sorted({file.parent for given in folders for sign in signs for file in given.rglob(sign)})
     if not found:
         raise UserError(f"there are no run folders in {', '.join(map(str, folders))}")
 
@@ -47,6 +48,8 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
         folder = RunFolder(path.absolute())
         try:
             tracker = tracker_of(folder, uri, name)
+            if not folder.state():
+                raise UserError("its state.json is gone: the command that began the run makes it anew")
             folder.mark_dead()
             if not folder.to_deliver(tracker.uri):
                 counts["there already"] += 1

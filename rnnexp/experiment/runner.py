@@ -10,15 +10,16 @@ import numpy as np
 from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
-from rnnexp.evaluation.base import in_units
-from rnnexp.evaluation.perplexity import evaluate, perplexity
+from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import artifacts, build, precompile, progress
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
+from rnnexp.experiment.results import final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.records import provenance
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
+from rnnexp.records.reading import Damaged
 from rnnexp.tracking import client
 from rnnexp.tracking.client import Client
 from rnnexp.training.checkpoints import Checkpoints
@@ -53,9 +54,12 @@ def run_experiment(
         # a sweep delivers what its jobs record
         teller = client.for_tracker(None if progress.in_sweep() else tracker)
         try:
+            folder.discard_damaged_result()
             if metrics := folder.result():
                 if folder.state()["status"] != "FINISHED":  # its process ended before recording that
                     folder.end("FINISHED")
+                folder.mend()
+                complete(config, folder)
                 reached = f"validation perplexity {metrics['best/valid_ppl']:.4g}"
                 if "test/ppl" in metrics:
                     reached = f"test perplexity {metrics['test/ppl']:.4g}"
@@ -136,11 +140,34 @@ def execute(
     return metrics
 
 
+def complete(config: dict[str, Any], folder: RunFolder) -> None:
+    """Make what a finished run lacks beside its result: its process was killed too early, or a file damaged."""
+    if not (names := artifacts.lacking(folder)):
+        return
+    log.warning(f"{folder} lacks {', '.join(names)}, or they are damaged: made anew from its checkpoints")
+    try:
+        experiment = build.experiment(with_recorded_engine(config, folder))
+        with (
+            engine.use(experiment.engine, experiment.threads, config["tf32"]),
+            backend.named(config["device"]).errors_in_words(),
+        ):
+            checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive)
+            checkpoints.load_trained(experiment.model, experiment.optimizer, experiment.settings.batch_size)
+            folder.save_vocabulary(experiment.corpus)
+            if folder.test_nats_file.name in names:
+                folder.save_test_nats(score_test(experiment)[1], experiment.corpus)
+            artifacts.write_all(experiment, folder)
+    except Superseded:
+        raise
+    except (UserError, OSError, MemoryError) as error:
+        raise UserError(f"{folder} has finished but lacks {', '.join(names)}: {one_line(error)}") from error
+
+
 def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) -> dict[str, Any]:
     """Record what the run is and where it comes from; return its config `with_recorded_engine`."""
     if goes_on := folder.checkpoint_file.exists():
         config = with_recorded_engine(config, folder)
-    elif folder.config_file.exists() and folder.load_config() != config:
+    elif folder.config_file.exists() and not same_result(config, folder):
         folder.become_another_run()  # of another run, which failed before its first step
     folder.save_config(config)
     config_hash, group_hash = hashes(config)
@@ -160,11 +187,23 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
     return config
 
 
+def same_result(config: dict[str, Any], folder: RunFolder) -> bool:
+    """Return whether the config in a folder says that its run is the one that `config` describes."""
+    try:
+        return defining(folder.load_config()) == defining(config)
+    except Damaged:
+        return False
+
+
 def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
     """Return the config; where a run goes on, with the engine that has computed it so far, so that it rounds alike."""
     if not folder.checkpoint_file.exists():
         return config
-    before = folder.load_config()
+    try:
+        before = folder.load_config()
+    except Damaged:  # it is written anew
+        said = {key: folder.tags().get(f"rnnexp.{key}") for key in RUNTIME}
+        before = said | {"threads": said["threads"] and int(said["threads"])}
     found = {key: before.get(key) or config[key] for key in RUNTIME}
     for key in "device", "engine":
         if config[key] and found[key] != config[key]:
@@ -184,7 +223,9 @@ def train_and_test(
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )
-    records = folder.records()
+    kept = folder.to_keep()
+    checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive, kept)
+    records = kept["records"]  # to which each epoch is added
     done = records[-1]["step"] if records else 0
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
@@ -205,7 +246,7 @@ def train_and_test(
             experiment.optimizer,
             experiment.schedule,
             settings,
-            Checkpoints(folder.path, experiment.fingerprint, folder.exclusive),
+            checkpoints,
             experiment.seed,
             on_step,
         ):
@@ -224,7 +265,7 @@ def train_and_test(
         scores, test_nats = score_test(experiment)
         if test_nats is not None:
             folder.save_test_nats(test_nats, corpus)
-        metrics = final_metrics(experiment, records, scores)
+        metrics = final_metrics(experiment, records, scores, checkpoints.best_so_far())
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
     log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
     losses = [record["valid/loss"] for record in records]
@@ -235,51 +276,4 @@ def train_and_test(
             f"{perplexity(min(losses)):.4g} at best, {perplexity(losses[-1]):.4g} after the last, of "
             f"{len(corpus.vocabulary)} symbols; lower optimizer.lr or optimizer.clip_norm"
         )
-    return metrics
-
-
-def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarray | None]:
-    """Return what the evaluators find out about the test split, and the nats of each of its tokens.
-
-    With train.test=never that is nothing, and None.
-    """
-    scores: dict[str, float] = {}
-    test_nats = None
-    for evaluator in experiment.evaluators if experiment.settings.tests else ():
-        found, nats = evaluator.score_tokens(
-            experiment.model, experiment.corpus, "test", experiment.settings.eval_streams
-        )
-        scores |= found
-        test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
-    return scores, test_nats
-
-
-def final_metrics(
-    experiment: build.Experiment, records: list[dict[str, Any]], scores: dict[str, float]
-) -> dict[str, float]:
-    """Return what is recorded once, at the end; the model has the best weights.
-
-    scores : of the test split.
-    """
-    model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
-    if records:
-        best = min(records, key=lambda record: record["valid/loss"])
-        best_loss, best_epoch = best["valid/loss"], best["epoch"]
-    else:  # max_epochs=0: the untrained model
-        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], rows, corpus.end), 0
-    parts = model.num_params()
-    metrics = {
-        **in_units("test", scores, corpus.level),
-        "time": now(),
-        "best/valid_ppl": perplexity(best_loss),
-        "best/epoch": best_epoch,
-        "num_params": sum(parts.values()),
-        **{f"num_params/{name}": count for name, count in parts.items()},
-    }
-    if records and all("epoch_cpu_s" in record for record in records):  # none of a version that lacked it
-        metrics["train_cpu_s"] = sum(record["epoch_cpu_s"] for record in records)
-    if corpus.oracle:
-        if experiment.settings.tests:
-            metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
-        metrics |= {f"oracle/{split}_ppl": perplexity(corpus.oracle[split]) for split in ("train", "valid")}
     return metrics

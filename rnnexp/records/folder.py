@@ -17,6 +17,8 @@ rnnexp.log       what was logged; output.txt what else a job of a sweep printed
 """
 
 import json
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,13 @@ import yaml
 
 from rnnexp.data.corpus import Corpus, Vocabulary
 from rnnexp.errors import UserError, one_line
+from rnnexp.records import checkpoint, reading
 from rnnexp.records.deliveries import Deliveries
-from rnnexp.records.files import append_line, read_lines, replace_text, replacing
+from rnnexp.records.files import append_line, replace_text, replacing
 from rnnexp.records.lease import LeasedFolder, now
+from rnnexp.records.npz import DAMAGE, Npz
+
+log = logging.getLogger(__name__)
 
 ARTIFACTS = (
     "config.yaml",
@@ -51,8 +57,12 @@ class RunFolder(LeasedFolder):
         self.vocabulary_file = path / "vocabulary.json"
         self.records_file = path / "records.jsonl"
         self.checkpoint_file = path / "last.npz"
+        self.best_file = path / "best.npz"
+        self.samples_file = path / "samples.txt"
+        self.curves_file = path / "curves.png"
         self.test_nats_file = path / "test_nats.npz"
         self.deliveries = Deliveries(path)
+        self.recovered: set[str] = set()  # damaged files that were read from the last checkpoint
 
     # What the run is
 
@@ -69,15 +79,18 @@ class RunFolder(LeasedFolder):
     def load_config(self) -> dict[str, Any]:
         """Return the config of the run; UserError where it cannot be read or a newer program wrote it."""
         self.state()  # refuses a newer format
-        try:
-            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{self.path} is no run folder: it holds no config.yaml") from None
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise UserError(f"{self.config_file} cannot be read: {one_line(error)}") from error
-        if not isinstance(config, dict):
-            raise UserError(f"{self.config_file} holds no config")
+        config = self.intact("config", lambda: reading.from_yaml(self.config_file, self.config_keys()))
+        if config is None:
+            raise UserError(f"{self.path} is no run folder: it holds no config.yaml")
         return config
+
+    def config_keys(self) -> set[str]:
+        """Return sections and keys at the top of the config, as far as the tags name them."""
+        try:
+            named = (reading.from_json(self.tags_file) or {}).get("rnnexp.result_keys", "")
+        except reading.Damaged:
+            named = ""
+        return {key.partition(".")[0] for key in named.split(",") if key}
 
     def save_tags(self, tags: dict[str, str]) -> None:
         """Replace the tags of the run."""
@@ -86,7 +99,7 @@ class RunFolder(LeasedFolder):
 
     def tags(self) -> dict[str, str]:
         """Return the tags of the run; empty where it has none yet."""
-        return json.loads(self.tags_file.read_text(encoding="utf-8")) if self.tags_file.exists() else {}
+        return self.intact("tags", lambda: reading.from_json(self.tags_file)) or {}
 
     def add_provenance(self, found: dict[str, str]) -> None:
         """Record the program, libraries and machine with which the run begins or goes on now."""
@@ -95,7 +108,7 @@ class RunFolder(LeasedFolder):
 
     def provenance(self) -> list[dict[str, Any]]:
         """Return the program, libraries and machine of each time that the run was begun or resumed, in order."""
-        return read_lines(self.provenance_file)
+        return reading.json_lines(self.provenance_file)
 
     def save_vocabulary(self, corpus: Corpus) -> None:
         """Write what the model's tokens mean, so that the model can be used without the data."""
@@ -106,16 +119,38 @@ class RunFolder(LeasedFolder):
     def load_vocabulary(self) -> Corpus:
         """Return the vocabulary, in a corpus without text."""
         try:
-            meaning = json.loads(self.vocabulary_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.vocabulary_file} cannot be read: {one_line(error)}") from error
+            meaning = reading.from_json(self.vocabulary_file, ("symbols", "level", "end"))
+        except reading.Damaged as error:
+            raise UserError(f"{error}; the command that began the run makes it anew") from error
+        if meaning is None:
+            raise UserError(f"{self.vocabulary_file} does not exist: the run has not begun to train")
         return Corpus(Vocabulary(meaning["symbols"]), {}, meaning["level"], meaning["end"])
 
     # What it has done
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records of the epochs so far."""
-        return read_lines(self.records_file)
+        """Return the records of the epochs so far, those that the last checkpoint knows of among them.
+
+        Raises
+        ------
+        UserError where some are lost.
+        """
+        # before the file, to which a running process adds before it saves
+        meta = checkpoint.read_meta(self.checkpoint_file) or {}
+        done, kept = meta.get("progress", {}).get("epoch", 0), meta.get("kept", {}).get("records", [])
+        try:
+            found, damage = reading.json_lines(self.records_file), ""
+            if any(record.get("epoch") != number for number, record in enumerate(found, 1)):
+                damage = f"{self.records_file} is damaged (its epochs are not 1, 2, 3 and on)"
+        except reading.Damaged as error:
+            found, damage = [], str(error)
+        if not damage and len(found) >= done:
+            return found
+        damage = damage or f"{self.records_file} is damaged (it ends after {len(found)} of {done} epochs)"
+        if len(kept) < max(done, 1):
+            raise UserError(f"{damage}: no checkpoint has its records; rerun=true makes a new run")
+        self.recover("records", damage)
+        return kept
 
     def append(self, record: dict[str, Any]) -> None:
         """Add the record of an epoch."""
@@ -144,18 +179,81 @@ class RunFolder(LeasedFolder):
 
     def test_nats(self) -> dict[str, np.ndarray] | None:
         """Return the arrays of `save_test_nats`; None of a run that has none."""
-        if not self.test_nats_file.exists():
+        try:
+            with self.test_nats_file.open("rb") as file:
+                arrays = Npz(file)
+                return arrays.read(arrays.members)
+        except FileNotFoundError:
             return None
-        with np.load(self.test_nats_file) as arrays:
-            return dict(arrays)
+        except DAMAGE as error:
+            remedy = "the command that began the run makes it anew"
+            raise reading.Damaged(self.test_nats_file, one_line(error), remedy) from error
 
     def result(self) -> dict[str, float] | None:
         """Return the final metrics; None where the run has not finished."""
-        return json.loads(self.result_file.read_text(encoding="utf-8")) if self.result_file.exists() else None
+        try:
+            return reading.from_json(self.result_file, ("best/valid_ppl", "best/epoch"))
+        except reading.Damaged as error:
+            raise UserError(f"{error}; the command that began the run makes it anew") from error
+
+    def discard_damaged_result(self) -> None:
+        """Remove the final metrics where they cannot be read, so that they are made anew from the checkpoint."""
+        try:
+            self.result()
+        except UserError as error:
+            log.warning(str(error))
+            with self.exclusive():
+                self.result_file.unlink()
+                self.write_state(self.state() | {"status": "RUNNING", "ended": None, "error": None})
 
     def artifacts(self) -> list[Path]:
         """Return the files to keep with a store's record: what the model is and does, and what went wrong."""
         return [path for name in ARTIFACTS if (path := self.path / name).exists()]
+
+    # What the last checkpoint knows of the other files
+
+    def to_keep(self) -> dict[str, Any]:
+        """Return what the checkpoints of a run that begins or goes on keep, to make damaged files anew."""
+        self.mend()
+        return {"config": self.load_config(), "tags": self.tags(), "records": self.records()}
+
+    def intact(self, name: str, read: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+        """Return what `read` finds; where the file is damaged or gone, what the last checkpoint keeps of it.
+
+        Raises
+        ------
+        Damaged where the file is, and no checkpoint keeps it.
+        """
+        damage = None
+        try:
+            if (found := read()) is not None:
+                return found
+        except reading.Damaged as error:
+            damage = error
+        kept = (checkpoint.read_meta(self.checkpoint_file) or {}).get("kept", {}).get(name)
+        if kept is None and damage:
+            raise damage
+        if kept is not None:
+            self.recover(name, str(damage or f"{self.path} has lost its {name}"))
+        return kept
+
+    def recover(self, name: str, damage: str) -> None:
+        """Say, once, that what a damaged file had is taken from the last checkpoint."""
+        if name not in self.recovered:
+            log.warning(f"{damage}: taken from {self.checkpoint_file.name}")
+        self.recovered.add(name)
+
+    def mend(self) -> None:
+        """Write damaged files anew from the last checkpoint; UserError where it does not keep what they had."""
+        config, tags, records = self.load_config(), self.tags(), self.records()
+        if "config" in self.recovered:
+            self.save_config(config)
+        if "tags" in self.recovered:
+            self.save_tags(tags)
+        if "records" in self.recovered:
+            with self.exclusive():
+                replace_text(self.records_file, "".join(f"{json.dumps(record)}\n" for record in records))
+        self.recovered.clear()
 
     # What is known of it elsewhere
 

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ import psutil
 from filelock import FileLock, Timeout
 
 from rnnexp.errors import Superseded, UserError, one_line
+from rnnexp.records import reading
 from rnnexp.records.files import replace_text
 
 HEARTBEAT_S = 5.0
 LEASE_S = 60.0  # without a heartbeat for so long, a process counts as dead, wherever it runs
+REQUIRED = "number", "pid", "born", "host", "status", "started", "ended", "error"  # entries of state.json
 FORMAT = 1  # of run folders; one more when a program that knows only this one would misread a folder
 
 
@@ -156,14 +158,16 @@ class LeasedFolder:
 
         Raises
         ------
-        UserError where a newer program has written the folder in a format that this one does not know.
+        UserError where state.json is damaged, or a newer program has written the folder in a format that this
+        one does not know.
         """
-        with ExitStack() as stack:
-            try:
-                file = stack.enter_context(self.state_file.open(encoding="utf-8"))
-            except FileNotFoundError:
+        try:
+            state = reading.from_json(self.state_file, REQUIRED)
+            if state is None:
                 return {}
-            state = json.load(file) | {"heartbeat": os.fstat(file.fileno()).st_mtime}
+            state["heartbeat"] = self.state_file.stat().st_mtime
+        except reading.Damaged as error:
+            raise UserError(f"{error}; remove it if no process is at this run, which then goes on") from error
         if (found := state.get("format", 1)) > FORMAT:
             raise UserError(
                 f"{self} is a run folder of format {found}, and this rnnexp knows {FORMAT} at most: "

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rnnexp.experiment import progress
+from rnnexp.errors import UserError, one_line
+from rnnexp.experiment import artifacts, progress
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
 
@@ -68,12 +69,17 @@ class Job:
 
         Raises
         ------
-        UserError where a newer program has written the folder.
+        UserError where state.json is damaged, or a newer program has written the folder.
         """
-        if not self.folder.result():
-            return False
-        self.folder.state()  # refuses a newer format
-        return self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
+        self.folder.state()
+        try:
+            if not self.folder.result():
+                return False
+            self.folder.load_config()
+            same = self.folder.tags().get("rnnexp.config_hash") == hashes(self.config)[0]
+            return same and not self.folder.recovered and not artifacts.lacking(self.folder)
+        except UserError:
+            return False  # a file is damaged: the job makes it anew, or says why it cannot
 
     def ask_to_stop(self, why: str = "", prune: bool = False) -> None:
         """Have the job save a checkpoint and end.
@@ -95,14 +101,18 @@ class Job:
         assert self.process.stdin
         with suppress(BrokenPipeError):
             self.process.stdin.close()
-        with suppress(OSError):
+        damage, result = "", None
+        try:
             self.folder.mark_dead()
-        if code == 0 and self.folder.result():
+            result = self.folder.result()
+        except (OSError, UserError) as error:
+            damage = one_line(error)
+        if code == 0 and result:
             self.outcome, self.error = f"{'resumed and ' if self.resumed else ''}finished", ""
         elif self.stop_asked_at and not self.error:
             self.outcome = "pruned" if self.prune else "stopped"
         else:
-            self.outcome, self.error = "failed", self.error or self.reason(code)
+            self.outcome, self.error = "failed", self.error or damage or self.reason(code)
         with suppress(OSError):
             kept = self.folder.path / "output.txt"
             kept.unlink(missing_ok=True)  # left by an attempt before
@@ -114,7 +124,9 @@ class Job:
         """Return a line about why the job failed, given the exit code of its process."""
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        state = self.folder.state()
+        state: dict[str, Any] = {}
+        with suppress(UserError):  # state.json is damaged
+            state = self.folder.state()
         if state.get("status") == "FAILED" and state["number"] > self.number:
             return state["error"]
         said = self.output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
@@ -130,8 +142,7 @@ class Job:
 
     def __str__(self) -> str:
         """Return a line about how the job went."""
-        metrics = self.folder.result()
-        if metrics is None or self.outcome == "failed":
+        if self.outcome == "failed" or not (metrics := self.folder.result()):
             return f"{self.name}: {self.outcome}{self.error and f': {self.error}'}"
         diverged = ", diverged" if "rnnexp.diverged" in self.folder.tags() else ""
         before = " (finished before)" if "before" in self.outcome else ""

@@ -42,10 +42,11 @@ class Sweep:
         on_error: str,
         total: int | None = None,
     ):
-        self.jobs, self.waiting, self.total = jobs, list(jobs), len(jobs) if total is None else total
+        self.jobs, self.total = jobs, len(jobs) if total is None else total
+        self.waiting = [job for job in jobs if job.outcome == "not begun"]
         self.timeout, self.on_error = timeout, on_error
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if any(job.config["device"] == "gpu" for job in jobs):
+        if any(job.config.get("device") == "gpu" for job in jobs):
             cores = 1  # a GPU does one run at a time, unless the command says more
         self.workers = max(1, min(workers or cores, self.total))
         self.threads = max(1, cores // self.workers)
@@ -105,11 +106,15 @@ class Sweep:
     def look_after(self) -> None:
         """Act on each job that has ended, has recorded something new, or takes too long."""
         for job in self.running():
-            if job.ended():
-                self.on_job_end(job)
-            elif job.has_news():
-                self.on_job_news(job)
-            elif self.timeout and time.monotonic() - job.started > self.timeout:
+            try:
+                if job.ended():
+                    self.on_job_end(job)
+                    continue
+                if job.has_news():
+                    self.on_job_news(job)
+            except UserError as error:  # a file of its folder was damaged
+                job.ask_to_stop(one_line(error))
+            if self.timeout and time.monotonic() - job.started > self.timeout:
                 job.ask_to_stop(f"stopped after sweep.timeout={self.timeout:g} s")
         running = [(job, *progress.reported(job.report)) for job in self.running()]
         done = sum(job.outcome not in ("running", "not begun") for job in self.jobs)
@@ -127,7 +132,7 @@ class Sweep:
     def on_job_news(self, job: Job) -> None:
         """Have the store told what a job has newly recorded."""
         tracker = tracking.make(job.config["tracking"])
-        with suppress(OSError, UserError):
+        with suppress(OSError, UserError):  # a damaged folder is the job's own failure
             if tracker and job.folder.to_deliver(tracker.uri):
                 self.tracker.changed(job.folder.path)
 

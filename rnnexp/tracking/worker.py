@@ -17,6 +17,7 @@ from threading import Thread
 from typing import Any
 
 from rnnexp import tracking
+from rnnexp.errors import UserError
 from rnnexp.records.folder import RunFolder
 
 SLOW_S, RETRY_S = 1.0, 30.0  # seconds: a store that takes so long to fail is left alone for so long
@@ -94,13 +95,20 @@ class Outbox:
         """Deliver the end of runs whose process has gone, or goes now."""
         deadline = time.monotonic() + ORPHANS_S
         while self.open and time.monotonic() < deadline:
-            for folder in self.open.values():
-                with suppress(OSError):
-                    folder.mark_dead()
-            if all(folder.state().get("ended", 1) for folder in self.open.values()):
+            if all([over(folder) for folder in self.open.values()]):
                 break
             time.sleep(0.2)
         self.flush()
+
+
+def over(folder: RunFolder) -> bool:
+    """Return whether a run has ended, after correcting the state of one whose process is gone."""
+    try:
+        with suppress(OSError):
+            folder.mark_dead()
+        return bool(folder.state().get("ended", 1))
+    except UserError:  # its state.json is damaged, which delivering it reports
+        return True
 
 
 class Answers(logging.Handler):

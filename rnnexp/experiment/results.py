@@ -1,0 +1,58 @@
+"""Score what a run has trained, and gather what is recorded of it once, at the end."""
+
+from typing import Any
+
+import numpy as np
+
+from rnnexp.evaluation.base import in_units
+from rnnexp.evaluation.perplexity import evaluate, perplexity
+from rnnexp.experiment.build import Experiment
+from rnnexp.records.lease import now
+
+
+def score_test(experiment: Experiment) -> tuple[dict[str, float], np.ndarray | None]:
+    """Return what the evaluators find out about the test split, and the nats of each of its tokens.
+
+    With train.test=never that is nothing, and None.
+    """
+    scores: dict[str, float] = {}
+    test_nats = None
+    for evaluator in experiment.evaluators if experiment.settings.tests else ():
+        found, nats = evaluator.score_tokens(
+            experiment.model, experiment.corpus, "test", experiment.settings.eval_streams
+        )
+        scores |= found
+        test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
+    return scores, test_nats
+
+
+def final_metrics(
+    experiment: Experiment, records: list[dict[str, Any]], scores: dict[str, float], best: tuple[int, float]
+) -> dict[str, float]:
+    """Return what is recorded once, at the end; the model has the best weights.
+
+    Parameters
+    ----------
+    scores : of the test split.
+    best : the epoch with the best validation loss and that loss, in nats per token; epoch 0: none was done.
+    """
+    model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
+    best_epoch, best_loss = best
+    if not best_epoch:  # max_epochs=0: the untrained model
+        best_loss = evaluate(model, corpus.splits["valid"], rows, corpus.end)
+    parts = model.num_params()
+    metrics = {
+        **in_units("test", scores, corpus.level),
+        "time": now(),
+        "best/valid_ppl": perplexity(best_loss),
+        "best/epoch": best_epoch,
+        "num_params": sum(parts.values()),
+        **{f"num_params/{name}": count for name, count in parts.items()},
+    }
+    if records and all("epoch_cpu_s" in record for record in records):  # none of a version that lacked it
+        metrics["train_cpu_s"] = sum(record["epoch_cpu_s"] for record in records)
+    if corpus.oracle:
+        if experiment.settings.tests:
+            metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
+        metrics |= {f"oracle/{split}_ppl": perplexity(corpus.oracle[split]) for split in ("train", "valid")}
+    return metrics
