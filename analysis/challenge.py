@@ -33,7 +33,7 @@ def rank_entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     UserError where no run recorded its iterations, or the runs were made on different data.
     """
     finished = runs[(runs["status"] == "FINISHED") & runs["run_id"].isin(history["run_id"])].copy()
-    if finished.empty or "step" not in history:
+    if finished.empty or "updates" not in history:
         raise UserError("the study has no finished runs that recorded their iterations")
     settings = varying_settings(finished)
     if several := [key for key in settings if key.startswith("dataset.")]:
@@ -47,7 +47,7 @@ def rank_entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             "entry": name_configurations(finished, settings),
             "seed": finished["params.seed"].to_numpy(),
             "loss": best.loc[finished["run_id"], "valid/loss"].to_numpy(),
-            "iterations": best.loc[finished["run_id"], "step"].astype(int).to_numpy(),
+            "iterations": best.loc[finished["run_id"], "updates"].astype(int).to_numpy(),
             "parameters": finished["metrics.num_params"].astype(int).to_numpy(),
         }
     )
@@ -67,7 +67,7 @@ def markdown(table: pd.DataFrame) -> str:
 def report(study: str, uri: str, out: Path) -> str:
     """Write the ranking of a study into a folder; return the table as Markdown."""
     runs = load_runs(study, uri)
-    table = rank_entries(runs, load_history(runs, ["valid/loss", "step"]))
+    table = rank_entries(runs, load_history(runs, ["valid/loss", "updates"]))
     text = markdown(table)
     out.mkdir(parents=True, exist_ok=True)
     (out / "challenge.md").write_text(f"# {study}\n\n{text}")

@@ -50,8 +50,8 @@ def at_step(metric: str, step: int) -> Callable[[pd.DataFrame], pd.Series]:
     """Return what measures a metric after the first epoch that ends at that step or later."""
 
     def measure(runs: pd.DataFrame) -> pd.Series:
-        history = load_history(runs, [metric, "step"])
-        reached = history[history["step"] >= step].sort_values("step").groupby("run_id")[metric].first()
+        history = load_history(runs, [metric, "updates"])
+        reached = history[history["updates"] >= step].sort_values("updates").groupby("run_id")[metric].first()
         return runs["run_id"].map(reached)
 
     return measure

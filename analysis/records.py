@@ -12,6 +12,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 SQLITE = "sqlite:///"
+NAMES_BEFORE = {"updates": ["step"]}  # a metric -> what older versions called it
 
 
 class NoRecords(UserError):
@@ -51,6 +52,8 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
     if experiment is None:
         raise NoRecords(f"study={study} has no records; there are: {', '.join(known) or 'none'}")
     runs = mlflow.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+    if "tags.rnnexp.kind" in runs:  # what holds the runs of a sweep together is none itself
+        runs = runs[runs["tags.rnnexp.kind"] != "sweep"].reset_index(drop=True)
     if runs.empty:
         raise NoRecords(f"study={study} has no runs")
     return runs
@@ -65,7 +68,8 @@ def load_history(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
         {"run_id": run_id, "metric": metric, "epoch": point.step, "value": point.value}
         for run_id in runs["run_id"]
         for metric in metrics
-        for point in client.get_metric_history(run_id, metric)
+        for name in (metric, *NAMES_BEFORE.get(metric, ()))
+        for point in client.get_metric_history(run_id, name)
     ]
     if not rows:
         return pd.DataFrame(columns=["run_id", "epoch", *metrics])

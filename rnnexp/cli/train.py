@@ -19,6 +19,7 @@ from rnnexp.errors import UserError
 from rnnexp.experiment import rules, runner, schema
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
+from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.request import open_request
 from rnnexp.sweeps.scheduler import Sweep, run_sweep
 from rnnexp.sweeps.worker import CONF
@@ -55,7 +56,8 @@ def start(cfg: DictConfig) -> float:
         rules.check(config)
         # a job that a cluster starts again elsewhere waits until the process before it counts as dead
         wait = HydraConfig.get().mode == RunMode.MULTIRUN
-        return runner.run_experiment(config, folder, wait)["best/valid_ppl"]
+        overrides = HydraConfig.get().overrides.task
+        return runner.run_experiment(config, folder, wait, overrides=overrides)["best/valid_ppl"]
     except (UserError, OSError, MemoryError) as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
@@ -84,6 +86,8 @@ def sweep(overrides: list[str]) -> None:
             jobs = search.best()
         else:
             jobs = request.jobs()
+            for job in jobs:
+                job.label = label(job, request)
     if request.settings["prepare"]:
         print(offline.prepare(jobs))
         return

@@ -76,7 +76,7 @@ class Parameters:
 
 
 def require_array(array, shape: tuple[int, ...], dtype, what: str) -> np.ndarray:
-    """Return an array as one of this type; UserError where its shape differs, or its numbers are not real and finite."""
+    """Return an array as one of this type; UserError where it has another shape or a number that is not finite."""
     require_header(array, shape, what)
     with np.errstate(over="ignore"):
         converted = np.asarray(array, dtype)

@@ -1,9 +1,11 @@
-"""Illustrate a run: texts from its model, and its learning curves."""
+"""Show what a run made: texts from its model, its learning curves, and how others load the model."""
 
+import platform
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import sample
@@ -15,6 +17,14 @@ from rnnexp.records.folder import RunFolder
 
 AT_THE_END = "at the end, with the best weights"  # heading of the last samples
 END_OF_PNG = b"IEND\xaeB`\x82"
+LOADER = "rnnexp.experiment.pyfunc"
+DRAWN = {"length": 200, "temperature": 1.0, "top_k": None, "seed": 0}  # texts, as by `rnnexp generate`
+
+
+def loader() -> str:
+    """Return the content of MLmodel, by which MLflow loads the model."""
+    flavor = {"loader_module": LOADER, "python_version": platform.python_version(), "config": DRAWN}
+    return yaml.safe_dump({"flavors": {"python_function": flavor}}, sort_keys=False)
 
 
 def write_all(experiment: Experiment, folder: RunFolder) -> None:
@@ -40,6 +50,8 @@ def lacking(folder: RunFolder) -> list[str]:
         folder.test_nats()
     except UserError:
         found.append(folder.test_nats_file.name)
+    if not folder.loader_file.exists() and folder.label():  # which runs of older versions have not
+        found.append(folder.loader_file.name)
     samples = reading.text(folder.samples_file) or ""
     if f"# {AT_THE_END}\n" not in samples or not samples.endswith("\n\n"):
         found.append(folder.samples_file.name)

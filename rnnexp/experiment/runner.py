@@ -1,8 +1,8 @@
 """Do one run from its config to its records: build it, train it, test it once, and tell of each record."""
 
 import logging
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.results import final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.records import provenance
+from rnnexp.experiment.titles import defining_overrides, title
+from rnnexp.records import provenance, system
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
 from rnnexp.records.reading import Damaged
@@ -34,6 +35,7 @@ def run_experiment(
     folder: RunFolder,
     wait: bool = False,
     more_tags: dict[str, str] | None = None,
+    overrides: Sequence[str] = (),
 ) -> dict[str, float]:
     """Do the run that `config` describes, or what is left of it, and return its final metrics.
 
@@ -41,6 +43,7 @@ def run_experiment(
     ----------
     wait : whether to wait where another process is at the run; else that is an error.
     more_tags : tags to record with the run besides its own.
+    overrides : those of the command, by which the run is named unless a sweep has named it.
 
     Raises
     ------
@@ -65,7 +68,10 @@ def run_experiment(
                     reached = f"test perplexity {metrics['test/ppl']:.4g}"
                 log.info(f"{folder} has finished: {reached} (rerun=true makes a new run)")
                 return metrics
-            return execute(config, folder, teller, more_tags or {})
+            if not folder.label():
+                folder.give_label({"name": title(config, defining_overrides(config, overrides))})
+            with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
+                return execute(config, folder, teller, more_tags or {})
         finally:
             if tracker and folder.to_deliver(tracker.uri):
                 teller.changed(folder.path)
@@ -103,6 +109,7 @@ def execute(
             config |= {"threads": experiment.threads, "engine": experiment.engine}
             folder.save_config(config)
             folder.save_vocabulary(experiment.corpus)
+            folder.save_loader(artifacts.loader())
             tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
             tags["rnnexp.data_digest"] = experiment.corpus.digest()
@@ -154,6 +161,7 @@ def complete(config: dict[str, Any], folder: RunFolder) -> None:
             checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive)
             checkpoints.load_trained(experiment.model, experiment.optimizer, experiment.settings.batch_size)
             folder.save_vocabulary(experiment.corpus)
+            folder.save_loader(artifacts.loader())
             if folder.test_nats_file.name in names:
                 folder.save_test_nats(score_test(experiment)[1], experiment.corpus)
             artifacts.write_all(experiment, folder)
@@ -226,7 +234,7 @@ def train_and_test(
     kept = folder.to_keep()
     checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive, kept)
     records = kept["records"]  # to which each epoch is added
-    done = records[-1]["step"] if records else 0
+    done = records[-1]["updates"] if records else 0
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
 

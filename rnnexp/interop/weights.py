@@ -58,7 +58,7 @@ def load(model: Model, path: Path) -> None:
 
 
 def require_names(model: Model, names: Collection[str], origin: str) -> None:
-    """Raise UserError where names of arrays are not those of a model's parameters; what checkpoints add may be there."""
+    """Raise UserError where names are not those of a model's parameters; what checkpoints add may be there."""
     shapes = model.params.shapes
     for name in shapes:
         if name not in names:

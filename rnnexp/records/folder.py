@@ -6,9 +6,11 @@ provenance.jsonl a line for each time that it was begun or resumed: program, lib
 state.json       the format of the folder; RUNNING, FINISHED, FAILED or KILLED; its process, whose last
                  heartbeat is the time of the file
 vocabulary.json  what the tokens mean
-records.jsonl    a line an epoch
+label.json       what the run is called where there are others, and the sweep that it belongs to
+records.jsonl    a line an epoch; system.jsonl, where it was asked for, a line every 10 s about the machine
 last.npz         the checkpoint to go on from; best.npz the best weights
 result.json      the final metrics, once there are any
+MLmodel          how MLflow loads the model from this folder
 test_nats.npz    the exact test loss token by token, see `save_test_nats`; stores do not get it
 traceback.txt    the traceback of the error that ended it
 delivered.json   what the stores have of all this
@@ -18,7 +20,6 @@ rnnexp.log       what was logged; output.txt what else a job of a sweep printed
 
 import json
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +28,24 @@ import yaml
 
 from rnnexp.data.corpus import Corpus, Vocabulary
 from rnnexp.errors import UserError, one_line
-from rnnexp.records import checkpoint, reading
+from rnnexp.records import reading
 from rnnexp.records.deliveries import Deliveries
+from rnnexp.records.digests import digest
 from rnnexp.records.files import append_line, replace_text, replacing
-from rnnexp.records.lease import LeasedFolder, now
+from rnnexp.records.lease import now
 from rnnexp.records.npz import DAMAGE, Npz
+from rnnexp.records.recovery import RecoveredFolder
 
 log = logging.getLogger(__name__)
 
-ARTIFACTS = (
-    "config.yaml",
-    "vocabulary.json",
-    "curves.png",
-    "samples.txt",
-    "best.npz",
-    "traceback.txt",
-    "output.txt",
-)
+ARTIFACTS = "config.yaml", "curves.png", "samples.txt", "traceback.txt", "output.txt"
+MODEL = "MLmodel", "config.yaml", "vocabulary.json", "best.npz"  # all that the model can be loaded from
 
 
-class RunFolder(LeasedFolder):
+NAMES_BEFORE = {"step": "updates"}  # what a metric was called in the records of older versions -> its name
+
+
+class RunFolder(RecoveredFolder):
     """Read a run folder, and write it where this process holds it."""
 
     def __init__(self, path: Path):
@@ -55,14 +54,15 @@ class RunFolder(LeasedFolder):
         self.tags_file = path / "tags.json"
         self.provenance_file = path / "provenance.jsonl"
         self.vocabulary_file = path / "vocabulary.json"
+        self.label_file = path / "label.json"
         self.records_file = path / "records.jsonl"
-        self.checkpoint_file = path / "last.npz"
+        self.system_file = path / "system.jsonl"
+        self.loader_file = path / "MLmodel"
         self.best_file = path / "best.npz"
         self.samples_file = path / "samples.txt"
         self.curves_file = path / "curves.png"
         self.test_nats_file = path / "test_nats.npz"
         self.deliveries = Deliveries(path)
-        self.recovered: set[str] = set()  # damaged files that were read from the last checkpoint
 
     # What the run is
 
@@ -110,6 +110,27 @@ class RunFolder(LeasedFolder):
         """Return the program, libraries and machine of each time that the run was begun or resumed, in order."""
         return reading.json_lines(self.provenance_file)
 
+    def give_label(self, label: dict[str, Any]) -> None:
+        """Say what the run is called and which sweep it belongs to; one that belongs to a sweep stays with it.
+
+        A sweep says this also of runs that it does not write: those that have finished, or another process is at.
+
+        label : `name`, and of a job of a sweep `sweep`, with its `key`, `name` and `command`.
+        """
+        before = self.label()
+        if "sweep" not in before and label != before:
+            self.path.mkdir(parents=True, exist_ok=True)
+            replace_text(self.label_file, json.dumps(label) + "\n")
+
+    def label(self) -> dict[str, Any]:
+        """Return what `give_label` has written; empty where it has not."""
+        return self.intact("label", lambda: reading.from_json(self.label_file)) or {}
+
+    def save_loader(self, text: str) -> None:
+        """Write how MLflow loads the model from this folder."""
+        with self.exclusive():
+            replace_text(self.loader_file, text)
+
     def save_vocabulary(self, corpus: Corpus) -> None:
         """Write what the model's tokens mean, so that the model can be used without the data."""
         meaning = {"level": corpus.level, "end": corpus.end, "symbols": corpus.vocabulary.symbols}
@@ -129,33 +150,25 @@ class RunFolder(LeasedFolder):
     # What it has done
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records of the epochs so far, those that the last checkpoint knows of among them.
-
-        Raises
-        ------
-        UserError where some are lost.
-        """
-        # before the file, to which a running process adds before it saves
-        meta = checkpoint.read_meta(self.checkpoint_file) or {}
-        done, kept = meta.get("progress", {}).get("epoch", 0), meta.get("kept", {}).get("records", [])
-        try:
-            found, damage = reading.json_lines(self.records_file), ""
-            if any(record.get("epoch") != number for number, record in enumerate(found, 1)):
-                damage = f"{self.records_file} is damaged (its epochs are not 1, 2, 3 and on)"
-        except reading.Damaged as error:
-            found, damage = [], str(error)
-        if not damage and len(found) >= done:
-            return found
-        damage = damage or f"{self.records_file} is damaged (it ends after {len(found)} of {done} epochs)"
-        if len(kept) < max(done, 1):
-            raise UserError(f"{damage}: no checkpoint has its records; rerun=true makes a new run")
-        self.recover("records", damage)
-        return kept
+        """Return the records of the epochs so far, under the names that metrics have now; UserError where some are lost."""
+        return [
+            {NAMES_BEFORE.get(name, name): value for name, value in record.items()}
+            for record in self.intact_records(self.records_file)
+        ]
 
     def append(self, record: dict[str, Any]) -> None:
         """Add the record of an epoch."""
         with self.exclusive():
             append_line(self.records_file, record)
+
+    def system_metrics(self) -> list[dict[str, Any]]:
+        """Return what was measured of the machine while the run went on, in order."""
+        return reading.json_lines(self.system_file)
+
+    def append_system_metrics(self, record: dict[str, Any]) -> None:
+        """Add what was measured of the machine."""
+        with self.exclusive():
+            append_line(self.system_file, record)
 
     def finish(self, metrics: dict[str, float]) -> None:
         """Write the final metrics."""
@@ -206,50 +219,34 @@ class RunFolder(LeasedFolder):
                 self.result_file.unlink()
                 self.write_state(self.state() | {"status": "RUNNING", "ended": None, "error": None})
 
-    def artifacts(self) -> list[Path]:
-        """Return the files to keep with a store's record: what the model is and does, and what went wrong."""
-        return [path for name in ARTIFACTS if (path := self.path / name).exists()]
+    def artifacts(self) -> dict[str, list[Path]]:
+        """Return the files to keep with a store's record, by the folder there, "" for none.
+
+        They say what the run is and does, and what went wrong; in `model` is the model, where it has weights.
+        """
+        found = {place: [path for name in names if (path := self.path / name).exists()]
+                 for place, names in (("", ARTIFACTS), ("model", MODEL))}  # fmt: skip
+        if not self.best_file.exists():
+            del found["model"]
+        return found
 
     # What the last checkpoint knows of the other files
 
     def to_keep(self) -> dict[str, Any]:
         """Return what the checkpoints of a run that begins or goes on keep, to make damaged files anew."""
         self.mend()
-        return {"config": self.load_config(), "tags": self.tags(), "records": self.records()}
-
-    def intact(self, name: str, read: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
-        """Return what `read` finds; where the file is damaged or gone, what the last checkpoint keeps of it.
-
-        Raises
-        ------
-        Damaged where the file is, and no checkpoint keeps it.
-        """
-        damage = None
-        try:
-            if (found := read()) is not None:
-                return found
-        except reading.Damaged as error:
-            damage = error
-        kept = (checkpoint.read_meta(self.checkpoint_file) or {}).get("kept", {}).get(name)
-        if kept is None and damage:
-            raise damage
-        if kept is not None:
-            self.recover(name, str(damage or f"{self.path} has lost its {name}"))
-        return kept
-
-    def recover(self, name: str, damage: str) -> None:
-        """Say, once, that what a damaged file had is taken from the last checkpoint."""
-        if name not in self.recovered:
-            log.warning(f"{damage}: taken from {self.checkpoint_file.name}")
-        self.recovered.add(name)
+        texts = {"config": self.load_config(), "tags": self.tags(), "label": self.label()}
+        return {name: value for name, value in texts.items() if value} | {"records": self.records()}
 
     def mend(self) -> None:
         """Write damaged files anew from the last checkpoint; UserError where it does not keep what they had."""
-        config, tags, records = self.load_config(), self.tags(), self.records()
+        config, tags, label, records = self.load_config(), self.tags(), self.label(), self.records()
         if "config" in self.recovered:
             self.save_config(config)
         if "tags" in self.recovered:
             self.save_tags(tags)
+        if "label" in self.recovered:
+            replace_text(self.label_file, json.dumps(label) + "\n")
         if "records" in self.recovered:
             with self.exclusive():
                 replace_text(self.records_file, "".join(f"{json.dumps(record)}\n" for record in records))
@@ -263,6 +260,10 @@ class RunFolder(LeasedFolder):
         if not state or not self.config_file.exists():
             return None
         here = {"epochs": len(self.records()), "status": state["status"], "ended": state["ended"]}
+        if label := self.label():  # older runs, which have none, were described once and for all
+            here["about"] = digest([label, self.tags()])
+        if measured := self.system_metrics():
+            here["system"] = len(measured)
         return here if here.items() - self.deliveries.to(store).items() else None
 
     def become_another_run(self) -> None:

@@ -24,7 +24,9 @@ GRACE_S = 30.0  # between asking a job to stop and killing it
 class Job:
     """Hold the name of a job, the config and the folder of its run, and how it goes.
 
+    overrides : those that make the config, each with one value.
     tags : tags to record with the run besides its own.
+    label : what the run is called, and the sweep that it belongs to; see `RunFolder.give_label`.
     outcome : "not begun", "running", "finished", "resumed and finished", "finished before" the sweep,
         "stopped" with the sweep, "pruned", or "failed", for the reason in `error`.
     """
@@ -32,6 +34,8 @@ class Job:
     name: str
     config: dict[str, Any]
     folder: RunFolder
+    overrides: list[str] = field(default_factory=list)
+    label: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     outcome: str = "not begun"
     error: str = ""
@@ -63,6 +67,12 @@ class Job:
         with suppress(BrokenPipeError):  # the process ended at once, which `ended` will find
             self.process.stdin.write(json.dumps(task).encode() + b"\n")
             self.process.stdin.flush()
+
+    def give_label(self) -> None:
+        """Label the run in its folder, if there is a label for it."""
+        if self.label:
+            self.folder.state()  # refuses a newer format
+            self.folder.give_label(self.label)
 
     def finished_before(self) -> bool:
         """Return whether its folder has a result for this config; the job itself refuses that of another.

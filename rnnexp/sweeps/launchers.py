@@ -19,6 +19,8 @@ def check(request: Request) -> None:
 
 def hand_over(work: Sweep, start: Callable[[], object]) -> None:
     """Have Hydra do the jobs by `start`, the function that it decorates, and find out how they went."""
+    for job in work.jobs:
+        job.give_label()
     try:
         start()
     except Exception as error:  # whatever another launcher raises

@@ -38,6 +38,7 @@ class Request:
     launcher : the name of the Hydra launcher that does the jobs, whether the command or a preset names it;
         None: our own scheduler.
     rerun : whether each job makes a new run.
+    arguments : the command line, without -m.
     overrides : those that a preset names in `hydra.sweeper.params`, then those of the command.
     space : the overrides that a search draws values for: those of `sweep.params`, and every interval.
     """
@@ -47,6 +48,7 @@ class Request:
         given = parser.parse_overrides(list(arguments))
         # composed with the first value of each sweep, because a key may come with a group's option
         plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
+        self.arguments = list(arguments)
         self.settings: dict[str, Any] = dict(plain.sweep)
         self.launcher = launcher_of(plain)
         if self.launcher:  # Hydra finds it in a config without the overrides that are swept over
@@ -115,7 +117,7 @@ def make_job(name: str, overrides: list[str]) -> Job:
     folder = RunFolder(Path(str(OmegaConf.select(cfg, "hydra.run.dir"))).absolute())
     with open_dict(cfg):
         del cfg["hydra"]
-    return Job(name, schema.resolve(schema.typed(cfg)), folder)
+    return Job(name, schema.resolve(schema.typed(cfg)), folder, overrides)
 
 
 def values(override: Override) -> list[str]:

@@ -77,6 +77,7 @@ class Sweep:
                 raise_if_asked()
                 begun += 1
                 try:
+                    job.give_label()
                     if job.finished_before():
                         job.outcome = "finished before"
                         job.folder.mark_dead()

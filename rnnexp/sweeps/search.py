@@ -20,6 +20,7 @@ from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.digests import digest
 from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.request import Request, distinct, make_job, text, values
 from rnnexp.sweeps.scheduler import Sweep
 
@@ -76,6 +77,7 @@ class Search(Sweep):
 
     def __init__(self, request: Request, workers: int | None, timeout: float | None, on_error: str):
         settings = request.settings
+        self.request = request
         if not request.space:
             raise UserError("sweep.trials searches over sweep.params, which is empty: try sweep=search")
         self.space, self.trials, self.seeds = request.space, settings["trials"], settings["best_seeds"]
@@ -162,6 +164,7 @@ class Search(Sweep):
             # what is chosen by the test split would be no news to it
             job = make_job(name, [*branch.overrides, *chosen, "train.test=never"])
             job.tags = self.sampler_tags(branch) | {"rnnexp.trial": str(branch.begun)}
+            job.label = label(job, self.request)
             self.trial_of[job.folder.path] = trial
             branch.jobs.append(job)
             self.jobs.append(job)
@@ -232,6 +235,7 @@ class Search(Sweep):
                     "rnnexp.tuned": ",".join(self.space),
                     "rnnexp.tuning_trials": str(spent),
                 }
+                job.label = label(job, self.request, final=True)
                 jobs.append(job)
         return distinct(jobs)
 

@@ -22,10 +22,11 @@ class Tracker(ABC):
     Parameters
     ----------
     uri : the address of the store, by which delivered.json keeps what the store has.
+    system_metrics : whether a run is to record what the machine does.
     """
 
-    def __init__(self, uri: str):
-        self.uri = uri
+    def __init__(self, uri: str, system_metrics: bool = False):
+        self.uri, self.system_metrics = uri, system_metrics
 
     @abstractmethod
     def deliver(self, folder: RunFolder) -> None:

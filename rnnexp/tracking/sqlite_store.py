@@ -53,7 +53,9 @@ def alone_with(file: Path, fill: Callable[[Path], None]) -> Iterator[Path]:
 
 def make_elsewhere(file: Path, fill: Callable[[Path], None]) -> None:
     """Make a store in a folder beside, and put it into place when it is whole."""
-    for left in file.parent.glob(f".{file.name}.making-*"):  # by a process that was killed, for this one has the lock
+    for left in file.parent.glob(
+        f".{file.name}.making-*"
+    ):  # by a process that was killed, for this one has the lock
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{file.name}.making-", dir=file.parent) as place:
         made = Path(place).absolute() / file.name
@@ -93,7 +95,9 @@ def set_aside(file: Path) -> None:
         )
     aside = file.with_name(f"{file.name}.half-made")
     file.replace(aside)
-    log.warning(f"{file} was half-made by a process that was cut off, without runs: now {aside.name}, made anew")
+    log.warning(
+        f"{file} was half-made by a process that was cut off, without runs: now {aside.name}, made anew"
+    )
 
 
 def follow_move(database: sqlite3.Connection, artifacts: Path) -> None:

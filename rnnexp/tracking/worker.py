@@ -95,7 +95,10 @@ class Outbox:
         """Deliver the end of runs whose process has gone, or goes now."""
         deadline = time.monotonic() + ORPHANS_S
         while self.open and time.monotonic() < deadline:
-            if all([over(folder) for folder in self.open.values()]):
+            ended = [
+                over(folder) for folder in self.open.values()
+            ]  # of all, not up to the first that goes on
+            if all(ended):
                 break
             time.sleep(0.2)
         self.flush()

@@ -99,7 +99,7 @@ class Checkpoints:
             for k, layer in enumerate(model.zero_state(batch_size))
         ]
         size, dtype = model.params.values.shape, model.params.values.dtype
-        remembered = {"step": ((1,), np.float64)} | {name: (size, dtype) for name in optimizer.first_values}
+        remembered = {"step": ((1,), np.float64)} | dict.fromkeys(optimizer.first_values, (size, dtype))
         saved = {  # an older checkpoint may lack some
             name: found(arrays, f"optimizer.{name}", *kind, origin)
             for name, kind in remembered.items()

@@ -182,7 +182,7 @@ def epoch_record(
     """
     record = {
         "epoch": state.epoch,
-        "step": state.step,
+        "updates": state.step,
         **loss_metrics("train", state.nats / state.tokens, level),
         **loss_metrics("valid", valid_loss, level),
         "lr": state.lr,

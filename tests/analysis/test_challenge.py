@@ -15,7 +15,7 @@ def history(*runs):
         for run_id, epochs in enumerate(runs)
         for epoch, (loss, step) in enumerate(epochs, 1)
     ]
-    return pd.DataFrame(rows, columns=["run_id", "epoch", "valid/loss", "step"])
+    return pd.DataFrame(rows, columns=["run_id", "epoch", "valid/loss", "updates"])
 
 
 def test_an_entry_is_the_best_epoch_of_a_run():
@@ -44,4 +44,4 @@ def test_losses_on_different_data_are_not_ranked():
 def test_a_study_without_iterations_is_refused():
     runs = finished(("gru", 10.0, {}))
     with pytest.raises(UserError, match="no finished runs that recorded their iterations"):
-        rank_entries(runs, history([(2.0, 10)], [(2.0, 10)]).drop(columns="step"))
+        rank_entries(runs, history([(2.0, 10)], [(2.0, 10)]).drop(columns="updates"))

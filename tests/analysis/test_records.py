@@ -10,7 +10,7 @@ from analysis.records import NoRecords, load_history, load_runs
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """The address of a store with a study `s` of two runs, and an empty study."""
+    """The address of a store with a study `s` of two runs of a sweep, and an empty study."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
     client = mlflow.MlflowClient(uri)
     client.create_experiment("empty")
@@ -20,7 +20,10 @@ def store(tmp_path_factory):
         client.log_param(run.info.run_id, "cell.name", name)
         for epoch, ppl in enumerate([20.0, 10.0 + number], 1):
             client.log_metric(run.info.run_id, "valid/ppl", ppl, step=epoch)
+            updates = "step" if number else "updates"  # as it was called once
+            client.log_metric(run.info.run_id, updates, 5 * epoch, step=epoch)
         client.log_metric(run.info.run_id, "test/ppl", 9.0 + number)
+    client.create_run(study, start_time=0, tags={"rnnexp.kind": "sweep"}, run_name="sweep over cell")
     return uri
 
 
@@ -36,6 +39,12 @@ def test_the_history_has_a_row_an_epoch(store):
     first, second = runs["run_id"]
     assert history[first].to_dict() == {1: 20.0, 2: 11.0}
     assert history[second].to_dict() == {1: 20.0, 2: 10.0}
+
+
+def test_updates_are_found_under_the_name_of_before(store):
+    history = load_history(load_runs("s", store), ["valid/ppl", "updates"])
+    assert list(history) == ["run_id", "epoch", "updates", "valid/ppl"]
+    assert history["updates"].tolist() == [5, 10, 5, 10]
 
 
 def test_a_metric_that_nobody_recorded_has_no_history(store):

@@ -43,7 +43,7 @@ def test_the_published_figures_beside_ours(reproduce, rnnexp, tmp_path):
         for p in tmp_path.glob("runs/char_gru_hackathon/*seed[012]_*/records.jsonl")
     ]
     assert len(records) == 3
-    ours = np.mean([r[r["step"] >= 10]["train/sequence_loss"].iloc[0] for r in records])
+    ours = np.mean([r[r["updates"] >= 10]["train/sequence_loss"].iloc[0] for r in records])
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     again = reproduce("run=true", "into=page.md")

@@ -93,7 +93,7 @@ def test_max_steps(in_process, tmp_path):
     assert in_process(*QUICK, "train.max_steps=7").returncode == 0
     (folder,) = run_folders(tmp_path)
     (record,) = records_without_times(folder)
-    assert record["step"] == 7
+    assert record["updates"] == 7
 
 
 @pytest.mark.parametrize("tracking", ["none", "mlflow"])

@@ -74,7 +74,7 @@ def test_the_size_of_an_array_is_known_before_memory_is_taken(tmp_path):
             with file.open(f"{name}.npy", "w") as member:
                 np.lib.format.write_array_header_1_0(member, header)
                 member.write(bytes(array.nbytes))
-    with pytest.raises(UserError, match="cell0.W is not of the size that it says"):
+    with pytest.raises(UserError, match=r"cell0\.W is not of the size that it says"):
         weights.load(model, path)
     with pytest.raises(UserError, match="is damaged"):
         checkpoint.read(path)

@@ -56,7 +56,7 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
     checkpoints = Checkpoints(tmp_path, e.fingerprint)
     before = e.model.params.values.copy()
     (record,) = fit(e.model, e.corpus, e.optimizer, e.schedule, e.settings, checkpoints, e.seed)
-    assert record["step"] == 2
+    assert record["updates"] == 2
     assert np.isfinite(record["valid/ppl"])
     assert (before != e.model.params.values).mean() > 0.1
 

@@ -90,7 +90,7 @@ def test_records_say_what_was_done(listener, tmp_path):
     assert folder.tags()["rnnexp.data_digest"] == build.experiment(composed(*SMALL)).corpus.digest()
     assert listener.seen == [("RUNNING", 0), ("RUNNING", 1), ("RUNNING", 2), ("FINISHED", 2), "wait"]
     for number, record in enumerate(folder.records(), 1):
-        assert (record["epoch"], record["step"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
+        assert (record["epoch"], record["updates"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
         assert record["train/ppl"] == math.exp(record["train/loss"])
         assert 0 < record["epoch_s"] < 60
         # validation is part of an epoch's seconds and not of the training rate

@@ -81,7 +81,11 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
         assert run.data.params["train.patience"] == "5"
         assert not run.data.params.keys() & {"threads", "engine", "rerun", "sweep.workers"}
         artifacts = {file.path for file in c.list_artifacts(run.info.run_id)}
-        assert artifacts == {"config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"}
+        assert artifacts == {"config.yaml", "curves.png", "samples.txt", "model"}
+        model = {file.path for file in c.list_artifacts(run.info.run_id, "model")}
+        assert model == {
+            f"model/{name}" for name in ("MLmodel", "config.yaml", "vocabulary.json", "best.npz")
+        }
     assert len({run.data.tags["rnnexp.group_hash"] for run in runs}) == 1
     assert len({run.data.tags["rnnexp.config_hash"] for run in runs}) == 6
 
@@ -227,7 +231,7 @@ def test_a_server_takes_the_records(server, rnnexp):
     assert "does not take the records" not in result.stdout
     c, (run,) = runs_of(server, "default")
     assert [point.step for point in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2]
-    assert "best.npz" in {file.path for file in c.list_artifacts(run.info.run_id)}
+    assert "model/best.npz" in {file.path for file in c.list_artifacts(run.info.run_id, "model")}
 
 
 def test_a_server_that_does_not_answer_costs_a_warning(rnnexp, tmp_path):

@@ -87,7 +87,7 @@ def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, max
     (tmp_path / "whole").mkdir()
     whole = Run(tmp_path / "whole", cell=cell, max_steps=max_steps)
     records = whole.records()
-    last_step = int(records[-1]["step"])
+    last_step = int(records[-1]["updates"])
     for stop_at in [*range(1, last_step, 5), last_step]:
         folder = tmp_path / str(stop_at)
         folder.mkdir()
@@ -120,7 +120,7 @@ def test_sequences_resume_at_any_step_as_well(tmp_path):
     whole = sequence_run(tmp_path / "whole")
     records = whole.records()
     assert records[-1]["train/sequence_loss"] < records[0]["train/sequence_loss"]
-    for stop_at in range(1, int(records[-1]["step"]), 4):
+    for stop_at in range(1, int(records[-1]["updates"]), 4):
 
         def stop(progress, stop_at=stop_at):
             if progress.step == stop_at:
@@ -373,7 +373,7 @@ def test_training_has_diverged_where_it_only_did_harm(losses, diverged):
 
 def test_max_steps_ends_early(tmp_path):
     records = Run(tmp_path, max_steps=25).records()
-    assert [record["step"] for record in records] == [18, 25]
+    assert [record["updates"] for record in records] == [18, 25]
 
 
 def test_no_epochs_train_nothing(tmp_path):
