@@ -1,17 +1,16 @@
 """Read the recorded runs of a study as pandas tables."""
 
 import os
-from pathlib import Path
 
 import pandas as pd
 
 from rnnexp.errors import UserError
+from rnnexp.records.sqlite import file_of, for_sqlalchemy
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
-SQLITE = "sqlite:///"
 NAMES_BEFORE = {"updates": ["step"]}  # a metric -> what older versions called it
 
 
@@ -31,8 +30,8 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
     ------
     NoRecords where the store cannot be read, or holds no run of the study.
     """
-    file = Path(uri.removeprefix(SQLITE))
-    if uri.startswith(SQLITE) and not file.exists():
+    file = file_of(uri)
+    if file and not file.exists():
         raise NoRecords(
             f"uri={uri} holds no records: {file} does not exist; run something first, or name another"
         )
@@ -41,7 +40,7 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
     from sqlalchemy.exc import SQLAlchemyError
 
     # absolute, for MLflow keeps the stores it has opened by their addresses, wherever they were opened
-    store = f"{SQLITE}{file.absolute()}" if uri.startswith(SQLITE) else uri
+    store = for_sqlalchemy(file) if file else uri
     try:
         mlflow.set_tracking_uri(store)
         experiment = mlflow.get_experiment_by_name(study)

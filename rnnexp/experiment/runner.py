@@ -73,7 +73,7 @@ def run_experiment(
             with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
                 return execute(config, folder, teller, more_tags or {})
         finally:
-            if tracker and folder.to_deliver(tracker.uri):
+            if tracker and tracker.may_lack(folder):
                 teller.changed(folder.path)
             teller.wait()
 

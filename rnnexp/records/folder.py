@@ -28,11 +28,11 @@ import yaml
 
 from rnnexp.data.corpus import Corpus, Vocabulary
 from rnnexp.errors import UserError, one_line
-from rnnexp.records import reading
+from rnnexp.records import moved, reading
 from rnnexp.records.deliveries import Deliveries
 from rnnexp.records.digests import digest
 from rnnexp.records.files import append_line, replace_text, replacing
-from rnnexp.records.lease import now
+from rnnexp.records.lease import new_key, now
 from rnnexp.records.npz import DAMAGE, Npz
 from rnnexp.records.recovery import RecoveredFolder
 
@@ -78,11 +78,11 @@ class RunFolder(RecoveredFolder):
 
     def load_config(self) -> dict[str, Any]:
         """Return the config of the run; UserError where it cannot be read or a newer program wrote it."""
-        self.state()  # refuses a newer format
+        before = self.state().get("folder")  # also refuses a newer format
         config = self.intact("config", lambda: reading.from_yaml(self.config_file, self.config_keys()))
         if config is None:
             raise UserError(f"{self.path} is no run folder: it holds no config.yaml")
-        return config
+        return moved.config(config, Path(before), self.path.resolve()) if before else config
 
     def config_keys(self) -> set[str]:
         """Return sections and keys at the top of the config, as far as the tags name them."""
@@ -150,7 +150,7 @@ class RunFolder(RecoveredFolder):
     # What it has done
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records of the epochs so far, under the names that metrics have now; UserError where some are lost."""
+        """Return the records of the epochs, under the names that metrics have now; UserError if some are lost."""
         return [
             {NAMES_BEFORE.get(name, name): value for name, value in record.items()}
             for record in self.intact_records(self.records_file)
@@ -254,8 +254,8 @@ class RunFolder(RecoveredFolder):
 
     # What is known of it elsewhere
 
-    def to_deliver(self, store: str) -> dict[str, Any] | None:
-        """Return what a store will have once it has everything; None where it has that already."""
+    def holds(self) -> dict[str, Any] | None:
+        """Return what a store will have once it has everything; None of a run that was not begun."""
         state = self.state()
         if not state or not self.config_file.exists():
             return None
@@ -264,10 +264,25 @@ class RunFolder(RecoveredFolder):
             here["about"] = digest([label, self.tags()])
         if measured := self.system_metrics():
             here["system"] = len(measured)
-        return here if here.items() - self.deliveries.to(store).items() else None
+        return here
+
+    def to_deliver(self, store: str) -> dict[str, Any] | None:
+        """Return what `holds` does; None where it was noted that a store has that already."""
+        here = self.holds()
+        return here if here and here.items() - self.deliveries.to(store).items() else None
+
+    def store_keys(self) -> list[str]:
+        """Return the keys by which stores know the run: its own, and those of an earlier version for each store."""
+        noted = [store["key"] for store in self.deliveries.all().values() if "key" in store]
+        own = self.state().get("key")
+        return list(dict.fromkeys(([own] if own else []) + noted))
+
+    def begin_anew(self, copied: bool) -> None:
+        if copied:  # else the stores know it by the keys that are noted
+            self.deliveries.forget()
 
     def become_another_run(self) -> None:
         """Begin a new run in the folder, which every store then takes for another."""
         with self.exclusive():
             self.deliveries.forget()
-            self.write_state(self.state() | {"started": now()})
+            self.write_state(self.state() | {"started": now(), "key": new_key()})

@@ -26,7 +26,7 @@ class RecoveredFolder(LeasedFolder):
         self.recovered: set[str] = set()
 
     def kept(self) -> tuple[dict[str, Any], int]:
-        """Return what the last checkpoint keeps, and the epochs that were done by then; empty, 0 where there is none."""
+        """Return what the last checkpoint keeps, and the epochs that were done by then."""
         meta = checkpoint.read_meta(self.checkpoint_file) or {}
         return meta.get("kept", {}), meta.get("progress", {}).get("epoch", 0)
 

@@ -1,5 +1,6 @@
 """Take the file out of the address of an SQLite store, and put it in: signs that mean something there are quoted."""
 
+import os
 import re
 import tempfile
 from functools import cache
@@ -21,7 +22,9 @@ def file_of(uri: str) -> Path | None:
 
 def uri_of(file: Path) -> str:
     """Return the address of an SQLite store, by its absolute path."""
-    return SQLITE + quote(str(file.absolute()), safe=PLAIN, encoding="utf-8")
+    # not resolved, for a link may lead elsewhere later; but `..` and `.` are no other place
+    path = os.path.abspath(file)  # noqa: PTH100
+    return SQLITE + quote(path, safe=PLAIN)
 
 
 def for_sqlalchemy(file: Path) -> str:

@@ -17,6 +17,7 @@ from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import progress
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.sweeps.job import Job
+from rnnexp.tracking.base import TIMEOUT_S
 from rnnexp.tracking.client import Client, WorkerClient
 
 LOOK_S = 0.25  # seconds from one look at the jobs to the next
@@ -50,7 +51,8 @@ class Sweep:
             cores = 1  # a GPU does one run at a time, unless the command says more
         self.workers = max(1, min(workers or cores, self.total))
         self.threads = max(1, cores // self.workers)
-        self.tracker: Client = WorkerClient()
+        limits = [job.config["tracking"].get("timeout", TIMEOUT_S) for job in jobs if job.config]
+        self.tracker: Client = WorkerClient(max(limits, default=TIMEOUT_S))
 
     def run(self) -> None:
         """Do every job; on SIGINT or SIGTERM stop the jobs and raise KeyboardInterrupt."""
@@ -134,7 +136,7 @@ class Sweep:
         """Have the store told what a job has newly recorded."""
         tracker = tracking.make(job.config["tracking"])
         with suppress(OSError, UserError):  # a damaged folder is the job's own failure
-            if tracker and job.folder.to_deliver(tracker.uri):
+            if tracker and tracker.may_lack(job.folder):
                 self.tracker.changed(job.folder.path)
 
     def on_job_end(self, job: Job) -> None:
