@@ -57,7 +57,8 @@ def lacking(folder: RunFolder) -> list[str]:
         found.append(folder.samples_file.name)
     if folder.records() and not ends_with(folder.curves_file, END_OF_PNG):
         found.append(folder.curves_file.name)
-    if folder.records() and not npz.is_whole(folder.best_file):
+    keeps = folder.load_config()["train"].get("keep", "all") != "nothing"
+    if folder.records() and keeps and not npz.is_whole(folder.best_file):
         found.append(folder.best_file.name)
     return found
 

@@ -11,16 +11,22 @@ from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
 from rnnexp.evaluation.perplexity import perplexity
-from rnnexp.experiment import artifacts, build, precompile, progress
+from rnnexp.experiment import artifacts, build, continuation, models, precompile, progress
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
+from rnnexp.experiment.recorded import (
+    require_same,
+    require_same_engine,
+    same_result,
+    say_other_code,
+    with_recorded_engine,
+)
 from rnnexp.experiment.results import final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.experiment.titles import defining_overrides, title
 from rnnexp.records import provenance, system
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
-from rnnexp.records.reading import Damaged
 from rnnexp.tracking import client
 from rnnexp.tracking.client import Client
 from rnnexp.training.checkpoints import Checkpoints
@@ -61,8 +67,10 @@ def run_experiment(
             if metrics := folder.result():
                 if folder.state()["status"] != "FINISHED":  # its process ended before recording that
                     folder.end("FINISHED")
+                require_same_engine(config, folder)
                 folder.mend()
                 complete(config, folder)
+                say_other_code(folder)
                 reached = f"validation perplexity {metrics['best/valid_ppl']:.4g}"
                 if "test/ppl" in metrics:
                     reached = f"test perplexity {metrics['test/ppl']:.4g}"
@@ -78,17 +86,6 @@ def run_experiment(
             teller.wait()
 
 
-def require_same(config: dict[str, Any], folder: RunFolder) -> None:
-    """Raise UserError where a folder holds a checkpoint of a run with another config."""
-    folder.state()  # refuses a newer format
-    config_hash = hashes(config)[0]
-    other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
-    if other and folder.checkpoint_file.exists():
-        raise UserError(
-            f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
-        )
-
-
 def execute(
     config: dict[str, Any], folder: RunFolder, teller: Client, more_tags: dict[str, str]
 ) -> dict[str, float]:
@@ -100,6 +97,7 @@ def execute(
             folder.raise_if_lost()
 
         try:
+            continuation.take_over(config, folder)
             config = begin(config, folder, more_tags)
             teller.changed(folder.path)
             device = backend.named(config["device"])
@@ -142,6 +140,7 @@ def execute(
             raise
         except Exception as error:  # the result counts for more than its illustrations
             log.warning(f"no samples or curves for {folder.path}: {one_line(error)}")
+        folder.discard_weights(experiment.settings.keep)
         folder.end("FINISHED")
         raise_if_asked()
     return metrics
@@ -159,7 +158,12 @@ def complete(config: dict[str, Any], folder: RunFolder) -> None:
             backend.named(config["device"]).errors_in_words(),
         ):
             checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive)
-            checkpoints.load_trained(experiment.model, experiment.optimizer, experiment.settings.batch_size)
+            if folder.checkpoint_file.exists():
+                checkpoints.load_trained(
+                    experiment.model, experiment.optimizer, experiment.settings.batch_size
+                )
+            else:
+                models.load_weights(experiment.model, folder.path)
             folder.save_vocabulary(experiment.corpus)
             folder.save_loader(artifacts.loader())
             if folder.test_nats_file.name in names:
@@ -193,30 +197,6 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
     origin = provenance.difference(tags, found) if goes_on else provenance.tags(found)
     folder.save_tags(tags | identity | origin | more_tags)
     return config
-
-
-def same_result(config: dict[str, Any], folder: RunFolder) -> bool:
-    """Return whether the config in a folder says that its run is the one that `config` describes."""
-    try:
-        return defining(folder.load_config()) == defining(config)
-    except Damaged:
-        return False
-
-
-def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
-    """Return the config; where a run goes on, with the engine that has computed it so far, so that it rounds alike."""
-    if not folder.checkpoint_file.exists():
-        return config
-    try:
-        before = folder.load_config()
-    except Damaged:  # it is written anew
-        said = {key: folder.tags().get(f"rnnexp.{key}") for key in RUNTIME}
-        before = said | {"threads": said["threads"] and int(said["threads"])}
-    found = {key: before.get(key) or config[key] for key in RUNTIME}
-    for key in "device", "engine":
-        if config[key] and found[key] != config[key]:
-            log.warning(f"{folder} was begun with {key}={found[key]}, and goes on so (rerun=true: a new run)")
-    return config | found
 
 
 def train_and_test(

@@ -11,7 +11,7 @@ records.jsonl    a line an epoch; system.jsonl, where it was asked for, a line e
 last.npz         the checkpoint to go on from; best.npz the best weights
 result.json      the final metrics, once there are any
 MLmodel          how MLflow loads the model from this folder
-test_nats.npz    the exact test loss token by token, see `save_test_nats`; stores do not get it
+test_nats.npz    the exact test loss token by token, see `token_losses`; stores do not get it
 traceback.txt    the traceback of the error that ended it
 delivered.json   what the stores have of all this
 rnnexp.log       what was logged; output.txt what else a job of a sweep printed
@@ -27,13 +27,12 @@ import numpy as np
 import yaml
 
 from rnnexp.data.corpus import Corpus, Vocabulary
-from rnnexp.errors import UserError, one_line
-from rnnexp.records import moved, reading
+from rnnexp.errors import UserError
+from rnnexp.records import checkpoint, moved, reading, token_losses
 from rnnexp.records.deliveries import Deliveries
 from rnnexp.records.digests import digest
-from rnnexp.records.files import append_line, replace_text, replacing
+from rnnexp.records.files import append_line, replace_text
 from rnnexp.records.lease import new_key, now
-from rnnexp.records.npz import DAMAGE, Npz
 from rnnexp.records.recovery import RecoveredFolder
 
 log = logging.getLogger(__name__)
@@ -156,6 +155,11 @@ class RunFolder(RecoveredFolder):
             for record in self.intact_records(self.records_file)
         ]
 
+    def replace_records(self, records: list[dict[str, Any]]) -> None:
+        """Write the records of all epochs so far."""
+        with self.exclusive():
+            replace_text(self.records_file, "".join(f"{json.dumps(record)}\n" for record in records))
+
     def append(self, record: dict[str, Any]) -> None:
         """Add the record of an epoch."""
         with self.exclusive():
@@ -173,34 +177,28 @@ class RunFolder(RecoveredFolder):
     def finish(self, metrics: dict[str, float]) -> None:
         """Write the final metrics."""
         with self.exclusive():
+            self.write_state(self.state() | {"epochs": len(self.records())})  # by which lost ones are missed
             replace_text(self.result_file, json.dumps(metrics, indent=2) + "\n")
 
-    def save_test_nats(self, nats: np.ndarray, corpus: Corpus) -> None:
-        """Write what each predicted token of the test split costs the best weights, in the order of the text.
+    def discard_weights(self, keep: str) -> None:
+        """Remove the weights that train.keep does not keep of a run that has finished."""
+        gone = {"all": [], "best": [self.checkpoint_file], "nothing": [self.checkpoint_file, self.best_file]}[
+            keep
+        ]
+        with self.exclusive():
+            for file in gone:
+                file.unlink(missing_ok=True)
+            for file in (self.checkpoint_file, self.best_file) if keep != "all" else ():
+                checkpoint.previous(file).unlink(missing_ok=True)
 
-        The file has `nats` (M,) float32 and `targets` (M,) int32; where the true distribution is known also
-        `oracle` (M,) float32, the nats of a model that knows it, `kind` (M,), a number in the names `kinds`,
-        and `size` (M,), see `Truth`.
-        """
-        predicted = slice(corpus.first_target, None)
-        arrays = {"nats": nats.astype(np.float32), "targets": corpus.splits["test"][predicted]}
-        if truth := corpus.test_truth:
-            arrays |= {"oracle": truth.nats[predicted], "kind": truth.kind[predicted]}
-            arrays |= {"size": truth.size[predicted], "kinds": np.array(truth.kinds)}
-        with self.exclusive(), replacing(self.test_nats_file) as file:
-            np.savez_compressed(file, **arrays)
+    def save_test_nats(self, nats: np.ndarray, corpus: Corpus) -> None:
+        """Write what each predicted token of the test split costs the best weights, as `token_losses` says."""
+        with self.exclusive():
+            token_losses.write(self.test_nats_file, nats, corpus)
 
     def test_nats(self) -> dict[str, np.ndarray] | None:
         """Return the arrays of `save_test_nats`; None of a run that has none."""
-        try:
-            with self.test_nats_file.open("rb") as file:
-                arrays = Npz(file)
-                return arrays.read(arrays.members)
-        except FileNotFoundError:
-            return None
-        except DAMAGE as error:
-            remedy = "the command that began the run makes it anew"
-            raise reading.Damaged(self.test_nats_file, one_line(error), remedy) from error
+        return token_losses.read(self.test_nats_file)
 
     def result(self) -> dict[str, float] | None:
         """Return the final metrics; None where the run has not finished."""
@@ -248,8 +246,7 @@ class RunFolder(RecoveredFolder):
         if "label" in self.recovered:
             replace_text(self.label_file, json.dumps(label) + "\n")
         if "records" in self.recovered:
-            with self.exclusive():
-                replace_text(self.records_file, "".join(f"{json.dumps(record)}\n" for record in records))
+            self.replace_records(records)
         self.recovered.clear()
 
     # What is known of it elsewhere

@@ -28,7 +28,8 @@ class RecoveredFolder(LeasedFolder):
     def kept(self) -> tuple[dict[str, Any], int]:
         """Return what the last checkpoint keeps, and the epochs that were done by then."""
         meta = checkpoint.read_meta(self.checkpoint_file) or {}
-        return meta.get("kept", {}), meta.get("progress", {}).get("epoch", 0)
+        done = max(meta.get("progress", {}).get("epoch", 0), self.state().get("epochs", 0))
+        return meta.get("kept", {}), done
 
     def intact(self, name: str, read: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
         """Return what `read` finds; where the file is damaged or gone, what the last checkpoint keeps of it.

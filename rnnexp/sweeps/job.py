@@ -15,6 +15,7 @@ from typing import Any
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import artifacts, progress
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.experiment.recorded import require_same_engine
 from rnnexp.records.folder import RunFolder
 
 GRACE_S = 30.0  # between asking a job to stop and killing it
@@ -86,10 +87,11 @@ class Job:
             if not self.folder.result():
                 return False
             self.folder.load_config()
+            require_same_engine(self.config, self.folder)
             same = self.folder.tags().get("rnnexp.config_hash") == hashes(self.config)[0]
             return same and not self.folder.recovered and not artifacts.lacking(self.folder)
         except UserError:
-            return False  # a file is damaged: the job makes it anew, or says why it cannot
+            return False  # a file is damaged, or another engine asked for: the job mends it or says so
 
     def ask_to_stop(self, why: str = "", prune: bool = False) -> None:
         """Have the job save a checkpoint and end.

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnexp.errors import UserError, one_line
-from rnnexp.experiment import rules, runner
+from rnnexp.experiment import recorded, rules
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.reading import Damaged
@@ -45,7 +45,7 @@ def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
     for path in sorted({file.parent.absolute() for top in folders for file in top.rglob("config.yaml")}):
         folder = RunFolder(path)
         try:
-            config = runner.with_recorded_engine(changed(folder.load_config(), changes), folder)
+            config = recorded.with_recorded_engine(changed(folder.load_config(), changes), folder)
             rules.check(config)
             same = hashes(config)[0][:8] in path.name
         except Damaged as error:

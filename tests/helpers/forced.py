@@ -1,5 +1,6 @@
 """Force the fast ways through the recurrence on small cells, and see that they were taken."""
 
+from rnnexp.compute import threads
 from rnnexp.compute.blas import tiles
 from rnnexp.nn import loops
 
@@ -14,6 +15,9 @@ def force_tiles_and_threads(monkeypatch):
         seen["tiles"].add(made.shape[1])
         return made
 
+    def untried(key, length, least, compute, outputs):
+        return next(threads.cuts(length, threads.number_for(length, least), least))
+
     def noting_rows(*arguments):
         parts = rows_of_threads(*arguments)
         seen["parts"].add(len(parts))
@@ -24,6 +28,7 @@ def force_tiles_and_threads(monkeypatch):
     for name in "WORTH_SHARING", "WORTH_SHARING_COMPILED":
         monkeypatch.setattr(loops, name, 0)
     monkeypatch.setattr(loops, "LEAST_ROWS", 1)
+    monkeypatch.setattr(loops, "parts_alike", untried)
     monkeypatch.setattr(tiles, "cut", noting_cut)
     monkeypatch.setattr(loops, "rows_of_threads", noting_rows)
     return seen
