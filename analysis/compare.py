@@ -8,7 +8,7 @@ from pathlib import Path
 from analysis.command import run_on_study
 from analysis.comparison import compare
 from analysis.figures import draw_learning_curves
-from analysis.records import load_history, load_runs
+from analysis.records import deleted_runs, load_history, load_runs
 from analysis.tables import markdown
 
 
@@ -17,6 +17,8 @@ def report(study: str, uri: str, out: Path) -> str:
     runs = load_runs(study, uri)
     history = load_history(runs, ["valid/ppl", "epoch_s"])
     comparison = compare(runs, history)
+    if gone := deleted_runs(study):
+        comparison.problems.append(f"{len(gone)} runs were deleted in the store by hand: {', '.join(gone)}")
     text = markdown(comparison)
     out.mkdir(parents=True, exist_ok=True)
     (out / "table.md").write_text(f"# {study}\n\n{text}")

@@ -58,6 +58,16 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
     return runs
 
 
+def deleted_runs(study: str) -> list[str]:
+    """Return the names of the runs of a study that were deleted by hand in the store that `load_runs` has opened."""
+    import mlflow
+    from mlflow.entities import ViewType
+
+    experiment = mlflow.get_experiment_by_name(study)
+    found = mlflow.search_runs([experiment.experiment_id], run_view_type=ViewType.DELETED_ONLY)
+    return sorted(found["tags.mlflow.runName"]) if len(found) else []
+
+
 def load_history(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     """Return one row for each epoch of each run: `run_id`, `epoch`, and a column for each metric."""
     from mlflow.tracking import MlflowClient

@@ -12,6 +12,7 @@ from rnnexp.experiment import rules
 from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.models import make_evaluators, make_model
+from rnnexp.nn.loops import has_compiled_loop
 from rnnexp.nn.model import Model
 from rnnexp.optim.base import Optimizer
 from rnnexp.optim.schedules.base import Schedule
@@ -57,6 +58,18 @@ class Experiment:
     def engine(self) -> str:
         """Return the engine: as the config says, else the fastest that is installed."""
         return self.config["engine"] or engine.fastest(self.config["device"])
+
+    @property
+    def uncompiled(self) -> str:
+        """Return why the engine's compiled loops do not compute all time steps, in words; empty where they do."""
+        if self.engine in ("numpy", *engine.GPU_ENGINES):
+            return ""
+        model = self.config["model"]
+        for key in "recurrent_dropout", "clip_through_time":
+            if model[key]:
+                return f"model.{key}={model[key]}"
+        cell = self.model.cells[0]
+        return "" if has_compiled_loop(cell) else f"cell={self.config['cell']['name']}"
 
     @property
     def label(self) -> str:

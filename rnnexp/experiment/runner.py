@@ -112,6 +112,8 @@ def execute(
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
             tags["rnnexp.data_digest"] = experiment.corpus.digest()
             folder.save_tags(folder.tags() | tags)
+            if reason := experiment.uncompiled:
+                log.info(f"{reason}: engine={experiment.engine} has no compiled time loop for it, NumPy computes it")
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (

@@ -5,6 +5,7 @@ from types import ModuleType
 
 from rnnexp.compute.threads import parts_alike
 from rnnexp.compute.workspace import Workspace
+from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.loops import cuda, numpy
 from rnnexp.nn.window import Window
 
@@ -58,11 +59,14 @@ def choose(layer, mask, limit: float | None) -> ModuleType:
 
 def is_compiled(layer) -> bool:
     """Return whether the engine in use has compiled loops of the layer's cell."""
-    if not layer.backend.compiled_loops:
-        return False
+    return layer.backend.compiled_loops and has_compiled_loop(layer.cell)
+
+
+def has_compiled_loop(cell: Cell) -> bool:
+    """Return whether there are compiled loops of a cell, found by its class itself: a name can mean other maths."""
     from rnnexp.nn.loops.jit import LOOPS  # here, for it imports numba
 
-    return type(layer.cell) in LOOPS
+    return type(cell) in LOOPS
 
 
 def rows_of_threads(
