@@ -39,9 +39,11 @@ def briefly(overrides: Iterable[str]) -> list[str]:
 
 
 def brief_keys(keys: list[str]) -> list[str]:
-    """Return the last part of each key where that is unique, else the key."""
+    """Return the last part of each key where that tells it from the others and from the seed, else the key."""
     options = [key.rpartition(".")[2] for key in keys]
-    return [key if options.count(option) > 1 else option for key, option in zip(keys, options)]
+    return [
+        key if options.count(option) > 1 or option == "seed" else option for key, option in zip(keys, options)
+    ]
 
 
 def cut(words: list[str]) -> str:
