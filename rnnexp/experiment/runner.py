@@ -113,7 +113,9 @@ def execute(
             tags["rnnexp.data_digest"] = experiment.corpus.digest()
             folder.save_tags(folder.tags() | tags)
             if reason := experiment.uncompiled:
-                log.info(f"{reason}: engine={experiment.engine} has no compiled time loop for it, NumPy computes it")
+                log.info(
+                    f"{reason}: engine={experiment.engine} has no compiled time loop for it, NumPy computes it"
+                )
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (

@@ -20,6 +20,7 @@ rnnexp.log       what was logged; output.txt what else a job of a sweep printed
 
 import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,12 @@ class RunFolder(RecoveredFolder):
         noted = [store["key"] for store in self.deliveries.all().values() if "key" in store]
         own = self.state().get("key")
         return list(dict.fromkeys(([own] if own else []) + noted))
+
+    def keep_paths(self) -> None:
+        with suppress(UserError):  # of a damaged config, which whoever needs it reports
+            config = self.load_config()
+            if config != reading.from_yaml(self.config_file):
+                self.prepare(config)
 
     def begin_anew(self, copied: bool) -> None:
         if copied:  # else the stores know it by the keys that are noted

@@ -115,6 +115,8 @@ class LeasedFolder:
             if "key" not in state or self.is_copy(state):
                 state["key"] = new_key()
                 self.begin_anew(copied="number" in state and "folder" in state)
+            if state.get("folder", "") not in ("", str(self.path.resolve())):
+                self.keep_paths()
             self.number = state.get("number", 0) + 1
             process, host = psutil.Process(), socket.gethostname()
             state |= {"number": self.number, "pid": process.pid, "born": process.create_time(), "host": host}
@@ -134,6 +136,9 @@ class LeasedFolder:
         except reading.Damaged:
             return False
         return original.get("key") == state.get("key")
+
+    def keep_paths(self) -> None:
+        """Act on that the folder was moved, before this is forgotten."""
 
     def begin_anew(self, copied: bool) -> None:
         """Take note that the folder holds a new run; where it was copied, forget what was of the original."""

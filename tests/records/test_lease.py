@@ -67,7 +67,7 @@ def test_a_heart_that_beats_in_the_future_lives(folder, monkeypatch):
 def test_a_process_that_hangs_in_a_write_is_named(folder, monkeypatch):
     put(folder, pid=4711)
     folder.lock = FileLock(folder.path / ".lock", timeout=0.2)
-    with FileLock(folder.path / ".lock"), pytest.raises(lease.InUse, match=r"process 4711 .* kill -9 4711"):
+    with FileLock(folder.path / ".lock"), pytest.raises(lease.InUse, match=r"process 4711 .*kill -9 4711"):
         folder.claim()
 
 
