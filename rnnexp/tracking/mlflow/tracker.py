@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -159,15 +161,17 @@ def delivered(client: Any, run: Any, noted: dict[str, Any]) -> dict[str, Any]:
 def keep(client: Any, run: Any, path: Path, place: str) -> None:
     """Keep a file among the artifacts of a run; weights in a folder of the same disk take no room of their own."""
     to = urlsplit(run.info.artifact_uri)
-    if to.scheme == "file" and path.suffix == ".npz":
-        link = Path(unquote(to.path)) / place / path.name
-        part = link.with_name(f".{link.name}.{os.getpid()}")
-        try:
-            link.parent.mkdir(parents=True, exist_ok=True)
-            part.unlink(missing_ok=True)
-            part.hardlink_to(path)  # a checkpoint is never changed, only replaced
-            part.replace(link)
-            return
-        except OSError:  # another disk, or one without links
-            part.unlink(missing_ok=True)
-    client.log_artifact(run.info.run_id, str(path), place)
+    if to.scheme != "file":
+        client.log_artifact(run.info.run_id, str(path), place)
+        return
+    # not by MLflow, which remembers for a process where a run's artifacts were before the store was moved
+    kept = Path(unquote(to.path)) / place / path.name
+    part = kept.with_name(f".{kept.name}.{os.getpid()}")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)
+    if path.suffix == ".npz":  # a checkpoint is never changed, only replaced
+        with suppress(OSError):  # of another disk, or one without links
+            part.hardlink_to(path)
+    if not part.exists():
+        shutil.copyfile(path, part)
+    part.replace(kept)
