@@ -64,6 +64,7 @@ def deleted_runs(study: str) -> list[str]:
     from mlflow.entities import ViewType
 
     experiment = mlflow.get_experiment_by_name(study)
+    assert experiment
     found = mlflow.search_runs([experiment.experiment_id], run_view_type=ViewType.DELETED_ONLY)
     return sorted(found["tags.mlflow.runName"]) if len(found) else []
 

@@ -171,7 +171,9 @@ def complete(config: dict[str, Any], folder: RunFolder) -> None:
             folder.save_vocabulary(experiment.corpus)
             folder.save_loader(artifacts.loader())
             if folder.test_nats_file.name in names:
-                folder.save_test_nats(score_test(experiment)[1], experiment.corpus)
+                _, nats = score_test(experiment)
+                assert nats is not None
+                folder.save_test_nats(nats, experiment.corpus)
             artifacts.write_all(experiment, folder)
     except Superseded:
         raise

@@ -99,10 +99,12 @@ class Checkpoints:
             for k, layer in enumerate(model.zero_state(batch_size))
         ]
         size, dtype = model.params.values.shape, model.params.values.dtype
-        remembered = {"step": ((1,), np.float64)} | dict.fromkeys(optimizer.first_values, (size, dtype))
+        remembered: dict[str, Any] = {"step": ((1,), np.float64)} | dict.fromkeys(
+            optimizer.first_values, (size, dtype)
+        )
         saved = {  # an older checkpoint may lack some
-            name: found(arrays, f"optimizer.{name}", *kind, origin)
-            for name, kind in remembered.items()
+            name: found(arrays, f"optimizer.{name}", shape, kind, origin)
+            for name, (shape, kind) in remembered.items()
             if f"optimizer.{name}" in arrays
         }
         try:

@@ -22,8 +22,8 @@ def forward(layer, w: Window, mask, workspace: Workspace) -> None:
     def some(rows: slice) -> None:
         loop.forward(layer, w, [rows], mask, workspace.child("trial"))
 
-    parts = rows_of_threads(layer, loop, w, mask, some, arrays_of(w))
-    loop.forward(layer, w, parts, mask, workspace)
+    w.parts = rows_of_threads(layer, loop, w, mask, some, arrays_of(w))
+    loop.forward(layer, w, w.parts, mask, workspace)
 
 
 def backward(layer, w: Window, dw: Window, dh, dstate: tuple, mask, workspace: Workspace) -> None:

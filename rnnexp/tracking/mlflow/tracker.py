@@ -51,6 +51,7 @@ class MLflow(Tracker):
         for number in (
             range(1, len(path.parts)) if file else ()
         ):  # the store was moved, and the folder with it
+            assert file
             moved = RunFolder(file.parent.joinpath(*path.parts[-number:]))
             if moved.config_file.exists() and tags.get(KEY) in moved.store_keys():
                 return moved.path
