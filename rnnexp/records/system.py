@@ -19,15 +19,14 @@ MEGA = 1e6
 def recorded(folder: RunFolder, every_s: float = EVERY_S) -> Iterator[None]:
     """Record in system.jsonl of a run that this process holds, every few seconds within the context and at its end."""
     own, over = psutil.Process(), threading.Event()
-    measure(own)  # from here on the shares of time count
-
-    def record() -> None:
-        with suppress(OSError, Timeout, Superseded):
-            folder.append_system_metrics(measure(own))
 
     def record_until_over() -> None:
-        while not over.wait(every_s):
-            record()
+        measure(own)  # from here on shares of time count; psutil remembers that for each thread
+        ended = False
+        while not ended:
+            ended = over.wait(every_s)
+            with suppress(OSError, Timeout, Superseded):
+                folder.append_system_metrics(measure(own))
 
     thread = threading.Thread(target=record_until_over, daemon=True)
     thread.start()
@@ -36,7 +35,6 @@ def recorded(folder: RunFolder, every_s: float = EVERY_S) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        record()
 
 
 def measure(own: psutil.Process) -> dict[str, float]:

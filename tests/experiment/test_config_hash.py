@@ -62,9 +62,9 @@ def test_a_file_of_the_users_counts_by_its_content_whatever_its_key_is_called(mo
 
 
 def test_what_computes_is_no_parameter():
-    new = {"tf32", "train.test"}  # with the values that runs had before
+    new = {"tf32", "train.test", "tracking.system_metrics"}  # with the values that runs had before
     assert set(not_parameters(composed())) == {"device", "threads", "engine"} | new
-    changed = composed("device=gpu", "tf32=true", "train.test=never")
+    changed = composed("device=gpu", "tf32=true", "train.test=never", "tracking.system_metrics=true")
     assert set(not_parameters(changed)) == {"device", "threads", "engine"}
 
 

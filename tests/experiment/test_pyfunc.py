@@ -50,7 +50,7 @@ def test_texts_go_on_as_those_of_the_command(model, folder):
     options = generate.Options(str(folder.path), "the dog", num=1, length=10, seed=3)
     assert [f"the dog {text}"] == generate.generate(options)
     assert model.predict(["the dog"]) == [text]
-    assert len(model.predict(["the", "a"])) == 2
+    assert len(model.predict(np.array([["the"], ["dog"]]))) == 2
 
 
 def test_tokens_are_rated_as_the_model_rates_them(model, folder):

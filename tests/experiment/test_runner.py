@@ -80,9 +80,11 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path, mon
             assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
         assert metrics["num_params"] == len(experiment.model.params.values)
         assert folder.result() == metrics
-        files = {place: [path.name for path in paths] for place, paths in folder.artifacts().items()}
-        assert files[""] == ["config.yaml", "curves.png", "samples.txt"]
-        assert files["model"] == ["MLmodel", "config.yaml", "vocabulary.json", "best.npz"]
+        found = {place: [path.name for path in files] for place, files in folder.artifacts().items()}
+        assert found == {
+            "": ["config.yaml", "curves.png", "samples.txt"],
+            "model": ["MLmodel", "config.yaml", "vocabulary.json", "best.npz"],
+        }
 
 
 def test_records_say_what_was_done(listener, tmp_path):

@@ -67,9 +67,10 @@ def test_a_search_names_its_trials_by_what_they_try(tmp_path, monkeypatch):
         first = work.next_job()
         final = label(first, request, final=True)
         work.lock.release()
-    assert first.label["name"].startswith("lstm lr=")
+    assert first.label["name"].startswith("lstm ")
+    assert " lr=" in first.label["name"]
     assert " dropout=" in first.label["name"]
     assert first.label["name"].endswith(" seed=0")
-    assert first.label["sweep"]["name"].startswith("search over lr, clip_norm, dropout for each cell: ")
-    assert final["sweep"]["name"].startswith("final runs of the search over lr, ")
+    assert first.label["sweep"]["name"].startswith("search over clip_norm, dropout, lr for each cell: ")
+    assert final["sweep"]["name"].startswith("final runs of the search over clip_norm, ")
     assert final["sweep"]["key"] != first.label["sweep"]["key"]

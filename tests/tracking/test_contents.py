@@ -1,6 +1,7 @@
 """What people see of a run in MLflow: bars, true sizes, its data set, source and version, the machine."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -94,11 +95,19 @@ def test_a_data_set_has_name_digest_and_source(folder, section, expected):
     assert found.digest == "0123456789012345"
 
 
-def test_the_machine_is_recorded_in_the_folder_and_then_in_the_store(folder, uri):
+def test_the_machine_is_recorded_in_the_folder_and_then_in_the_store(folder, uri, monkeypatch):
+    measure, threads = system.measure, set()
+
+    def measured(own):
+        threads.add(threading.get_ident())
+        return measure(own)
+
+    monkeypatch.setattr(system, "measure", measured)
     with system.recorded(folder, every_s=0.05):
         while len(folder.system_metrics()) < 2:
             time.sleep(0.01)
         deliver(folder, uri)
+    assert len(threads) == 1  # psutil counts the time since the call before in the same thread
     c, run = deliver(folder, uri)
     for metric in (
         "cpu_utilization_percentage",
