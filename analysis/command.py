@@ -9,6 +9,7 @@ from typing import TypeVar
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from analysis.verdict import Rules
 from rnnexp.errors import UserError
 
 T = TypeVar("T")
@@ -16,22 +17,56 @@ T = TypeVar("T")
 
 @dataclass
 class StudyArguments:
-    """Name a study, the MLflow store `uri`, and the folder `out` in which the study's reports lie."""
+    """Name one study or more, the MLflow store `uri`, and the folder `out` in which the studies' reports lie."""
 
     study: str = MISSING
     uri: str = "sqlite:///runs/mlflow.db"
     out: str = "runs/reports"
 
+    @property
+    def studies(self) -> list[str]:
+        """Return the names of the studies."""
+        names = list(dict.fromkeys(name.strip() for name in self.study.split(",") if name.strip()))
+        if not names:
+            raise UserError("study= has no value: name a study, or several as study=A,B")
+        return names
 
-def run_on_study(report: Callable[[str, str, Path], str], name: str, files: str, doc: str | None) -> None:
-    """Print what `report(study, uri, folder)` returns, and the files that it wrote into the folder."""
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the studies' report."""
+        return Path(self.out) / "+".join(self.studies)
 
-    def command(arguments: StudyArguments) -> None:
-        folder = Path(arguments.out) / arguments.study
-        print(report(arguments.study, arguments.uri, folder))
-        print(f"Written: {folder}/{files}")
 
-    run(command, StudyArguments, name, doc)
+@dataclass
+class ComparisonArguments(StudyArguments):
+    """Say also which runs are compared, with which, and by which rules."""
+
+    where: str = ""
+    baseline: str = ""
+    margin: float = 0.01
+    look: int = 1
+
+    def rules(self) -> Rules:
+        """Return the rules of the verdicts."""
+        try:
+            return Rules(self.margin, self.look)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
+
+S = TypeVar("S", bound=StudyArguments)
+
+
+def run_on_study(
+    report: Callable[[S, Path], str], arguments: type[S], name: str, files: str, doc: str | None
+) -> None:
+    """Print what `report(arguments, folder)` returns, and the files that it wrote into the folder."""
+
+    def command(given: S) -> None:
+        print(report(given, given.folder))
+        print(f"Written: {given.folder}/{files}")
+
+    run(command, arguments, name, doc)
 
 
 def run(command: Callable[[T], None], arguments: type[T], name: str, doc: str | None) -> None:

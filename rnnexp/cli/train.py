@@ -5,6 +5,8 @@ rnnexp [train] [GROUP=OPTION] [KEY=VALUE] ...
 
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -14,6 +16,7 @@ from omegaconf import DictConfig
 
 from rnnexp.cli import resume
 from rnnexp.cli.process import ThroughHydra
+from rnnexp.cli.reporting import report_on
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.experiment import recorded, rules, runner, schema
@@ -79,6 +82,9 @@ def sweep(overrides: list[str]) -> None:
         if request.settings["prepare"] and request.settings["trials"]:
             raise UserError("a search must see results: leave sweep.prepare out")
         launchers.check(request)
+        reports = request.settings["report"]
+        if reports and request.tracker != "mlflow":
+            raise UserError("the report reads what MLflow has: add tracking=mlflow or sweep.report=false")
         how = {key: request.settings[key] for key in ("workers", "timeout", "on_error")}
         if request.settings["trials"]:
             from rnnexp.sweeps.search import Search  # imports Optuna, which is an extra
@@ -94,10 +100,18 @@ def sweep(overrides: list[str]) -> None:
         print(offline.prepare(jobs))
         return
     work = Sweep(jobs, **how)
+    do: Callable[[], None] = work.run
     if request.launcher:
         sys.argv[1:] = ["-m", *overrides]
-        run_sweep(work, lambda: launchers.hand_over(work, start))
-        return
-    for device in {job.config["device"] for job in jobs} - {"cpu"}:
-        engine.require(engine.fastest(device), device)
-    run_sweep(work, work.run)
+        do = partial(launchers.hand_over, work, start)
+    else:
+        for device in {job.config["device"] for job in jobs} - {"cpu"}:
+            engine.require(engine.fastest(device), device)
+    try:
+        run_sweep(work, do)
+    except UserError:  # of jobs that failed: the others count all the same
+        if reports:
+            report_on(jobs)
+        raise
+    if reports:
+        report_on(jobs)

@@ -1,4 +1,4 @@
-"""Score what a run has trained, and gather what is recorded of it once, at the end."""
+"""Say what a run has come to: what it records once, at its end."""
 
 from typing import Any
 
@@ -6,11 +6,17 @@ import numpy as np
 
 from rnnexp.evaluation.base import in_units
 from rnnexp.evaluation.perplexity import evaluate, perplexity
-from rnnexp.experiment.build import Experiment
+from rnnexp.experiment import build
+from rnnexp.experiment.text_metrics import text_metrics
 from rnnexp.records.lease import now
 
 
-def score_test(experiment: Experiment) -> tuple[dict[str, float], np.ndarray | None]:
+def done_at(records: list[dict[str, Any]]) -> int:
+    """Return the number of updates that the recorded epochs have done."""
+    return records[-1]["updates"] if records else 0
+
+
+def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarray | None]:
     """Return what the evaluators find out about the test split, and the nats of each of its tokens.
 
     With train.test=never that is nothing, and None.
@@ -18,16 +24,17 @@ def score_test(experiment: Experiment) -> tuple[dict[str, float], np.ndarray | N
     scores: dict[str, float] = {}
     test_nats = None
     for evaluator in experiment.evaluators if experiment.settings.tests else ():
-        found, nats = evaluator.score_tokens(
-            experiment.model, experiment.corpus, "test", experiment.settings.eval_streams
-        )
+        found, nats = evaluator.score_tokens(experiment.model, experiment.corpus, "test")
         scores |= found
         test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
     return scores, test_nats
 
 
 def final_metrics(
-    experiment: Experiment, records: list[dict[str, Any]], scores: dict[str, float], best: tuple[int, float]
+    experiment: build.Experiment,
+    records: list[dict[str, Any]],
+    scores: dict[str, float],
+    best: tuple[int, float],
 ) -> dict[str, float]:
     """Return what is recorded once, at the end; the model has the best weights.
 
@@ -42,12 +49,14 @@ def final_metrics(
         best_loss = evaluate(model, corpus.splits["valid"], rows, corpus.end)
     parts = model.num_params()
     metrics = {
-        **in_units("test", scores, corpus.level),
+        **in_units("test", scores, corpus.level, corpus.bytes_per_token("test")),
+        **text_metrics(corpus, experiment.settings.tests),
         "time": now(),
         "best/valid_ppl": perplexity(best_loss),
         "best/epoch": best_epoch,
         "num_params": sum(parts.values()),
         **{f"num_params/{name}": count for name, count in parts.items()},
+        "operations_per_token": model.operations_per_token(),
     }
     if records and all("epoch_cpu_s" in record for record in records):  # none of a version that lacked it
         metrics["train_cpu_s"] = sum(record["epoch_cpu_s"] for record in records)

@@ -21,8 +21,9 @@ from rnnexp.experiment.recorded import (
     say_other_code,
     with_recorded_engine,
 )
-from rnnexp.experiment.results import final_metrics, score_test
+from rnnexp.experiment.results import done_at, final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
+from rnnexp.experiment.text_metrics import seen_metrics
 from rnnexp.experiment.titles import defining_overrides, title
 from rnnexp.records import provenance, system
 from rnnexp.records.folder import RunFolder
@@ -111,11 +112,9 @@ def execute(
             tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
             tags["rnnexp.data_digest"] = experiment.corpus.digest()
+            tags["rnnexp.valid_protocol"] = experiment.valid_protocol
+            tags["rnnexp.test_protocol"] = "exact"  # before there was the tag, as the validation split
             folder.save_tags(folder.tags() | tags)
-            if reason := experiment.uncompiled:
-                log.info(
-                    f"{reason}: engine={experiment.engine} has no compiled time loop for it, NumPy computes it"
-                )
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (
@@ -217,10 +216,15 @@ def train_and_test(
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )
+    if reasons := experiment.model.leaves_compiled_loops():
+        log.info(
+            f"{label}: {' and '.join(f'model.{name}' for name in reasons)} not in the compiled loops: "
+            "training takes NumPy's, which are slower"
+        )
     kept = folder.to_keep()
     checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive, kept)
     records = kept["records"]  # to which each epoch is added
-    done = records[-1]["updates"] if records else 0
+    done = done_at(records)
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
 
@@ -256,10 +260,16 @@ def train_and_test(
                 f"valid ppl {record['valid/ppl']:8.3f}  lr {record['lr']:<8.4g} "
                 f"{record['tokens_per_s']:,.0f} tokens/s  {record['epoch_s']:.1f} s"
             )
+        spent = sum(record.get("epoch_cpu_s", 0) for record in records)
+        if settings.max_seconds and spent >= settings.max_seconds:
+            log.info(
+                f"{label}: stopped by train.max_seconds={settings.max_seconds:g} at step {done_at(records)}"
+            )
         scores, test_nats = score_test(experiment)
         if test_nats is not None:
             folder.save_test_nats(test_nats, corpus)
         metrics = final_metrics(experiment, records, scores, checkpoints.best_so_far())
+        metrics |= seen_metrics(experiment.model, corpus, settings.eval_streams, test_nats)
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
     log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
     losses = [record["valid/loss"] for record in records]

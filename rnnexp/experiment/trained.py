@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from rnnexp.data.corpus import END, UNKNOWN, Corpus
+from rnnexp.data import subwords
+from rnnexp.data.corpus import Corpus
+from rnnexp.data.vocabulary import END, UNKNOWN
 from rnnexp.errors import UserError
 from rnnexp.experiment import models, schema
 from rnnexp.nn.model import Model
@@ -24,6 +26,8 @@ def load(folder: RunFolder) -> tuple[Model, Corpus]:
 
 def prompt_tokens(prompt: str, corpus: Corpus) -> Sequence[int]:
     """Return the tokens that the model reads before it writes: where a text begins, and the prompt."""
+    if corpus.tokenizer:
+        return as_read(subwords.encode(corpus.tokenizer, prompt).tolist(), corpus)
     index = corpus.vocabulary.index
     symbols = list(prompt) if corpus.level == "char" else prompt.replace("\n", f" {END} ").split()
     unknown = [symbol for symbol in symbols if symbol not in index]
@@ -33,9 +37,14 @@ def prompt_tokens(prompt: str, corpus: Corpus) -> Sequence[int]:
     if unknown:
         named = ", ".join(dict.fromkeys(unknown))
         print(f"not in the vocabulary, read as {UNKNOWN}: {named}", file=sys.stderr)
-    tokens = corpus.vocabulary.encode(symbols).tolist()
+    return as_read(corpus.vocabulary.encode(symbols).tolist(), corpus)
+
+
+def as_read(tokens: list[int], corpus: Corpus) -> list[int]:
+    """Return the tokens of a prompt after what stands before every text."""
+    index = corpus.vocabulary.index
     if corpus.end is not None:
         return [BOS_INPUT, *tokens]
     # a stream goes on where a line ended before; without line ends, with its most frequent symbol
-    start = next((index[symbol] for symbol in (END, "\n") if symbol in index), 0)
+    start = next((index[symbol] for symbol in (END, "\n", subwords.NEWLINE) if symbol in index), 0)
     return tokens or [start]

@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.corpus import Corpus
+from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import UserError
 from rnnexp.records import checkpoint, moved, reading, token_losses
 from rnnexp.records.deliveries import Deliveries
@@ -134,6 +135,8 @@ class RunFolder(RecoveredFolder):
     def save_vocabulary(self, corpus: Corpus) -> None:
         """Write what the model's tokens mean, so that the model can be used without the data."""
         meaning = {"level": corpus.level, "end": corpus.end, "symbols": corpus.vocabulary.symbols}
+        if corpus.tokenizer:
+            meaning["tokenizer"] = corpus.tokenizer
         with self.exclusive():
             replace_text(self.vocabulary_file, json.dumps(meaning) + "\n")
 
@@ -145,7 +148,8 @@ class RunFolder(RecoveredFolder):
             raise UserError(f"{error}; the command that began the run makes it anew") from error
         if meaning is None:
             raise UserError(f"{self.vocabulary_file} does not exist: the run has not begun to train")
-        return Corpus(Vocabulary(meaning["symbols"]), {}, meaning["level"], meaning["end"])
+        vocabulary, tokenizer = Vocabulary(meaning["symbols"]), meaning.get("tokenizer")
+        return Corpus(vocabulary, {}, meaning["level"], meaning["end"], tokenizer=tokenizer)
 
     # What it has done
 

@@ -1,7 +1,8 @@
 """Keep what each predicted token of the test split costs the best weights, in the order of the text.
 
-The file has `nats` (M,) float32 and `targets` (M,) int32; where the true distribution is known also `oracle` (M,)
-float32, the nats of a model that knows it, `kind` (M,), a number in the names `kinds`, and `size` (M,), see `Truth`.
+The file has `nats` (M,) float32 and `targets` (M,) int32. Where the true distribution is known also `oracle` (M,)
+float32, the nats of a model that knows it, `kind` (M,), a number in the names `kinds`, and `size` (M,), see `Truth`;
+else `train_counts` (V,) int32, how often the training split has each token.
 """
 
 from pathlib import Path
@@ -22,6 +23,9 @@ def write(path: Path, nats: np.ndarray, corpus: Corpus) -> None:
     if truth := corpus.test_truth:
         arrays |= {"oracle": truth.nats[predicted], "kind": truth.kind[predicted]}
         arrays |= {"size": truth.size[predicted], "kinds": np.array(truth.kinds)}
+    else:
+        counts = np.bincount(corpus.splits["train"], minlength=len(corpus.vocabulary))
+        arrays["train_counts"] = counts.astype(np.int32)
     with replacing(path) as file:
         np.savez_compressed(file, **arrays)
 

@@ -11,6 +11,11 @@ def check(request: Request) -> None:
     """Raise UserError where the launcher that a request names cannot do what the request asks for."""
     if request.launcher and request.rerun:  # each job would find a folder of another name than the sweep
         raise UserError(f"rerun=true does not go with hydra/launcher={request.launcher}: take another study")
+    if request.launcher and request.settings["match_cells"] and not request.settings["prepare"]:
+        raise UserError(
+            f"hydra/launcher={request.launcher} composes the jobs anew, without sweep.match_cells=true: give "
+            "model.match_params=NUMBER instead"
+        )
     if request.launcher and request.settings["trials"] and not request.settings["prepare"]:
         raise UserError(
             f"hydra/launcher={request.launcher}: a search hands out its trials one by one, on this machine"

@@ -17,6 +17,7 @@ from rnnexp.experiment import rules, schema
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.matching import match_cells, require_matchable
 from rnnexp.sweeps.worker import CONF
 
 
@@ -39,6 +40,7 @@ class Request:
         None: our own scheduler.
     rerun : whether each job makes a new run.
     arguments : the command line, without -m.
+    tracker : the name of where the records go.
     overrides : those that a preset names in `hydra.sweeper.params`, then those of the command.
     space : the overrides that a search draws values for: those of `sweep.params`, and every interval.
     """
@@ -58,7 +60,7 @@ class Request:
                     f"hydra/launcher={self.launcher} comes from a preset that is swept over, and one "
                     f"launcher does all jobs: add hydra/launcher={self.launcher}"
                 )
-        self.rerun = bool(plain.rerun)
+        self.rerun, self.tracker = bool(plain.rerun), str(plain.tracking.name)
         rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
             rules.check_value(f"sweep.{key}", value)
@@ -74,6 +76,9 @@ class Request:
             several = [o for o in given if not is_one(o)]
             over = [o for o in several if o.key_or_group in searched or not o.is_discrete_sweep()]
             self.space = {o.get_key_element(): o for o in of_config(searched) + over}
+        if self.settings["trials"] and self.settings["match_cells"]:
+            seeds = any(o.key_or_group == "seed" and not is_one(o) for o in self.overrides)
+            require_matchable(self.space, seeds)
         for override in self.space.values():
             space: Any = override.value()
             if isinstance(space, IntervalSweep) and not space.start < space.end:  # type: ignore[operator]
@@ -87,7 +92,8 @@ class Request:
         overrides = [override for key, override in last.items() if key not in self.space]
         swept = [not is_one(o) for o in overrides]
         every = dict.fromkeys(itertools.product(*map(values, overrides)))
-        return [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
+        found = [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
+        return match_cells(found, config_of) if self.settings["match_cells"] else found
 
     def jobs(self) -> list[Job]:
         """Return a job for each combination; combinations that are the same experiment share one."""
@@ -108,6 +114,11 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
         if hashes(same.config) != hashes(job.config):
             raise UserError(f"{same.name} and {job.name} would share {job.folder}: leave hydra.run.dir out")
     return list(found.values())
+
+
+def config_of(overrides: list[str]) -> dict[str, Any]:
+    """Return the config of these overrides, each with one value."""
+    return schema.resolve(schema.typed(compose("config", overrides)))
 
 
 def make_job(name: str, overrides: list[str]) -> Job:

@@ -3,7 +3,8 @@
 A comparison is fair only where both cells were tuned alike, so every combination has the same budget. Each trial
 is a run like any other, proposed by Optuna from the trials before it, and pruned where it falls behind them. In
 the end the best settings of each combination are run with several seeds, as a study of their own. The trials
-never look at the test split.
+never look at the test split. A trial that diverges is one of the budget; one that fails otherwise is done again by
+the same command.
 """
 
 import math
@@ -16,7 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import IntervalSweep, Override
 
-from rnnexp.errors import UserError
+from rnnexp.errors import Diverged, UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.digests import digest
 from rnnexp.records.sqlite import for_sqlalchemy
@@ -69,6 +70,7 @@ class Branch:
     seed: int  # of the trials, and of what draws them
     begun: int  # trials, those before this command included
     tried: set[str]  # their overrides
+    again: list[dict[str, Any]]  # the parameters of trials that were begun and came to no result
     repeats: int = 0  # proposals of what was tried before
     jobs: list[Job] = field(default_factory=list)
 
@@ -124,9 +126,8 @@ class Search(Sweep):
             reason = str(error).strip().partition("\n")[0]
             raise UserError(f"sweep.storage={storage} cannot be used: {reason}") from error
         for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
-            # left by a search that was cut off: try it again, and its run goes on from its checkpoint
+            # left by a search that was cut off
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-            study.enqueue_trial(trial.params)
         over = study.get_trials(states=FINISHED_STATES)
         # a search that goes on with the stream of its beginning would draw the same again
         study.sampler = (
@@ -135,7 +136,15 @@ class Search(Sweep):
             else optuna.samplers.TPESampler(seed=mixed(seed, len(over)))
         )
         tried = {" ".join(self.chosen(trial.params)) for trial in over}
-        return Branch(name, overrides, title, storage, study, seed, len(over), tried)
+        # what failed or was cut off is tried again, so that each combination gets the trials that are its due;
+        # a run that was cut off goes on from its checkpoint
+        again = {
+            " ".join(self.chosen(trial.params)): trial.params
+            for trial in study.get_trials(states=[optuna.trial.TrialState.FAIL])
+            if trial.params.keys() >= self.space.keys()
+        }
+        left = [params for words, params in again.items() if words not in tried]
+        return Branch(name, overrides, title, storage, study, seed, len(over), tried, left)
 
     def chosen(self, params: dict[str, Any]) -> list[str]:
         """Return the overrides of a trial."""
@@ -151,6 +160,8 @@ class Search(Sweep):
             branch = min(unfinished, key=lambda branch: branch.begun)
             if isinstance(branch.study.sampler, RandomSampler):
                 branch.study.sampler.number = branch.begun + branch.repeats
+            if branch.again:
+                branch.study.enqueue_trial(branch.again.pop(0))
             trial = branch.study.ask()
             for key, over in self.space.items():
                 suggest(trial, key, over)
@@ -192,6 +203,9 @@ class Search(Sweep):
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             with job.folder.claimed(wait=True):
                 job.folder.save_tags(job.folder.tags() | {"rnnexp.pruned": "true"})
+        elif job.outcome == "failed" and job.error.startswith(f"{Diverged.__name__}:"):
+            job.outcome = "diverged"  # a result like any other: these settings are the worst
+            study.tell(trial, math.inf)
         elif job.outcome == "failed" and self.on_error == "return_inf":
             study.tell(trial, math.inf)
         elif job.outcome == "failed":
@@ -217,6 +231,8 @@ class Search(Sweep):
             trials = branch.study.get_trials(states=FINISHED_STATES)
             if not any(trial.state == FINISHED_STATES[0] for trial in trials):
                 raise UserError(f"{branch.name}: no trial has finished, so there are no best settings")
+            if math.isinf(branch.study.best_value):
+                raise UserError(f"{branch.name}: every trial diverged or failed: search lower learning rates")
             chosen = self.chosen(branch.study.best_params)
             # also the trials of searches over other ranges in the same study
             kin = [n for n in optuna.get_all_study_names(branch.storage) if n.startswith(f"{branch.title} ")]

@@ -113,12 +113,3 @@ def test_what_a_run_lacks_that_was_killed_after_its_result_is_made(tmp_path):
     assert folder.samples_file.read_text() == whole
     assert folder.curves_file.exists()
     np.testing.assert_array_equal(artifacts.lacking(folder), [])
-
-
-@pytest.mark.parametrize("key", ["recurrent_dropout=0.2", "clip_through_time=1"])
-def test_what_leaves_the_compiled_loops_is_said(key, tmp_path, caplog):
-    caplog.set_level(logging.INFO)
-    config = composed(*QUICK, f"model.{key}", "engine=numba", "train.max_steps=2")
-    runner.run_experiment(config, RunFolder(tmp_path))
-    assert f"model.{key}" in caplog.text
-    assert "no compiled time loop" in caplog.text

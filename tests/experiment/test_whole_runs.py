@@ -60,7 +60,7 @@ def wait_for_another_checkpoint(folder, process):
 def test_the_demo_shows_a_difference_and_the_distance_to_the_best(tmp_path):
     """One seed a cell of `make demo`."""
     subprocess.run(
-        command("-m", "experiment=demo", "cell=lstm,gru"),
+        command("-m", "experiment=demo,demo_gru", "seed=1"),
         cwd=tmp_path,
         check=True,
         capture_output=True,

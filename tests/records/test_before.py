@@ -32,7 +32,7 @@ OVERRIDES = [
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, empty_store):
     """A folder as that in which the runs were made, with the paths that they then have."""
     place = tmp_path_factory.mktemp("before")
     for name in FINISHED, STOPPED:
@@ -40,6 +40,7 @@ def place(tmp_path_factory):
         for file in "config.yaml", "delivered.json":
             path = place / "runs" / "before" / name / file
             path.write_text(path.read_text().replace("/before/runs", f"{place}/runs"))
+    shutil.copy(empty_store, place / "runs/mlflow.db")
     return place
 
 
@@ -91,9 +92,9 @@ def test_the_stopped_one_goes_on_and_ends_as_if_nothing_had_been(place):
     assert folder.state()["number"] == 2
 
 
-def test_both_are_delivered_into_a_fresh_store_and_compared(place, tmp_path):
+def test_both_are_delivered_into_a_fresh_store_and_compared(place, tmp_path, made_store):
     """Whether the stopped one has gone on by now or not."""
-    uri = f"sqlite:///{tmp_path}/store.db"
+    uri = made_store(tmp_path / "store.db")
     assert sync([place / "runs"], uri) == {"delivered": 2}
     assert sync([place / "runs"], uri) == {"there already": 2}
     c, runs = runs_of(uri, "before")

@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.corpus import Corpus
 from rnnexp.data.datasets import grammar
 from rnnexp.data.lines import of_lines
+from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.nn.cells import CELLS
@@ -102,6 +103,26 @@ def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, max
         rest = resumed.records()
         assert rest == records[len(records) - len(rest) :]
         np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
+
+
+@pytest.mark.parametrize("stop_at", [None, 3, 20])
+@pytest.mark.parametrize(("limit", "steps"), [(0.5, 1), (5, 5), (22, 21)])
+def test_training_stops_after_the_step_that_reaches_the_seconds(limit, steps, stop_at, tmp_path, monkeypatch):
+    """Here a step takes a CPU second, as does a validation; seconds before an interruption count."""
+    monkeypatch.setattr(loop.time, "process_time", itertools.count().__next__)
+
+    def stop(progress):
+        if progress.step == stop_at:
+            raise Interrupted(15)
+
+    if stop_at and stop_at < steps:
+        with pytest.raises(Interrupted):
+            Run(tmp_path, max_seconds=limit).records(stop)
+    records = Run(tmp_path, max_seconds=limit).records()
+    assert records[-1]["step"] == steps
+    assert records[-1]["epoch"] == (2 if limit == 22 else 1)
+    assert records[-1]["valid/ppl"] > 1
+    assert Run(tmp_path, max_seconds=limit).records() == []  # it is over
 
 
 NAMES = [f"{a}{b * k}" for a in "abc" for b in "xy" for k in range(1, 6)]

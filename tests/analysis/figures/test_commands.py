@@ -1,11 +1,12 @@
-"""The figures show what the records say."""
+"""The figures of the commands show what the records say."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.comparison import compare
 from analysis.figures import draw_challenge, draw_learning_curves
+from analysis.study import make_study
 from tests.helpers.recorded_runs import finished
 
 
@@ -17,18 +18,18 @@ def kept(monkeypatch):
     return figures
 
 
-def test_the_figure_has_a_line_a_seed_their_mean_and_the_best_reachable(kept, tmp_path):
+def test_the_figure_has_a_line_a_seed_and_their_mean(kept, tmp_path):
     runs = finished(("gru", 10.0, {}), ("lstm", 12.0, {}))
-    runs["metrics.oracle/valid_ppl"] = 3.0
     history = pd.DataFrame(
-        [(str(k), epoch, 20.0 / epoch + k, 1.0) for k in range(4) for epoch in (1, 2, 3)],
-        columns=["run_id", "epoch", "valid/ppl", "epoch_s"],
+        [(str(k), epoch, np.log(20.0 / epoch + k), 1.0) for k in range(4) for epoch in (1, 2, 3)],
+        columns=["run_id", "epoch", "valid/loss", "epoch_s"],
     )
-    draw_learning_curves(compare(runs, history), history, "s", tmp_path / "curves.png")
-    lines = kept[0].axes[0].lines
-    assert len(lines) == 4 + 2 + 1
-    assert lines[2].get_ydata().tolist() == [20.5, 10.5, 20.0 / 3 + 0.5]
-    assert set(lines[-1].get_ydata()) == {3.0}
+    draw_learning_curves(make_study(["s"], runs, history), tmp_path / "curves.png")
+    axes = kept[0].axes[0]
+    assert [len(seeds.get_segments()) for seeds in axes.collections] == [2, 2]
+    ends = [list(line.get_ydata()) for line in axes.lines]
+    mean = [(np.log(20.0 / epoch) + np.log(20.0 / epoch + 1)) / 2 for epoch in (1, 2, 3)]
+    assert any(len(end) == 3 and np.allclose(end, mean) for end in ends)
 
 
 def test_who_is_not_beaten_is_filled_and_named_by_place(kept, tmp_path):
