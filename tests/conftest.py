@@ -16,6 +16,7 @@ from rnnexp.compute import backend
 from rnnexp.errors import UserError
 from rnnexp.sweeps import scheduler
 from rnnexp.tracking import client
+from rnnexp.tracking.mlflow.library import library
 from rnnexp.tracking.worker import Outbox
 
 REPOSITORY = Path(__file__).parent.parent
