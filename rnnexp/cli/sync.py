@@ -40,7 +40,9 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
         if not given.is_dir():
             raise UserError(f"{given} is no folder")
     signs = "state.json", "records.jsonl", "result.json"  # any of them may be lost
-    found = sorted({file.parent for given in folders for sign in signs for file in given.rglob(sign)})
+    found = sorted(
+        {file.parent for given in folders for sign in signs for file in given.rglob(sign) if file.is_file()}
+    )
     if not found:
         raise UserError(f"there are no run folders in {', '.join(map(str, folders))}")
 

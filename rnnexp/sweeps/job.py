@@ -89,7 +89,8 @@ class Job:
             self.folder.load_config()
             require_same_engine(self.config, self.folder)
             same = self.folder.tags().get("rnnexp.config_hash") == hashes(self.config)[0]
-            return same and not self.folder.recovered and not artifacts.lacking(self.folder)
+            whole = not artifacts.lacking(self.folder)  # which reads all of it
+            return same and whole and not self.folder.recovered
         except UserError:
             return False  # a file is damaged, or another engine asked for: the job mends it or says so
 

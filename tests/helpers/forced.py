@@ -5,6 +5,11 @@ from rnnexp.compute.blas import tiles
 from rnnexp.nn import loops
 
 
+def untried(key, length, least, compute, outputs):
+    """Equal parts, one a thread, whether they round as the whole does or not: in place of `parts_alike`."""
+    return next(threads.cuts(length, threads.number_for(length, least), least))
+
+
 def force_tiles_and_threads(monkeypatch):
     """Force tiles of 4 columns, a row a thread; return the numbers of tiles and of threads' parts that come up."""
     seen = {"tiles": set(), "parts": set()}
@@ -14,9 +19,6 @@ def force_tiles_and_threads(monkeypatch):
         made = cut(*arguments)
         seen["tiles"].add(made.shape[1])
         return made
-
-    def untried(key, length, least, compute, outputs):
-        return next(threads.cuts(length, threads.number_for(length, least), least))
 
     def noting_rows(*arguments):
         parts = rows_of_threads(*arguments)
