@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rnnexp import tracking
 from rnnexp.cli import arguments
-from rnnexp.errors import UserError, one_line
+from rnnexp.errors import UserError, explained
 from rnnexp.records.folder import RunFolder
 from rnnexp.tracking import Tracker
 
@@ -55,7 +55,7 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
             counts["delivered" if folder.state()["ended"] else "delivered so far, still running"] += 1
         except Exception as error:  # whatever a store, a network or a server can raise; the others go on
             counts["not delivered"] += 1
-            print(f"{path}: {one_line(error) or type(error).__name__}", file=sys.stderr)
+            print(f"{path}: {explained(error)}", file=sys.stderr)
     return counts
 
 

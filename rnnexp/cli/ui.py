@@ -26,8 +26,9 @@ def run(given: list[str]) -> None:
     """Replace this process by MLflow's server of these pages."""
     options = arguments.read(given, Options)
     file = Path(options.uri.removeprefix("sqlite:///"))
-    if options.uri.startswith("sqlite:///") and not file.exists():  # MLflow would make an empty one
-        raise UserError(f"{file} does not exist: train a model first, or name another store by uri=")
+    if options.uri.startswith("sqlite:///") and not file.is_file():  # MLflow would make an empty one
+        what = "is no file" if file.exists() else "does not exist"
+        raise UserError(f"{file} {what}: train a model first, or name another store by uri=")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", options.uri]
     command += ["--port", str(options.port)]
     os.execve(sys.executable, command, os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"})

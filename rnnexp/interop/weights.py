@@ -15,12 +15,12 @@ n r z m with U_rzm, where m is the candidate's recurrent part. One layer of each
 form by the functions below; `numpy.savez(file, **arrays)` makes the file.
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from rnnexp.errors import UserError
+from rnnexp.data.files import require_file
+from rnnexp.errors import UserError, explained
 from rnnexp.nn.model import Model
 
 # the gates as they lie side by side there
@@ -32,12 +32,17 @@ KERAS = {"lstm": "ifgo", "gru": "zrn", "rnn": "n"}
 def read(path: Path) -> dict:
     """Return the arrays of an npz file, our checkpoints among them. Nothing is unpickled."""
     try:
+        require_file(path)
         with path.open("rb") as file, np.lib.npyio.NpzFile(file) as members:
             return {name: array for name, array in members.items() if name != "meta"}
     except FileNotFoundError:
         raise UserError(f"weights={path} does not exist") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"weights={path} is no npz file of plain arrays: {error}") from error
+    except (UserError, MemoryError):
+        raise
+    except (
+        Exception
+    ) as error:  # whatever zipfile and NumPy raise over what is encrypted, altered or no archive
+        raise UserError(f"weights={path} is no npz file of plain arrays: {explained(error)}") from error
 
 
 def put(model: Model, arrays: dict, origin: str) -> None:

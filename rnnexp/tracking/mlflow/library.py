@@ -11,6 +11,9 @@ from typing import Any
 
 from filelock import FileLock
 
+from rnnexp.data.files import kind_of
+from rnnexp.errors import UserError
+
 SQLITE = "sqlite:///"
 PATIENCE_S = 60.0  # seconds to wait for another process that is at the same store
 
@@ -33,6 +36,15 @@ def library() -> Any:
     return mlflow
 
 
+def require_file(uri: str) -> None:
+    """Raise UserError where an SQLite store would be a folder or a pipe, which MLflow tries to open for minutes."""
+    file = Path(uri.removeprefix(SQLITE))
+    if uri.startswith(SQLITE) and file.exists() and not file.is_file():
+        raise UserError(
+            f"uri={uri} is no store: {file} is a {kind_of(file)}; name a file, as {file / 'mlflow.db'}"
+        )
+
+
 @contextmanager
 def alone_with(uri: str) -> Iterator[Path | None]:
     """Keep others from an SQLite store within the context; yield the folder for artifacts, None for other stores.
@@ -44,6 +56,7 @@ def alone_with(uri: str) -> Iterator[Path | None]:
         yield None
         return
     file = Path(uri.removeprefix(SQLITE))
+    require_file(uri)
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{file}.lock", timeout=PATIENCE_S):
         with closing(sqlite3.connect(file)) as database:

@@ -8,7 +8,7 @@ from rnnexp.errors import UserError
 from rnnexp.records.folder import RunFolder
 from rnnexp.tracking.base import Tracker
 from rnnexp.tracking.mlflow.contents import AT_THE_END, describe, metrics, run_name
-from rnnexp.tracking.mlflow.library import SQLITE, alone_with, find_experiment, library
+from rnnexp.tracking.mlflow.library import SQLITE, alone_with, find_experiment, library, require_file
 from rnnexp.tracking.mlflow.sweeps import KEY, find_or_make_parent, update_parent
 
 BATCH = 1000  # metrics that MLflow takes at a time
@@ -23,15 +23,18 @@ class MLflow(Tracker):
         return SQLITE + str(Path(self.uri.removeprefix(SQLITE)).absolute())
 
     def folder_of(self, run_id: str) -> Path | None:
-        file = self.uri.removeprefix(SQLITE)
-        if self.uri.startswith(SQLITE) and not Path(file).exists():
+        file = Path(self.uri.removeprefix(SQLITE))
+        if self.uri.startswith(SQLITE) and not file.exists():
             raise UserError(
                 f"run={run_id} is no folder, and there is no store {self.uri} to look for such a run in"
             )
+        require_file(self.uri)
         mlflow = library()
         try:
             tags = mlflow.tracking.MlflowClient(self.uri).get_run(run_id).data.tags
-        except mlflow.exceptions.MlflowException:
+        except mlflow.exceptions.MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
             return None
         return Path(tags["rnnexp.folder"]) if "rnnexp.folder" in tags else None
 
