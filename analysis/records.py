@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis import sqlite
 from rnnexp.errors import UserError, about
+from rnnexp.records.sqlite import file_of
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -108,7 +109,7 @@ def _history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.DataFra
 
 
 def _file(uri: str) -> Path:
-    file = Path(uri.removeprefix(SQLITE))
+    file = file_of(uri) or Path(uri)
     if not file.exists():
         raise NoRecords(
             f"uri={uri} holds no records: {file} does not exist; run something first, or name another"

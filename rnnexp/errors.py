@@ -45,6 +45,12 @@ def one_line(error: BaseException) -> str:
     return "; ".join(line for line in lines if line and not line.startswith(NOISE))
 
 
+def first_line(error: BaseException, length: int = 300) -> str:
+    """Return the first line of the message of an error of a library, which may write pages; at least its name."""
+    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return line if len(line) <= length else f"{line[:length]}..."
+
+
 # What libraries raise over what a user gave them and say in words, by the module that has it. Of those that are
 # not loaded nothing can come, so none is imported here.
 FOREIGN = {
@@ -78,7 +84,7 @@ def explained(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory: {one_line(error) or 'choose a smaller model or data set'}"
     if isinstance(error, foreign_errors("sqlalchemy.exc", "mlflow.exceptions")):
-        return next(iter(str(error).strip().splitlines()), type(error).__name__)  # then come pages of SQL
+        return first_line(error)
     if isinstance(error, ImportError):
         wanted = [extra for name, extra in ADVICE.items() if (error.name or "").startswith(name)]
         return f"{error}: pip install '{wanted[0] if wanted else error.name}'"

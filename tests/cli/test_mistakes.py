@@ -16,6 +16,7 @@ from rnnexp.errors import UserError, about, explained
 from rnnexp.evaluation.sampling import draw
 from rnnexp.interop import weights
 from rnnexp.tracking.mlflow.library import alone_with
+from tests.helpers.variants import small_model
 
 
 @pytest.fixture
@@ -144,11 +145,12 @@ def test_weights_that_are_no_plain_archive_are_named(tmp_path):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
             file.writestr("a.npy", b"\x93NUMPY\x01\x00no header")
 
+    model = small_model("gru")
     for make in encrypted, altered, packed_otherwise, os.mkfifo, os.mkdir:
         path = tmp_path / f"{make.__name__}.npz"
         make(path)
         with pytest.raises(UserError) as refused:
-            weights.read(path)
+            weights.load(model, path)
         assert path.name in str(refused.value)
         assert "\n" not in str(refused.value)
 
