@@ -61,13 +61,14 @@ def test_what_is_no_store_is_named(line, arguments, name):
 @pytest.mark.parametrize("name", ["junk.db", "folder.db"])
 def test_a_damaged_store_is_not_taken_for_one_without_records(line, name):
     """For else everything would be run again."""
-    said = line("reproduce", "only=grammar", f"uri=sqlite:///{name}")
+    said = line("reproduce", "only=dinosaur_names", f"uri=sqlite:///{name}")
     assert f"uri=sqlite:///{name} cannot be read" in said
 
 
 @pytest.mark.usefixtures("damaged")
 @pytest.mark.parametrize("name", ["folder.db", "pipe.db"])
-def test_ui_is_not_started_on_what_is_no_file(name):
+def test_ui_is_not_started_on_what_is_no_file(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=f"{name} is no file"):
         ui.run([f"uri=sqlite:///{name}"])
 
