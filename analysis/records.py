@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis import sqlite
 from rnnexp.errors import UserError
+from rnnexp.records.sqlite import file_of
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -103,7 +104,7 @@ def load_history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.Dat
 
 
 def _file(uri: str) -> Path:
-    file = Path(uri.removeprefix(SQLITE))
+    file = file_of(uri) or Path(uri)
     if not file.exists():
         raise NoRecords(
             f"uri={uri} holds no records: {file} does not exist; run something first, or name another"

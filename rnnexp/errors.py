@@ -39,3 +39,9 @@ def one_line(error: BaseException) -> str:
     said, _, _ = str(error).partition("Config search path:")
     lines = [line.strip() for line in said.splitlines()]
     return "; ".join(line for line in lines if line and not line.startswith(NOISE))
+
+
+def first_line(error: BaseException, length: int = 300) -> str:
+    """Return the first line of the message of an error of a library, which may write pages; at least its name."""
+    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return line if len(line) <= length else f"{line[:length]}..."

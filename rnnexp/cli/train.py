@@ -19,7 +19,7 @@ from rnnexp.cli.process import ThroughHydra
 from rnnexp.cli.reporting import report_on
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
-from rnnexp.experiment import rules, runner, schema
+from rnnexp.experiment import recorded, rules, runner, schema
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
 from rnnexp.sweeps.labels import label
@@ -55,7 +55,9 @@ def start(cfg: DictConfig) -> float:
         if cfg.sweep.prepare and HydraConfig.get().mode == RunMode.RUN:
             raise UserError("sweep.prepare=true is for many runs: add -m")
         folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-        config = runner.with_recorded_engine(schema.resolve(schema.typed(cfg)), folder)
+        asked = schema.resolve(schema.typed(cfg))
+        recorded.require_same_engine(asked, folder)
+        config = recorded.with_recorded_engine(asked, folder)
         rules.check(config)
         # a job that a cluster starts again elsewhere waits until the process before it counts as dead
         wait = HydraConfig.get().mode == RunMode.MULTIRUN

@@ -8,10 +8,10 @@ uri: the store. The pages are at http://127.0.0.1:PORT until Ctrl-C.
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from rnnexp.cli import arguments
 from rnnexp.errors import UserError
+from rnnexp.records.sqlite import file_of, for_sqlalchemy
 
 
 @dataclass
@@ -25,9 +25,16 @@ class Options:
 def run(given: list[str]) -> None:
     """Replace this process by MLflow's server of these pages."""
     options = arguments.read(given, Options)
-    file = Path(options.uri.removeprefix("sqlite:///"))
-    if options.uri.startswith("sqlite:///") and not file.exists():  # MLflow would make an empty one
+    file = file_of(options.uri)
+    if file and not file.exists():  # MLflow would make an empty one
         raise UserError(f"{file} does not exist: train a model first, or name another store by uri=")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", options.uri]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--backend-store-uri",
+        for_sqlalchemy(file) if file else options.uri,
+    ]
     command += ["--port", str(options.port)]
     os.execve(sys.executable, command, os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"})

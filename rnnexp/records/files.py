@@ -1,24 +1,48 @@
 """Write files such that a crash or a power cut at any moment leaves them whole."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+FULL = errno.ENOSPC, errno.EDQUOT  # of a disk, or of what a user may have of it
 
 
 @contextmanager
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
-    """Yield a file that becomes `path` once its bytes are on the disk; the file that was there becomes `keep`."""
+    """Yield a file that becomes `path` once its bytes are on the disk; the file that was there becomes `keep`.
+
+    Raises
+    ------
+    OSError that names `path`, where it cannot be written; nothing is left then.
+    """
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        if (
+            error.errno is not None and error.filename is None
+        ):  # of a write, which does not know where it goes
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     if keep and path.exists():
         path.replace(keep)
     part.replace(path)
+
+
+def overwrite(path: Path, text: str) -> None:
+    """Write a short text in place of another, on a full disk where there is no room for both; not safe from a crash."""
+    with path.open("r+b") as file:
+        file.write(text.encode())
+        file.truncate()
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -36,11 +60,3 @@ def append_line(path: Path, value: Any) -> None:
         file.write(json.dumps(value).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def read_lines(path: Path) -> list[Any]:
-    """Return the values of a file of JSON lines, if any, but not of a last line that was cut short."""
-    if not path.exists():
-        return []
-    complete = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    return [json.loads(line) for line in complete.splitlines()]

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from rnnexp.errors import Diverged, UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.digests import digest
+from rnnexp.records.sqlite import for_sqlalchemy
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.ranges import range_tags, shown, suggest
@@ -102,7 +103,7 @@ class Search(Sweep):
         base = make_job(name, overrides)
         folder = base.folder.path.parent  # of the runs of its study
         folder.mkdir(parents=True, exist_ok=True)
-        storage = settings["storage"] or f"sqlite:///{folder}/search.db"
+        storage = settings["storage"] or for_sqlalchemy(folder / "search.db")
         seed = base.config["seed"]
         same = {"config": hashes(base.config)[0], "space": sorted(map(text, self.space.values()))}
         if self.sampler != "tpe":  # which all searches once had

@@ -273,7 +273,7 @@ def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, o
 
     def look(*args):
         assert set(blas_threads()) == {1}  # the threads are ours
-        found.append(len(threads.shares(1000)))
+        found.append(threads.number_for(1000, 1))
         return {"best/valid_ppl": 1.0}
 
     monkeypatch.setattr(runner, "train_and_test", look)
