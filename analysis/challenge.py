@@ -70,7 +70,7 @@ def report(arguments: StudyArguments, out: Path) -> str:
     table = rank_entries(runs, load_history(runs, ["valid/loss", "updates"], arguments.uri))
     text = markdown(table)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "challenge.md").write_text(f"# {', '.join(arguments.studies)}\n\n{text}")
+    (out / "challenge.md").write_text(f"# {', '.join(arguments.studies)}\n\n{text}", encoding="utf-8")
     draw_challenge(table, out / "challenge.png")
     return text
 

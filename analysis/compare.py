@@ -25,8 +25,10 @@ def report(arguments: ComparisonArguments, out: Path) -> str:
     )
     groups = [group_text(study, group, text_sentences(study, group)) for group in study.groups]
     out.mkdir(parents=True, exist_ok=True)
-    (out / "compare.md").write_text(f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}")
-    (out / "compare.csv").write_text(csv(study))
+    (out / "compare.md").write_text(
+        f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}", encoding="utf-8"
+    )
+    (out / "compare.csv").write_text(csv(study), encoding="utf-8")
     draw_learning_curves(study, out / "curves.png")
     return study_text(study, groups, ON_SCREEN, f"{out}/compare.md")
 

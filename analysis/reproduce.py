@@ -145,7 +145,7 @@ def reproduce(arguments: Arguments) -> None:
     text = markdown(results, arguments.uri)
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "reproduce.md").write_text(text)
+    (out / "reproduce.md").write_text(text, encoding="utf-8")
     if arguments.into:
         put_into(Path(arguments.into), text)
     print(f"{text}\nWritten: {out}/reproduce.md")

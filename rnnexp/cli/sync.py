@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rnnexp import tracking
 from rnnexp.cli import arguments
-from rnnexp.errors import UserError, first_line
+from rnnexp.errors import UserError, explained
 from rnnexp.records.folder import RunFolder
 from rnnexp.tracking import Tracker
 from rnnexp.tracking.base import DELETED, DELIVERED, THERE
@@ -63,7 +63,7 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
             counts[outcome] += 1
         except Exception as error:  # whatever a store, a network or a server can raise; the others go on
             counts["not delivered"] += 1
-            print(f"{path}: {first_line(error)}", file=sys.stderr)
+            print(f"{path}: {explained(error)}", file=sys.stderr)
     return counts
 
 

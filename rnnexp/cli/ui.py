@@ -26,8 +26,9 @@ def run(given: list[str]) -> None:
     """Replace this process by MLflow's server of these pages."""
     options = arguments.read(given, Options)
     file = file_of(options.uri)
-    if file and not file.exists():  # MLflow would make an empty one
-        raise UserError(f"{file} does not exist: train a model first, or name another store by uri=")
+    if file and not file.is_file():  # MLflow would make an empty one, or try for minutes
+        what = "is no file" if file.exists() else "does not exist"
+        raise UserError(f"{file} {what}: train a model first, or name another store by uri=")
     command = [
         sys.executable,
         "-m",

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from rnnexp.compute.parameters import require_header
-from rnnexp.errors import UserError, one_line
+from rnnexp.data.files import require_file
+from rnnexp.errors import UserError, explained
 from rnnexp.nn.model import Model
-from rnnexp.records.npz import DAMAGE, Npz
+from rnnexp.records.npz import Npz
 
 BESIDE = "meta", "optimizer", "state"  # how names begin of what a checkpoint holds besides the weights
 
@@ -42,6 +43,7 @@ def load(model: Model, path: Path) -> None:
     """
     origin = f"weights={path}"
     try:
+        require_file(path)
         with path.open("rb") as file:
             npz = Npz(file)
             require_names(model, npz.headers, origin)
@@ -50,10 +52,10 @@ def load(model: Model, path: Path) -> None:
             arrays = npz.read(model.params.shapes)
     except FileNotFoundError:
         raise UserError(f"{origin} does not exist") from None
-    except UserError:
+    except (UserError, MemoryError):
         raise
-    except DAMAGE as error:
-        raise UserError(f"{origin} is no npz file of plain arrays: {one_line(error)}") from error
+    except Exception as error:  # whatever zipfile and NumPy raise over a file that is none of ours
+        raise UserError(f"{origin} is no npz file of plain arrays: {explained(error)}") from error
     model.params.set(arrays, origin)
 
 

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rnnexp.data.files import kind_of
+from rnnexp.errors import UserError
 from rnnexp.records.sqlite import file_of, for_sqlalchemy, uri_of
 from rnnexp.tracking.mlflow import store_file
 
@@ -33,9 +35,19 @@ def library() -> Any:
 
 
 def client_of(uri: str) -> Any:
-    """Return MLflow's client of a store."""
+    """Return MLflow's client of a store; UserError where that is a folder or a pipe."""
     file = file_of(uri)
+    if file:
+        require_file(file, uri)
     return library().tracking.MlflowClient(for_sqlalchemy(file) if file else uri)
+
+
+def require_file(file: Path, uri: str) -> None:
+    """Raise UserError where a store's file is a folder or a pipe, which MLflow would try to open for minutes."""
+    if file.exists() and not file.is_file():
+        raise UserError(
+            f"uri={uri} is no store: {file} is a {kind_of(file)}; name a file, such as {file / 'mlflow.db'}"
+        )
 
 
 @contextmanager
@@ -45,6 +57,7 @@ def alone_with(uri: str) -> Iterator[Path | None]:
     if file is None:
         yield None
         return
+    require_file(file, uri)
     with store_file.alone_with(
         file, fill=lambda made: client_of(uri_of(made)).search_experiments()
     ) as artifacts:

@@ -41,7 +41,9 @@ class MLflow(Tracker):
             )
         try:
             tags = client_of(self.uri).get_run(run_id).data.tags
-        except library().exceptions.MlflowException:
+        except library().exceptions.MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
             return None
         if "rnnexp.folder" not in tags:
             return None
