@@ -18,6 +18,7 @@ from analysis.markdown import table_line
 from analysis.records import load_history, load_runs
 from analysis.statistics import is_beaten
 from rnnexp.errors import UserError
+from rnnexp.records.files import replace_text
 
 
 def rank_entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +71,7 @@ def report(study: str, uri: str, out: Path) -> str:
     table = rank_entries(runs, load_history(runs, ["valid/loss", "step"]))
     text = markdown(table)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "challenge.md").write_text(f"# {study}\n\n{text}")
+    replace_text(out / "challenge.md", f"# {study}\n\n{text}")
     draw_challenge(table, out / "challenge.png")
     return text
 

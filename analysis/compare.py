@@ -10,6 +10,7 @@ from analysis.comparison import compare
 from analysis.figures import draw_learning_curves
 from analysis.records import load_history, load_runs
 from analysis.tables import markdown
+from rnnexp.records.files import replace_text
 
 
 def report(study: str, uri: str, out: Path) -> str:
@@ -19,7 +20,7 @@ def report(study: str, uri: str, out: Path) -> str:
     comparison = compare(runs, history)
     text = markdown(comparison)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "table.md").write_text(f"# {study}\n\n{text}")
+    replace_text(out / "table.md", f"# {study}\n\n{text}")
     comparison.groups.to_csv(out / "table.csv", index=False)
     draw_learning_curves(comparison, history, study, out / "curves.png")
     return text

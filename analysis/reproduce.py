@@ -24,6 +24,7 @@ from analysis.markdown import table_line
 from analysis.published import PUBLISHED, PublishedResult
 from analysis.records import NoRecords, load_runs
 from rnnexp.errors import UserError
+from rnnexp.records.files import replace_text
 
 BEGIN, END = "<!-- made by rnnexp reproduce -->", "<!-- to here -->"
 TITLES = "model", "figure", "published", "here: mean (each seed)", "a run takes", "command"
@@ -154,7 +155,7 @@ def reproduce(arguments: Arguments) -> None:
     text = markdown(results, arguments.uri)
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "reproduce.md").write_text(text)
+    replace_text(out / "reproduce.md", text)
     if arguments.into:
         put_into(Path(arguments.into), text)
     print(f"{text}\nWritten: {out}/reproduce.md")

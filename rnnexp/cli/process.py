@@ -10,10 +10,6 @@ from contextlib import contextmanager
 from rnnexp.errors import Interrupted, UserError, one_line
 
 
-class ThroughHydra(SystemExit):
-    """Carry an error out of Hydra, as its cause; Hydra adds lines of its own to other errors."""
-
-
 def exit_status(name: str, command: Callable[[], int | None]) -> int:
     """Carry out a command and return its exit status.
 
@@ -31,8 +27,6 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
         except BrokenPipeError:  # whoever reads the output, `head` say, has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 128 + signal.SIGPIPE
-        except ThroughHydra as carrier:
-            error = carrier.__cause__
         except Exception as raised:
             error = raised
     assert error

@@ -7,6 +7,7 @@ import numpy as np
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment.build import Experiment
 from rnnexp.nn.tokens import BOS_INPUT
+from rnnexp.records.files import append_text, replacing
 from rnnexp.records.folder import RunFolder
 
 
@@ -15,8 +16,8 @@ def write_all(experiment: Experiment, folder: RunFolder) -> None:
     write_samples(experiment, folder, "at the end, with the best weights")
     if records := folder.records():
         figure = draw_curves(records)
-        with folder.exclusive():
-            figure.savefig(folder.path / "curves.png", dpi=120)
+        with folder.exclusive(), replacing(folder.path / "curves.png") as file:
+            figure.savefig(file, dpi=120, format="png")
 
 
 def write_samples(experiment: Experiment, folder: RunFolder, when: str) -> None:
@@ -26,8 +27,9 @@ def write_samples(experiment: Experiment, folder: RunFolder, when: str) -> None:
     prompt = [BOS_INPUT] if corpus.end is not None else [int(split[0])]
     rng = np.random.default_rng(experiment.seed)
     texts = sample(experiment.model, prompt, settings.sample_length, rng, settings.sample_num, corpus.end)
-    with folder.exclusive(), (folder.path / "samples.txt").open("a", encoding="utf-8") as file:
-        file.write(f"# {when}\n" + "".join(f"{corpus.text(tokens)}\n" for tokens in texts) + "\n")
+    lines = "".join(f"{corpus.text(tokens)}\n" for tokens in texts)
+    with folder.exclusive():
+        append_text(folder.path / "samples.txt", f"# {when}\n{lines}\n")
 
 
 def draw_curves(records: list[dict[str, Any]]) -> Any:

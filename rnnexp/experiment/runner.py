@@ -17,6 +17,7 @@ from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.records import provenance
+from rnnexp.records.files import require_own
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
 from rnnexp.tracking import client
@@ -70,6 +71,7 @@ def run_experiment(
 
 def require_same(config: dict[str, Any], folder: RunFolder) -> None:
     """Raise UserError where a folder holds a checkpoint of a run with another config."""
+    require_own(folder.path)
     folder.state()  # refuses a newer format
     config_hash = hashes(config)[0]
     other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash

@@ -26,7 +26,7 @@ import yaml
 from rnnexp.data.corpus import Corpus, Vocabulary
 from rnnexp.errors import UserError, one_line
 from rnnexp.records.deliveries import Deliveries
-from rnnexp.records.files import append_line, read_lines, replace_text, replacing
+from rnnexp.records.files import append_line, read_lines, replace_text, replacing, require_own
 from rnnexp.records.lease import LeasedFolder, now
 
 ARTIFACTS = (
@@ -38,6 +38,8 @@ ARTIFACTS = (
     "traceback.txt",
     "output.txt",
 )
+
+LEFT_OVER = "rnnexp.log", "output.txt", ".lock", ".delivery.lock"  # by a run that failed before it began
 
 
 class RunFolder(LeasedFolder):
@@ -61,6 +63,15 @@ class RunFolder(LeasedFolder):
         with self.exclusive():
             self.prepare(config)
 
+    def require_room(self) -> None:
+        """Raise UserError where the folder holds links, or other things than a run, which a run must not mix with."""
+        require_own(self.path)
+        if self.state_file.exists() or self.config_file.exists() or not self.path.is_dir():
+            return
+        others = (path.name for path in self.path.iterdir() if path.name not in LEFT_OVER)
+        if found := next(others, None):
+            raise UserError(f"{self} holds {found} and no run: name an empty or a new folder")
+
     def prepare(self, config: dict[str, Any]) -> None:
         """Write the config of a run that no process has begun yet."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -68,6 +79,7 @@ class RunFolder(LeasedFolder):
 
     def load_config(self) -> dict[str, Any]:
         """Return the config of the run; UserError where it cannot be read or a newer program wrote it."""
+        require_own(self.path)
         self.state()  # refuses a newer format
         try:
             config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
@@ -155,12 +167,14 @@ class RunFolder(LeasedFolder):
 
     def artifacts(self) -> list[Path]:
         """Return the files to keep with a store's record: what the model is and does, and what went wrong."""
+        require_own(self.path)
         return [path for name in ARTIFACTS if (path := self.path / name).exists()]
 
     # What is known of it elsewhere
 
     def to_deliver(self, store: str) -> dict[str, Any] | None:
         """Return what a store will have once it has everything; None where it has that already."""
+        require_own(self.path)
         state = self.state()
         if not state or not self.config_file.exists():
             return None

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rnnexp.experiment import progress
+from rnnexp.experiment import progress, rules
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.records.files import replace_text
 from rnnexp.records.folder import RunFolder
 
 GRACE_S = 30.0  # between asking a job to stop and killing it
@@ -36,7 +36,13 @@ class Job:
     error: str = ""
 
     def start(self, threads: int, report: Path) -> None:
-        """Start the process with that many threads; it reports its progress in the file `report`."""
+        """Start the process with that many threads; it reports its progress in the file `report`.
+
+        Raises
+        ------
+        UserError where the config is impossible, before anything is made.
+        """
+        rules.check(self.config)
         self.report, self.stop_asked_at, self.prune = report, 0.0, False
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.number = self.folder.state().get("number", 0)  # left by the attempt before
@@ -107,7 +113,7 @@ class Job:
             kept = self.folder.path / "output.txt"
             kept.unlink(missing_ok=True)  # left by an attempt before
             if self.output.stat().st_size:
-                shutil.copy(self.output, kept)
+                replace_text(kept, self.output.read_text(encoding="utf-8", errors="replace"))
         return True
 
     def reason(self, code: int) -> str:

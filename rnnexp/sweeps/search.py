@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import IntervalSweep, Override
 
 from rnnexp.errors import UserError
+from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.digests import digest
 from rnnexp.sweeps.job import Job
@@ -82,7 +83,10 @@ class Search(Sweep):
         self.sampler = settings["sampler"]
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.trials * len(combinations))
-        folder = make_job(*combinations[0]).folder.path.parent
+        bases = [make_job(*combination) for combination in combinations]
+        for base in bases:  # before anything is made
+            rules.check(base.config)
+        folder = bases[0].folder.path.parent
         folder.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(folder / ".search.lock", timeout=0)
         try:
@@ -98,6 +102,10 @@ class Search(Sweep):
         base = make_job(name, overrides)
         folder = base.folder.path.parent  # of the runs of its study
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "search.db").is_symlink():
+            raise UserError(
+                f"{folder}/search.db is a link, which could lead anywhere: put the file itself there"
+            )
         storage = settings["storage"] or f"sqlite:///{folder}/search.db"
         seed = base.config["seed"]
         same = {"config": hashes(base.config)[0], "space": sorted(map(text, self.space.values()))}
