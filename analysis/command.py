@@ -10,6 +10,9 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp.errors import UserError
+from rnnexp.output import safe, say
+from rnnexp.records.address import clean_arguments
+from rnnexp.records.names import require_name
 
 T = TypeVar("T")
 
@@ -27,9 +30,10 @@ def run_on_study(report: Callable[[str, str, Path], str], name: str, files: str,
     """Print what `report(study, uri, folder)` returns, and the files that it wrote into the folder."""
 
     def command(arguments: StudyArguments) -> None:
+        require_name("study", arguments.study)
         folder = Path(arguments.out) / arguments.study
-        print(report(arguments.study, arguments.uri, folder))
-        print(f"Written: {folder}/{files}")
+        say(report(arguments.study, arguments.uri, folder))
+        say(f"Written: {folder}/{files}")
 
     run(command, StudyArguments, name, doc)
 
@@ -37,12 +41,14 @@ def run_on_study(report: Callable[[str, str, Path], str], name: str, files: str,
 def run(command: Callable[[T], None], arguments: type[T], name: str, doc: str | None) -> None:
     """Call `command` with the arguments of the command line, an instance of the dataclass `arguments`."""
     if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(doc))
+        say(doc or "")
+        sys.exit()
     try:
-        given = OmegaConf.merge(OmegaConf.structured(arguments), OmegaConf.from_cli())
+        cli = OmegaConf.from_cli(clean_arguments(sys.argv[1:]))
+        given = OmegaConf.merge(OmegaConf.structured(arguments), cli)
         command(OmegaConf.to_object(given))  # type: ignore[arg-type]
     except (UserError, OmegaConfBaseException, OSError) as error:
-        message = str(error).partition("\n")[0]
+        message = safe(str(error).partition("\n")[0])
         sys.exit(f"analysis.{name}: {message}")
     except KeyboardInterrupt:
         sys.exit(130)

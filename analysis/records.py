@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from rnnexp.errors import UserError
+from rnnexp.records.address import Address
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -40,9 +41,10 @@ def load_runs(study: str, uri: str) -> pd.DataFrame:
     from sqlalchemy.exc import SQLAlchemyError
 
     # absolute, for MLflow keeps the stores it has opened by their addresses, wherever they were opened
-    store = f"{SQLITE}{file.absolute()}" if uri.startswith(SQLITE) else uri
+    store = Address(f"{SQLITE}{file.absolute()}" if uri.startswith(SQLITE) else uri)
+    os.environ.update(store.credentials())
     try:
-        mlflow.set_tracking_uri(store)
+        mlflow.set_tracking_uri(store.to_connect())
         experiment = mlflow.get_experiment_by_name(study)
         known = sorted(e.name for e in mlflow.search_experiments() if e.name != "Default")
     except (MlflowException, SQLAlchemyError) as error:

@@ -24,6 +24,7 @@ from analysis.markdown import table_line
 from analysis.published import PUBLISHED, PublishedResult
 from analysis.records import NoRecords, load_runs
 from rnnexp.errors import UserError
+from rnnexp.output import say
 from rnnexp.records.files import replace_text
 
 BEGIN, END = "<!-- made by rnnexp reproduce -->", "<!-- to here -->"
@@ -63,7 +64,7 @@ def run_missing(results: list[PublishedResult], arguments: Arguments) -> None:
             continue
         overrides = run_overrides(result, arguments.uri, arguments.data)
         overrides += ["sweep.prepare=true"] if arguments.prepare else []
-        print("rnnexp", *overrides, flush=True)
+        say(" ".join(["rnnexp", *overrides]))
         if subprocess.run([sys.executable, "-m", "rnnexp", *overrides], check=False).returncode:
             raise UserError("a run failed; what it said stands above")
 
@@ -158,7 +159,7 @@ def reproduce(arguments: Arguments) -> None:
     replace_text(out / "reproduce.md", text)
     if arguments.into:
         put_into(Path(arguments.into), text)
-    print(f"{text}\nWritten: {out}/reproduce.md")
+    say(f"{text}\nWritten: {out}/reproduce.md")
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 import signal
 
+from rnnexp.output import safe
+
 
 class UserError(ValueError):
     """Explain a user's mistake by the message alone: one plain sentence with the key or file, and what to do."""
@@ -35,7 +37,7 @@ NOISE = "full_key:", "object_type=", "reference_type=", "To append to your confi
 
 
 def one_line(error: BaseException) -> str:
-    """Return the message of an error in one line."""
+    """Return the message of an error in one line, safe to be shown and kept."""
     said, _, _ = str(error).partition("Config search path:")
     lines = [line.strip() for line in said.splitlines()]
-    return "; ".join(line for line in lines if line and not line.startswith(NOISE))
+    return safe("; ".join(line for line in lines if line and not line.startswith(NOISE)))

@@ -13,6 +13,7 @@ import pytest
 from rnnexp.cli.main import main
 from rnnexp.compute import backend
 from rnnexp.errors import UserError
+from rnnexp.output import PASSWORDS
 
 REPOSITORY = Path(__file__).parent.parent
 DATA = Path(os.environ.get("RNNEXP_DATA", REPOSITORY.parent / "shared" / "data")).absolute()
@@ -70,6 +71,7 @@ def in_process(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["rnnexp"])
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setenv(PASSWORDS, "{}")
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
 

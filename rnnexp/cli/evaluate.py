@@ -22,6 +22,7 @@ from rnnexp.evaluation import EVALUATORS
 from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import build, models, schema
 from rnnexp.interop import weights
+from rnnexp.output import say
 from rnnexp.sweeps.worker import CONF
 
 PROTOCOLS = {name: name for name in EVALUATORS if name != "dlfs2"} | {"book": "dlfs2"}
@@ -67,4 +68,4 @@ def report(given: list[str]) -> str:
 
 def run(given: list[str]) -> None:
     """Print the losses of the weights that the arguments name."""
-    print(report(given))
+    say(report(given))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rnnexp.errors import Interrupted, UserError, one_line
+from rnnexp.output import Formatter, say, show_traceback
 
 
 def exit_status(name: str, command: Callable[[], int | None]) -> int:
@@ -19,6 +20,9 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     """
     full_errors = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     logging.raiseExceptions = False  # when the output is piped into `head`, say
+    if logging.lastResort:  # of commands that log to no file
+        logging.lastResort.setFormatter(Formatter())
+    sys.excepthook = show_traceback
     with hydra_raises():
         try:
             return command() or 0
@@ -32,7 +36,7 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     assert error
     if full_errors or not isinstance(error, (UserError, OSError, MemoryError, *config_errors())):
         raise error
-    print(f"{name}: {explained(error)}", file=sys.stderr)
+    say(f"{name}: {explained(error)}", file=sys.stderr)
     return 1
 
 

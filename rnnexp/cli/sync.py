@@ -16,9 +16,12 @@ from pathlib import Path
 from rnnexp import tracking
 from rnnexp.cli import arguments
 from rnnexp.errors import UserError, one_line
+from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
+from rnnexp.records.redaction import holding, redact
 from rnnexp.tracking import Tracker
 
+HELD = "held a password, and does no longer: change the password, for stores and copies may hold it too"
 DEFAULT = "mlflow"  # the tracker of a run that was made without one
 
 
@@ -46,6 +49,8 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
     for path in found:
         folder = RunFolder(path.absolute())
         try:
+            for file in redact(folder):
+                say(f"{file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file} {HELD}")
             tracker = tracker_of(folder, uri, name)
             folder.mark_dead()
             if not folder.to_deliver(tracker.uri):
@@ -55,7 +60,11 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
             counts["delivered" if folder.state()["ended"] else "delivered so far, still running"] += 1
         except Exception as error:  # whatever a store, a network or a server can raise; the others go on
             counts["not delivered"] += 1
-            print(f"{path}: {one_line(error) or type(error).__name__}", file=sys.stderr)
+            say(f"{path}: {one_line(error) or type(error).__name__}", file=sys.stderr)
+    for file in holding(folders):
+        say(
+            f"{file} holds a password, and is not changed: delete it, or change the password", file=sys.stderr
+        )
     return counts
 
 
@@ -84,5 +93,5 @@ def run(given: list[str]) -> int:
     if not folders:
         raise UserError("name a folder: rnnexp sync runs/")
     counts = sync(folders, options.uri, options.tracking)
-    print(f"{counts.total()} runs: {', '.join(f'{number} {what}' for what, number in counts.items())}")
+    say(f"{counts.total()} runs: {', '.join(f'{number} {what}' for what, number in counts.items())}")
     return int(counts["not delivered"] > 0)

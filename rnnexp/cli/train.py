@@ -16,6 +16,7 @@ from rnnexp.cli import resume
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, runner, schema
+from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
 from rnnexp.sweeps.request import compose_one, job_of, open_request
@@ -92,7 +93,7 @@ def sweep(overrides: list[str]) -> None:
         else:
             jobs = request.jobs()
     if request.settings["prepare"]:
-        print(offline.prepare(jobs))
+        say(offline.prepare(jobs))
         return
     work = Sweep(jobs, **how)
     if request.launcher:

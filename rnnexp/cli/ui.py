@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rnnexp.cli import arguments
 from rnnexp.errors import UserError
+from rnnexp.records.address import Address
 
 
 @dataclass
@@ -28,6 +29,7 @@ def run(given: list[str]) -> None:
     file = Path(options.uri.removeprefix("sqlite:///"))
     if options.uri.startswith("sqlite:///") and not file.exists():  # MLflow would make an empty one
         raise UserError(f"{file} does not exist: train a model first, or name another store by uri=")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", options.uri]
-    command += ["--port", str(options.port)]
-    os.execve(sys.executable, command, os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"})
+    command = [sys.executable, "-m", "mlflow", "ui", "--port", str(options.port)]
+    # not as an argument: lists of processes show those, and this may hold a password
+    more = {"MLFLOW_BACKEND_STORE_URI": Address(options.uri).to_connect(), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    os.execve(sys.executable, command, os.environ | more)

@@ -7,6 +7,7 @@ import numpy as np
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment.build import Experiment
 from rnnexp.nn.tokens import BOS_INPUT
+from rnnexp.output import safe
 from rnnexp.records.files import append_text, replacing
 from rnnexp.records.folder import RunFolder
 
@@ -27,9 +28,10 @@ def write_samples(experiment: Experiment, folder: RunFolder, when: str) -> None:
     prompt = [BOS_INPUT] if corpus.end is not None else [int(split[0])]
     rng = np.random.default_rng(experiment.seed)
     texts = sample(experiment.model, prompt, settings.sample_length, rng, settings.sample_num, corpus.end)
+    # they are shown on a terminal, and so are the vocabulary's signs
     lines = "".join(f"{corpus.text(tokens)}\n" for tokens in texts)
     with folder.exclusive():
-        append_text(folder.path / "samples.txt", f"# {when}\n{lines}\n")
+        append_text(folder.path / "samples.txt", safe(f"# {when}\n{lines}\n"))
 
 
 def draw_curves(records: list[dict[str, Any]]) -> Any:

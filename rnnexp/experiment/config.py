@@ -20,10 +20,10 @@ from rnnexp.options import (
     Option,
     Range,
     at_least,
-    matching,
     one_of,
     options_of,
 )
+from rnnexp.records.names import MEANING, is_name
 from rnnexp.tracking import TRACKERS
 from rnnexp.training.config import TrainConfig
 
@@ -162,7 +162,7 @@ class Config:
         str,
         beside_result(
             "the MLflow experiment, and the unit that analysis.compare reads",
-            matching(r"\w[\w.-]*", "letters, digits, '.', '_', '-', the first no sign"),
+            Range(MEANING, is_name),
         ),
     ]
     seed: Annotated[int, Option("of the first weights, the dropout masks, the order of sequences", SEED)]

@@ -1,5 +1,6 @@
 """Make the schema that Hydra checks a config and its overrides against, from the keys' descriptions."""
 
+import re
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from pathlib import Path
@@ -12,9 +13,11 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.evaluation import EVALUATORS
+from rnnexp.experiment import rules
 from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Config, keys_of
 from rnnexp.experiment.config_hash import run_name
 from rnnexp.options import NOTHING, Key, options_of
+from rnnexp.records.address import clean_config
 
 BESIDE = "sweep", "rerun"  # say how a run comes about, not what it is
 
@@ -77,6 +80,26 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     return merged
 
 
+def saved(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config of a run folder with every key, type and value checked, as those of a command are.
+
+    It was resolved before it was saved, so what looks like an interpolation is text: nothing of this machine's
+    environment gets into it.
+    """
+    checked = resolve(typed(as_text(config)))
+    rules.check_values(checked)
+    return checked
+
+
+def as_text(value: Any) -> Any:
+    """Return a value in which OmegaConf finds no interpolations."""
+    if isinstance(value, dict):
+        return {key: as_text(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [as_text(one) for one in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+
+
 def resolve(cfg: DictConfig) -> dict[str, Any]:
     """Return the config as a plain dictionary, without the keys that only say how the run comes about.
 
@@ -88,6 +111,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     for key in BESIDE:
         config.pop(key, None)
+    config = clean_config(config)
     for key, described in keys_of(config).items():
         section, _, name = key.rpartition(".")
         values = config.get(section, {}) if section else config

@@ -6,6 +6,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from rnnexp.records.address import Address
 from rnnexp.records.files import replace_text
 
 PATIENCE_S = 60.0  # seconds to wait for another process that delivers the same run
@@ -32,7 +33,8 @@ class Deliveries:
     def all(self) -> dict[str, dict[str, Any]]:
         """Return what every store has, by its address."""
         try:
-            return json.loads(self.file.read_text(encoding="utf-8"))
+            said = json.loads(self.file.read_text(encoding="utf-8"))
+            return {str(Address(store)): what for store, what in said.items()}
         except FileNotFoundError:
             return {}
 

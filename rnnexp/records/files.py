@@ -64,7 +64,7 @@ def append_line(path: Path, value: Any) -> None:
 class LogFile(logging.FileHandler):
     """Log to a file as the standard handler does, but never through a link."""
 
-    def _open(self) -> IO:
+    def _open(self) -> Any:
         return open_itself(Path(self.baseFilename), self.mode, self.encoding)
 
 

@@ -25,9 +25,11 @@ import yaml
 
 from rnnexp.data.corpus import Corpus, Vocabulary
 from rnnexp.errors import UserError, one_line
+from rnnexp.records.address import clean_config
 from rnnexp.records.deliveries import Deliveries
 from rnnexp.records.files import append_line, read_lines, replace_text, replacing, require_own
 from rnnexp.records.lease import LeasedFolder, now
+from rnnexp.records.names import require_name
 
 ARTIFACTS = (
     "config.yaml",
@@ -89,7 +91,16 @@ class RunFolder(LeasedFolder):
             raise UserError(f"{self.config_file} cannot be read: {one_line(error)}") from error
         if not isinstance(config, dict):
             raise UserError(f"{self.config_file} holds no config")
-        return config
+        return self.checked(config)
+
+    def checked(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Return the config without passwords; UserError where its study is no name, for it becomes part of paths."""
+        try:
+            if "study" in config:
+                require_name("study", config["study"])
+            return {key: clean_config(value) for key, value in config.items()}
+        except UserError as error:
+            raise UserError(f"{self.config_file}: {error}") from error
 
     def save_tags(self, tags: dict[str, str]) -> None:
         """Replace the tags of the run."""

@@ -15,6 +15,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from rnnexp.errors import Superseded, UserError, one_line
+from rnnexp.output import safe
 from rnnexp.records.files import replace_text, require_own
 
 HEARTBEAT_S = 5.0
@@ -124,7 +125,7 @@ class LeasedFolder:
         with self.exclusive():
             self.traceback_file.unlink(missing_ok=True)
             if error:
-                replace_text(self.traceback_file, "".join(traceback.format_exception(error)))
+                replace_text(self.traceback_file, safe("".join(traceback.format_exception(error))))
             said = one_line(error) if error else None
             if error and type(error) is not UserError:
                 said = f"{type(error).__name__}: {said}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from rnnexp.experiment import progress, rules
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.output import safe
 from rnnexp.records.files import replace_text
 from rnnexp.records.folder import RunFolder
 
@@ -113,7 +114,7 @@ class Job:
             kept = self.folder.path / "output.txt"
             kept.unlink(missing_ok=True)  # left by an attempt before
             if self.output.stat().st_size:
-                replace_text(kept, self.output.read_text(encoding="utf-8", errors="replace"))
+                replace_text(kept, safe(self.output.read_text(encoding="utf-8", errors="replace")))
         return True
 
     def reason(self, code: int) -> str:
@@ -124,6 +125,7 @@ class Job:
         if state.get("status") == "FAILED" and state["number"] > self.number:
             return state["error"]
         said = self.output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        said = safe(said)
         return said if code == 1 and said else f"exit status {code}{said and f' ({said})'}"
 
     def has_news(self) -> bool:

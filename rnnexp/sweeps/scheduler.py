@@ -16,6 +16,7 @@ from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import progress
 from rnnexp.experiment.signals import stop_requests
+from rnnexp.output import safe, say
 from rnnexp.sweeps.job import Job
 from rnnexp.tracking.client import Client, WorkerClient
 
@@ -114,7 +115,9 @@ class Sweep:
         running = [(job, *progress.reported(job.report)) for job in self.running()]
         done = sum(job.outcome not in ("running", "not begun") for job in self.jobs)
         self.bar.n = done + sum(share for _, share, _ in running)
-        self.bar.set_postfix_str("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
+        self.bar.set_postfix_str(
+            safe("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
+        )
 
     def stop_all(self) -> None:
         """Have the running jobs save and end, and wait for them."""
@@ -134,7 +137,7 @@ class Sweep:
     def on_job_end(self, job: Job) -> None:
         """Have the store told how a job ended, and print it."""
         Sweep.on_job_news(self, job)
-        self.bar.write(str(job))
+        self.bar.write(safe(str(job)))
 
     def summary(self) -> str:
         """Return a line about how the jobs went, and one for each that failed; nothing where there are no jobs."""
@@ -154,9 +157,9 @@ def run_sweep(work: Sweep, run: Callable[[], None]) -> None:
         try:
             run()
         finally:
-            print(work.summary(), end="", flush=True)
+            say(work.summary(), end="")
     except KeyboardInterrupt:
-        print("stopped; the same command again takes up what is left", flush=True)
+        say("stopped; the same command again takes up what is left")
         raise
     failed = sum(job.outcome == "failed" for job in work.jobs)
     if failed:

@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.records.address import Address
 from rnnexp.records.digests import digest
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.request import Request, distinct, make_job, text, values
@@ -106,7 +107,7 @@ class Search(Sweep):
             raise UserError(
                 f"{folder}/search.db is a link, which could lead anywhere: put the file itself there"
             )
-        storage = settings["storage"] or f"sqlite:///{folder}/search.db"
+        storage = Address(settings["storage"] or f"sqlite:///{folder}/search.db")
         seed = base.config["seed"]
         same = {"config": hashes(base.config)[0], "space": sorted(map(text, self.space.values()))}
         if self.sampler != "tpe":  # which all searches once had
@@ -119,7 +120,7 @@ class Search(Sweep):
         title = f"{base.config['study']} {name}"
         try:
             study = optuna.create_study(
-                storage=storage,
+                storage=storage.to_connect(),
                 study_name=f"{title} {digest(same)[:8]}",
                 pruner=pruner,
                 direction="minimize",
@@ -140,7 +141,7 @@ class Search(Sweep):
             else optuna.samplers.TPESampler(seed=mixed(seed, len(over)))
         )
         tried = {" ".join(self.chosen(trial.params)) for trial in over}
-        return Branch(name, overrides, title, storage, study, seed, len(over), tried)
+        return Branch(name, overrides, title, storage.to_connect(), study, seed, len(over), tried)
 
     def chosen(self, params: dict[str, Any]) -> list[str]:
         """Return the overrides of a trial."""

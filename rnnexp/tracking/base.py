@@ -1,10 +1,14 @@
 """State the contract of a tracker."""
 
+import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 from rnnexp.options import Option
+from rnnexp.records.address import Address
 from rnnexp.records.folder import RunFolder
 
 Uri = Annotated[
@@ -25,7 +29,19 @@ class Tracker(ABC):
     """
 
     def __init__(self, uri: str):
-        self.uri = uri
+        self.uri = Address(uri)
+
+    @contextmanager
+    def connected(self) -> Iterator[str]:
+        """Yield the address for a library to connect with; it finds user and password in the environment meanwhile."""
+        given = self.uri.credentials()
+        before = {name: os.environ.get(name) for name in given}
+        os.environ.update(given)
+        try:
+            yield self.uri.to_connect()
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
 
     @abstractmethod
     def deliver(self, folder: RunFolder) -> None:

@@ -55,7 +55,7 @@ class MLflow(Tracker):
 
     def absolute_uri(self) -> str:
         if not self.uri.startswith(SQLITE):
-            return self.uri
+            return str(self.uri)
         return SQLITE + str(Path(self.uri.removeprefix(SQLITE)).absolute())
 
     def folder_of(self, run_id: str) -> Path | None:
@@ -66,7 +66,8 @@ class MLflow(Tracker):
             )
         mlflow = library()
         try:
-            tags = mlflow.tracking.MlflowClient(self.uri).get_run(run_id).data.tags
+            with self.connected() as uri:
+                tags = mlflow.tracking.MlflowClient(uri).get_run(run_id).data.tags
         except mlflow.exceptions.MlflowException:
             return None
         return Path(tags["rnnexp.folder"]) if "rnnexp.folder" in tags else None
@@ -77,8 +78,8 @@ class MLflow(Tracker):
             here = folder.to_deliver(self.uri)
             if not here:
                 return
-            with alone_with(self.uri) as artifacts:
-                client = mlflow.tracking.MlflowClient(self.uri)  # makes the store where there is none
+            with alone_with(self.uri) as artifacts, self.connected() as uri:
+                client = mlflow.tracking.MlflowClient(uri)  # makes the store where there is none
                 run_id = self.find_run(client, folder) or self.new_run(client, folder, artifacts)
                 before = folder.deliveries.to(self.uri)
                 if here["ended"] or before.get("status") != here["status"]:
