@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from rnnexp.errors import UserError
 from rnnexp.output import safe, say
@@ -47,7 +48,7 @@ def run(command: Callable[[T], None], arguments: type[T], name: str, doc: str | 
         cli = OmegaConf.from_cli(clean_arguments(sys.argv[1:]))
         given = OmegaConf.merge(OmegaConf.structured(arguments), cli)
         command(OmegaConf.to_object(given))  # type: ignore[arg-type]
-    except (UserError, OmegaConfBaseException, OSError) as error:
+    except (UserError, OmegaConfBaseException, YAMLError, OSError) as error:
         message = safe(str(error).partition("\n")[0])
         sys.exit(f"analysis.{name}: {message}")
     except KeyboardInterrupt:

@@ -14,5 +14,5 @@ def is_name(text: str) -> bool:
 
 def require_name(key: str, value: object) -> None:
     """Raise UserError where the value of a key is no name."""
-    if not is_name(str(value)):
+    if not isinstance(value, str) or not is_name(value):
         raise UserError(f"{key}={value} must be {MEANING}")
