@@ -165,7 +165,9 @@ class Config:
             Range(MEANING, is_name),
         ),
     ]
-    seed: Annotated[int, Option("of the first weights, the dropout masks, the order of sequences", SEED)]
+    seed: Annotated[
+        int, Option("of the first weights, the dropout masks, the order of sequences, the samples", SEED)
+    ]
     rerun: Annotated[
         bool, beside_result("true: a new run, also where the study has one with the same settings")
     ]

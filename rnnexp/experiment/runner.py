@@ -57,6 +57,7 @@ def run_experiment(
             if metrics := folder.result():
                 if folder.state()["status"] != "FINISHED":  # its process ended before recording that
                     folder.end("FINISHED")
+                folder.set_tracking(config["tracking"])
                 reached = f"validation perplexity {metrics['best/valid_ppl']:.4g}"
                 if "test/ppl" in metrics:
                     reached = f"test perplexity {metrics['test/ppl']:.4g}"

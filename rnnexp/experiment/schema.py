@@ -86,7 +86,10 @@ def saved(config: dict[str, Any]) -> dict[str, Any]:
     It was resolved before it was saved, so what looks like an interpolation is text: nothing of this machine's
     environment gets into it.
     """
-    checked = resolve(typed(as_text(config)))
+    try:
+        checked = resolve(typed(as_text(config)))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {one_line(error)}") from error
     rules.check_values(checked)
     return checked
 

@@ -102,6 +102,12 @@ class RunFolder(LeasedFolder):
         except UserError as error:
             raise UserError(f"{self.config_file}: {error}") from error
 
+    def set_tracking(self, section: dict[str, Any]) -> None:
+        """Have the store that a later command names get the records; where it names none, change nothing."""
+        config = self.load_config()
+        if section["name"] != "none" and config["tracking"] != section:
+            self.save_config(config | {"tracking": section})
+
     def save_tags(self, tags: dict[str, str]) -> None:
         """Replace the tags of the run."""
         with self.exclusive():

@@ -122,8 +122,8 @@ def make_job(name: str, overrides: list[str]) -> Job:
 def job_of(name: str, cfg: DictConfig) -> Job:
     """Return the job of a composed config, whose section `hydra` names the folder; UserError for an impossible one."""
     rules.check_value("study", str(cfg.study))  # which becomes a part of the path
-    typed = schema.typed({key: value for key, value in OmegaConf.to_container(cfg).items() if key != "hydra"})
-    config = schema.resolve(typed)
+    given: Any = OmegaConf.to_container(cfg)
+    config = schema.resolve(schema.typed({key: value for key, value in given.items() if key != "hydra"}))
     path = str(OmegaConf.select(cfg, "hydra.run.dir") or "")
     if not path.strip():
         raise UserError("hydra.run.dir has no value: name a folder, or leave it out")

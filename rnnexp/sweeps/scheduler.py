@@ -17,6 +17,7 @@ from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import progress
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.output import safe, say
+from rnnexp.records.lease import InUse
 from rnnexp.sweeps.job import Job
 from rnnexp.tracking.client import Client, WorkerClient
 
@@ -80,6 +81,8 @@ class Sweep:
                     if job.finished_before():
                         job.outcome = "finished before"
                         job.folder.mark_dead()
+                        with suppress(InUse), job.folder.claimed():
+                            job.folder.set_tracking(job.config["tracking"])
                         self.on_job_end(job)
                         continue
                     job.start(self.threads, reports / f"{begun}.json")

@@ -75,9 +75,10 @@ class Outbox:
                 del self.open[path]
         except Exception as error:  # whatever a store, a network or a server can raise
             if uri not in self.warned:
+                goes_on = "" if folder.state().get("ended") else "the run goes on, "
                 reason = str(error).strip().partition("\n")[0] or type(error).__name__
                 self.warn(
-                    f"tracking.uri={uri} does not take the records ({reason}): the run goes on, they are in "
+                    f"tracking.uri={uri} does not take the records ({reason}): {goes_on}they are in "
                     f"{folder.records_file}, and rnnexp sync {folder.path.parent} delivers them"
                 )
             self.warned.add(uri)

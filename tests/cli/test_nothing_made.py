@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from rnnexp.compute import engine
+from rnnexp.errors import UserError
 from tests.conftest import QUICK
 
 
@@ -85,3 +87,18 @@ def test_a_folder_of_other_things_does_not_become_a_run(deep):
     result = deep(*QUICK, "hydra.run.dir=paper")
     assert "paper holds thesis.tex and no run" in result.stderr
     assert [path.name for path in Path("paper").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("how", [[], ["-m"]])
+def test_what_has_finished_elsewhere_needs_no_gpu_here(in_process, monkeypatch, how):
+    assert in_process(*QUICK, "train.max_steps=3").returncode == 0
+
+    def require(engine, device):
+        raise UserError(f"device={device} needs CuPy")
+
+    monkeypatch.setattr(engine, "require", require)
+    result = in_process(*how, *QUICK, "train.max_steps=3", "device=gpu")
+    assert result.returncode == 0, result.stderr
+    assert "finished" in result.stdout
+    refused = in_process(*how, *QUICK, "train.max_steps=4", "device=gpu")
+    assert "device=gpu needs CuPy" in refused.stderr
