@@ -13,14 +13,14 @@ import re
 import sys
 import traceback
 from typing import IO, Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote
 
 PASSWORDS = "RNNEXP_PASSWORDS"  # environment variable: JSON, address without password -> with it
 OF_LIBRARIES = "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD"
 SHORTEST = 4  # characters of a password that is looked for in any text; a shorter one stands in many words
 # keys in the query of an address whose values are secrets
 SECRET_KEY = re.compile(
-    r"(?i)(.*pass(word|wd|phrase)?|.*pwd|.*token|.*secret|(api|access|auth)?_?key|odbc_connect)$"
+    r"(?i)(.*pass(word|wd|phrase)?|.*pwd|.*token|.*secret|((api|access|auth)[_-]?)?key|odbc_connect)$"
 )
 USER = re.compile(r"(?<![\w+.-])([A-Za-z][\w+.-]*://)([^\s/?#:@\"'<>]*):([^\s\"'<>]*)@")
 QUERY = re.compile(r"([?&;])([\w%.-]+)=([^&;#\s\"'<>]*)")
@@ -32,12 +32,12 @@ def known_passwords() -> list[str]:
     """Return every form of the passwords that this process knows, the longest first."""
     found = {os.environ.get(name, "") for name in OF_LIBRARIES}
     for text in json.loads(os.environ.get(PASSWORDS, "{}")).values():
-        whole = urlsplit(text)
-        user, _, password = whole.netloc.rpartition("@")[0].partition(":")
+        place, _, query = text.partition("://")[2].partition("?")
+        user, _, password = place.rpartition("@")[0].partition(":")
         found.add(password)
         basic = f"{unquote(user)}:{unquote(password)}".encode() if password else b""
         found.add(base64.b64encode(basic).decode())
-        pairs = (pair.partition("=") for pair in re.split("[&;]", whole.query))
+        pairs = (pair.partition("=") for pair in re.split("[&;#]", query))
         found |= {value for key, _, value in pairs if SECRET_KEY.match(unquote(key))}
     plain = {unquote(text) for text in found}
     forms = found | plain | {quote(text, "") for text in plain} | {quote_plus(text) for text in plain}

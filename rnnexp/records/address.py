@@ -70,11 +70,12 @@ def remembered() -> dict[str, str]:
 def without_password(text: str) -> str:
     """Return an address without its password and without secrets in its query; other text as it is."""
     found = SCHEME.match(text)
-    if not found or found[0].lower().startswith(("sqlite", "file")):
+    if not found:
         return text
     rest = text[found.end() :]
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
-    if rest.count("@") > 1 or authority.count("@") < rest.count("@"):
+    of_file = found[0].lower().startswith(("sqlite", "file")) and not authority  # whose path may have an @
+    if not of_file and (rest.count("@") > 1 or authority.count("@") < rest.count("@")):
         raise UserError(
             "an address has an @ where it cannot be told from a password: write %40 for it, "
             "%2F for /, %3A for :, %3F for ? and %23 for #"
@@ -82,9 +83,11 @@ def without_password(text: str) -> str:
     user, at, host = authority.rpartition("@")
     tail, mark, query = rest[len(authority) :].partition("?")
     query, hash_, fragment = query.partition("#")
-    kept = [pair for pair in re.split("[&;]", query) if not SECRET_KEY.match(unquote(pair.partition("=")[0]))]
-    mark = mark if kept and query else ""
-    return f"{found[0]}{user.partition(':')[0]}{at}{host}{tail}{mark}{'&'.join(kept)}{hash_}{fragment}"
+    pairs = re.split("[&;]", query)
+    kept = [pair for pair in pairs if not SECRET_KEY.match(unquote(pair.partition("=")[0]))]
+    query = query if len(kept) == len(pairs) else "&".join(kept)
+    mark = mark if query else ""
+    return f"{found[0]}{user.partition(':')[0]}{at}{host}{tail}{mark}{query}{hash_}{fragment}"
 
 
 def clean_arguments(arguments: list[str]) -> list[str]:
