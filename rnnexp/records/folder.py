@@ -102,11 +102,14 @@ class RunFolder(LeasedFolder):
         except UserError as error:
             raise UserError(f"{self.config_file}: {error}") from error
 
+    def goes_elsewhere(self, section: dict[str, Any]) -> bool:
+        """Return whether the section `tracking` of a later command names a store that is not the run's."""
+        return section["name"] != "none" and self.load_config()["tracking"] != section
+
     def set_tracking(self, section: dict[str, Any]) -> None:
-        """Have the store that a later command names get the records; where it names none, change nothing."""
-        config = self.load_config()
-        if section["name"] != "none" and config["tracking"] != section:
-            self.save_config(config | {"tracking": section})
+        """Have the store that a later command names get the records of the run that this process holds."""
+        if self.goes_elsewhere(section):
+            self.save_config(self.load_config() | {"tracking": section})
 
     def save_tags(self, tags: dict[str, str]) -> None:
         """Replace the tags of the run."""

@@ -81,8 +81,9 @@ class Sweep:
                     if job.finished_before():
                         job.outcome = "finished before"
                         job.folder.mark_dead()
-                        with suppress(InUse), job.folder.claimed():
-                            job.folder.set_tracking(job.config["tracking"])
+                        if job.folder.goes_elsewhere(job.config["tracking"]):
+                            with suppress(InUse), job.folder.claimed():
+                                job.folder.set_tracking(job.config["tracking"])
                         self.on_job_end(job)
                         continue
                     job.start(self.threads, reports / f"{begun}.json")

@@ -62,7 +62,7 @@ class Outbox:
         folder = self.open.setdefault(path, RunFolder(Path(path)))
         if not folder.config_file.exists():  # the run begins in a moment
             return
-        uri, began = "", time.monotonic()
+        uri, began, ended = "", time.monotonic(), None
         try:
             tracker = tracking.make(folder.load_config()["tracking"])
             uri = tracker.uri if tracker else ""
@@ -75,7 +75,7 @@ class Outbox:
                 del self.open[path]
         except Exception as error:  # whatever a store, a network or a server can raise
             if uri not in self.warned:
-                goes_on = "" if folder.state().get("ended") else "the run goes on, "
+                goes_on = "" if ended else "the run goes on, "
                 reason = str(error).strip().partition("\n")[0] or type(error).__name__
                 self.warn(
                     f"tracking.uri={uri} does not take the records ({reason}): {goes_on}they are in "
