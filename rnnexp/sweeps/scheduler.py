@@ -147,7 +147,7 @@ class Sweep:
         """Return a line about how the jobs went, and one for each that failed; nothing where there are no jobs."""
         counts = Counter(job.outcome for job in self.jobs)
         failed = [
-            f"failed: {job.name}: {job.error}; see {job.folder}"
+            f"failed: {job.name}: {job.error}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
             for job in self.jobs
             if job.outcome == "failed"
         ]
