@@ -1,9 +1,12 @@
 """Make tables and figures from what runs recorded, without importing the training code.
 
-records         reads the runs of a study from an MLflow store
-configurations  says which settings vary, and names and groups runs by them
-columns         lists the recorded metrics that a table shows
-statistics      computes over the seeds: means, paired differences; returns rows
+records         reads the runs of studies from an MLflow store; `sqlite` by SQL, where it is a file
+where           chooses runs by their settings
+described       says of each run what the analysis asks of it; `fates` why it is not in the numbers
+configurations  says which settings vary, and names the runs by them
+design          finds which configurations stand for their cells, and which are compared
+comparing       puts runs into groups that may be compared, with lights and verdicts
+study           puts these together: `load_study`, which everything below reads
 intervals       gives means and rates their intervals
 differences     measures how far apart two configurations are: Welch, paired, equality, effect sizes
 multiplicity    pays for testing more than once: Holm, simultaneous intervals, two looks
@@ -12,10 +15,14 @@ text_error      says how much a mean loss owes to its text
 tuning          says what a number of trials buys: the best of n
 fairness        checks whether runs may be compared: a light a question
 verdict         decides what may be said of two configurations; `wording` puts it in a sentence
-checks          names every run that is not in the numbers
-comparison      puts these together for a study
-tables          writes rows as Markdown
-figures         draws them
+columns         lists the columns of the table, an entry each; `tables` writes a study as Markdown and CSV
+about_text      says what a loss on a text is to be read beside: n-gram models, unseen words
+texts           says what a difference owes to the test text
+gap             says which kinds of tokens a gap comes from; `importance` which settings mattered
+pareto          says which of several are beaten on all counts
+figures/        draws them, a file a family
+visible         writes out control characters, which names and errors may hold
+report/         puts a study on a page: verdicts, checks, tables, figures, every run's fate
 compare challenge reproduce    the commands; `command` reads their arguments
 speed/          measures the training code itself; nothing else here imports it
 """

@@ -1,6 +1,6 @@
 """Rank the runs of a study: lower loss, fewer iterations, fewer parameters.
 
-python -m analysis.challenge study=NAME [uri=MLFLOW_STORE] [out=FOLDER]
+python -m analysis.challenge study=NAME[,NAME] [uri=MLFLOW_STORE] [out=FOLDER]
 
 This is the challenge of the character-level GRU hackathon. The loss is a run's best on the validation split, in
 nats per token; the iterations are its updates until then. A run is beaten by another that is no worse in all
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.command import run_on_study
+from analysis.command import StudyArguments, run_on_study
 from analysis.configurations import name_configurations, varying_settings
 from analysis.figures import CHALLENGE_AXES, draw_challenge
 from analysis.markdown import table_line
+from analysis.pareto import is_beaten
 from analysis.records import load_history, load_runs
-from analysis.statistics import is_beaten
 from rnnexp.errors import UserError
 from rnnexp.records.files import replace_text
 
@@ -27,14 +27,14 @@ def rank_entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     runs : as from `load_runs`.
-    history : as from `load_history`, with the columns `valid/loss` (nats per token) and `step` (updates).
+    history : as from `load_history`, with the columns `valid/loss` (nats per token) and `updates`.
 
     Raises
     ------
     UserError where no run recorded its iterations, or the runs were made on different data.
     """
     finished = runs[(runs["status"] == "FINISHED") & runs["run_id"].isin(history["run_id"])].copy()
-    if finished.empty or "step" not in history:
+    if finished.empty or "updates" not in history or history["updates"].isna().all():
         raise UserError("the study has no finished runs that recorded their iterations")
     settings = varying_settings(finished)
     if several := [key for key in settings if key.startswith("dataset.")]:
@@ -48,7 +48,7 @@ def rank_entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             "entry": name_configurations(finished, settings),
             "seed": finished["params.seed"].to_numpy(),
             "loss": best.loc[finished["run_id"], "valid/loss"].to_numpy(),
-            "iterations": best.loc[finished["run_id"], "step"].astype(int).to_numpy(),
+            "iterations": best.loc[finished["run_id"], "updates"].astype(int).to_numpy(),
             "parameters": finished["metrics.num_params"].astype(int).to_numpy(),
         }
     )
@@ -65,20 +65,20 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def report(study: str, uri: str, out: Path) -> str:
-    """Write the ranking of a study into a folder; return the table as Markdown."""
-    runs = load_runs(study, uri)
-    table = rank_entries(runs, load_history(runs, ["valid/loss", "step"]))
+def report(arguments: StudyArguments, out: Path) -> str:
+    """Write the ranking of studies into a folder; return the table as Markdown."""
+    runs = load_runs(arguments.studies, arguments.uri)
+    table = rank_entries(runs, load_history(runs, ["valid/loss", "updates"], arguments.uri))
     text = markdown(table)
     out.mkdir(parents=True, exist_ok=True)
-    replace_text(out / "challenge.md", f"# {study}\n\n{text}")
+    replace_text(out / "challenge.md", f"# {', '.join(arguments.studies)}\n\n{text}")
     draw_challenge(table, out / "challenge.png")
     return text
 
 
 def main() -> None:
     """Rank the runs of the study that the command line names."""
-    run_on_study(report, "challenge", "challenge.md, challenge.png", __doc__)
+    run_on_study(report, StudyArguments, "challenge", "challenge.md, challenge.png", __doc__)
 
 
 if __name__ == "__main__":

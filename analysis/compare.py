@@ -1,34 +1,40 @@
-"""Write the table and the learning curves of a study.
+"""Say which configuration of a study is better: a table, verdicts, how fair they are, what was left out.
 
-python -m analysis.compare study=NAME [uri=MLFLOW_STORE] [out=FOLDER]
+rnnexp compare study=NAME[,NAME] [where='dataset.name=ptb and model.num_layers=2'] [baseline=lstm]
+               [margin=0.01] [look=1] [uri=MLFLOW_STORE] [out=FOLDER]
+
+where: which runs, as KEY=VALUE or KEY!=VALUE, joined by and. baseline: a cell or configuration, with which
+the others are compared; otherwise each with each. margin: the difference, in nats per token, that matters
+(0.01 is 1% of perplexity). look=2: the study was looked at before with half of its seeds. Writes table.md,
+table.csv and curves.png.
 """
 
 from pathlib import Path
 
-from analysis.command import run_on_study
-from analysis.comparison import compare
-from analysis.figures import draw_learning_curves
-from analysis.records import load_history, load_runs
-from analysis.tables import markdown
+from analysis.command import ComparisonArguments, run_on_study
+from analysis.figures.compared import draw_learning_curves
+from analysis.study import load_study
+from analysis.tables import ON_SCREEN, csv, group_text, study_text
+from analysis.texts import text_sentences
 from rnnexp.records.files import replace_text
 
 
-def report(study: str, uri: str, out: Path) -> str:
-    """Write the report of a study into a folder; return the table as Markdown."""
-    runs = load_runs(study, uri)
-    history = load_history(runs, ["valid/ppl", "epoch_s"])
-    comparison = compare(runs, history)
-    text = markdown(comparison)
+def report(arguments: ComparisonArguments, out: Path) -> str:
+    """Write the comparison of studies into a folder; return it as Markdown, of the runs left out the first."""
+    study = load_study(
+        arguments.studies, arguments.uri, arguments.where, arguments.baseline, arguments.rules()
+    )
+    groups = [group_text(study, group, text_sentences(study, group)) for group in study.groups]
     out.mkdir(parents=True, exist_ok=True)
-    replace_text(out / "table.md", f"# {study}\n\n{text}")
-    comparison.groups.to_csv(out / "table.csv", index=False)
-    draw_learning_curves(comparison, history, study, out / "curves.png")
-    return text
+    replace_text(out / "table.md", f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}")
+    replace_text(out / "table.csv", csv(study))
+    draw_learning_curves(study, out / "curves.png")
+    return study_text(study, groups, ON_SCREEN, f"{out}/table.md")
 
 
 def main() -> None:
     """Report on the study that the command line names."""
-    run_on_study(report, "compare", "table.md, table.csv, curves.png", __doc__)
+    run_on_study(report, ComparisonArguments, "compare", "table.md, table.csv, curves.png", __doc__)
 
 
 if __name__ == "__main__":

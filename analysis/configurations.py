@@ -1,5 +1,7 @@
 """Say which settings vary among runs, and name and group the runs by them."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 # how config keys begin that do not define a result, for runs that do not record which of their keys do
@@ -9,12 +11,13 @@ NOT_SETTINGS = [
 ]
 # the config groups of which an experiment chooses one, by name, with options of its own
 CHOICES = ["cell", "dataset", "optimizer", "schedule"]
+NOT_COMPARED = {"seed", "train.test"}  # trials differ from final runs in the second
 
 
 def result_keys(runs: pd.DataFrame) -> set[str]:
     """Return the config keys that define the results of these runs: as each records them, if it does."""
     recorded = runs.get("tags.rnnexp.result_keys", pd.Series(index=runs.index, dtype=object))
-    keys = {key for tag in recorded.dropna() for key in tag.split(",")}
+    keys = {key for tag in recorded.dropna().unique() for key in tag.split(",")}
     if recorded.isna().any():
         params = {column.removeprefix("params.") for column in runs.columns if column.startswith("params.")}
         keys |= {key for key in params if not key.startswith(tuple(NOT_SETTINGS))}
@@ -28,7 +31,7 @@ def varying_settings(runs: pd.DataFrame) -> dict[str, str]:
     the runs of that choice.
     """
     keys = []
-    for key in sorted(result_keys(runs) - {"cell.name", "seed"}):
+    for key in sorted(result_keys(runs) - {"cell.name", *NOT_COMPARED}):
         column = f"params.{key}"
         if column not in runs:
             continue
@@ -60,13 +63,14 @@ def name_configurations(runs: pd.DataFrame, settings: dict[str, str]) -> list[st
     settings : as from `varying_settings`.
     """
     hashes = runs.get("tags.rnnexp.group_hash", pd.Series(index=runs.index, dtype=object))
+    columns = [runs.get(f"params.{key}", pd.Series(None, index=runs.index, dtype=object)) for key in settings]
     words = [
         ", ".join(
-            value if key == "cell.name" else f"{name}={value}"
-            for key, name in settings.items()
-            if pd.notna(value := run[f"params.{key}"])
+            str(value) if key == "cell.name" else f"{name}={value}"
+            for (key, name), value in zip(settings.items(), row)
+            if pd.notna(value)
         )
-        for _, run in runs.iterrows()
+        for row in zip(*columns)
     ]
     table = pd.DataFrame({"words": words, "hash": hashes.to_numpy()})
     table["words"] = table.groupby("hash")["words"].transform("first").fillna(table["words"])
@@ -75,9 +79,11 @@ def name_configurations(runs: pd.DataFrame, settings: dict[str, str]) -> list[st
             for w, h, more in zip(table["words"], table["hash"], several)]  # fmt: skip
 
 
-def tuned_settings(runs: pd.DataFrame) -> set[str]:
-    """Return the config keys that a search chose for each cell; none where any run was not tuned."""
-    tags = runs.get("tags.rnnexp.tuned", pd.Series(index=runs.index, dtype=object))
-    if runs.empty or tags.isna().any():
-        return set()
-    return {key for tag in tags for key in tag.split(",")}
+def tuned_keys(tags: Iterable[object]) -> set[str]:
+    """Return the config keys that a search chose for any of the runs, from their tags `rnnexp.tuned`."""
+    return {key for tag in tags if isinstance(tag, str) for key in tag.split(",")}
+
+
+def as_one(name: str) -> str:
+    """Return the name of a configuration so that it reads as one word: one of several settings in brackets."""
+    return f"[{name}]" if "," in name or " " in name else name

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.configurations import as_one
+
 OK, STATED, REFUSED = "ok", "stated", "refused"
 
 # what `lights` reads, a row a run; what is absent, or empty where a value is due, is "not recorded"
@@ -60,7 +62,7 @@ class Check:
     answer: Callable[[pd.DataFrame], tuple[str, str]]
     needs: tuple[str, ...] = ()
     may_be_empty: tuple[str, ...] = ()
-    runs: str = "finished"  # of those reported; or "reported", or "all"
+    runs: str = "finished"  # of those reported; or "repeats": these and what they replaced; "reported"; "all"
 
 
 def lights(runs: pd.DataFrame) -> list[Light]:
@@ -84,11 +86,7 @@ def light(check: Check, runs: pd.DataFrame) -> Light:
     """Return the answer to one question; what is not recorded is stated, never passed as fair."""
     if absent := [column for column in check.needs + check.may_be_empty if column not in runs]:
         return Light(check.name, STATED, f"not recorded: {', '.join(absent)}")
-    chosen = runs
-    if check.runs != "all" and "reported" in runs:
-        chosen = chosen[chosen["reported"] == True]  # noqa: E712  empty is not reported
-    if check.runs == "finished":
-        chosen = chosen[chosen["status"] == "finished"]
+    chosen = asked(runs, check.runs)
     known = chosen.dropna(subset=list(check.needs))
     if known.empty:
         return Light(check.name, STATED, "not recorded" if len(chosen) else "no finished run to ask")
@@ -99,20 +97,34 @@ def light(check: Check, runs: pd.DataFrame) -> Light:
     return Light(check.name, level, sentence)
 
 
+def asked(runs: pd.DataFrame, which: str) -> pd.DataFrame:
+    """Return the runs that a check asks, as `Check.runs` says."""
+    if which == "all":
+        return runs
+    is_reported = runs["reported"] == True if "reported" in runs else pd.Series(True, index=runs.index)  # noqa: E712  empty is not reported
+    if which == "reported":
+        return runs[is_reported]
+    finished = runs["status"] == "finished"
+    if which == "finished":
+        return runs[is_reported & finished]
+    own = pd.MultiIndex.from_frame(runs[["configuration", "seed"]])
+    return runs[finished & own.isin(own[is_reported & finished])]
+
+
 # refused -------------------------------------------------------------------------------------------------
 
 
 def _data(runs: pd.DataFrame) -> tuple[str, str]:
     if runs["data_digest"].nunique() > 1:
-        return REFUSED, f"different data: {_each(runs, 'data_digest')}"
+        return REFUSED, f"different data: {each(runs, 'data_digest')}"
     return OK, "all runs read the same data"
 
 
 def _budget(runs: pd.DataFrame) -> tuple[str, str]:
     if runs["trials"].nunique() > 1:
-        return REFUSED, f"unequal numbers of trials: {_each(runs, 'trials')}"
+        return REFUSED, f"unequal numbers of trials: {each(runs, 'trials')}"
     if runs["ranges"].nunique(dropna=False) > 1:
-        return REFUSED, f"different ranges were searched: {_each(runs, 'ranges')}"
+        return REFUSED, f"different ranges were searched: {each(runs, 'ranges')}"
     return OK, f"tuned alike, with {_plain(runs['trials'].iloc[0])} trials each"
 
 
@@ -122,7 +134,7 @@ def _training(runs: pd.DataFrame) -> tuple[str, str]:
     settings = ["max_seconds"] if limited else ["epochs", "patience", "schedule"]
     unequal = [setting for setting in settings if runs[setting].nunique(dropna=False) > 1]
     if unequal:
-        return REFUSED, "; ".join(f"unequal {setting}: {_each(runs, setting)}" for setting in unequal)
+        return REFUSED, "; ".join(f"unequal {setting}: {each(runs, setting)}" for setting in unequal)
     return OK, f"equal {', '.join(settings)}"
 
 
@@ -130,7 +142,7 @@ def _runs(runs: pd.DataFrame) -> tuple[str, str]:
     finished = (runs["status"] == "finished").groupby(runs["configuration"]).sum()
     few = finished[finished < LEAST_RUNS]
     if len(few):
-        each = ", ".join(f"{name} {number}" for name, number in few.items())
+        each = ", ".join(f"{as_one(str(name))} {number}" for name, number in few.items())
         return REFUSED, f"fewer than {LEAST_RUNS} finished runs: {each}"
     return OK, f"{finished.min()} finished runs each or more"
 
@@ -139,21 +151,26 @@ def _diverged(runs: pd.DataFrame) -> tuple[str, str]:
     begun = runs["configuration"].value_counts().to_dict()
     diverged = runs[runs["status"] == "diverged"]["configuration"].value_counts().sort_index()
     if len(diverged):
-        each = ", ".join(f"{name} in {number} of {begun[name]} runs" for name, number in diverged.items())
+        each = ", ".join(
+            f"{as_one(str(name))} in {number} of {begun[name]} runs" for name, number in diverged.items()
+        )
         return REFUSED, f"diverged: {each}; compare these rates, not losses"
     return OK, "no run diverged"
 
 
 def _commits(runs: pd.DataFrame) -> tuple[str, str]:
-    for (name, seed), same in runs.groupby(["configuration", "seed"], sort=False):
-        losses = same["test_loss"]
-        if same["commit"].nunique() > 1 and not np.allclose(losses, losses.iloc[0], rtol=SAME_RESULT, atol=0):
-            return REFUSED, f"{name}, seed {seed}: different results from different commits"
+    same = runs.groupby(["configuration", "seed"], sort=False)
+    table = same.agg(commits=("commit", "nunique"), low=("test_loss", "min"), high=("test_loss", "max"))
+    other = table[(table["commits"] > 1) & (table["high"] - table["low"] > SAME_RESULT * table["low"])]
+    if len(other):
+        name, seed = other.index[0]
+        return REFUSED, f"{as_one(name)}, seed {seed}: different results from different commits"
+    reported = asked(runs, "finished")
     stated = []
-    if (number := runs["commit"].nunique()) > 1:
+    if (number := reported["commit"].nunique()) > 1:
         stated.append(f"runs of {number} commits")
-    if changed := int(runs["dirty"].astype(bool).sum()):
-        stated.append(f"{changed} of {len(runs)} runs by code with changes beyond its commit")
+    if changed := int(reported["dirty"].astype(bool).sum()):
+        stated.append(f"{changed} of {len(reported)} runs by code with changes beyond its commit")
     return (STATED, ", ".join(stated)) if stated else (OK, "all runs are of one commit")
 
 
@@ -163,7 +180,7 @@ def _commits(runs: pd.DataFrame) -> tuple[str, str]:
 def _parameters(runs: pd.DataFrame) -> tuple[str, str]:
     apart = runs["parameters"].max() / runs["parameters"].min() - 1
     if apart > MOST_APART:
-        return STATED, f"parameters are apart by {100 * apart:.1f}%: {_each(runs, 'parameters')}"
+        return STATED, f"parameters are apart by {100 * apart:.1f}%: {each(runs, 'parameters')}"
     return OK, f"parameters are within {100 * apart:.1f}%"
 
 
@@ -171,12 +188,14 @@ def _rate(runs: pd.DataFrame) -> tuple[str, str]:
     """Look where in its range, on a scale of logarithms, each learning rate stands."""
     searched = runs.dropna(subset=["lr_low", "lr_high"])
     if searched.empty:
+        if runs["ranges"].astype(str).str.contains(r"\blr\b").any():
+            return STATED, "not recorded: the range in which the learning rate was searched"
         return OK, "no learning rate was searched"
     low, high, lr = (np.log(searched[key].astype(float)) for key in ("lr_low", "lr_high", "lr"))
     place = (lr - low) / (high - low)
     outer = searched[(place < OUTER) | (place > 1 - OUTER)]
     if len(outer):
-        return STATED, f"the best learning rate is in the outer tenth of its range: {_each(outer, 'lr')}"
+        return STATED, f"the best learning rate is in the outer tenth of its range: {each(outer, 'lr')}"
     return OK, "the best learning rates are well within their ranges"
 
 
@@ -192,7 +211,7 @@ def _machines(runs: pd.DataFrame) -> tuple[str, str]:
 def _tuning_seed(runs: pd.DataFrame) -> tuple[str, str]:
     reused = runs[runs["tuning_seed"] == runs["seed"]]
     if len(reused):
-        return STATED, f"the seed of tuning is among the final seeds: {_each(reused, 'seed')}"
+        return STATED, f"the seed of tuning is among the final seeds: {each(reused, 'seed')}"
     return OK, "no final seed was used in tuning"
 
 
@@ -205,12 +224,12 @@ def _test(runs: pd.DataFrame) -> tuple[str, str]:
 
 
 def _seeds(runs: pd.DataFrame) -> tuple[str, str]:
-    finished = runs[runs["status"] == "finished"]
+    ended = runs[runs["status"].isin(["finished", "diverged"])]
     lacking = []
     for name in runs["configuration"].unique():
-        own = finished[finished["configuration"] == name]["seed"]
+        own = ended[ended["configuration"] == name]["seed"]
         if missing := sorted(set(runs["seed"]) - set(own)):
-            lacking.append(f"{name} {', '.join(_plain(seed) for seed in missing)}")
+            lacking.append(f"{as_one(name)} {', '.join(_plain(seed) for seed in missing)}")
     return (STATED, f"seeds missing: {'; '.join(lacking)}") if lacking else (OK, "no seed is missing")
 
 
@@ -247,9 +266,9 @@ CHECKS = [
     Check("training", _training, ("epochs",), ("patience", "schedule", "max_seconds")),
     Check("runs", _runs, runs="reported"),
     Check("diverged", _diverged, runs="reported"),
-    Check("commits", _commits, ("commit", "dirty", "test_loss")),
+    Check("commits", _commits, ("commit", "dirty", "test_loss"), runs="repeats"),
     Check("parameters", _parameters, ("parameters",)),
-    Check("learning rate", _rate, ("lr",), ("lr_low", "lr_high")),
+    Check("learning rate", _rate, ("lr",), ("lr_low", "lr_high", "ranges")),
     Check("machines", _machines, ("engine", "threads", "device")),
     Check("tuning seed", _tuning_seed, (), ("tuning_seed",)),
     Check("test split", _test, ("test_evaluated", "reported"), runs="all"),
@@ -261,17 +280,15 @@ CHECKS = [
 ]
 
 
-def _each(runs: pd.DataFrame, column: str) -> str:
+def each(runs: pd.DataFrame, column: str, by: str = "configuration") -> str:
     """Return the values of a column by configuration: "gru 7, lstm 20"."""
-    values = runs.groupby("configuration")[column].agg(
-        lambda own: "/".join(sorted({_plain(value) for value in own}))
-    )
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    values = runs.groupby(by)[column].agg(lambda own: "/".join(sorted({_plain(value) for value in own})))
+    return ", ".join(f"{as_one(str(name))} {value}" for name, value in values.items())
 
 
 def _names(runs: pd.DataFrame) -> str:
     """Return the configurations of runs, in their order."""
-    return ", ".join(str(name) for name in runs["configuration"].unique())
+    return ", ".join(as_one(str(name)) for name in runs["configuration"].unique())
 
 
 def _plain(value: object) -> str:

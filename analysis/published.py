@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.records import load_history
 
 
-def test_perplexity(runs: pd.DataFrame) -> pd.Series:
+def test_perplexity(runs: pd.DataFrame, uri: str) -> pd.Series:
     """Return the test perplexity of each run."""
     return runs["metrics.test/ppl"]
 
@@ -23,7 +23,7 @@ class PublishedResult:
     model : what was trained, in words.
     published : the figure.
     overrides : the arguments of `rnnexp`; `{data}` is the folder of the data.
-    unit, measure : of the figure; from the finished runs to the figure of each.
+    unit, measure : of the figure; from the finished runs and their store to the figure of each.
     gpu : whether it runs only where somebody asks for it by name: it takes a day on a CPU.
     """
 
@@ -32,7 +32,7 @@ class PublishedResult:
     published: str
     overrides: tuple[str, ...]
     unit: str = "test perplexity"
-    measure: Callable[[pd.DataFrame], pd.Series] = test_perplexity
+    measure: Callable[[pd.DataFrame, str], pd.Series] = test_perplexity
     gpu: bool = False
 
     @property
@@ -46,12 +46,12 @@ class PublishedResult:
         return any(o.endswith("{data}") for o in self.overrides)
 
 
-def at_step(metric: str, step: int) -> Callable[[pd.DataFrame], pd.Series]:
+def at_step(metric: str, step: int) -> Callable[[pd.DataFrame, str], pd.Series]:
     """Return what measures a metric after the first epoch that ends at that step or later."""
 
-    def measure(runs: pd.DataFrame) -> pd.Series:
-        history = load_history(runs, [metric, "step"])
-        reached = history[history["step"] >= step].sort_values("step").groupby("run_id")[metric].first()
+    def measure(runs: pd.DataFrame, uri: str) -> pd.Series:
+        history = load_history(runs, [metric, "updates"], uri)
+        reached = history[history["updates"] >= step].sort_values("updates").groupby("run_id")[metric].first()
         return runs["run_id"].map(reached)
 
     return measure

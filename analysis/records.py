@@ -1,10 +1,16 @@
-"""Read the recorded runs of a study as pandas tables."""
+"""Read the recorded runs of studies as pandas tables."""
 
+import logging
 import os
+import sqlite3
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from analysis import sqlite
 from rnnexp.errors import UserError
 from rnnexp.records.address import Address
 
@@ -12,64 +18,158 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
+NAMES_BEFORE = {"updates": ["step"]}  # a metric -> what older versions called it
+log = logging.getLogger(__name__)
 SQLITE = "sqlite:///"
+KIND = "tags.rnnexp.kind"
+LARGEST = 1e300  # MLflow keeps infinity as a number above it
 
 
 class NoRecords(UserError):
     """Say that there is nothing to read, and what to do."""
 
 
-def load_runs(study: str, uri: str) -> pd.DataFrame:
+def load_runs(studies: str | Sequence[str], uri: str) -> pd.DataFrame:
     """Return one row a run, in the order they started.
+
+    Parameters
+    ----------
+    studies : their names, or that of one.
 
     Returns
     -------
-    a table with the columns `run_id status start_time params.* metrics.* tags.*` of MLflow. Parameters
-    are text; one that a run does not have is missing.
+    a table with the columns `run_id experiment_id study status start_time end_time params.* metrics.* tags.*`
+    of MLflow. Parameters are text; what a run does not have is missing.
 
     Raises
     ------
-    NoRecords where the store cannot be read, or holds no run of the study.
+    NoRecords where the store cannot be read, or holds no run of a study.
     """
-    file = Path(uri.removeprefix(SQLITE))
-    if uri.startswith(SQLITE) and not file.exists():
-        raise NoRecords(
-            f"uri={uri} holds no records: {file} does not exist; run something first, or name another"
-        )
-    import mlflow  # seconds
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    # absolute, for MLflow keeps the stores it has opened by their addresses, wherever they were opened
-    store = Address(f"{SQLITE}{file.absolute()}" if uri.startswith(SQLITE) else uri)
-    os.environ.update(store.credentials())
-    try:
-        mlflow.set_tracking_uri(store.to_connect())
-        experiment = mlflow.get_experiment_by_name(study)
-        known = sorted(e.name for e in mlflow.search_experiments() if e.name != "Default")
-    except (MlflowException, SQLAlchemyError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise NoRecords(f"uri={uri} cannot be read: {reason}") from error
-    if experiment is None:
-        raise NoRecords(f"study={study} has no records; there are: {', '.join(known) or 'none'}")
-    runs = mlflow.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
-    if runs.empty:
-        raise NoRecords(f"study={study} has no runs")
+    names = [studies] if isinstance(studies, str) else list(studies)
+    if uri.startswith(SQLITE):
+        file = _file(uri)
+        try:
+            with _open(file, uri) as database:
+                ids = _ids(sqlite.experiments(database), names)
+                runs = sqlite.runs(database, list(ids))
+        except sqlite.UnknownSchema as unknown:
+            log.warning(f"{file}: {unknown}, which this version knows: read by MLflow, slower")
+            runs, ids = _runs_of_mlflow(names, uri)
+        except sqlite3.Error as error:
+            raise NoRecords(f"uri={uri} cannot be read: {error}") from error
+    else:
+        runs, ids = _runs_of_mlflow(names, uri)
+    runs["study"] = runs["experiment_id"].map(ids)
+    if KIND in runs:  # the parents of sweeps, which are no runs
+        runs = runs[runs[KIND].isna()].reset_index(drop=True)
+    for name in names:
+        if not (runs["study"] == name).any():
+            raise NoRecords(f"study={name} has no runs")
+    metrics = [str(column) for column in runs.columns if str(column).startswith("metrics.")]
+    runs[metrics] = runs[metrics].mask(runs[metrics] > LARGEST, np.inf)
     return runs
 
 
-def load_history(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    """Return one row for each epoch of each run: `run_id`, `epoch`, and a column for each metric."""
-    from mlflow.tracking import MlflowClient
+def load_history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.DataFrame:
+    """Return one row for each epoch of each run: `run_id`, `epoch`, and a column for each metric recorded.
 
-    client = MlflowClient()
+    What was recorded twice of an epoch counts as it was recorded last.
+    """
+    ids = list(runs["experiment_id"].unique())
+    name_now = {name: metric for metric in metrics for name in (metric, *NAMES_BEFORE.get(metric, ()))}
+    points: pd.DataFrame | None = None
+    if uri.startswith(SQLITE):
+        try:
+            with _open(_file(uri), uri) as database:
+                points = sqlite.history(database, ids, list(name_now))
+        except sqlite.UnknownSchema:
+            pass
+        except sqlite3.Error as error:
+            raise NoRecords(f"uri={uri} cannot be read: {error}") from error
+    if points is None:
+        points = _history_of_mlflow(runs["run_id"], list(name_now), uri)
+    points = points[points["run_id"].isin(runs["run_id"])]
+    points["metric"] = points["metric"].map(name_now)
+    points = points.drop_duplicates(["run_id", "metric", "epoch"], keep="last")
+    table = points.set_index(["run_id", "epoch", "metric"])["value"].unstack("metric").reset_index()
+    table.columns = pd.Index([str(column) for column in table.columns])
+    table["run_id"] = table["run_id"].astype(object)
+    table = table.sort_values(["run_id", "epoch"], ignore_index=True)
+    values = [str(column) for column in table.columns if column not in ("run_id", "epoch")]
+    table[values] = table[values].mask(table[values] > LARGEST, np.inf)
+    for metric in metrics:
+        if metric not in table:
+            table[metric] = pd.Series(dtype=float)
+    return table
+
+
+def _file(uri: str) -> Path:
+    file = Path(uri.removeprefix(SQLITE))
+    if not file.exists():
+        raise NoRecords(
+            f"uri={uri} holds no records: {file} does not exist; run something first, or name another"
+        )
+    return file
+
+
+def _open(file: Path, uri: str) -> Any:
+    if not file.is_file():
+        raise NoRecords(f"uri={uri} cannot be read: {file} is no file")
+    return sqlite.opened(file)
+
+
+def _one_line(error: Exception) -> str:
+    """Return the first line of an error's message; of a missing library also what to install."""
+    if isinstance(error, ImportError):
+        advice = "pip install 'rnnexp[postgres]'" if "psycopg" in str(error) else "install that"
+        return f"{error}: {advice}"
+    return str(error).strip().partition("\n")[0]
+
+
+def _ids(known: dict[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return the studies' names by their ids in the store."""
+    for name in names:
+        if name not in known:
+            there = ", ".join(sorted(set(known) - {"Default"}))
+            raise NoRecords(f"study={name} has no records; there are: {there or 'none'}")
+    return {known[name]: name for name in names}
+
+
+def _client(uri: str) -> Any:
+    from mlflow.tracking import MlflowClient  # seconds
+
+    # absolute, for MLflow keeps the stores it has opened by their addresses, wherever they were opened
+    store = Address(f"{SQLITE}{_file(uri).absolute()}" if uri.startswith(SQLITE) else uri)
+    os.environ.update(store.credentials())
+    return MlflowClient(store.to_connect())
+
+
+def _runs_of_mlflow(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return runs, and the studies' names by id, by MLflow's own interface."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        client = _client(uri)
+        mlflow.set_tracking_uri(client.tracking_uri)
+        ids = _ids({e.name: e.experiment_id for e in client.search_experiments()}, names)
+        runs = mlflow.search_runs(list(ids), order_by=["attributes.start_time ASC"])
+    except (MlflowException, SQLAlchemyError, ImportError) as error:
+        raise NoRecords(f"uri={uri} cannot be read: {_one_line(error)}") from error
+    if runs.empty:
+        runs = pd.DataFrame({"run_id": [], "experiment_id": [], "status": []}, dtype=object)
+    return runs, ids
+
+
+def _history_of_mlflow(run_ids: Iterable[str], metrics: Sequence[str], uri: str) -> pd.DataFrame:
+    """Return what `sqlite.history` does, by MLflow's own interface: a question a run and metric."""
+    client = _client(uri)
     rows = [
-        {"run_id": run_id, "metric": metric, "epoch": point.step, "value": point.value}
-        for run_id in runs["run_id"]
+        (run_id, metric, point.step, point.value, point.timestamp)
+        for run_id in run_ids
         for metric in metrics
         for point in client.get_metric_history(run_id, metric)
     ]
-    if not rows:
-        return pd.DataFrame(columns=["run_id", "epoch", *metrics])
-    table = pd.DataFrame(rows).pivot_table(index=["run_id", "epoch"], columns="metric", values="value")
-    return table.reset_index()
+    table = pd.DataFrame(rows, columns=["run_id", "metric", "epoch", "value", "time"])
+    return table.sort_values("time", kind="stable").drop(columns="time")

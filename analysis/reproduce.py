@@ -23,6 +23,7 @@ from analysis.configurations import result_keys
 from analysis.markdown import table_line
 from analysis.published import PUBLISHED, PublishedResult
 from analysis.records import NoRecords, load_runs
+from analysis.where import is_same
 from rnnexp.errors import UserError
 from rnnexp.output import say
 from rnnexp.records.files import replace_text
@@ -105,22 +106,12 @@ def preset_settings(result: PublishedResult) -> dict[str, Any]:
     return {str(key): value for key, value in leaves if key != "seed"}
 
 
-def is_same(recorded: str, value: Any) -> bool:
-    """Return whether a recorded parameter is that value, however it was written."""
-    if value is None:
-        return recorded in ("null", "None")
-    try:
-        return float(recorded) == float(value)
-    except ValueError:
-        return recorded.lower() == str(value).lower()
-
-
-def table_row(result: PublishedResult, runs: pd.DataFrame | None) -> str:
+def table_row(result: PublishedResult, runs: pd.DataFrame | None, uri: str) -> str:
     """Return a result's line of the table; `runs` are the finished ones."""
     overrides = [o.format(data="FOLDER") for o in result.overrides if "{data}/" not in o]
     shown = " ".join(["rnnexp -m" if "," in "".join(overrides) else "rnnexp", *overrides])
     here, takes = "not run" + (" (takes a GPU)" if result.gpu else ""), ""
-    if runs is not None and len(values := result.measure(runs).dropna()):
+    if runs is not None and len(values := result.measure(runs, uri).dropna()):
         here = f"**{values.mean():.4g}**"
         if len(values) > 1:
             here += f" ({', '.join(f'{value:.4g}' for value in values)})"
@@ -135,7 +126,7 @@ def duration(seconds: float) -> str:
 
 def markdown(results: list[PublishedResult], uri: str) -> str:
     """Return the table of what was published and what is recorded here."""
-    rows = [table_row(result, finished_runs(result, uri)) for result in results]
+    rows = [table_row(result, finished_runs(result, uri), uri) for result in results]
     return "\n".join([table_line(TITLES), table_line(["---"] * len(TITLES)), *rows]) + "\n"
 
 

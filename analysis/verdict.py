@@ -113,18 +113,36 @@ def verdicts(
     Pairs that are refused, or have fewer than three seeds, are not tested and cost the others nothing.
     """
     rules, lights = rules or Rules(), lights or {}
-    pairs = [
-        _Pair.ordered(a, b, rules.is_paired)
-        for a, b in combinations(configurations, 2)
-        if baseline is None or baseline in (a.name, b.name)
-    ]
-    refused = [_refusal(pair, rules, _lights_of(pair, lights)) for pair in pairs]
+    return judge_together(
+        [
+            Question(a, b, rules, lights.get((a.name, b.name)) or lights.get((b.name, a.name)) or ())
+            for a, b in combinations(configurations, 2)
+            if baseline is None or baseline in (a.name, b.name)
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Question:
+    """Ask which of two configurations is better, by rules; `lights` are those of their runs."""
+
+    a: Configuration
+    b: Configuration
+    rules: Rules = field(default_factory=Rules)
+    lights: Sequence[Light] = ()
+
+
+def judge_together(questions: Sequence[Question]) -> list[Verdict]:
+    """Return a verdict for each question, all tested together after Holm, at the same look."""
+    pairs = [_Pair.ordered(each.a, each.b, each.rules.is_paired) for each in questions]
+    refused = [_refusal(pair, each.rules, each.lights) for pair, each in zip(pairs, questions)]
     testable = [k for k, pair in enumerate(pairs) if refused[k] is None and min(pair.counts) >= LEAST]
-    together = adjust([pairs[k].difference() for k in testable], alpha_of_look(rules.look))
+    alpha = alpha_of_look(questions[0].rules.look if questions else 1)
+    together = adjust([pairs[k].difference() for k in testable], alpha)
     tested = dict(zip(testable, together))
     return [
-        refused[k] or (_judge(pair, rules, tested[k]) if k in tested else _values(pair, rules))
-        for k, pair in enumerate(pairs)
+        refused[k] or (_judge(pair, each.rules, tested[k]) if k in tested else _values(pair, each.rules))
+        for k, (pair, each) in enumerate(zip(pairs, questions))
     ]
 
 
@@ -167,12 +185,6 @@ class _Pair:
             begun,
             self.is_paired,
         )
-
-
-def _lights_of(pair: _Pair, lights: Mapping[tuple[str, str], Sequence[Light]]) -> Sequence[Light]:
-    """Return the lights of a pair, in whichever order it is named."""
-    names = (pair.worse.name, pair.better.name)
-    return lights.get(names) or lights.get(names[::-1]) or ()
 
 
 def _refusal(pair: _Pair, rules: Rules, lights: Sequence[Light]) -> Verdict | None:

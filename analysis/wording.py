@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, exp, expm1, log10
 
+from analysis.configurations import as_one
 from analysis.differences import Difference, Equivalence, Superiority
 from analysis.intervals import Rate
 from analysis.multiplicity import Adjusted
@@ -29,7 +30,7 @@ class Wording:
     def rates(self, rates: Mapping[str, Rate], p: float, differ: bool) -> str:
         """Say how often each diverged, and whether these rates differ."""
         each = [
-            f"{name} diverged in {rate.count} of {rate.n} runs "
+            f"{as_one(name)} diverged in {rate.count} of {rate.n} runs "
             f"(95% interval {100 * rate.low:.0f} to {100 * rate.high:.0f}%)"
             for name, rate in rates.items()
         ]

@@ -89,6 +89,7 @@ class Option:
         it is recorded as a tag.
     since_default : what programs did before the option existed. A run with this value has the hash that it had
         then. It is the option's default too.
+    in_root : where a folder of data lies within data.root, which stands in for a path that is not given.
     """
 
     meaning: str
@@ -97,16 +98,17 @@ class Option:
     path: PathTo | None = None
     runtime: bool = False
     since_default: Any = NOTHING
+    in_root: str | None = None
 
 
-def path_to_folder(meaning: str) -> Option:
+def path_to_folder(meaning: str, in_root: str | None = None) -> Option:
     """Return the description of a path to a folder from which only known files are read."""
-    return Option(meaning, defines_result=False, path=PathTo.FOLDER)
+    return Option(meaning, defines_result=False, path=PathTo.FOLDER, in_root=in_root)
 
 
-def path_to_file(meaning: str) -> Option:
+def path_to_file(meaning: str, since_default: Any = NOTHING) -> Option:
     """Return the description of a path to a file of the user's, whose content defines the result."""
-    return Option(meaning, path=PathTo.FILE)
+    return Option(meaning, path=PathTo.FILE, since_default=since_default)
 
 
 @dataclass(frozen=True)

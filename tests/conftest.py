@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from filelock import FileLock
 
 from rnnexp.cli.main import main
 from rnnexp.compute import backend
 from rnnexp.errors import UserError
 from rnnexp.output import PASSWORDS
+from rnnexp.sweeps import scheduler
+from rnnexp.tracking import client, mlflow
+from rnnexp.tracking.worker import Outbox
 
 REPOSITORY = Path(__file__).parent.parent
 DATA = Path(os.environ.get("RNNEXP_DATA", REPOSITORY.parent / "shared" / "data")).absolute()
@@ -51,7 +55,7 @@ def rnnexp(tmp_path):
     def run(*arguments, **environment):
         env = {k: v for k, v in os.environ.items() if k != "HYDRA_FULL_ERROR"} | environment
         return subprocess.run(
-            command(*arguments), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120
+            command(*arguments), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
         )
 
     return run
@@ -85,6 +89,64 @@ def in_process(tmp_path, monkeypatch, capfd):
         handler.close()
     root.handlers[:] = before
     root.setLevel(level)
+
+
+class OwnClient:
+    """Delivers the records of runs in this process, as the process does that a run or a sweep starts."""
+
+    def __init__(self):
+        self.outbox = Outbox(logging.getLogger(__name__).warning)
+
+    def changed(self, folder):
+        self.outbox.attempt(str(folder))
+
+    def wait(self):
+        self.outbox.flush()
+
+
+@pytest.fixture
+def tracked_in_process(in_process, monkeypatch):
+    """The same of a run or a sweep with records: MLflow takes two seconds to import, here once for all."""
+    none = client.NullClient
+    monkeypatch.setattr(client, "for_tracker", lambda tracker: OwnClient() if tracker else none())
+    monkeypatch.setattr(scheduler, "WorkerClient", OwnClient)
+    return in_process
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """The file of an MLflow store without a run, made once for all workers: MLflow takes two seconds for it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the workers share
+    file = folder / "empty.db"
+    with FileLock(f"{file}.lock"):
+        if not file.exists():
+            part = folder / "part.db"
+            mlflow.library().tracking.MlflowClient(f"sqlite:///{part}").search_experiments()
+            part.rename(file)
+    return file
+
+
+@pytest.fixture
+def made_store(tmp_path, empty_store):
+    """Makes an empty store, by default where a run in this folder records; returns its address.
+
+    A store that a run makes itself is in `test_parallel_starts_on_a_fresh_store_lose_nothing`.
+    """
+
+    def make(file=tmp_path / "runs/mlflow.db"):
+        file.parent.mkdir(exist_ok=True)
+        shutil.copy(empty_store, file)
+        return f"sqlite:///{file}"
+
+    return make
+
+
+@pytest.fixture
+def store(made_store):
+    """The address of an empty store where a run in this folder records."""
+    return made_store()
 
 
 @pytest.fixture

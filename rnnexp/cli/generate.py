@@ -8,8 +8,6 @@ names or sentences begins a new one without it. temperature=0 always takes the l
 likely ones become likelier. top_k: draw among that many of them.
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +15,9 @@ import numpy as np
 
 from rnnexp import tracking
 from rnnexp.cli import arguments
-from rnnexp.data.corpus import END, UNKNOWN, Corpus
 from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import models, schema
-from rnnexp.nn.model import Model
-from rnnexp.nn.tokens import BOS_INPUT
+from rnnexp.experiment.trained import load, prompt_tokens
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 
@@ -62,36 +57,6 @@ def generate(options: Options) -> list[str]:
     )
     between = " " if corpus.level == "word" and options.prompt else ""
     return [f"{options.prompt}{between}{corpus.text(tokens)}" for tokens in texts]
-
-
-def load(folder: RunFolder) -> tuple[Model, Corpus]:
-    """Return the model of a run with its best weights, and its vocabulary in a corpus without text."""
-    config = folder.load_config()
-    config.pop("evaluation", None)  # a run is not scored here, and what scored it may not be installed
-    config = schema.saved(config)
-    corpus = folder.load_vocabulary()
-    model = models.make_model(config, len(corpus.vocabulary))
-    models.load_weights(model, folder.path)
-    return model, corpus
-
-
-def prompt_tokens(prompt: str, corpus: Corpus) -> Sequence[int]:
-    """Return the tokens that the model reads before it writes: where a text begins, and the prompt."""
-    index = corpus.vocabulary.index
-    symbols = list(prompt) if corpus.level == "char" else prompt.replace("\n", f" {END} ").split()
-    unknown = [symbol for symbol in symbols if symbol not in index]
-    if unknown and (UNKNOWN not in index or corpus.level == "char"):
-        named = ", ".join(map(repr, dict.fromkeys(unknown)))
-        raise UserError(f"prompt={prompt!r} has symbols that the model does not know: {named}")
-    if unknown:
-        named = ", ".join(dict.fromkeys(unknown))
-        say(f"not in the vocabulary, read as {UNKNOWN}: {named}", file=sys.stderr)
-    tokens = corpus.vocabulary.encode(symbols).tolist()
-    if corpus.end is not None:
-        return [BOS_INPUT, *tokens]
-    # a stream goes on where a line ended before; without line ends, with its most frequent symbol
-    start = next((index[symbol] for symbol in (END, "\n") if symbol in index), 0)
-    return tokens or [start]
 
 
 def run(given: list[str]) -> None:

@@ -1,6 +1,5 @@
 """List the subcommands of `rnnexp`, and carry out the one that is given."""
 
-import runpy
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -8,6 +7,7 @@ from importlib import import_module
 
 from rnnexp.cli import help, process
 from rnnexp.cli.help import Command
+from rnnexp.cli.reporting import run_as_main
 from rnnexp.errors import UserError
 from rnnexp.output import say
 from rnnexp.records.address import clean_arguments
@@ -31,6 +31,7 @@ COMMANDS = {
         "FOLDER ...", "prepared runs, where neither Hydra nor MLflow is", "rnnexp.cli.offline"
     ),
     "compare": Command("study=NAME", "the table and the figure of a study", "analysis.compare"),
+    "report": Command("study=NAME", "a study on one page: verdicts, figures, tables", "analysis.report"),
     "challenge": Command("study=NAME", "the runs that nobody beats on all counts", "analysis.challenge"),
     "reproduce": Command("[run=true]", "published figures beside those of our presets", "analysis.reproduce"),
     "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
@@ -58,18 +59,8 @@ def run_command(name: str, arguments: list[str]) -> int | None:
     if {"-h", "--help"} & set(arguments):
         say(help.overview(arguments, COMMANDS) if name == DEFAULT else import_module(module).__doc__ or "")
         return None
-    sys.argv[1:] = arguments  # where Hydra and the commands of analysis read them
     if module.startswith("analysis."):
-        run_as_main(module)
+        run_as_main(module, arguments)
         return None
+    sys.argv[1:] = arguments  # where Hydra reads them
     return import_module(module).run(arguments)
-
-
-def run_as_main(module: str) -> None:
-    """Do what `python -m MODULE` does; UserError where it ends with a message."""
-    try:
-        runpy.run_module(module, run_name="__main__")
-    except SystemExit as end:
-        if not isinstance(end.code, str):
-            raise
-        raise UserError(end.code.removeprefix(f"{module}: ")) from end

@@ -3,41 +3,17 @@
 import hashlib
 import json
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from rnnexp.data import subwords
+from rnnexp.data.vocabulary import END, NO_LIMITS, UNKNOWN, Limits, Vocabulary, choose
 from rnnexp.errors import UserError
 
 log = logging.getLogger(__name__)
-UNKNOWN = "<unk>"
-END = "<eos>"
-
-
-class Vocabulary:
-    """Number the symbols of a corpus (words or characters) from 0 to V - 1."""
-
-    def __init__(self, symbols: Sequence[str]):
-        self.symbols = list(symbols)
-        self.index = {symbol: number for number, symbol in enumerate(self.symbols)}
-
-    @classmethod
-    def of(cls, tokens: Iterable[str]) -> "Vocabulary":
-        """Return the vocabulary of all symbols that occur, the most frequent first."""
-        counts = Counter(tokens)
-        return cls(sorted(counts, key=lambda symbol: (-counts[symbol], symbol)))
-
-    def __len__(self) -> int:
-        return len(self.symbols)
-
-    def encode(self, tokens: Sequence[str]):
-        """Return the numbers (N,) of the tokens; a token that is not in the vocabulary becomes <unk>, or a KeyError."""
-        if UNKNOWN in self.index:
-            unknown = self.index[UNKNOWN]
-            return np.array([self.index.get(token, unknown) for token in tokens], np.int32)
-        return np.array([self.index[token] for token in tokens], np.int32)
+MANY_UNSEEN = 0.01  # of the tokens of a split
 
 
 @dataclass(frozen=True)
@@ -65,12 +41,16 @@ class Corpus:
     Attributes
     ----------
     splits : "train", "valid" and "test", each (N,) int32 tokens.
-    level : "word" or "char", what a token is.
+    level : "word", "char" or "bpe" (parts of words), what a token is.
     end : where a split is a set of sequences that have nothing to do with each other: the symbol that each
         of them ends with. None: a split is one stream.
     oracle : where the true distribution is known, for each split the nats per predicted token of a
         model that knows it: the best loss that can be expected of any model.
     test_truth : there, more about each token of the test split.
+    unseen : for each split (N,) whether the token stands for a symbol that the vocabulary lacks; empty where
+        that is never so.
+    bytes : for each split the length in UTF-8 of what is predicted; empty where there is no written text.
+    tokenizer : of parts of words, see `subwords`.
     """
 
     vocabulary: Vocabulary
@@ -79,11 +59,26 @@ class Corpus:
     end: int | None = None
     oracle: dict[str, float] = field(default_factory=dict)
     test_truth: Truth | None = None
+    unseen: dict[str, np.ndarray] = field(default_factory=dict)
+    bytes: dict[str, int] = field(default_factory=dict)
+    tokenizer: str | None = None
 
     @property
     def first_target(self) -> int:
         """Return the place of the first token of a split that is predicted: of one stream the second."""
         return 1 if self.end is None else 0
+
+    def targets(self, split: str) -> int:
+        """Return the number of tokens of a split that are predicted."""
+        return len(self.splits[split]) - self.first_target
+
+    def unseen_share(self, split: str) -> float:
+        """Return the share of the predicted tokens of a split that the vocabulary lacks."""
+        return float(self.unseen[split][self.first_target :].mean()) if self.unseen else 0.0
+
+    def bytes_per_token(self, split: str) -> float | None:
+        """Return the mean length of a predicted token in UTF-8; None where there is no written text."""
+        return self.bytes[split] / self.targets(split) if self.bytes else None
 
     def digest(self) -> str:
         """Return a sha256 of the vocabulary and every token: the same for the same data, wherever it came from."""
@@ -96,6 +91,8 @@ class Corpus:
 
     def text(self, tokens: Iterable[int]) -> str:
         """Return the tokens (N,) as text that people read."""
+        if self.tokenizer:
+            return subwords.decode(self.tokenizer, list(tokens))
         symbols = [self.vocabulary.symbols[token] for token in tokens]
         if self.level == "char":
             return "".join(symbols)
@@ -110,20 +107,72 @@ class Corpus:
             )
 
 
-def of_parts(parts: Mapping[str, Sequence[str]], level: str, last: str | None = None) -> Corpus:
-    """Return the corpus of three splits of symbols; see `Corpus` for `level`.
+def of_tokens(
+    symbols: Sequence[str],
+    parts: Mapping[str, np.ndarray],
+    level: str,
+    last: str | None = None,
+    limits: Limits = NO_LIMITS,
+) -> Corpus:
+    """Return the corpus of three splits of numbered symbols; see `with_vocabulary`.
 
-    The vocabulary is that of the training split; what the other two have beyond it becomes <unk>.
+    limits : of the vocabulary, which has symbols of the training split alone.
+    """
+    counts = np.bincount(parts["train"], minlength=len(symbols))
+    is_needed = any(bool((counts[part] == 0).any()) for part in parts.values())
+    corpus = with_vocabulary(choose(symbols, counts, limits, is_needed, last), symbols, parts, level, last)
+    for split in "valid", "test":
+        if (share := corpus.unseen_share(split)) > MANY_UNSEEN:
+            log.warning(unseen_warning(corpus, split, share))
+    return corpus
+
+
+def with_vocabulary(
+    vocabulary: Vocabulary,
+    symbols: Sequence[str],
+    parts: Mapping[str, np.ndarray],
+    level: str,
+    last: str | None = None,
+) -> Corpus:
+    """Return the corpus of splits of numbered symbols; a symbol that the vocabulary lacks becomes <unk>.
 
     Parameters
     ----------
+    symbols : by number, as from `Numbering`. parts : split -> (N,) numbers.
+    level : see `Corpus`.
     last : the symbol that ends a sequence; None: each split is one stream.
     """
-    vocabulary = Vocabulary.of(parts["train"])
-    unseen = sum(token not in vocabulary.index for part in parts.values() for token in part)
-    if unseen:
-        log.info("%d tokens of valid and test do not occur in train: they become %s", unseen, UNKNOWN)
-        if UNKNOWN not in vocabulary.index:
-            vocabulary = Vocabulary([*vocabulary.symbols, UNKNOWN])
-    splits = {name: vocabulary.encode(part) for name, part in parts.items()}
-    return Corpus(vocabulary, splits, level, end=vocabulary.index[last] if last else None)
+    is_known = np.array([symbol in vocabulary.index for symbol in symbols])
+    unseen = {split: ~is_known[part] for split, part in parts.items()}
+    numbers = vocabulary.encode(symbols)
+    first = 0 if last else 1
+    return Corpus(
+        vocabulary,
+        {split: numbers[part] for split, part in parts.items()},
+        level,
+        end=vocabulary.index[last] if last else None,
+        unseen=unseen if any(mask.any() for mask in unseen.values()) else {},
+        bytes={split: written_bytes(symbols, part[first:], level) for split, part in parts.items()},
+    )
+
+
+def written_bytes(symbols: Sequence[str], tokens: np.ndarray, level: str) -> int:
+    """Return the length of tokens (N,) in UTF-8, words with one white space after each, <eos> as a newline."""
+    sizes = np.array([len(symbol.encode()) for symbol in symbols])
+    if level == "char":
+        return int(sizes[tokens].sum())
+    is_end = np.array([symbol == END for symbol in symbols])
+    ends = is_end[tokens]
+    before = np.concatenate([[False], ~ends[:-1]])  # a word, whose white space is the newline
+    return int((sizes + 1)[tokens][~ends].sum() + np.count_nonzero(ends & ~before))
+
+
+def unseen_warning(corpus: Corpus, split: str, share: float) -> str:
+    """Return what to say of a split with many tokens that the vocabulary lacks."""
+    warning = f"{100 * share:.1f}% of the {split} tokens are not in the vocabulary and read as {UNKNOWN}"
+    if corpus.unseen["train"].any() or corpus.level != "word":
+        return f"{warning}; compare perplexities of the same vocabulary only"
+    return (
+        f"{warning}, which training never shows: their cost says little of a cell; "
+        "dataset.min_count=2 trains it, dataset.level=bpe has no unseen words"
+    )

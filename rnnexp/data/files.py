@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import stat
 import urllib.request
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +16,29 @@ Cache = Annotated[str, path_to_folder("where a download is kept")]
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a file that the user named; UserError where it cannot be read."""
+    """Return the content of a file that the user named; UserError where it cannot be read, or only once."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UserError(
+                f"cannot read {path}: it is a {kind_of(path)}; save the text to a file and name that"
+            )
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def kind_of(path: Path) -> str:
+    """Return what a path leads to that is no file, in a word."""
+    return "folder" if path.is_dir() else "pipe" if path.is_fifo() else "device"
+
+
+def require_counts(path: Path, found: dict[str, int], expected: dict[str, int]) -> None:
+    """Raise UserError where a file of a data set has other counts than the data set."""
+    for name, number in expected.items():
+        if found[name] != number:
+            raise UserError(
+                f"{path} has {found[name]:,} {name}, the data set {number:,}: take the file of the data set"
+            )
 
 
 def read_checked(name: str, sha256: str, folder: str | None, cache: Path, url: str) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from random import Random
 from typing import Annotated
 
-from rnnexp.data.corpus import END, Corpus, of_parts
+from rnnexp.data.corpus import Corpus
+from rnnexp.data.texts import Reading, of_texts
 from rnnexp.errors import UserError
 from rnnexp.options import Option, Range
 
 log = logging.getLogger(__name__)
 SPLITS = "train", "valid", "test"
-LAST = {"word": END, "char": "\n"}  # the symbol that ends a line
 
 SHARES = Range(
     "three positive shares (train, valid, test) that sum to 1",
@@ -24,10 +24,11 @@ Shares = Annotated[
 SplitSeed = Annotated[int, Option("of the order in which lines are drawn")]
 
 
-def of_lines(lines: Sequence[str], level: str, split: Sequence[float], seed: int, origin: str) -> Corpus:
+def of_lines(lines: Sequence[str], how: Reading, split: Sequence[float], seed: int, origin: str) -> Corpus:
     """Return the corpus of lines, in a random order; empty ones are left out.
 
-    Copies of a line are in the same split: else a model would be tested on what it was trained on.
+    Copies of a line are in the same split: else a model would be tested on what it was trained on. Two lines
+    are copies where their words are.
 
     Parameters
     ----------
@@ -39,6 +40,8 @@ def of_lines(lines: Sequence[str], level: str, split: Sequence[float], seed: int
     if len(full) < len(lines):
         log.info("%d empty lines are left out", len(lines) - len(full))
     Random(seed).shuffle(full)
+    if how.level == "word":
+        full = [" ".join(line.split()) for line in full]
     distinct = list(dict.fromkeys(full))
     valid, test = (max(1, round(len(distinct) * share)) for share in split[1:])
     train = len(distinct) - valid - test
@@ -50,5 +53,5 @@ def of_lines(lines: Sequence[str], level: str, split: Sequence[float], seed: int
     split_of = dict(zip(distinct, named))
     parts: dict[str, list[str]] = {name: [] for name in SPLITS}
     for line in full:
-        parts[split_of[line]] += [*(list(line) if level == "char" else line.split()), LAST[level]]
-    return of_parts(parts, level, LAST[level])
+        parts[split_of[line]].append(line)
+    return of_texts({name: "\n".join(part) + "\n" for name, part in parts.items()}, how, are_lines=True)

@@ -62,12 +62,17 @@ class Evaluator(ABC):
             raise UserError(f"{chosen} is for one stream of text; this data set has sequences")
 
 
-def in_units(split: str, scores: dict[str, float], level: str) -> dict[str, float]:
-    """Return scores as they are recorded: every loss in all its units, by names that begin with the split."""
+def in_units(
+    split: str, scores: dict[str, float], level: str, bytes_per_token: float | None = None
+) -> dict[str, float]:
+    """Return scores as they are recorded: every loss in all its units, by names that begin with the split.
+
+    level, bytes_per_token : see `loss_metrics`.
+    """
     metrics: dict[str, float] = {}
     for name, value in scores.items():
         if name.endswith("loss"):
-            metrics |= loss_metrics(split, value, level, name.removesuffix("loss"))
+            metrics |= loss_metrics(split, value, level, name.removesuffix("loss"), bytes_per_token)
         else:
             metrics[f"{split}/{name}"] = value
     return metrics

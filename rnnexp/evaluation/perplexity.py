@@ -103,15 +103,22 @@ def perplexity(loss: float) -> float:
     return math.exp(loss) if loss < 700 else math.inf
 
 
-def loss_metrics(split: str, loss: float, level: str, kind: str = "") -> dict[str, float]:
-    """Return a loss in all the units it is recorded in: nats, perplexity, for characters also bits.
+def loss_metrics(
+    split: str, loss: float, level: str, kind: str = "", bytes_per_token: float | None = None
+) -> dict[str, float]:
+    """Return a loss in all the units it is recorded in: nats, perplexity, bits of characters and of bytes.
 
     Parameters
     ----------
     split : of the text, the first part of the metrics' names.
     loss : nats per token.
-    level : "word" or "char", what a token is.
+    level : what a token is, see `Corpus`.
     kind : stands before the units where the loss is not the usual one, such as "dlfs2_".
+    bytes_per_token : the mean length of a token; None: bits of a byte are not recorded.
     """
     units = {f"{split}/{kind}loss": loss, f"{split}/{kind}ppl": perplexity(loss)}
-    return units | ({f"{split}/{kind}bpc": loss / math.log(2)} if level == "char" else {})
+    if level == "char":
+        units[f"{split}/{kind}bpc"] = loss / math.log(2)
+    if bytes_per_token:
+        units[f"{split}/{kind}bpb"] = loss / math.log(2) / bytes_per_token
+    return units

@@ -1,8 +1,10 @@
-"""Illustrate a run: texts from its model, and its learning curves."""
+"""Show what a run made: texts from its model, its learning curves, and how others load the model."""
 
+import platform
 from typing import Any
 
 import numpy as np
+import yaml
 
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment.build import Experiment
@@ -10,6 +12,15 @@ from rnnexp.nn.tokens import BOS_INPUT
 from rnnexp.output import safe
 from rnnexp.records.files import append_text, replacing
 from rnnexp.records.folder import RunFolder
+
+LOADER = "rnnexp.experiment.pyfunc"
+DRAWN = {"length": 200, "temperature": 1.0, "top_k": None, "seed": 0}  # texts, as by `rnnexp generate`
+
+
+def loader() -> str:
+    """Return the content of MLmodel, by which MLflow loads the model."""
+    flavor = {"loader_module": LOADER, "python_version": platform.python_version(), "config": DRAWN}
+    return yaml.safe_dump({"flavors": {"python_function": flavor}}, sort_keys=False)
 
 
 def write_all(experiment: Experiment, folder: RunFolder) -> None:

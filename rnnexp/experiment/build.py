@@ -59,6 +59,12 @@ class Experiment:
         return self.config["engine"] or engine.fastest(self.config["device"])
 
     @property
+    def valid_protocol(self) -> str:
+        """Return how the validation split is scored, in words; the test split is scored exactly."""
+        rows = self.settings.eval_streams
+        return "exact" if rows == 1 or self.corpus.end is not None else f"{rows} streams"
+
+    @property
     def label(self) -> str:
         """Return the name of the run on the screen."""
         return f"{self.config['cell']['name']} seed {self.seed}"
@@ -72,20 +78,24 @@ def experiment(config: dict[str, Any]) -> Experiment:
     if corpus.end is None:
         window = settings.batch_size * settings.bptt
         corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
-        for split in ["valid"] + ["test"] * settings.tests:
-            corpus.require(split, settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
-    evaluators = make_evaluators(config)
-    for name, evaluator in evaluators.items() if settings.tests else ():
+        corpus.require("valid", settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
+        if settings.tests:
+            corpus.require("test", 2, "its score")
+    for name, evaluator in make_evaluators(config).items() if settings.tests else ():
         evaluator.require(corpus, "test", f"evaluation={name}")
+    return on(corpus, config)
+
+
+def on(corpus: Corpus, config: dict[str, Any]) -> Experiment:
+    """Return all objects of a run on a text, which need not be the one that the config names."""
     model = make_model(config, len(corpus.vocabulary), backend.named(config["device"]))
     model.init(config["seed"])
-
     return Experiment(
         config=config,
         corpus=corpus,
         model=model,
         optimizer=make_chosen("optimizer", config["optimizer"]),
         schedule=make_chosen("schedule", config["schedule"]),
-        settings=settings,
-        evaluators=list(evaluators.values()),
+        settings=TrainConfig(**config["train"]),
+        evaluators=list(make_evaluators(config).values()),
     )

@@ -22,6 +22,7 @@ from rnnexp.options import (
     at_least,
     one_of,
     options_of,
+    path_to_folder,
 )
 from rnnexp.records.names import MEANING, is_name
 from rnnexp.tracking import TRACKERS
@@ -58,6 +59,16 @@ class Choice:
 
 
 @dataclass
+class CellChoice(Choice):
+    """Choose the recurrent cell, and say at which learning rates it trains well."""
+
+    lr: Annotated[
+        dict[str, float],
+        beside_result("this cell's own learning rate by optimizer, for optimizer.lr=null"),
+    ]
+
+
+@dataclass
 class TrackingChoice(Choice):
     """Choose where the records go, besides the run folder."""
 
@@ -77,7 +88,7 @@ class ModelConfig:
     recurrent_dropout: Annotated[
         float, Option("of the hidden state, where the recurrent products read it", SHARE_BELOW_1)
     ]
-    variational: Annotated[bool, Option("true: one dropout mask for all steps of a window")]
+    variational: Annotated[bool, Option("true: one mask of dropout for all steps of a window")]
     tie_weights: Annotated[
         bool, Option("one matrix as embedding and decoder; needs embed_size == hidden_size")
     ]
@@ -93,6 +104,29 @@ class ModelConfig:
         int | None,
         Option(
             "number of parameters; hidden_size (where tied, embed_size too) is then solved for", AT_LEAST_1
+        ),
+    ] = None
+    recurrent_variational: Annotated[
+        bool | None, Option("the same of recurrent_dropout; null: as variational", since_default=None)
+    ] = None
+    match: Annotated[
+        str,
+        Option(
+            "which parameters match_params counts: all, or those of the recurrent layers",
+            one_of("all", "recurrent"),
+            since_default="all",
+        ),
+    ] = "all"
+
+
+@dataclass
+class DataConfig:
+    """Hold where all data sets lie."""
+
+    root: Annotated[
+        str | None,
+        path_to_folder(
+            "holds ptb/, tinyshakespeare/, dinos.txt, wikitext-2/, text8/; for those without a dir"
         ),
     ] = None
 
@@ -152,6 +186,13 @@ class SweepConfig:
             NOT_NEGATIVE,
         ),
     ]
+    match_cells: Annotated[
+        bool,
+        beside_result(
+            "true: cells that are compared have as many parameters as the first one named, counted by model.match"
+        ),
+    ]
+    report: Annotated[bool, beside_result("true: end with the report of the study, as in MLflow")]
 
 
 @dataclass
@@ -171,9 +212,10 @@ class Config:
     rerun: Annotated[
         bool, beside_result("true: a new run, also where the study has one with the same settings")
     ]
-    cell: Choice
+    cell: CellChoice
     model: ModelConfig
     dataset: Choice
+    data: DataConfig
     optimizer: Choice
     schedule: Choice
     train: TrainConfig

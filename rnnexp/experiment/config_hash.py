@@ -14,7 +14,7 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
     """Return the hash of a config, and that of its group: the same without the seed."""
     result = defining(config)
     for key, path in file_keys(config):
-        del result[key]
+        result.pop(key, None)
         if path:
             result[CONTENT_OF.get(key, key)] = content(Path(path))
     return digest(result), digest({key: value for key, value in result.items() if key != "seed"})
@@ -32,10 +32,14 @@ def defining(config: dict[str, Any]) -> dict[str, Any]:
         option = option_of(keys, key) or Option("unknown")
         if option.defines_result and (option.since_default is NOTHING or value != option.since_default):
             result[key] = value
+    if result.get("model.recurrent_variational") == result["model.variational"]:  # as null
+        del result["model.recurrent_variational"]
     if result["model.match_params"]:  # it solves for these
         del result["model.hidden_size"]
         if result["model.tie_weights"]:
             del result["model.embed_size"]
+    else:  # nothing is counted
+        result.pop("model.match", None)
     return result
 
 

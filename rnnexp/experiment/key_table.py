@@ -32,12 +32,14 @@ def rows(conf: Path) -> Iterator[tuple[str, ...]]:
     top = {key: described for key, described in ALWAYS.items() if "." not in key}
     yield from rows_of("", {"config": top}, {"config": load(conf / "config.yaml")})
     for section in SECTIONS:
+        of_all = {k.partition(".")[2]: v for k, v in ALWAYS.items() if k.startswith(f"{section}.")}
         if section in CHOICES:
-            keys = {name: keys_of_choice(section, name) for name in CHOICES[section]}
+            del of_all["name"]
+            keys = {name: of_all | keys_of_choice(section, name) for name in CHOICES[section]}
             values = {name: load(conf / section / f"{name}.yaml") for name in keys}
         else:
-            of_all = {k.partition(".")[2]: v for k, v in ALWAYS.items() if k.startswith(f"{section}.")}
             values = {file.stem: load(file) for file in sorted((conf / section).glob("*.yaml"))}
+            values = values or {"config": load(conf / "config.yaml")[section]}  # no group of its own
             keys = dict.fromkeys(values, of_all)
         yield from rows_of(f"{section}.", keys, values, named=section in CHOICES)
     for name, make in EVALUATORS.items():
@@ -88,7 +90,7 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(value)}]"
     if isinstance(value, dict):
-        return ", ".join(value) or "{}"
+        return f"{{{', '.join(f'{key}: {shown(each)}' for key, each in value.items())}}}"
     return value
 
 

@@ -24,7 +24,7 @@ def make_model(config: dict[str, Any], vocab_size: int, where: Ops = CPU) -> Mod
         return model_of_size(config, vocab_size, config["model"]["hidden_size"], where)
 
     def excess(size: int) -> int:
-        return len(model_of_size(config, vocab_size, size).params.values) - target
+        return matched_params(config, model_of_size(config, vocab_size, size)) - target
 
     if excess(1) > 0:
         raise UserError(
@@ -38,10 +38,17 @@ def make_model(config: dict[str, Any], vocab_size: int, where: Ops = CPU) -> Mod
     return model_of_size(config, vocab_size, nearest, where)
 
 
+def matched_params(config: dict[str, Any], model: Model) -> int:
+    """Return how many parameters a model has of those that model.match counts."""
+    parts = model.num_params()
+    return parts["recurrent"] if config["model"].get("match") == "recurrent" else sum(parts.values())
+
+
 def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, where: Ops = CPU) -> Model:
     """Return the model of a config, with the given hidden size."""
     shape = dict(config["model"])
     del shape["hidden_size"]
+    shape.pop("match", None)
     if shape.pop("match_params") and shape["tie_weights"]:
         shape["embed_size"] = hidden_size
     inputs = [shape["embed_size"] or vocab_size] + [hidden_size] * (shape.pop("num_layers") - 1)

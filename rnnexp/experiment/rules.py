@@ -20,6 +20,8 @@ def check(config: dict[str, Any], elsewhere: bool = False) -> None:
     tracking.make(config["tracking"])
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
+    if config["train"].get("max_seconds") and config["device"] == "gpu":
+        raise UserError("train.max_seconds counts the CPU's seconds: with device=gpu give train.max_steps")
     if config["engine"] or config["device"] == "gpu":
         chosen = config["engine"] or engine.fastest(config["device"]), config["device"]
         (engine.require_known if elsewhere else engine.require)(*chosen)

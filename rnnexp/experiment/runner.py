@@ -1,8 +1,8 @@
 """Do one run from its config to its records: build it, train it, test it once, and tell of each record."""
 
 import logging
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,15 @@ import numpy as np
 from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
-from rnnexp.evaluation.base import in_units
-from rnnexp.evaluation.perplexity import evaluate, perplexity
+from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import artifacts, build, precompile, progress
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
+from rnnexp.experiment.results import done_at, final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.records import provenance
+from rnnexp.experiment.text_metrics import seen_metrics
+from rnnexp.experiment.titles import defining_overrides, title
+from rnnexp.records import provenance, system
 from rnnexp.records.files import require_own
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
@@ -34,6 +36,7 @@ def run_experiment(
     folder: RunFolder,
     wait: bool = False,
     more_tags: dict[str, str] | None = None,
+    overrides: Sequence[str] = (),
 ) -> dict[str, float]:
     """Do the run that `config` describes, or what is left of it, and return its final metrics.
 
@@ -41,6 +44,7 @@ def run_experiment(
     ----------
     wait : whether to wait where another process is at the run; else that is an error.
     more_tags : tags to record with the run besides its own.
+    overrides : those of the command, by which the run is named unless a sweep has named it.
 
     Raises
     ------
@@ -63,7 +67,10 @@ def run_experiment(
                     reached = f"test perplexity {metrics['test/ppl']:.4g}"
                 log.info(f"{folder} has finished: {reached} (rerun=true makes a new run)")
                 return metrics
-            return execute(config, folder, teller, more_tags or {})
+            if not folder.label():
+                folder.give_label({"name": title(config, defining_overrides(config, overrides))})
+            with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
+                return execute(config, folder, teller, more_tags or {})
         finally:
             if tracker and folder.to_deliver(tracker.uri):
                 teller.changed(folder.path)
@@ -102,9 +109,12 @@ def execute(
             config |= {"threads": experiment.threads, "engine": experiment.engine}
             folder.save_config(config)
             folder.save_vocabulary(experiment.corpus)
+            folder.save_loader(artifacts.loader())
             tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
             tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
             tags["rnnexp.data_digest"] = experiment.corpus.digest()
+            tags["rnnexp.valid_protocol"] = experiment.valid_protocol
+            tags["rnnexp.test_protocol"] = "exact"  # before there was the tag, as the validation split
             folder.save_tags(folder.tags() | tags)
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
@@ -187,8 +197,13 @@ def train_and_test(
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )
+    if reasons := experiment.model.leaves_compiled_loops():
+        log.info(
+            f"{label}: {' and '.join(f'model.{name}' for name in reasons)} not in the compiled loops: "
+            "training takes NumPy's, which are slower"
+        )
     records = folder.records()
-    done = records[-1]["step"] if records else 0
+    done = done_at(records)
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
 
@@ -224,10 +239,16 @@ def train_and_test(
                 f"valid ppl {record['valid/ppl']:8.3f}  lr {record['lr']:<8.4g} "
                 f"{record['tokens_per_s']:,.0f} tokens/s  {record['epoch_s']:.1f} s"
             )
+        spent = sum(record.get("epoch_cpu_s", 0) for record in records)
+        if settings.max_seconds and spent >= settings.max_seconds:
+            log.info(
+                f"{label}: stopped by train.max_seconds={settings.max_seconds:g} at step {done_at(records)}"
+            )
         scores, test_nats = score_test(experiment)
         if test_nats is not None:
             folder.save_test_nats(test_nats, corpus)
         metrics = final_metrics(experiment, records, scores)
+        metrics |= seen_metrics(experiment.model, corpus, settings.eval_streams, test_nats)
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
     log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
     losses = [record["valid/loss"] for record in records]
@@ -238,51 +259,4 @@ def train_and_test(
             f"{perplexity(min(losses)):.4g} at best, {perplexity(losses[-1]):.4g} after the last, of "
             f"{len(corpus.vocabulary)} symbols; lower optimizer.lr or optimizer.clip_norm"
         )
-    return metrics
-
-
-def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarray | None]:
-    """Return what the evaluators find out about the test split, and the nats of each of its tokens.
-
-    With train.test=never that is nothing, and None.
-    """
-    scores: dict[str, float] = {}
-    test_nats = None
-    for evaluator in experiment.evaluators if experiment.settings.tests else ():
-        found, nats = evaluator.score_tokens(
-            experiment.model, experiment.corpus, "test", experiment.settings.eval_streams
-        )
-        scores |= found
-        test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
-    return scores, test_nats
-
-
-def final_metrics(
-    experiment: build.Experiment, records: list[dict[str, Any]], scores: dict[str, float]
-) -> dict[str, float]:
-    """Return what is recorded once, at the end; the model has the best weights.
-
-    scores : of the test split.
-    """
-    model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
-    if records:
-        best = min(records, key=lambda record: record["valid/loss"])
-        best_loss, best_epoch = best["valid/loss"], best["epoch"]
-    else:  # max_epochs=0: the untrained model
-        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], rows, corpus.end), 0
-    parts = model.num_params()
-    metrics = {
-        **in_units("test", scores, corpus.level),
-        "time": now(),
-        "best/valid_ppl": perplexity(best_loss),
-        "best/epoch": best_epoch,
-        "num_params": sum(parts.values()),
-        **{f"num_params/{name}": count for name, count in parts.items()},
-    }
-    if records and all("epoch_cpu_s" in record for record in records):  # none of a version that lacked it
-        metrics["train_cpu_s"] = sum(record["epoch_cpu_s"] for record in records)
-    if corpus.oracle:
-        if experiment.settings.tests:
-            metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
-        metrics |= {f"oracle/{split}_ppl": perplexity(corpus.oracle[split]) for split in ("train", "valid")}
     return metrics

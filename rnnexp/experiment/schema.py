@@ -1,10 +1,10 @@
 """Make the schema that Hydra checks a config and its overrides against, from the keys' descriptions."""
 
 import re
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import field, make_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -14,47 +14,49 @@ from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import rules
-from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Config, keys_of
+from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Choice, Config, keys_of, keys_of_choice
 from rnnexp.experiment.config_hash import run_name
+from rnnexp.experiment.defaults import with_rate
 from rnnexp.options import NOTHING, Key, options_of
 from rnnexp.records.address import clean_config
 
-BESIDE = "sweep", "rerun"  # say how a run comes about, not what it is
-
-
-@dataclass
-class Choice:
-    """Name what was chosen; a subclass of this adds its options."""
-
-    name: str = MISSING
+BESIDE = "sweep", "rerun", "data"  # say how a run comes about, not what it is
 
 
 def structured(name: str, keys: dict[str, Key], **more: Any) -> type:
-    """Return a dataclass of these keys without their descriptions, which OmegaConf does not understand."""
-    fields = [
-        (key, described.type, field(default=MISSING if described.default is NOTHING else described.default))
-        for key, described in keys.items()
-    ]
-    return make_dataclass(name, fields, **more)
+    """Return a dataclass of these keys without their descriptions, which OmegaConf does not understand.
+
+    A key without a default is missing until it has a value, a mapping empty.
+    """
+
+    def default(described: Key) -> Any:
+        if get_origin(described.type) is dict:
+            return field(default_factory=dict)
+        return field(default=MISSING if described.default is NOTHING else described.default)
+
+    return make_dataclass(name, [(key, k.type, default(k)) for key, k in keys.items()], **more)
 
 
 @cache
-def options(chosen: Any) -> type:
-    """Return the dataclass of the options of a choice, which is a class or function."""
-    return structured("Options", options_of(chosen, GIVEN), bases=(Choice,))
+def section(group: str) -> type:
+    """Return the dataclass of a section; of a choice it has what all choices of the group have."""
+    kind = SECTIONS.get(group, Choice)
+    return structured(kind.__name__, options_of(kind))
+
+
+@cache
+def options(group: str, chosen: Any) -> type:
+    """Return the dataclass of a choice of a group, with its options; what is chosen is a class or function."""
+    return structured("Options", options_of(chosen, GIVEN), bases=(section(group),))
 
 
 @cache
 def whole() -> type:
-    """Return the dataclass of a config; of each choice it has the name alone."""
-    sections = {
-        name: Choice if name in CHOICES else structured(kind.__name__, options_of(kind))
-        for name, kind in SECTIONS.items()
-    }
+    """Return the dataclass of a config; of each choice it has what all choices of the group have."""
     plain = structured("Plain", options_of(Config, frozenset(SECTIONS)))
-    fields = [(name, kind, field(default_factory=kind)) for name, kind in sections.items()]
-    # by name, for there may be several
-    fields.append(("evaluation", dict[str, Choice], field(default_factory=dict)))
+    fields = [(name, section(name), field(default_factory=section(name))) for name in SECTIONS]
+    by_name: Any = dict[str, section("evaluation")]  # type: ignore[misc]  # for there may be several
+    fields.append(("evaluation", by_name, field(default_factory=dict)))
     return make_dataclass("Config", fields, bases=(plain,))
 
 
@@ -64,13 +66,13 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     for group, choices in CHOICES.items():
         name = config.get(group, {}).get("name")
         if name in choices:
-            checked[group] = OmegaConf.structured(options(choices[name]))
+            checked[group] = OmegaConf.structured(options(group, choices[name]))
         elif name:
             raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}")
     for name in config.get("evaluation", {}):
         if name not in EVALUATORS:
             raise UserError(f"evaluation={name} is not known: choose from {', '.join(EVALUATORS)}")
-        checked.evaluation[name] = OmegaConf.structured(options(EVALUATORS[name]))
+        checked.evaluation[name] = OmegaConf.structured(options("evaluation", EVALUATORS[name]))
     try:
         plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
         merged = OmegaConf.merge(checked, OmegaConf.create(plain))
@@ -106,15 +108,18 @@ def as_text(value: Any) -> Any:
 def resolve(cfg: DictConfig) -> dict[str, Any]:
     """Return the config as a plain dictionary, without the keys that only say how the run comes about.
 
-    Interpolations are resolved, and paths are independent of the current folder.
+    Interpolations are resolved, paths are independent of the current folder, and optimizer.lr is a number.
     """
+    if cfg.data.root is not None:
+        fill_in_root(cfg)
     missing = sorted(key for key in OmegaConf.missing_keys(cfg) if key.partition(".")[0] not in BESIDE)
     if missing:
-        raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE")
+        in_root = " or data.root=FOLDER" if missing[0] == "dataset.dir" else ""
+        raise UserError(f"{missing[0]} has no value: add {missing[0]}=VALUE{in_root}")
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     for key in BESIDE:
         config.pop(key, None)
-    config = clean_config(config)
+    config = with_rate(clean_config(config))
     for key, described in keys_of(config).items():
         section, _, name = key.rpartition(".")
         values = config.get(section, {}) if section else config
@@ -125,6 +130,14 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     return config
 
 
+def fill_in_root(cfg: DictConfig) -> None:
+    """Set the folder of the data set, where it is not given, to its place within data.root."""
+    for option, described in keys_of_choice("dataset", cfg.dataset.name).items():
+        place = described.option.in_root
+        if place and (OmegaConf.is_missing(cfg.dataset, option) or cfg.dataset[option] is None):
+            cfg.dataset[option] = str(Path(cfg.data.root) / place)
+
+
 def folder_name(started: str, *, _root_: DictConfig) -> str:
     """Return the name of a run's folder: the same for the same experiment, unless a rerun is asked for."""
     config: Any = {
@@ -132,7 +145,7 @@ def folder_name(started: str, *, _root_: DictConfig) -> str:
         for key, value in _root_.items()
         if key != "hydra"
     }
-    return run_name(config) + (f"_{started}" if config["rerun"] else "")
+    return run_name(with_rate(config)) + (f"_{started}" if config["rerun"] else "")
 
 
 # where this is imported, for a job on another machine composes its config without `register`
@@ -145,4 +158,4 @@ def register() -> None:
     store.store(name="schema", node=whole())
     for group, choices in (CHOICES | {"evaluation": EVALUATORS}).items():
         for name, chosen in choices.items():
-            store.store(group=f"hydra/schema/{group}", name=name, node=options(chosen))
+            store.store(group=f"hydra/schema/{group}", name=name, node=options(group, chosen))

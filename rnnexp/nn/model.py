@@ -1,5 +1,6 @@
 """Put a language model together: embed -> (dropout, cell) x L -> dropout -> decoder -> loss."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from rnnexp.compute.ops import Ops
 from rnnexp.compute.parameters import Parameters
 from rnnexp.compute.workspace import Workspace
 from rnnexp.errors import UserError
+from rnnexp.nn import loops
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.inputs import DenseInputs, TokenInputs
 from rnnexp.nn.layers import Decoder, Dropout, Embedding, Layer, OneHot
@@ -24,7 +26,8 @@ class Model:
     vocab_size, embed_size : V and D; embed_size None: one-hot vectors, D = V, instead of an embedding.
     dropout : the rate before every cell and before the decoder, while training.
     recurrent_dropout : the rate for the hidden state that the recurrent products read, while training.
-    variational : whether the masks of both are the same for all steps of a window.
+    variational, recurrent_variational : whether the masks of the one and of the other are the same for all steps
+        of a window; None: of both as `variational` says.
     tie_weights : whether the decoder uses the embedding's matrix.
     clip_through_time : limit of every number of the gradients that go from step to step; None: none.
     init_std : standard deviation of the first weights, biases apart; None: as each layer says.
@@ -48,6 +51,7 @@ class Model:
         tie_weights: bool = False,
         clip_through_time: float | None = None,
         init_std: float | None = None,
+        recurrent_variational: bool | None = None,
         dtype=np.float32,
         backend: Ops = CPU,
     ):
@@ -66,10 +70,10 @@ class Model:
             self.embedding: Embedding = OneHot(vocab_size, dtype, backend)
         else:
             self.embedding = Embedding(vocab_size, embed_size)
-        L = len(cells)
+        L, in_time = len(cells), variational if recurrent_variational is None else recurrent_variational
         self.dropouts = [Dropout(dropout, place, variational) for place in range(L + 1)]
         self.recurrent_dropouts = [
-            Dropout(recurrent_dropout, place, variational) for place in range(L + 1, 2 * L + 1)
+            Dropout(recurrent_dropout, place, in_time) for place in range(L + 1, 2 * L + 1)
         ]
         self.decoder = Decoder(vocab_size, hidden_size, self.embedding if tie_weights else None)
         self.layers: dict[str, Layer] = {
@@ -115,6 +119,25 @@ class Model:
             "recurrent": self.params.count(*(name for name in self.layers if name.startswith("cell"))),
             "output": self.params.count("decoder"),
         }
+
+    def operations_per_token(self) -> int:
+        """Return the multiply-adds of the products of a forward step; a lookup takes none."""
+        total = self.cells[-1].hidden_size * len(self.decoder.p["b"])
+        for k, layer in enumerate(self.recurrent):
+            looked_up = k == 0 and isinstance(self.embedding, OneHot)
+            for name, shape in layer.shapes.items():
+                if len(shape) == 3 and not (looked_up and name == "W"):  # matrices of gates
+                    total += math.prod(shape)
+        return total
+
+    def leaves_compiled_loops(self) -> list[str]:
+        """Return the options because of which training does without the compiled loops that its cells have."""
+        reasons = [
+            ("recurrent_dropout", self.recurrent_dropouts[0].rate > 0),
+            ("clip_through_time", self.recurrent[0].clip_through_time is not None),
+        ]
+        compiled = any(loops.is_compiled(layer) for layer in self.recurrent)
+        return [name for name, given in reasons if given and compiled]
 
     def zero_state(self, batch_size: int) -> list[tuple]:
         """Return the state before any token: the arrays (B, H) of each layer."""

@@ -12,7 +12,12 @@ from rnnexp.compute.parameters import Parameters
 from rnnexp.compute.threads import in_parts
 from rnnexp.options import POSITIVE, Option
 
-LearningRate = Annotated[float, Option("the first learning rate; a schedule lowers it", POSITIVE)]
+LearningRate = Annotated[
+    float | None,
+    Option(
+        "the first learning rate, which a schedule lowers; null: the cell's own for this optimizer", POSITIVE
+    ),
+]
 ClipNorm = Annotated[
     float | None, Option("norm to which that of all gradients together is limited; null: no limit", POSITIVE)
 ]
@@ -28,7 +33,7 @@ class Optimizer:
 
     Parameters
     ----------
-    lr : the first learning rate.
+    lr : the first learning rate; a config's null has become a number by now.
     clip_norm : the gradient is multiplied by min(1, clip_norm / norm), where norm is that of all gradients
         together (Pascanu et al. 2013, "On the difficulty of training recurrent neural networks").
         None: no limit.
@@ -46,6 +51,7 @@ class Optimizer:
     first_values: dict[str, float] = {}
 
     def __init__(self, lr: LearningRate, clip_norm: ClipNorm = None, clip_value: ClipValue = None):
+        assert lr is not None, "the config's null is still to be resolved"
         self.lr, self.clip_norm, self.clip_value = lr, clip_norm, clip_value
         self.state: dict[str, Any] = {}
         self.compiled: dict[Kernels, Callable] = {}

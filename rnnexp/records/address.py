@@ -8,6 +8,8 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import unquote
 
 from rnnexp.errors import UserError
@@ -51,6 +53,18 @@ class Address(str):
             return remembered().get(str(self), str(self))
         scheme, _, rest = self.partition("://")
         return f"{scheme}://{rest.rpartition('@')[2]}"
+
+    @contextmanager
+    def connected(self) -> Iterator[str]:
+        """Yield the address to connect with; a library finds user and password in the environment meanwhile."""
+        given = self.credentials()
+        before = {name: os.environ.get(name) for name in given}
+        os.environ.update(given)
+        try:
+            yield self.to_connect()
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
 
     def credentials(self) -> dict[str, str]:
         """Return the environment variables by which MLflow tells a server who it is; empty without user or password."""

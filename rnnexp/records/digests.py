@@ -19,6 +19,8 @@ def leaves(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def content(path: Path) -> str | None:
     """Return the sha256 of a file; None where it cannot be read, which whoever needs the file reports."""
+    if not path.is_file():  # to read a pipe would be to wait for it
+        return None
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

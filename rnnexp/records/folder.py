@@ -6,9 +6,11 @@ provenance.jsonl a line for each time that it was begun or resumed: program, lib
 state.json       the format of the folder; RUNNING, FINISHED, FAILED or KILLED; its process, whose last
                  heartbeat is the time of the file
 vocabulary.json  what the tokens mean
-records.jsonl    a line an epoch
+label.json       what the run is called where there are others, and the sweep that it belongs to
+records.jsonl    a line an epoch; system.jsonl, where it was asked for, a line every 10 s about the machine
 last.npz         the checkpoint to go on from; best.npz the best weights
 result.json      the final metrics, once there are any
+MLmodel          how MLflow loads the model from this folder
 test_nats.npz    the exact test loss token by token, see `save_test_nats`; stores do not get it
 traceback.txt    the traceback of the error that ended it
 delivered.json   what the stores have of all this
@@ -23,25 +25,29 @@ from typing import Any
 import numpy as np
 import yaml
 
-from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.corpus import Corpus
+from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import UserError, one_line
 from rnnexp.records.address import clean_config
 from rnnexp.records.deliveries import Deliveries
+from rnnexp.records.digests import digest
 from rnnexp.records.files import append_line, read_lines, replace_text, replacing, require_own
 from rnnexp.records.lease import LeasedFolder, now
 from rnnexp.records.names import require_name
 
-ARTIFACTS = (
-    "config.yaml",
-    "vocabulary.json",
-    "curves.png",
-    "samples.txt",
-    "best.npz",
-    "traceback.txt",
-    "output.txt",
-)
+ARTIFACTS = "config.yaml", "curves.png", "samples.txt", "traceback.txt", "output.txt"
+MODEL = "MLmodel", "config.yaml", "vocabulary.json", "best.npz"  # all that the model can be loaded from
 
-LEFT_OVER = "rnnexp.log", "output.txt", ".lock", ".delivery.lock"  # by a run that failed before it began
+
+NAMES_BEFORE = {"step": "updates"}  # what a metric was called in the records of older versions -> its name
+
+LEFT_OVER = (
+    "rnnexp.log",
+    "output.txt",
+    "label.json",
+    ".lock",
+    ".delivery.lock",
+)  # by what failed before it began
 
 
 class RunFolder(LeasedFolder):
@@ -53,7 +59,10 @@ class RunFolder(LeasedFolder):
         self.tags_file = path / "tags.json"
         self.provenance_file = path / "provenance.jsonl"
         self.vocabulary_file = path / "vocabulary.json"
+        self.label_file = path / "label.json"
         self.records_file = path / "records.jsonl"
+        self.system_file = path / "system.jsonl"
+        self.loader_file = path / "MLmodel"
         self.checkpoint_file = path / "last.npz"
         self.test_nats_file = path / "test_nats.npz"
         self.deliveries = Deliveries(path)
@@ -129,9 +138,34 @@ class RunFolder(LeasedFolder):
         """Return the program, libraries and machine of each time that the run was begun or resumed, in order."""
         return read_lines(self.provenance_file)
 
+    def give_label(self, label: dict[str, Any]) -> None:
+        """Say what the run is called and which sweep it belongs to; one that belongs to a sweep stays with it.
+
+        A sweep says this also of runs that it does not write: those that have finished, or another process is at.
+
+        label : `name`, and of a job of a sweep `sweep`, with its `key`, `name` and `command`.
+        """
+        before = self.label()
+        if "sweep" not in before and label != before:
+            replace_text(self.label_file, json.dumps(label) + "\n")
+
+    def label(self) -> dict[str, Any]:
+        """Return what `give_label` has written; empty where it has not."""
+        try:
+            return json.loads(self.label_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+
+    def save_loader(self, text: str) -> None:
+        """Write how MLflow loads the model from this folder."""
+        with self.exclusive():
+            replace_text(self.loader_file, text)
+
     def save_vocabulary(self, corpus: Corpus) -> None:
         """Write what the model's tokens mean, so that the model can be used without the data."""
         meaning = {"level": corpus.level, "end": corpus.end, "symbols": corpus.vocabulary.symbols}
+        if corpus.tokenizer:
+            meaning["tokenizer"] = corpus.tokenizer
         with self.exclusive():
             replace_text(self.vocabulary_file, json.dumps(meaning) + "\n")
 
@@ -141,18 +175,31 @@ class RunFolder(LeasedFolder):
             meaning = json.loads(self.vocabulary_file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{self.vocabulary_file} cannot be read: {one_line(error)}") from error
-        return Corpus(Vocabulary(meaning["symbols"]), {}, meaning["level"], meaning["end"])
+        vocabulary, tokenizer = Vocabulary(meaning["symbols"]), meaning.get("tokenizer")
+        return Corpus(vocabulary, {}, meaning["level"], meaning["end"], tokenizer=tokenizer)
 
     # What it has done
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records of the epochs so far."""
-        return read_lines(self.records_file)
+        """Return the records of the epochs so far, under the names that metrics have now."""
+        return [
+            {NAMES_BEFORE.get(name, name): value for name, value in record.items()}
+            for record in read_lines(self.records_file)
+        ]
 
     def append(self, record: dict[str, Any]) -> None:
         """Add the record of an epoch."""
         with self.exclusive():
             append_line(self.records_file, record)
+
+    def system_metrics(self) -> list[dict[str, Any]]:
+        """Return what was measured of the machine while the run went on, in order."""
+        return read_lines(self.system_file)
+
+    def append_system_metrics(self, record: dict[str, Any]) -> None:
+        """Add what was measured of the machine."""
+        with self.exclusive():
+            append_line(self.system_file, record)
 
     def finish(self, metrics: dict[str, float]) -> None:
         """Write the final metrics."""
@@ -162,15 +209,18 @@ class RunFolder(LeasedFolder):
     def save_test_nats(self, nats: np.ndarray, corpus: Corpus) -> None:
         """Write what each predicted token of the test split costs the best weights, in the order of the text.
 
-        The file has `nats` (M,) float32 and `targets` (M,) int32; where the true distribution is known also
+        The file has `nats` (M,) float32 and `targets` (M,) int32. Where the true distribution is known also
         `oracle` (M,) float32, the nats of a model that knows it, `kind` (M,), a number in the names `kinds`,
-        and `size` (M,), see `Truth`.
+        and `size` (M,), see `Truth`; else `train_counts` (V,) int32, how often the training split has each token.
         """
         predicted = slice(corpus.first_target, None)
         arrays = {"nats": nats.astype(np.float32), "targets": corpus.splits["test"][predicted]}
         if truth := corpus.test_truth:
             arrays |= {"oracle": truth.nats[predicted], "kind": truth.kind[predicted]}
             arrays |= {"size": truth.size[predicted], "kinds": np.array(truth.kinds)}
+        else:
+            counts = np.bincount(corpus.splits["train"], minlength=len(corpus.vocabulary))
+            arrays["train_counts"] = counts.astype(np.int32)
         with self.exclusive(), replacing(self.test_nats_file) as file:
             np.savez_compressed(file, **arrays)
 
@@ -185,10 +235,17 @@ class RunFolder(LeasedFolder):
         """Return the final metrics; None where the run has not finished."""
         return json.loads(self.result_file.read_text(encoding="utf-8")) if self.result_file.exists() else None
 
-    def artifacts(self) -> list[Path]:
-        """Return the files to keep with a store's record: what the model is and does, and what went wrong."""
+    def artifacts(self) -> dict[str, list[Path]]:
+        """Return the files to keep with a store's record, by the folder there, "" for none.
+
+        They say what the run is and does, and what went wrong; in `model` is the model, where it has weights.
+        """
         require_own(self.path)
-        return [path for name in ARTIFACTS if (path := self.path / name).exists()]
+        found = {place: [path for name in names if (path := self.path / name).exists()]
+                 for place, names in (("", ARTIFACTS), ("model", MODEL))}  # fmt: skip
+        if not (self.path / "best.npz").exists():
+            del found["model"]
+        return found
 
     # What is known of it elsewhere
 
@@ -199,6 +256,10 @@ class RunFolder(LeasedFolder):
         if not state or not self.config_file.exists():
             return None
         here = {"epochs": len(self.records()), "status": state["status"], "ended": state["ended"]}
+        if label := self.label():  # older runs, which have none, were described once and for all
+            here["about"] = digest([label, self.tags()])
+        if measured := self.system_metrics():
+            here["system"] = len(measured)
         return here if here.items() - self.deliveries.to(store).items() else None
 
     def become_another_run(self) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rnnexp.experiment import progress, rules
+from rnnexp.experiment import progress
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.output import safe
 from rnnexp.records.files import replace_text
@@ -24,7 +24,9 @@ GRACE_S = 30.0  # between asking a job to stop and killing it
 class Job:
     """Hold the name of a job, the config and the folder of its run, and how it goes.
 
+    overrides : those that make the config, each with one value.
     tags : tags to record with the run besides its own.
+    label : what the run is called, and the sweep that it belongs to; see `RunFolder.give_label`.
     outcome : "not begun", "running", "finished", "resumed and finished", "finished before" the sweep,
         "stopped" with the sweep, "pruned", or "failed", for the reason in `error`.
     """
@@ -32,18 +34,14 @@ class Job:
     name: str
     config: dict[str, Any]
     folder: RunFolder
+    overrides: list[str] = field(default_factory=list)
+    label: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     outcome: str = "not begun"
     error: str = ""
 
     def start(self, threads: int, report: Path) -> None:
-        """Start the process with that many threads; it reports its progress in the file `report`.
-
-        Raises
-        ------
-        UserError where the config is impossible, before anything is made.
-        """
-        rules.check(self.config)
+        """Start the process with that many threads; it reports its progress in the file `report`."""
         self.report, self.stop_asked_at, self.prune = report, 0.0, False
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.number = self.folder.state().get("number", 0)  # left by the attempt before
@@ -69,6 +67,13 @@ class Job:
         with suppress(BrokenPipeError):  # the process ended at once, which `ended` will find
             self.process.stdin.write(json.dumps(task).encode() + b"\n")
             self.process.stdin.flush()
+
+    def give_label(self) -> None:
+        """Label the run in its folder, if there is a label for it."""
+        if self.label:
+            self.folder.path.mkdir(parents=True, exist_ok=True)
+            self.folder.state()  # refuses a newer format
+            self.folder.give_label(self.label)
 
     def finished_before(self) -> bool:
         """Return whether its folder has a result for this config; the job itself refuses that of another.

@@ -17,6 +17,11 @@ def check(request: Request) -> None:
         raise UserError(f"{paths[0]} does not go with hydra/launcher={request.launcher}: leave it out")
     if request.launcher and request.rerun:  # each job would find a folder of another name than the sweep
         raise UserError(f"rerun=true does not go with hydra/launcher={request.launcher}: take another study")
+    if request.launcher and request.settings["match_cells"] and not request.settings["prepare"]:
+        raise UserError(
+            f"hydra/launcher={request.launcher} composes the jobs anew, without sweep.match_cells=true: give "
+            "model.match_params=NUMBER instead"
+        )
     if request.launcher and request.settings["trials"] and not request.settings["prepare"]:
         raise UserError(
             f"hydra/launcher={request.launcher}: a search hands out its trials one by one, on this machine"
@@ -32,6 +37,8 @@ def hand_over(work: Sweep, start: Callable[[], object]) -> None:
     """
     for job in work.jobs:
         rules.check(job.config, elsewhere=True)
+    for job in work.jobs:
+        job.give_label()
     try:
         start()
     except Exception as error:  # whatever another launcher raises

@@ -19,6 +19,7 @@ def prepare(jobs: list[Job]) -> str:
     new = [job for job in jobs if not job.folder.state()]
     for job in new:
         job.folder.prepare(job.config)
+        job.give_label()
     others = " (the others have begun)" if len(new) < len(jobs) else ""
     return f"{len(new)} of {len(jobs)} jobs prepared in {RunFolder(jobs[0].folder.path.parent)}{others}"
 

@@ -17,6 +17,7 @@ from rnnexp.experiment import rules, schema
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.matching import match_cells, require_matchable
 from rnnexp.sweeps.worker import CONF
 
 
@@ -38,6 +39,8 @@ class Request:
     launcher : the name of the Hydra launcher that does the jobs, whether the command or a preset names it;
         None: our own scheduler.
     rerun : whether each job makes a new run.
+    arguments : the command line, without -m.
+    tracker : the name of where the records go.
     overrides : those that a preset names in `hydra.sweeper.params`, then those of the command.
     space : the overrides that a search draws values for: those of `sweep.params`, and every interval.
     """
@@ -47,6 +50,7 @@ class Request:
         given = parser.parse_overrides(list(arguments))
         # composed with the first value of each sweep, because a key may come with a group's option
         plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
+        self.arguments = list(arguments)
         self.settings: dict[str, Any] = dict(plain.sweep)
         self.launcher = launcher_of(plain)
         if self.launcher:  # Hydra finds it in a config without the overrides that are swept over
@@ -56,7 +60,7 @@ class Request:
                     f"hydra/launcher={self.launcher} comes from a preset that is swept over, and one "
                     f"launcher does all jobs: add hydra/launcher={self.launcher}"
                 )
-        self.rerun = bool(plain.rerun)
+        self.rerun, self.tracker = bool(plain.rerun), str(plain.tracking.name)
         rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
             rules.check_value(f"sweep.{key}", value)
@@ -72,6 +76,9 @@ class Request:
             several = [o for o in given if not is_one(o)]
             over = [o for o in several if o.key_or_group in searched or not o.is_discrete_sweep()]
             self.space = {o.get_key_element(): o for o in of_config(searched) + over}
+        if self.settings["trials"] and self.settings["match_cells"]:
+            seeds = any(o.key_or_group == "seed" and not is_one(o) for o in self.overrides)
+            require_matchable(self.space, seeds)
         for override in self.space.values():
             space: Any = override.value()
             if isinstance(space, IntervalSweep) and not space.start < space.end:  # type: ignore[operator]
@@ -85,7 +92,8 @@ class Request:
         overrides = [override for key, override in last.items() if key not in self.space]
         swept = [not is_one(o) for o in overrides]
         every = dict.fromkeys(itertools.product(*map(values, overrides)))
-        return [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
+        found = [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
+        return match_cells(found, config_of) if self.settings["match_cells"] else found
 
     def jobs(self) -> list[Job]:
         """Return a job for each combination; combinations that are the same experiment share one."""
@@ -114,12 +122,17 @@ def compose_one(overrides: list[str], config_name: str = "config") -> DictConfig
         return compose(config_name, overrides, return_hydra_config=True)
 
 
+def config_of(overrides: list[str]) -> dict[str, Any]:
+    """Return the config of these overrides, each with one value."""
+    return schema.resolve(schema.typed(compose("config", overrides)))
+
+
 def make_job(name: str, overrides: list[str]) -> Job:
     """Return the job of these overrides, each with one value."""
-    return job_of(name, compose("config", overrides, return_hydra_config=True))
+    return job_of(name, compose("config", overrides, return_hydra_config=True), overrides)
 
 
-def job_of(name: str, cfg: DictConfig) -> Job:
+def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:
     """Return the job of a composed config, whose section `hydra` names the folder; UserError for an impossible one."""
     rules.check_value("study", str(cfg.study))  # which becomes a part of the path
     given: Any = OmegaConf.to_container(cfg)
@@ -129,7 +142,7 @@ def job_of(name: str, cfg: DictConfig) -> Job:
         raise UserError("hydra.run.dir has no value: name a folder, or leave it out")
     folder = RunFolder(Path(path).absolute())
     folder.require_room()
-    return Job(name, config, folder)
+    return Job(name, config, folder, overrides)
 
 
 def values(override: Override) -> list[str]:

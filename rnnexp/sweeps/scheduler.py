@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
-from rnnexp.experiment import progress
+from rnnexp.experiment import progress, rules
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.output import safe, say
 from rnnexp.records.lease import InUse
@@ -78,7 +78,11 @@ class Sweep:
                 raise_if_asked()
                 begun += 1
                 try:
-                    if job.finished_before():
+                    finished = job.finished_before()
+                    if not finished:
+                        rules.check(job.config)  # before anything is made
+                    job.give_label()
+                    if finished:
                         job.outcome = "finished before"
                         job.folder.mark_dead()
                         if job.folder.goes_elsewhere(job.config["tracking"]):

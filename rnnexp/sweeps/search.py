@@ -3,7 +3,8 @@
 A comparison is fair only where both cells were tuned alike, so every combination has the same budget. Each trial
 is a run like any other, proposed by Optuna from the trials before it, and pruned where it falls behind them. In
 the end the best settings of each combination are run with several seeds, as a study of their own. The trials
-never look at the test split.
+never look at the test split. A trial that diverges is one of the budget; one that fails otherwise is done again by
+the same command.
 """
 
 import math
@@ -14,15 +15,16 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from hydra.core.override_parser.types import IntervalSweep, Override
 
-from rnnexp.errors import UserError
+from rnnexp.errors import Diverged, UserError
 from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.address import Address
 from rnnexp.records.digests import digest
 from rnnexp.sweeps.job import Job
-from rnnexp.sweeps.request import Request, distinct, make_job, text, values
+from rnnexp.sweeps.labels import label
+from rnnexp.sweeps.ranges import range_tags, shown, suggest
+from rnnexp.sweeps.request import Request, distinct, make_job, text
 from rnnexp.sweeps.scheduler import Sweep
 
 try:
@@ -69,6 +71,7 @@ class Branch:
     seed: int  # of the trials, and of what draws them
     begun: int  # trials, those before this command included
     tried: set[str]  # their overrides
+    again: list[dict[str, Any]]  # the parameters of trials that were begun and came to no result
     repeats: int = 0  # proposals of what was tried before
     jobs: list[Job] = field(default_factory=list)
 
@@ -78,6 +81,7 @@ class Search(Sweep):
 
     def __init__(self, request: Request, workers: int | None, timeout: float | None, on_error: str):
         settings = request.settings
+        self.request = request
         if not request.space:
             raise UserError("sweep.trials searches over sweep.params, which is empty: try sweep=search")
         self.space, self.trials, self.seeds = request.space, settings["trials"], settings["best_seeds"]
@@ -130,9 +134,8 @@ class Search(Sweep):
             reason = str(error).strip().partition("\n")[0]
             raise UserError(f"sweep.storage={storage} cannot be used: {reason}") from error
         for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
-            # left by a search that was cut off: try it again, and its run goes on from its checkpoint
+            # left by a search that was cut off
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-            study.enqueue_trial(trial.params)
         over = study.get_trials(states=FINISHED_STATES)
         # a search that goes on with the stream of its beginning would draw the same again
         study.sampler = (
@@ -141,7 +144,15 @@ class Search(Sweep):
             else optuna.samplers.TPESampler(seed=mixed(seed, len(over)))
         )
         tried = {" ".join(self.chosen(trial.params)) for trial in over}
-        return Branch(name, overrides, title, storage.to_connect(), study, seed, len(over), tried)
+        # what failed or was cut off is tried again, so that each combination gets the trials that are its due;
+        # a run that was cut off goes on from its checkpoint
+        again = {
+            " ".join(self.chosen(trial.params)): trial.params
+            for trial in study.get_trials(states=[optuna.trial.TrialState.FAIL])
+            if trial.params.keys() >= self.space.keys()
+        }
+        left = [params for words, params in again.items() if words not in tried]
+        return Branch(name, overrides, title, storage.to_connect(), study, seed, len(over), tried, left)
 
     def chosen(self, params: dict[str, Any]) -> list[str]:
         """Return the overrides of a trial."""
@@ -157,6 +168,8 @@ class Search(Sweep):
             branch = min(unfinished, key=lambda branch: branch.begun)
             if isinstance(branch.study.sampler, RandomSampler):
                 branch.study.sampler.number = branch.begun + branch.repeats
+            if branch.again:
+                branch.study.enqueue_trial(branch.again.pop(0))
             trial = branch.study.ask()
             for key, over in self.space.items():
                 suggest(trial, key, over)
@@ -171,6 +184,7 @@ class Search(Sweep):
             # what is chosen by the test split would be no news to it
             job = make_job(name, [*branch.overrides, *chosen, "train.test=never"])
             job.tags = self.sampler_tags(branch) | {"rnnexp.trial": str(branch.begun)}
+            job.label = label(job, self.request)
             self.trial_of[job.folder.path] = trial
             branch.jobs.append(job)
             self.jobs.append(job)
@@ -197,6 +211,9 @@ class Search(Sweep):
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             with job.folder.claimed(wait=True):
                 job.folder.save_tags(job.folder.tags() | {"rnnexp.pruned": "true"})
+        elif job.outcome == "failed" and job.error.startswith(f"{Diverged.__name__}:"):
+            job.outcome = "diverged"  # a result like any other: these settings are the worst
+            study.tell(trial, math.inf)
         elif job.outcome == "failed" and self.on_error == "return_inf":
             study.tell(trial, math.inf)
         elif job.outcome == "failed":
@@ -222,6 +239,8 @@ class Search(Sweep):
             trials = branch.study.get_trials(states=FINISHED_STATES)
             if not any(trial.state == FINISHED_STATES[0] for trial in trials):
                 raise UserError(f"{branch.name}: no trial has finished, so there are no best settings")
+            if math.isinf(branch.study.best_value):
+                raise UserError(f"{branch.name}: every trial diverged or failed: search lower learning rates")
             chosen = self.chosen(branch.study.best_params)
             # also the trials of searches over other ranges in the same study
             kin = [n for n in optuna.get_all_study_names(branch.storage) if n.startswith(f"{branch.title} ")]
@@ -237,10 +256,15 @@ class Search(Sweep):
                 study = f"study={branch.study.study_name.split()[0]}_best"
                 name = " ".join(filter(None, [branch.name, *chosen, f"seed={seed}"]))
                 job = make_job(name, [*branch.overrides, *chosen, f"seed={seed}", study])
-                job.tags = self.sampler_tags(branch) | {
-                    "rnnexp.tuned": ",".join(self.space),
-                    "rnnexp.tuning_trials": str(spent),
-                }
+                job.tags = (
+                    self.sampler_tags(branch)
+                    | range_tags(self.space)
+                    | {
+                        "rnnexp.tuned": ",".join(self.space),
+                        "rnnexp.tuning_trials": str(spent),
+                    }
+                )
+                job.label = label(job, self.request, final=True)
                 jobs.append(job)
         return distinct(jobs)
 
@@ -262,23 +286,3 @@ class Search(Sweep):
 def mixed(*numbers: int) -> int:
     """Return a seed of 32 bits that depends on all of the numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-def suggest(trial: optuna.Trial, key: str, over: Override) -> None:
-    """Have a trial draw a value from the range or the choices of an override."""
-    space = over.value()
-    if not isinstance(space, IntervalSweep):
-        trial.suggest_categorical(key, [value.partition("=")[2] for value in values(over)])
-        return
-    low, high, log = space.start, space.end, "log" in space.tags
-    assert low is not None
-    assert high is not None
-    if isinstance(low, int):
-        trial.suggest_int(key, low, int(high), log=log)
-    else:
-        trial.suggest_float(key, low, high, log=log)
-
-
-def shown(value: Any) -> str:
-    """Return a proposed value as it is written in an override, with four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

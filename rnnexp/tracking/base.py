@@ -1,9 +1,6 @@
 """State the contract of a tracker."""
 
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -26,22 +23,11 @@ class Tracker(ABC):
     Parameters
     ----------
     uri : the address of the store, by which delivered.json keeps what the store has.
+    system_metrics : whether a run is to record what the machine does.
     """
 
-    def __init__(self, uri: str):
-        self.uri = Address(uri)
-
-    @contextmanager
-    def connected(self) -> Iterator[str]:
-        """Yield the address for a library to connect with; it finds user and password in the environment meanwhile."""
-        given = self.uri.credentials()
-        before = {name: os.environ.get(name) for name in given}
-        os.environ.update(given)
-        try:
-            yield self.uri.to_connect()
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
+    def __init__(self, uri: str, system_metrics: bool = False):
+        self.uri, self.system_metrics = Address(uri), system_metrics
 
     @abstractmethod
     def deliver(self, folder: RunFolder) -> None:

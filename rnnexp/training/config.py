@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from rnnexp.options import NOT_NEGATIVE, Option, at_least, one_of
+from rnnexp.options import NOT_NEGATIVE, POSITIVE, Option, at_least, one_of
 
 AT_LEAST_1 = at_least(1)
 
@@ -15,7 +15,7 @@ def samples(meaning: str) -> Option:
 
 @dataclass
 class TrainConfig:
-    """Hold the options of training, which ends with max_epochs, max_steps or patience."""
+    """Hold the options of training, which ends with max_epochs, max_steps, max_seconds or patience."""
 
     batch_size: Annotated[
         int, Option("parallel streams of the training text, or sequences side by side", AT_LEAST_1)
@@ -35,7 +35,7 @@ class TrainConfig:
     ]
     eval_streams: Annotated[
         int,
-        Option("streams that an evaluation reads: 1 is exact, more are faster", AT_LEAST_1),
+        Option("streams in which the validation split is read: 1 is exact, more are faster", AT_LEAST_1),
     ]
     checkpoint_every_s: Annotated[
         float,
@@ -58,6 +58,14 @@ class TrainConfig:
             since_default="end",
         ),
     ] = "end"
+    max_seconds: Annotated[
+        float | None,
+        Option(
+            "CPU seconds of training and validation, of all threads, after which training stops; null: no limit",
+            POSITIVE,
+            since_default=None,
+        ),
+    ] = None
 
     @property
     def tests(self) -> bool:

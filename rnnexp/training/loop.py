@@ -39,10 +39,11 @@ def fit(
     """Train, and yield a record after each epoch; at the end the model has the best weights.
 
     An epoch goes through the windows of `train_batches`; the tail of a stream, fewer targets than rows, is left
-    out. Training goes on from the last checkpoint where there is one. That holds everything the next step depends
-    on, so a run that was cut off anywhere ends with the parameters of one that was not, to the bit. The checkpoint
-    of an epoch is written after the caller has taken its record. So after a crash the caller may see the record
-    of the last epoch twice, but it never misses one.
+    out. It ends early where max_steps or max_seconds is reached. Training goes on from the last checkpoint where
+    there is one. That holds everything the next step depends on, so a run that was cut off anywhere ends with the
+    parameters of one that was not, to the bit (with max_seconds it may end at another step). The checkpoint of an
+    epoch is written after the caller has taken its record. So after a crash the caller may see the record of the
+    last epoch twice, but it never misses one.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def fit(
         batches = train_batches(corpus, config, seed, state.epoch)
         there = device_batches(batches, model.backend)
         end = end_of_epoch(len(batches), state, config)
-        while state.window < end:
+        while state.window < end and not (state.window and state.out_of_time(config)):
             windows = next_windows(state, end, step.sync_every, config.sample_every)
             run_windows(windows, there, batches, step, state)
             count_windows(windows, batches, step, state, corpus.end, optimizer.clip_norm)
@@ -95,7 +96,7 @@ def fit(
         if improved:
             checkpoints.save_best(model, state)
         yield record
-        state.begin_epoch(lr=schedule.next_lr(state.lr, improved))
+        state.begin_epoch(schedule.next_lr(state.lr, improved), record["epoch_cpu_s"])
         save()
         clock.lap()
         cpu_clock.lap()
@@ -182,7 +183,7 @@ def epoch_record(
     """
     record = {
         "epoch": state.epoch,
-        "step": state.step,
+        "updates": state.step,
         **loss_metrics("train", state.nats / state.tokens, level),
         **loss_metrics("valid", valid_loss, level),
         "lr": state.lr,

@@ -14,7 +14,7 @@ SMOOTHING, FIRST_SYMBOLS = 0.001, 7
 
 @dataclass
 class Measured:
-    """Hold what is recorded of an epoch and nothing depends on; see `epoch_record`.
+    """Hold what is measured of an epoch; see `epoch_record`. Of it, only max_seconds depends on cpu_seconds.
 
     Checkpoints keep it apart, for those of earlier versions have none.
     """
@@ -43,6 +43,7 @@ class TrainState:
     smooth_loss: float = 0.0  # of sequences, see SMOOTHING
     best_loss: float = math.inf
     best_epoch: int = 0
+    cpu_seconds: float = 0.0  # of the epochs done, their validation included
     measured: Measured = field(default_factory=Measured)
 
     @classmethod
@@ -55,8 +56,13 @@ class TrainState:
         return (
             self.epoch >= config.max_epochs
             or self.step >= (config.max_steps or math.inf)
+            or self.out_of_time(config)
             or self.epoch - self.best_epoch >= (config.patience or math.inf)
         )
+
+    def out_of_time(self, config: TrainConfig) -> bool:
+        """Return whether training has taken max_seconds."""
+        return self.cpu_seconds + self.measured.cpu_seconds >= (config.max_seconds or math.inf)
 
     def add_window(
         self,
@@ -107,9 +113,13 @@ class TrainState:
             self.best_loss, self.best_epoch = valid_loss, self.epoch
         return improved
 
-    def begin_epoch(self, lr: float) -> None:
-        """Set what is summed over an epoch to zero, and the learning rate."""
+    def begin_epoch(self, lr: float, cpu_seconds: float = 0.0) -> None:
+        """Set what is summed over an epoch to zero, and the learning rate.
+
+        cpu_seconds : that the epoch before took, with its validation.
+        """
         self.lr = lr
+        self.cpu_seconds += cpu_seconds
         self.window = self.tokens = self.sequences = 0
         self.nats = self.grad_norm = self.seconds = 0.0
         self.measured = Measured()

@@ -1,9 +1,10 @@
 """The challenge ranks runs by loss, iterations and parameters."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.challenge import markdown, rank_entries
+from analysis.challenge import is_beaten, markdown, rank_entries
 from rnnexp.errors import UserError
 from tests.helpers.recorded_runs import finished
 
@@ -15,7 +16,7 @@ def history(*runs):
         for run_id, epochs in enumerate(runs)
         for epoch, (loss, step) in enumerate(epochs, 1)
     ]
-    return pd.DataFrame(rows, columns=["run_id", "epoch", "valid/loss", "step"])
+    return pd.DataFrame(rows, columns=["run_id", "epoch", "valid/loss", "updates"])
 
 
 def test_an_entry_is_the_best_epoch_of_a_run():
@@ -44,4 +45,9 @@ def test_losses_on_different_data_are_not_ranked():
 def test_a_study_without_iterations_is_refused():
     runs = finished(("gru", 10.0, {}))
     with pytest.raises(UserError, match="no finished runs that recorded their iterations"):
-        rank_entries(runs, history([(2.0, 10)], [(2.0, 10)]).drop(columns="step"))
+        rank_entries(runs, history([(2.0, 10)], [(2.0, 10)]).drop(columns="updates"))
+
+
+def test_who_is_beaten():
+    values = np.array([[1, 5, 5], [2, 4, 5], [2, 5, 5], [1, 5, 5], [3, 3, 3], [3, 3, 4]])
+    assert is_beaten(values).tolist() == [False, False, True, False, False, True]

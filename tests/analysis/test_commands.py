@@ -1,5 +1,6 @@
 """The commands, from recorded runs to the files that they write."""
 
+import shutil
 import subprocess
 import sys
 
@@ -13,12 +14,14 @@ from tests.helpers.modules import run_module
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, empty_store):
     """A folder with the records of study `s`: two cells with two seeds each, and a run that failed."""
     folder = tmp_path_factory.mktemp("study")
+    (folder / "runs").mkdir()
+    shutil.copy(empty_store, folder / "runs/mlflow.db")
 
     def train(*arguments):
-        given = command(*SMALL, "study=s", *arguments)
+        given = command(*SMALL, "engine=numpy", "study=s", *arguments)
         return subprocess.run(given, cwd=folder, capture_output=True, text=True, timeout=300)
 
     assert train("-m", "cell=lstm,gru", "seed=0,1").returncode == 0
@@ -31,22 +34,37 @@ def test_a_study_from_the_command_to_table_and_figure(study):
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
     out = result.stdout
-    assert "0 of 1" in out
-    assert "FAILED (Diverged: the " in out
-    assert "rnn, clip_norm=null, lr=1e+38, seed 1: missing" in out
-    assert "paired t, 2 seeds" in out
+    assert "0 of 1, 1 diverged" in out
+    assert "diverged (Diverged: the " in out
+    assert "values only: " in out
+    assert "refused (diverged)" in out
     folder = study / "runs" / "reports" / "s"
     assert out.startswith((folder / "table.md").read_text().removeprefix("# s\n\n"))
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     table = pd.read_csv(folder / "table.csv")
-    assert table["runs"].tolist() == [2, 2, 0]
+    assert table["finished"].tolist() == [2, 2, 0]
     # the numbers are those of the run folders
     results = [pd.read_json(p, typ="series") for p in study.glob("runs/s/*lstm*/result.json")]
     lstm = table[table["cell.name"] == "lstm"].iloc[0]
-    perplexities = [result["test/ppl"] for result in results]
-    assert lstm["test_mean"] == pytest.approx(np.mean(perplexities), rel=1e-9)
-    assert lstm["test_sd"] == pytest.approx(np.std(perplexities, ddof=1), rel=1e-6)
-    assert lstm["num_params"] == results[0]["num_params"]
+    losses = [result["test/loss"] for result in results]
+    assert lstm["test_loss_mean"] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert lstm["test_loss_sd"] == pytest.approx(np.std(losses, ddof=1), rel=1e-4)
+    assert lstm["test_ppl"] == pytest.approx(np.exp(np.mean(losses)), rel=1e-5)
+    assert lstm["parameters"] == results[0]["num_params"]
+
+
+def test_what_is_compared_is_chosen_on_the_command_line(study, monkeypatch, capsys):
+    monkeypatch.chdir(study)
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["compare", "study=s", "where=cell.name!=rnn and seed=0", "baseline=gru", "margin=0.02", "out=o"],
+    )
+    compare.main()
+    out = capsys.readouterr().out
+    assert "one run each: " in out
+    assert "rnn" not in out
+    assert (study / "o" / "s" / "table.csv").exists()
 
 
 def test_the_challenge_ranks_the_runs_of_a_study(study, monkeypatch, capsys):
@@ -71,6 +89,9 @@ MISTAKES = [
     (["study=none"], "uri=sqlite:///runs/mlflow.db holds no records"),
     ([], "study"),
     (["stdy=x"], "'stdy'"),
+    (["study=s", "margin=0"], "the margin must be above 0 nats, is 0.0"),
+    (["study=s", "look=3"], "look must be 1 or 2, is 3"),
+    (["study=,"], "study= has no value"),
 ]
 
 

@@ -1,10 +1,16 @@
 """What is read is what the store holds; where it holds nothing, a line says so."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
 
+from analysis import records
 from analysis.records import NoRecords, load_history, load_runs
 
 
@@ -20,7 +26,15 @@ def store(tmp_path_factory):
         client.log_param(run.info.run_id, "cell.name", name)
         for epoch, ppl in enumerate([20.0, 10.0 + number], 1):
             client.log_metric(run.info.run_id, "valid/ppl", ppl, step=epoch)
+            updates = "step" if number else "updates"  # as it was called once
+            client.log_metric(run.info.run_id, updates, 5 * epoch, step=epoch)
         client.log_metric(run.info.run_id, "test/ppl", 9.0 + number)
+        client.log_metric(run.info.run_id, "odd", np.inf if number else np.nan)
+        client.set_tag(run.info.run_id, "rnnexp.folder", f"runs/{name}")
+    client.set_terminated(run.info.run_id)
+    client.log_metric(run.info.run_id, "valid/ppl", 11.5, timestamp=2**42, step=2)
+    client.delete_run(client.create_run(study).info.run_id)
+    client.create_run(study, tags={"rnnexp.kind": "sweep"})
     return uri
 
 
@@ -32,14 +46,19 @@ def test_runs_come_in_the_order_of_their_start(store):
 
 def test_the_history_has_a_row_an_epoch(store):
     runs = load_runs("s", store)
-    history = load_history(runs, ["valid/ppl"]).set_index(["run_id", "epoch"])["valid/ppl"]
+    history = load_history(runs, ["valid/ppl"], store).set_index(["run_id", "epoch"])["valid/ppl"]
     first, second = runs["run_id"]
-    assert history[first].to_dict() == {1: 20.0, 2: 11.0}
+    assert history[first].to_dict() == {1: 20.0, 2: 11.5}, "what was recorded last counts"
     assert history[second].to_dict() == {1: 20.0, 2: 10.0}
 
 
+def test_updates_are_found_under_the_name_of_before(store):
+    history = load_history(load_runs("s", store), ["valid/ppl", "updates"], store)
+    assert history["updates"].tolist() == [5, 10, 5, 10]
+
+
 def test_a_metric_that_nobody_recorded_has_no_history(store):
-    history = load_history(load_runs("s", store), ["epoch_s"])
+    history = load_history(load_runs("s", store), ["epoch_s"], store)
     assert history.empty
     assert list(history) == ["run_id", "epoch", "epoch_s"]
 
@@ -66,3 +85,47 @@ def test_a_relative_address_is_that_of_the_current_folder(store, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NoRecords, match="there are: other"):
         load_runs("s", "sqlite:///mlflow.db")
+
+
+def test_sql_reads_what_mlflow_does(store, monkeypatch):
+    """Of the MLflow that is installed: the columns, the values, infinite and missing ones."""
+    by_sql = load_runs("s", store)
+    history = load_history(by_sql, ["valid/ppl", "odd"], store)
+
+    def refuse(*_):
+        raise records.sqlite.UnknownSchema("its table runs has no column x")
+
+    monkeypatch.setattr(records.sqlite, "opened", refuse)
+    by_mlflow = load_runs("s", store)
+    alike = {"check_like": True, "check_dtype": False}
+    pd.testing.assert_frame_equal(
+        by_sql.astype(object).where(by_sql.notna(), None),
+        by_mlflow.astype(object).where(by_mlflow.notna(), None)[list(by_sql)],
+        **alike,
+    )
+    assert set(by_mlflow) == set(by_sql)
+    pd.testing.assert_frame_equal(history, load_history(by_mlflow, ["valid/ppl", "odd"], store), **alike)
+
+
+def test_what_is_not_as_known_is_left_to_mlflow_and_that_is_said(store, tmp_path, caplog):
+    copy = tmp_path / "copy.db"
+    shutil.copy(store.removeprefix("sqlite:///"), copy)
+    with closing(sqlite3.connect(copy)) as database:
+        database.execute("ALTER TABLE latest_metrics RENAME COLUMN is_nan TO not_a_number")
+        database.commit()
+    with pytest.raises(NoRecords, match="cannot be read"):
+        load_runs("s", f"sqlite:///{copy}")
+    assert "its table latest_metrics has no column is_nan" in caplog.text
+
+
+def test_a_file_without_tables_is_left_as_it_is(tmp_path):
+    file = tmp_path / "empty.db"
+    file.touch()
+    with pytest.raises(NoRecords, match="is no store of MLflow"):
+        load_runs("s", f"sqlite:///{file}")
+    assert file.stat().st_size == 0
+
+
+def test_a_missing_driver_is_named_with_its_remedy():
+    with pytest.raises(NoRecords, match=r"cannot be read: .*psycopg.*rnnexp\[postgres\]"):
+        load_runs("s", "postgresql+psycopg://nobody@127.0.0.1:1/none")

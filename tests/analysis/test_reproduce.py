@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from analysis.published import PUBLISHED
-from analysis.reproduce import BEGIN, END, choose_results, is_same, main, put_into, table_row
+from analysis.reproduce import BEGIN, END, choose_results, main, put_into, table_row
+from analysis.where import is_same
 from rnnexp.errors import UserError
 from tests.conftest import REPOSITORY
 from tests.helpers.modules import run_module
@@ -32,6 +33,7 @@ def reproduce(monkeypatch, tmp_path, capsys):
     return call
 
 
+@pytest.mark.usefixtures("store")
 def test_the_published_figures_beside_ours(reproduce, rnnexp, tmp_path):
     assert "| not run |" in reproduce()
     assert rnnexp("experiment=char_gru_hackathon", *TINY, "train.max_epochs=1", "seed=7").returncode == 0
@@ -43,7 +45,7 @@ def test_the_published_figures_beside_ours(reproduce, rnnexp, tmp_path):
         for p in tmp_path.glob("runs/char_gru_hackathon/*seed[012]_*/records.jsonl")
     ]
     assert len(records) == 3
-    ours = np.mean([r[r["step"] >= 10]["train/sequence_loss"].iloc[0] for r in records])
+    ours = np.mean([r[r["updates"] >= 10]["train/sequence_loss"].iloc[0] for r in records])
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     again = reproduce("run=true", "into=page.md")
@@ -90,5 +92,5 @@ def test_a_model_is_prepared_for_another_machine(tmp_path):
 def test_the_readme_has_the_table_of_the_published_results():
     _, _, rest = (REPOSITORY / "README.md").read_text().partition(f"{BEGIN}\n")
     shown = [line.split(" | ") for line in rest.partition(END)[0].splitlines()[2:]]
-    made = [table_row(result, None).split(" | ") for result in PUBLISHED]
+    made = [table_row(result, None, "").split(" | ") for result in PUBLISHED]
     assert [line[:3] + line[-1:] for line in shown] == [line[:3] + line[-1:] for line in made]

@@ -1,6 +1,8 @@
 """The subcommands: text from a run, the perplexity of weights, what they refuse, how they are found."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,19 +21,22 @@ from rnnexp.errors import Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.nn.cells import CELLS
 from rnnexp.records.folder import RunFolder
-from tests.conftest import SMALL
+from tests import conftest
+from tests.conftest import QUICK, SMALL
 from tests.helpers.variants import small_model
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, empty_store):
     """A folder with a run on the grammar, recorded in MLflow, and one on lines of characters."""
     folder = tmp_path_factory.mktemp("runs")
+    (folder / "runs").mkdir()
+    shutil.copy(empty_store, folder / "runs/mlflow.db")
     (folder / "names.txt").write_text("\n".join(f"{a}{b}o" for a in "bcdf" for b in "aeiu"))
     lines = ["dataset=text", "dataset.path=names.txt", "dataset.level=char", "dataset.lines=true"]
     small = [option for option in SMALL if not option.startswith("dataset.")]
     for arguments in (
-        ["train", "hydra.run.dir=words", *SMALL],
+        ["train", "hydra.run.dir=words", *SMALL, "engine=numpy"],
         ["hydra.run.dir=chars", *lines, *small, "tracking=none"],
     ):
         command = [sys.executable, "-m", "rnnexp", *arguments]
@@ -255,3 +260,63 @@ def test_what_evaluate_refuses(model, tmp_path, monkeypatch):
             report(arguments)
         for part in parts:
             assert part in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """A run on a text of words, whose validation split is read in three streams, and what it recorded."""
+    folder = tmp_path_factory.mktemp("scored")
+    (folder / "mine.txt").write_text("to be or not to be\nthat is the question\n" * 150 + "rare end\n")
+    (folder / "other.txt").write_text("to be or new\n" * 30)
+    own = ["dataset=text", f"dataset.path={folder / 'mine.txt'}", "train.eval_streams=3"]
+    own += [option for option in QUICK if not option.startswith("dataset.")]
+    subprocess.run(
+        conftest.command(*own, f"hydra.run.dir={folder / 'run'}"), cwd=folder, check=True, capture_output=True
+    )
+    return folder, json.loads((folder / "run" / "result.json").read_text())
+
+
+def perplexity_of(result):
+    assert result.returncode == 0, result.stderr
+    return float(result.stdout.split()[-1])
+
+
+def test_a_recorded_run_is_scored_as_it_was_without_its_overrides(run, scored):
+    folder, result = scored
+    assert perplexity_of(run("evaluate", "run=run", cwd=folder)) == pytest.approx(
+        result["test/ppl"], rel=1e-5
+    )
+    streams = run("evaluate", "run=run", "split=valid", "protocol=streams", cwd=folder)
+    exact = run("evaluate", "run=run", "split=valid", cwd=folder)
+    assert perplexity_of(streams) == pytest.approx(result["best/valid_ppl"], rel=1e-5)
+    assert perplexity_of(exact) != perplexity_of(streams)
+    tags = RunFolder(folder / "run").tags()
+    assert (tags["rnnexp.valid_protocol"], tags["rnnexp.test_protocol"]) == ("3 streams", "exact")
+
+
+def test_another_text_is_scored_whole_with_the_vocabulary_of_the_run(run, scored):
+    folder, _ = scored
+    found = run("evaluate", "run=run", "dataset.path=other.txt", cwd=folder)
+    assert perplexity_of(found) > 1
+    assert "text: 149 tokens are predicted" in found.stdout
+    assert f"{100 * 30 / 149:.2f}% of them are not in the vocabulary" in found.stdout
+
+
+def test_what_evaluate_refuses_of_a_run(run, scored):
+    folder, _ = scored
+    for arguments, part in [
+        (["run=run", "cell=gru"], "cell=gru cannot be said anew of a run: only dataset.path, dataset.dir"),
+        (["run=run", "weights=w.npz"], "exclude each other"),
+        (["run=run", "split=text"], "split=text is not known: choose from train, valid, test"),
+        (["run=run", "dataset.path=none.txt"], "none.txt"),
+    ]:
+        refused = run("evaluate", *arguments, cwd=folder)
+        assert refused.returncode == 1
+        assert part in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    text = folder / "mine.txt"
+    before = text.read_text()
+    text.write_text(before.replace("question", "answer"))
+    refused = run("evaluate", "run=run", cwd=folder)
+    text.write_text(before)
+    assert "are no longer what they were" in refused.stderr

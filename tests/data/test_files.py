@@ -139,7 +139,7 @@ def test_line_ends_and_byte_order_marks_do_not_matter(tmp_path):
         (b" \n\n", {}, "is empty"),
         (b"abc\xff def", {}, "is not UTF-8: byte 0xff at offset 3"),
         (b"\xef\xbb\xbfabc\xff", {}, "is not UTF-8: byte 0xff at offset 6"),
-        ("a b", {"level": "syllable"}, "dataset.level=syllable is not known: choose word or char"),
+        ("a b", {"level": "syllable"}, "dataset.level=syllable must be word, char or bpe"),
         ("a b", {"split": (0.9, 0.2, 0.1)}, "dataset.split="),
         ("a b", {"split": (1.0, 0.0, 0.0)}, "dataset.split="),
     ],

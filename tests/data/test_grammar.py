@@ -6,8 +6,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from rnnexp.data.corpus import END
 from rnnexp.data.datasets import grammar
+from rnnexp.data.vocabulary import END
 
 CLOSING = dict(zip("([{<", ")]}>"))
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rnnexp.cli.train import CONF
-from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.corpus import Corpus
+from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import UserError
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.evaluation.base import Evaluator, in_units

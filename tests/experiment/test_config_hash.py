@@ -62,10 +62,18 @@ def test_a_file_of_the_users_counts_by_its_content_whatever_its_key_is_called(mo
 
 
 def test_what_computes_is_no_parameter():
-    new = {"tf32", "train.test"}  # with the values that runs had before
-    assert set(not_parameters(composed())) == {"device", "threads", "engine"} | new
-    changed = composed("device=gpu", "tf32=true", "train.test=never")
-    assert set(not_parameters(changed)) == {"device", "threads", "engine"}
+    new = {  # as programs did before them, and otherwise
+        "tf32": "true",
+        "train.test": "never",
+        "train.max_seconds": "5",
+        "model.match": "recurrent",
+        "model.recurrent_variational": "true",
+        "tracking.system_metrics": "true",
+    }
+    what_computes = {"device", "threads", "engine"}
+    assert set(not_parameters(composed())) == what_computes | new.keys()
+    changed = composed("device=gpu", *(f"{key}={value}" for key, value in new.items()))
+    assert set(not_parameters(changed)) == what_computes
 
 
 def test_what_is_solved_for_does_not_define_the_result():
@@ -74,3 +82,11 @@ def test_what_is_solved_for_does_not_define_the_result():
     assert "model.hidden_size" not in solved
     assert "model.embed_size" in solved
     assert "model.embed_size" not in defining(composed("model.match_params=5000", "model.tie_weights=true"))
+    assert "model.match" not in defining(composed("model.match=recurrent"))  # nothing is counted
+    assert "model.match" in defining(composed("model.match=recurrent", "model.match_params=5000"))
+
+
+def test_masks_in_time_have_a_switch_of_their_own():
+    both, one = composed("model.variational=true"), "model.recurrent_variational"
+    assert hashes(composed("model.variational=true", f"{one}=true")) == hashes(both)
+    assert hashes(composed("model.variational=true", f"{one}=false")) != hashes(both)

@@ -24,6 +24,7 @@ from tests.helpers.variants import small_model
 from tests.training.test_loop import Run
 
 GPU = ["device=gpu", "model.dropout=0.2"]
+SHORT = ["dataset.train_tokens=1000", "dataset.valid_tokens=150", "dataset.test_tokens=150"]
 
 
 def run(path, *overrides):
@@ -36,7 +37,9 @@ def losses(folder):
     return [[record[key] for key in ("train/loss", "valid/loss", "grad_norm")] for record in folder.records()]
 
 
-@pytest.mark.parametrize("more", [[], ["optimizer=adagrad", "optimizer.lr=0.05"], ["dataset=gettysburg"]])
+@pytest.mark.parametrize(
+    "more", [SHORT, [*SHORT, "optimizer=adagrad", "optimizer.lr=0.05"], ["dataset=gettysburg"]]
+)
 def test_a_run_records_what_it_records_on_the_cpu(gpu, tmp_path, more):
     here, on_cpu = run(tmp_path / "cpu", *GPU, *more, "device=cpu")
     there, on_gpu = run(tmp_path / "gpu", *GPU, *more)
@@ -192,25 +195,14 @@ def test_tf32_is_another_experiment():
     assert hashes(before) == hashes(plain)  # as recorded when there was neither
 
 
-def test_the_command_on_a_gpu(rnnexp, tmp_path):
+def test_the_command_on_a_gpu(rnnexp, in_process, tmp_path):
     if not HAS_GPU and not shutil.which("g++"):
         pytest.skip("neither a GPU nor g++")
     where = {} if HAS_GPU else {"PYTHONPATH": str(STANDIN)}
     result = rnnexp("device=gpu", *QUICK, **where)
     assert result.returncode == 0, result.stderr
     assert "test ppl" in result.stdout
-    generated = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "rnnexp",
-            "generate",
-            f"run={next(tmp_path.glob('runs/default/*'))}",
-            "num=1",
-        ],
-        capture_output=True,
-        text=True,
-    )
+    generated = in_process("generate", f"run={next(tmp_path.glob('runs/default/*'))}", "num=1")
     assert generated.returncode == 0, generated.stderr
 
 
@@ -246,9 +238,9 @@ def elsewhere(*arguments):
     )
 
 
-def test_prepared_here_carried_out_there_recorded_here(rnnexp, tmp_path):
+def test_prepared_here_carried_out_there_recorded_here(in_process, tmp_path, made_store):
     sweep = ["-m", *SMALL, "study=offline", "seed=0,1", "cell=gru", "train.max_epochs=1"]
-    result = rnnexp(*sweep, "sweep.prepare=true")
+    result = in_process(*sweep, "sweep.prepare=true")
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "2 of 2 jobs prepared in runs/offline"
     folders = sorted((tmp_path / "runs/offline").iterdir())
@@ -257,11 +249,10 @@ def test_prepared_here_carried_out_there_recorded_here(rnnexp, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "test ppl" in result.stdout
     assert [RunFolder(folder).state()["status"] for folder in folders] == ["FINISHED"] * 2
-    store = f"sqlite:///{tmp_path}/mlflow.db"
-    assert sync.sync([tmp_path], store) == {"delivered": 2}
-    again = rnnexp(*sweep, "tracking=none")
+    assert sync.sync([tmp_path], made_store(tmp_path / "mlflow.db")) == {"delivered": 2}
+    again = in_process(*sweep, "tracking=none")
     assert "2 finished before" in again.stdout
-    assert rnnexp(*sweep, "sweep.prepare=true").stdout.startswith("0 of 2 jobs prepared")
+    assert in_process(*sweep, "sweep.prepare=true").stdout.startswith("0 of 2 jobs prepared")
 
 
 def test_what_cannot_be_prepared(in_process, tmp_path):
@@ -280,7 +271,7 @@ def test_what_cannot_be_prepared(in_process, tmp_path):
     assert not list(tmp_path.rglob("config.yaml"))
 
 
-def test_what_is_wrong_elsewhere_is_told(tmp_path):
+def test_what_is_wrong_elsewhere_is_told(in_process, tmp_path):
     for number in range(2):
         config = composed(*QUICK, "train.max_epochs=0", f"seed={number}")
         config["train"]["batch_size"] -= 4 * number
@@ -288,7 +279,7 @@ def test_what_is_wrong_elsewhere_is_told(tmp_path):
     (tmp_path / "empty").mkdir()
     result = elsewhere(tmp_path)
     assert result.returncode == 1
-    assert result.stderr == f"rnnexp offline: {tmp_path / 'run1'}: train.batch_size=0 must be at least 1\n"
+    assert result.stderr == "rnnexp offline: run1: train.batch_size=0 must be at least 1\n"
     for arguments, message in [
         ([tmp_path / "no"], "no is no folder"),
         ([tmp_path / "empty"], "name run folders"),
@@ -299,7 +290,7 @@ def test_what_is_wrong_elsewhere_is_told(tmp_path):
         ([tmp_path / "run0", "workers=two"], "workers=two must be a whole number"),
         ([tmp_path / "run0", "workers=0"], "workers=0 must be a number from 1"),
     ]:
-        result = elsewhere(*arguments)
+        result = in_process("offline", *map(str, arguments))
         assert result.returncode == 1
         assert message in result.stderr
 

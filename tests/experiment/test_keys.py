@@ -24,7 +24,8 @@ EVERY += [
     for name, make in EVALUATORS.items()
     for key, described in options_of(make).items()
 ]
-NEEDED = {"text": "dataset.path=t.txt", "dinos": "dataset.dir=.", "dinosaur_names": "dataset.dir=."}
+FROM_A_FOLDER = "dinos", "dinosaur_names", "wikitext2", "text8"
+NEEDED = {"text": "dataset.path=t.txt"} | dict.fromkeys(FROM_A_FOLDER, "data.root=.")
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{g}={o}" for g, o in OPTIONS])

@@ -1,6 +1,7 @@
 """What a run records is what it did: recomputed from its own files."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,9 @@ from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import artifacts, build, runner, schema
+from rnnexp.experiment import artifacts, build, rules, runner, schema
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.nn.model import Model
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
 from rnnexp.tracking import client
@@ -80,8 +82,11 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path, mon
             assert math.log(metrics[key]) == pytest.approx(experiment.corpus.oracle[split], rel=1e-12)
         assert metrics["num_params"] == len(experiment.model.params.values)
         assert folder.result() == metrics
-        files = ["config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"]
-        assert [path.name for path in folder.artifacts()] == files
+        found = {place: [path.name for path in files] for place, files in folder.artifacts().items()}
+        assert found == {
+            "": ["config.yaml", "curves.png", "samples.txt"],
+            "model": ["MLmodel", "config.yaml", "vocabulary.json", "best.npz"],
+        }
 
 
 def test_records_say_what_was_done(listener, tmp_path):
@@ -90,7 +95,7 @@ def test_records_say_what_was_done(listener, tmp_path):
     assert folder.tags()["rnnexp.data_digest"] == build.experiment(composed(*SMALL)).corpus.digest()
     assert listener.seen == [("RUNNING", 0), ("RUNNING", 1), ("RUNNING", 2), ("FINISHED", 2), "wait"]
     for number, record in enumerate(folder.records(), 1):
-        assert (record["epoch"], record["step"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
+        assert (record["epoch"], record["updates"]) == (number, 94 * number)  # 2999 targets: 749 steps of 4
         assert record["train/ppl"] == math.exp(record["train/loss"])
         assert 0 < record["epoch_s"] < 60
         # validation is part of an epoch's seconds and not of the training rate
@@ -121,7 +126,10 @@ def test_of_sequences_every_symbol_is_kept(listener, tmp_path):
     folder = RunFolder(tmp_path)
     metrics = runner.run_experiment(config, folder)
     found = folder.test_nats()
-    assert found.keys() == {"nats", "targets"}
+    assert found.keys() == {"nats", "targets", "train_counts"}
+    counts = found["train_counts"]
+    train = build.experiment(config).corpus.splits["train"]
+    assert {token: count for token, count in enumerate(counts) if count} == Counter(train.tolist())
     assert found["nats"].mean(dtype=float) == pytest.approx(metrics["test/loss"], abs=1e-6)
 
 
@@ -260,3 +268,20 @@ def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, o
     assert found == [max(outside) if number == "all" else number]
     assert RunFolder(tmp_path).load_config()["threads"] == found[0]  # so that resume computes with as many
     assert set(blas_threads()) == set(outside)
+
+
+def test_a_run_says_why_it_is_slow_and_why_it_stops(listener, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(Model, "leaves_compiled_loops", lambda self: ["recurrent_dropout"])
+    folder, metrics = run(tmp_path, "train.max_seconds=1e-6", "engine=numpy")
+    said = [record.getMessage() for record in caplog.records]
+    assert any("model.recurrent_dropout not in the compiled loops" in line for line in said)
+    assert any("stopped by train.max_seconds=1e-06 at step 1" in line for line in said)
+    assert [record["updates"] for record in folder.records()] == [1]
+    assert metrics["train_cpu_s"] > 1e-6
+    assert metrics["operations_per_token"] == 2 * 4 * 8 * 16 + 8 * len(folder.load_vocabulary().vocabulary)
+
+
+def test_seconds_of_the_cpu_are_no_limit_for_a_gpu():
+    with pytest.raises(UserError, match=r"with device=gpu give train\.max_steps"):
+        rules.check(composed(*QUICK, "train.max_seconds=5", "device=gpu"), elsewhere=True)

@@ -60,7 +60,7 @@ def wait_for_another_checkpoint(folder, process):
 def test_the_demo_shows_a_difference_and_the_distance_to_the_best(tmp_path):
     """One seed a cell of `make demo`."""
     subprocess.run(
-        command("-m", "experiment=demo", "cell=lstm,gru"),
+        command("-m", "experiment=demo,demo_gru", "seed=1"),
         cwd=tmp_path,
         check=True,
         capture_output=True,
@@ -71,7 +71,7 @@ def test_the_demo_shows_a_difference_and_the_distance_to_the_best(tmp_path):
     }
     lstm, gru = found["lstm"], found["gru"]
     for result in lstm, gru:
-        assert 1.01 < result["test/ppl"] / result["oracle/ppl"] < 1.09
+        assert 1.01 < result["test/ppl"] / result["oracle/ppl"] < 1.25
     assert lstm["test/ppl"] < gru["test/ppl"]
 
 

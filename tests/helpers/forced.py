@@ -5,7 +5,7 @@ from rnnexp.nn import loops
 
 
 def force_tiles_and_threads(monkeypatch):
-    """Tiles of 4 columns, a row a thread; returns the numbers of tiles and of threads' parts that come up."""
+    """Force tiles of 4 columns, a row a thread; return the numbers of tiles and of threads' parts that come up."""
     seen = {"tiles": set(), "parts": set()}
     cut, rows_of_threads = tiles.cut, loops.rows_of_threads
 

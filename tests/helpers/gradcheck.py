@@ -1,10 +1,10 @@
-"""Compares gradients with central differences along random directions, as HIPS autograd does."""
+"""Compare gradients with central differences along random directions, as HIPS autograd does."""
 
 import numpy as np
 
 
 def check_gradients(loss, arrays, grads, rng, directions=3, eps=1e-5, tolerance=1e-6):
-    """Raises AssertionError naming the first array whose gradient is wrong.
+    """Raise AssertionError naming the first array whose gradient is wrong.
 
     Along a random unit direction v, (loss(x + eps v) - loss(x - eps v)) / 2 eps must be <grad, v>.
 

@@ -1,4 +1,4 @@
-"""Runs a module of the repository as a user does."""
+"""Run a module of the repository as a user does."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from tests.conftest import REPOSITORY
 
 
 def run_module(folder, module, *arguments, timeout=300):
-    """`python -m module arguments` in a folder; what it prints is in `stdout` and `stderr`."""
+    """Run `python -m module arguments` in a folder; what it prints is in `stdout` and `stderr`."""
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=folder,

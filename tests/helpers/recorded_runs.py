@@ -1,4 +1,4 @@
-"""Records as `analysis.records` reads them, made by hand."""
+"""Make records by hand, as `analysis.records` reads them."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ NO_HISTORY = pd.DataFrame(columns=["run_id", "epoch", "epoch_s"])
 
 
 def runs_table(*rows):
-    """Records as MLflow gives them; a row is (cell, seed, status, test perplexity, what else is special).
+    """Return records as MLflow gives them; a row is (cell, seed, status, test perplexity, what else is special).
 
     Validation perplexity is twice that of test, the best reachable half.
     """
@@ -27,7 +27,7 @@ def runs_table(*rows):
 
 
 def finished(*rows):
-    """Both seeds of each (cell, test perplexity of seed 0, special)."""
+    """Return both seeds of each (cell, test perplexity of seed 0, special)."""
     return runs_table(
         *((cell, seed, "FINISHED", ppl + seed, special) for cell, ppl, special in rows for seed in (0, 1))
     )

@@ -1,4 +1,4 @@
-"""Every cell there is, with its options: what the tests over cells run through."""
+"""Name every cell there is, with its options: what the tests over cells run through."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ VARIANTS = [
 
 
 def bound_layer(cell, dtype=np.float64, where=CPU):
-    """A recurrent layer of a cell, with parameters of its own, all of them zero."""
+    """Return a recurrent layer of a cell, with parameters of its own, all of them zero."""
     layer = RecurrentLayer(cell)
     params = Parameters({f"cell.{key}": shape for key, shape in layer.shapes.items()}, dtype, where)
     layer.bind(*params.of("cell"), where)
@@ -31,7 +31,7 @@ def bound_layer(cell, dtype=np.float64, where=CPU):
 
 
 def random_layer(name, options, input_size, hidden_size, rng, dtype=np.float64):
-    """The same of a cell by its name, with random parameters (biases too)."""
+    """Return the same of a cell by its name, with random parameters (biases too)."""
     layer, params = bound_layer(CELLS[name](input_size, hidden_size, **options), dtype)
     layer.init(rng)
     if layer.cell.bias:
@@ -54,7 +54,7 @@ def small_model(
     where=CPU,
     **more,
 ):
-    """A model with random parameters, large enough for every gradient to matter."""
+    """Return a model with random parameters, large enough for every gradient to matter."""
     embed_size = None if one_hot else embed_size or size
     inputs = [embed_size or vocab_size] + [size] * (num_layers - 1)
     cells = [CELLS[name](input_size, size, **(options or {})) for input_size in inputs]

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from rnnexp.compute import cpu, ops, threads
+from rnnexp.compute import cpu, engine, ops, threads
 from rnnexp.compute.backend import CPU
 from rnnexp.errors import UserError
 from rnnexp.nn.cells import CELLS
@@ -166,18 +166,21 @@ def test_dropout_masks_are_addressed_by_seed_step_and_place():
     assert (mask == 0).mean() == pytest.approx(0.3, abs=0.01)
 
 
+@pytest.mark.parametrize("in_time", [None, False, True])
 @pytest.mark.parametrize("variational", [False, True])
-def test_where_the_masks_of_dropout_act(variational):
+def test_where_the_masks_of_dropout_act(variational, in_time):
     """A vanilla network written out: inputs, what the recurrent product reads, and outputs are masked."""
-    model = small_model("rnn", dropout=0.4, recurrent_dropout=0.3, variational=variational)
+    switches = {"variational": variational, "recurrent_variational": in_time}
+    model = small_model("rnn", dropout=0.4, recurrent_dropout=0.3, **switches)
     inputs, targets = window()
-    p, key, rows = model.params.value, (7, 3), 1 if variational else T
+    p, key = model.params.value, (7, 3)
 
-    def mask(rate, place):
-        return dropout_mask_of((rows, B, 6), rate, (*key, place))
+    def mask(rate, place, one_for_all=variational):
+        return dropout_mask_of((1 if one_for_all else T, B, 6), rate, (*key, place))
 
     x = p["embedding.W"][inputs] * mask(0.4, 0)
-    h, m, out = np.zeros((B, 6)), np.broadcast_to(mask(0.3, 2), (T, B, 6)), []
+    of_time = mask(0.3, 2, variational if in_time is None else in_time)
+    h, m, out = np.zeros((B, 6)), np.broadcast_to(of_time, (T, B, 6)), []
     for t in range(T):
         h = np.tanh(x[t] @ p["cell0.W"][0] + (h * m[t]) @ p["cell0.U_n"][0] + p["cell0.b"][0])
         out.append(h)
@@ -188,6 +191,33 @@ def test_where_the_masks_of_dropout_act(variational):
     assert nats == pytest.approx(expected, rel=1e-12)
     without, _ = model.forward(inputs, targets, model.zero_state(B), model.workspace())
     assert abs(without - expected) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("cell", "options", "products"), [("lstm", {}, 4), ("gru", {"reset": "after"}, 3), ("rnn", {}, 1)]
+)
+def test_the_multiplications_of_a_token(cell, options, products):
+    """D + H of each gate and number of a layer, H of each symbol; looking up a symbol is free."""
+    model = small_model(cell, options, embed_size=5, num_layers=2)
+    assert model.operations_per_token() == products * 6 * (5 + 6) + products * 6 * (6 + 6) + V * 6
+    tied = small_model(cell, options, tie=True)
+    assert tied.operations_per_token() == products * 6 * (6 + 6) + V * 6
+    one_hot = small_model(cell, options, one_hot=True)
+    assert one_hot.operations_per_token() == products * 6 * 6 + V * 6
+
+
+def test_what_keeps_training_out_of_the_compiled_loops():
+    pytest.importorskip("numba")
+    names = {"recurrent_dropout": 0.2, "clip_through_time": 1.0}
+    model = small_model("gru", **names)
+    with engine.use("numba"):
+        assert model.leaves_compiled_loops() == list(names)
+        assert small_model("gru", dropout=0.2, clip_through_time=1.0).leaves_compiled_loops() == [
+            "clip_through_time"
+        ]
+        assert small_model("gru", dropout=0.2).leaves_compiled_loops() == []
+    with engine.use("numpy"):
+        assert model.leaves_compiled_loops() == []
 
 
 def dropout_mask_of(shape, rate, key):

@@ -32,7 +32,7 @@ OVERRIDES = [
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, empty_store):
     """A folder as that in which the runs were made, with the paths that they then have."""
     place = tmp_path_factory.mktemp("before")
     for name in FINISHED, STOPPED:
@@ -40,6 +40,7 @@ def place(tmp_path_factory):
         for file in "config.yaml", "delivered.json":
             path = place / "runs" / "before" / name / file
             path.write_text(path.read_text().replace("/before/runs", f"{place}/runs"))
+    shutil.copy(empty_store, place / "runs/mlflow.db")
     return place
 
 
@@ -80,8 +81,10 @@ def test_the_stopped_one_goes_on_and_ends_as_if_nothing_had_been(place):
     again(place, "lstm")
     expected = json.loads((BEFORE / "uninterrupted.json").read_text())
     assert folder.records()[0] == first
+    assert [record["updates"] for record in folder.records()] == [625, 1250, 1875]  # once called step
+    for record in expected["records"]:
+        record["updates"] = record.pop("step")
     found = [{key: record[key] for key in expected["records"][0]} for record in folder.records()]
-    assert [record["step"] for record in found] == [625, 1250, 1875]
     for record, other in zip(found, expected["records"], strict=True):
         assert record == pytest.approx(other, rel=1e-4)
     assert folder.result()["test/loss"] == pytest.approx(expected["test/loss"], rel=1e-4)
@@ -89,15 +92,18 @@ def test_the_stopped_one_goes_on_and_ends_as_if_nothing_had_been(place):
     assert folder.state()["number"] == 2
 
 
-def test_both_are_delivered_into_a_fresh_store_and_compared(place, tmp_path):
+def test_both_are_delivered_into_a_fresh_store_and_compared(place, tmp_path, made_store):
     """Whether the stopped one has gone on by now or not."""
-    uri = f"sqlite:///{tmp_path}/store.db"
+    uri = made_store(tmp_path / "store.db")
     assert sync([place / "runs"], uri) == {"delivered": 2}
     assert sync([place / "runs"], uri) == {"there already": 2}
     c, runs = runs_of(uri, "before")
-    assert {run.info.run_name for run in runs} == {FINISHED, STOPPED}
-    (finished,) = (run for run in runs if run.info.run_name == FINISHED)
+    by_folder = {run.data.tags["rnnexp.folder"].rpartition("/")[2]: run for run in runs}
+    assert by_folder.keys() == {FINISHED, STOPPED}
+    finished = by_folder[FINISHED]
+    assert finished.info.run_name == FINISHED  # for want of a label
     assert finished.info.status == "FINISHED"
     assert [p.step for p in c.get_metric_history(finished.info.run_id, "valid/loss")] == [1, 2, 3]
+    assert finished.data.metrics["updates"] == 1875
     assert finished.data.metrics["test/ppl"] == pytest.approx(5.211, abs=1e-3)
     assert "gru" in report("before", uri, tmp_path / "report")

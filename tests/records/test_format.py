@@ -51,8 +51,8 @@ def test_the_format_is_written_and_a_folder_without_it_is_of_the_first(tmp_path)
     assert json.loads(folder.state_file.read_text())["format"] == lease.FORMAT
 
 
-def test_the_same_command(newer, rnnexp):
-    one_line(rnnexp(*QUICK), newer.path.name, MESSAGE)
+def test_the_same_command(newer, in_process):
+    one_line(in_process(*QUICK), newer.path.name, MESSAGE)
 
 
 def test_resume(newer):

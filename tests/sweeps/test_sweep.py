@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,14 @@ from rnnexp.sweeps.request import open_request
 from rnnexp.sweeps.scheduler import Sweep
 from rnnexp.sweeps.search import Search
 from rnnexp.sweeps.worker import CONF
+from tests import conftest
 from tests.cli.test_train import LONG, assert_same_run
-from tests.conftest import QUICK, SMALL, command
+from tests.conftest import command
 
 schema.register()
+# compiled loops take a job most of a second to load; that of `test_a_job_computes_...` and LONG ones have them
+SMALL, QUICK = ([*small, "engine=numpy"] for small in (conftest.SMALL, conftest.QUICK))
+ENDLESS = [*QUICK, "train.max_epochs=5000", "train.patience=null"]
 FAULTS = '''
 """Imported by every Python process that finds it: what goes wrong in the job with which seed."""
 import os, resource, signal, sys, time
@@ -61,11 +65,18 @@ OUTCOMES = {  # seed -> what the summary says of it, and the status of the run
 
 
 @pytest.fixture
-def faults(tmp_path):
-    """The environment in which jobs go wrong."""
+def faults(tmp_path, monkeypatch):
+    """A context within which jobs go wrong."""
     (tmp_path / "faults").mkdir()
     (tmp_path / "faults" / "sitecustomize.py").write_text(FAULTS)
-    return {"PYTHONPATH": str(tmp_path / "faults")}
+
+    @contextmanager
+    def context():
+        with monkeypatch.context() as within:
+            within.syspath_prepend(tmp_path / "faults")
+            yield
+
+    return context
 
 
 def jobs(arguments):
@@ -81,38 +92,40 @@ def status(folder):
     return RunFolder(folder).state()["status"]
 
 
-def test_every_combination_once_and_again_nothing(rnnexp, tmp_path):
-    sweep = ["-m", *QUICK, "cell=lstm,gru", "seed=0,1,2", "train.max_steps=3"]
+def test_every_combination_once_and_again_nothing(rnnexp, in_process, tmp_path):
+    sweep = ["-m", *QUICK, "cell=lstm,gru", "seed=0,1", "train.max_steps=3"]
     first = rnnexp(*sweep)
     assert first.returncode == 0, first.stderr
-    assert "6 jobs: 6 finished\n" in first.stdout
-    assert "cell=gru seed=2: best epoch 1, valid ppl" in first.stdout
-    names = [f"{cell}_seed{seed}" for cell in ("gru", "lstm") for seed in range(3)]
+    assert "4 jobs: 4 finished\n" in first.stdout
+    assert "cell=gru seed=1: best epoch 1, valid ppl" in first.stdout
+    names = [f"{cell}_seed{seed}" for cell in ("gru", "lstm") for seed in range(2)]
     assert [path.name[:-9] for path in folders(tmp_path)] == names
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*/*")}
-    again = rnnexp(*sweep)
+    again = in_process(*sweep)
     assert again.returncode == 0
-    assert "6 jobs: 6 finished before\n" in again.stdout
+    assert "4 jobs: 4 finished before\n" in again.stdout
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*/*")}
-    more = rnnexp("-m", *QUICK, "cell=lstm,gru,rnn", "seed=range(2)", "train.max_steps=3")
-    assert "6 jobs: 4 finished before, 2 finished\n" in more.stdout
+    more = in_process("-m", *QUICK, "cell=lstm,gru,rnn", "seed=range(1)", "train.max_steps=3")
+    assert "3 jobs: 2 finished before, 1 finished\n" in more.stdout
 
 
-def test_a_job_computes_what_a_run_of_its_own_does(rnnexp, tmp_path):
+def test_a_job_computes_what_a_run_of_its_own_does(rnnexp, in_process, tmp_path):
     """To the bit, at a size at which the matrix products matter."""
-    larger = ["dataset.train_tokens=20000", "train.max_epochs=1", "tracking=none", "threads=1"]
+    tokens = [f"dataset.{split}_tokens={number}" for split, number in [("train", 9000), ("valid", 2000)]]
+    larger = [*tokens, "dataset.test_tokens=2000", "train.max_epochs=1", "tracking=none", "threads=1"]
     assert rnnexp(*larger, "hydra.run.dir=alone").returncode == 0
-    assert rnnexp("-m", *larger, "seed=0,1").returncode == 0
+    assert in_process("-m", *larger, "seed=0,1").returncode == 0
     assert_same_run(folders(tmp_path)[0], tmp_path / "alone")
 
 
-def test_jobs_that_die_in_five_ways_take_no_other_with_them(rnnexp, tmp_path, faults):
+def test_jobs_that_die_in_five_ways_take_no_other_with_them(tracked_in_process, tmp_path, store, faults):
     """And once nothing goes wrong any more, the same command does what is left."""
-    sweep = ["-m", *SMALL, "seed=0,1,2,3,4,6,7,8", "train.max_steps=3"]
-    result = rnnexp(*sweep, **faults)
+    sweep = ["-m", *SMALL, "seed=0,1,2,3,4,6,7", "train.max_steps=3"]
+    with faults():
+        result = tracked_in_process(*sweep)
     assert result.returncode == 1
-    assert "8 jobs: 3 finished, 5 failed\n" in result.stdout
-    assert result.stderr.strip() == "rnnexp: 5 of 8 jobs failed; the same command again takes up what is left"
+    assert "7 jobs: 2 finished, 5 failed\n" in result.stdout
+    assert result.stderr.strip() == "rnnexp: 5 of 7 jobs failed; the same command again takes up what is left"
     of_seed = {int(path.name.split("_")[1].removeprefix("seed")): path for path in folders(tmp_path)}
     for seed, (error, ends_as) in OUTCOMES.items():
         (line,) = (line for line in result.stdout.splitlines() if line.startswith(f"failed: seed={seed}: "))
@@ -120,16 +133,16 @@ def test_jobs_that_die_in_five_ways_take_no_other_with_them(rnnexp, tmp_path, fa
         assert status(of_seed[seed]) == ends_as
         assert str(of_seed[seed].relative_to(tmp_path)) in line
     assert "RuntimeError: a mistake of ours" in (of_seed[1] / "output.txt").read_text()
-    for seed in 0, 7, 8:
+    for seed in 0, 7:
         assert status(of_seed[seed]) == "FINISHED"
         assert not (of_seed[seed] / "output.txt").exists()
-    again = rnnexp(*sweep)
+    again = tracked_in_process(*sweep)
     assert again.returncode == 0, again.stdout
-    assert "8 jobs: 3 finished before, 5 finished\n" in again.stdout
+    assert "7 jobs: 2 finished before, 5 finished\n" in again.stdout
     from tests.tracking.test_tracking import runs_of
 
-    _, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
-    assert sorted(run.data.params["seed"] for run in runs) == list("01234678")
+    _, runs = runs_of(store, "default")
+    assert sorted(run.data.params["seed"] for run in runs) == list("0123467")
     assert {run.info.status for run in runs} == {"FINISHED"}
 
 
@@ -143,10 +156,10 @@ def test_a_job_that_hangs_is_stopped_after_the_timeout(tmp_path, monkeypatch, fa
                 self.timeout = 0.5
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(faults["PYTHONPATH"])
     found = jobs([*QUICK, "seed=0,5,7", "train.max_steps=3"])
     work = WhenItHangs(found, workers=3, timeout=None, on_error="keep_going")
-    work.run()
+    with faults():
+        work.run()
     assert [job.outcome for job in found] == ["finished", "failed", "finished"]
     assert found[1].error == "stopped after sweep.timeout=0.5 s"
     assert [status(job.folder.path) for job in found] == ["FINISHED", "KILLED", "FINISHED"]
@@ -155,14 +168,14 @@ def test_a_job_that_hangs_is_stopped_after_the_timeout(tmp_path, monkeypatch, fa
         assert request.settings["timeout"] == 8
 
 
-def test_a_job_that_fails_says_why_in_its_folder_and_its_record(rnnexp, tmp_path):
-    result = rnnexp("-m", *SMALL, "train.batch_size=4,0,1000", "train.max_steps=3")
+def test_a_job_that_fails_says_why_in_its_folder_and_its_record(tracked_in_process, store):
+    result = tracked_in_process("-m", *SMALL, "train.batch_size=4,0,1000", "train.max_steps=3")
     assert result.returncode == 1
     assert "Traceback" not in result.stdout + result.stderr
     assert "train.batch_size=1000: failed: the train split has 3000 tokens" in result.stdout
     from tests.tracking.test_tracking import runs_of
 
-    c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    c, runs = runs_of(store, "default")
     errors = {run.data.params["train.batch_size"]: run.data.tags["rnnexp.error"] for run in runs}
     assert errors["4"] == ""
     assert "3000 tokens" in errors["1000"]
@@ -174,37 +187,38 @@ def test_a_job_that_fails_says_why_in_its_folder_and_its_record(rnnexp, tmp_path
             assert "traceback.txt" in {file.path for file in c.list_artifacts(run.info.run_id)}
 
 
-def test_a_job_that_dies_before_it_has_a_folder(rnnexp, tmp_path):
+def test_a_job_that_dies_before_it_has_a_folder(in_process, tmp_path):
     """It cannot make one, and no other job suffers."""
     (tmp_path / "runs" / "bad").mkdir(parents=True)
-    names = jobs([*QUICK, "seed=0"])
-    (tmp_path / "runs" / "bad" / names[0].folder.path.name).write_text("a file where the folder should be")
-    result = rnnexp("-m", *QUICK, "seed=0", "study=bad,good")
+    (job,) = jobs([*QUICK, "seed=0"])
+    (tmp_path / "runs" / "bad" / job.folder.path.name).write_text("a file where the folder should be")
+    result = in_process("-m", *QUICK, "seed=0", "study=bad,good")
     assert result.returncode == 1
     assert "2 jobs: 1 failed, 1 finished\n" in result.stdout
     assert "File exists" in result.stdout
 
 
-def test_the_folder_of_another_run_is_no_result(rnnexp, tmp_path):
-    assert rnnexp(*QUICK, "seed=0", "hydra.run.dir=runs/mine").returncode == 0
-    result = rnnexp("-m", *QUICK, "seed=5", "hydra.run.dir=runs/mine")
+def test_the_folder_of_another_run_is_no_result(in_process, tmp_path):
+    assert in_process(*QUICK, "seed=0", "hydra.run.dir=runs/mine").returncode == 0
+    result = in_process("-m", *QUICK, "seed=5", "hydra.run.dir=runs/mine")
     assert result.returncode == 1
     assert "failed: runs/mine holds a run with other settings" in result.stdout
 
 
-def test_a_finished_run_that_is_called_killed_is_set_right(rnnexp, tmp_path):
-    assert rnnexp("-m", *QUICK, "seed=0").returncode == 0
+def test_a_finished_run_that_is_called_killed_is_set_right(in_process, tmp_path):
+    assert in_process("-m", *QUICK, "seed=0").returncode == 0
     folder = RunFolder(folders(tmp_path)[0])
     with folder.claimed():
         folder.end("KILLED")
-    assert rnnexp("-m", *QUICK, "seed=0").returncode == 0
+    assert in_process("-m", *QUICK, "seed=0").returncode == 0
     assert status(folder.path) == "FINISHED"
 
 
-def test_fail_fast_stops_the_others_which_can_go_on(rnnexp, tmp_path, faults):
+def test_fail_fast_stops_the_others_which_can_go_on(in_process, tmp_path, faults):
     """The job with seed 1 fails while that with seed 0 has much to do; that with seed 7 is never begun."""
-    sweep = ["-m", *LONG, "train.max_epochs=500", "train.patience=null", "seed=0,1,7", "sweep.workers=2"]
-    result = rnnexp(*sweep, "sweep.on_error=fail_fast", **faults)
+    sweep = ["-m", *ENDLESS, "seed=0,1,7", "sweep.workers=2"]
+    with faults():
+        result = in_process(*sweep, "sweep.on_error=fail_fast")
     assert result.returncode == 1
     assert "3 jobs: 1 stopped, 1 failed, 1 not begun\n" in result.stdout
     assert "KILLED" in {status(folder) for folder in folders(tmp_path)}
@@ -250,14 +264,9 @@ def wait_until_all_are_gone(tmp_path):
 @pytest.mark.parametrize(("signum", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
 def test_a_sweep_that_is_asked_to_stop_stops_with_all_its_jobs(tmp_path, signum, to_all):
     """As Ctrl-C in a terminal does, to every process; or as `kill` does, to the one that was started."""
-    sweep = started(
-        tmp_path,
-        *LONG,
-        *("train.max_epochs=500", "train.patience=null", "seed=0,1,2,3", "sweep.workers=2"),
-        jobs=2,
-    )
+    sweep = started(tmp_path, *ENDLESS, "seed=0,1,2,3", "sweep.workers=2", jobs=2)
     os.killpg(sweep.pid, signum) if to_all else sweep.send_signal(signum)
-    stdout, stderr = sweep.communicate(timeout=30)
+    stdout, stderr = sweep.communicate(timeout=120)
     assert sweep.returncode == 128 + signum, stderr
     assert "Traceback" not in stderr
     assert "4 jobs: 2 stopped, 2 not begun\nstopped; the same command again takes up what is left" in stdout
@@ -270,7 +279,7 @@ def undisturbed(tmp_path_factory):
     """A sweep that nothing happened to."""
     folder = tmp_path_factory.mktemp("undisturbed")
     subprocess.run(
-        command("-m", *LONG, "seed=0,1,2"), cwd=folder, check=True, capture_output=True, timeout=120
+        command("-m", *LONG, "seed=0,1,2"), cwd=folder, check=True, capture_output=True, timeout=300
     )
     return folders(folder)
 
@@ -301,7 +310,7 @@ def test_two_sweeps_at_once_do_every_job_once(rnnexp, tmp_path, undisturbed):
         assert len((folder / "records.jsonl").read_text().splitlines()) == 3
 
 
-def test_a_process_that_was_suspended_too_long_finds_out_and_stops(rnnexp, tmp_path, undisturbed):
+def test_a_process_that_was_suspended_too_long_finds_out_and_stops(in_process, tmp_path, undisturbed):
     """Another has taken its run over meanwhile; that one's work stands."""
     first = subprocess.Popen(
         command(*LONG), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -316,15 +325,15 @@ def test_a_process_that_was_suspended_too_long_finds_out_and_stops(rnnexp, tmp_p
         with suppress(Timeout), lock:
             break
         first.send_signal(signal.SIGCONT)  # it was stopped in the middle of a write
-    refused = rnnexp(*LONG)
+    refused = in_process(*LONG)
     assert refused.returncode == 1
     assert f"in use: process {first.pid} on " in refused.stderr
     long_ago = time.time() - 1000
     os.utime(folder / "state.json", (long_ago, long_ago))
-    assert rnnexp(*LONG).returncode == 0
+    assert in_process(*LONG).returncode == 0
     before = {path: path.read_bytes() for path in folder.iterdir()}
     first.send_signal(signal.SIGCONT)
-    _, stderr = first.communicate(timeout=30)
+    _, stderr = first.communicate(timeout=120)
     assert first.returncode == 1
     assert "was taken over by another process" in stderr
     assert len(stderr.strip().splitlines()) == 1
@@ -365,16 +374,15 @@ def test_what_comes_to_the_same_is_one_job(tmp_path, monkeypatch):
     assert [job.name for job in found] == ["optimizer.lr=1 seed=0 train.checkpoint_every_s=1"]
     assert [job.name for job in jobs(["seed=0,1,2", "seed=3,4"])] == ["seed=3", "seed=4"]
     cells = len(list((CONF / "cell").glob("*gru*.yaml")))
-    assert len(jobs(["seed=range(3)", "cell=glob(*gru*)", "model.hidden_size=choice(8,9)"])) == 6 * cells
+    assert len(jobs(["seed=range(2)", "cell=glob(*gru*)", "model.hidden_size=choice(8,9)"])) == 4 * cells
     assert [job.name for job in jobs(["seed=3"])] == ["the only job"]
 
 
-def test_a_rerun_stands_beside_the_first(rnnexp, tmp_path):
-    sweep = ["-m", *QUICK, "seed=0,1", "train.max_steps=3"]
-    for arguments in [], ["rerun=true"], ["rerun=true"]:
-        assert rnnexp(*sweep, *arguments).returncode == 0
+def test_a_rerun_stands_beside_the_first(in_process, tmp_path):
+    for arguments in ["seed=0,1"], ["seed=0,1", "rerun=true"], ["seed=1", "rerun=true"]:
+        assert in_process("-m", *QUICK, "train.max_steps=3", *arguments).returncode == 0
     found = folders(tmp_path)
-    assert len(found) == 6
+    assert len(found) == 5
     results = [json.loads((folder / "result.json").read_text())["test/ppl"] for folder in found]
     assert len(set(results)) == 2
 
@@ -383,12 +391,12 @@ def test_a_preset_can_name_its_sweep(tmp_path, monkeypatch):
     """In hydra.sweeper.params; what the command says goes before it."""
     (tmp_path / "more" / "experiment").mkdir(parents=True)
     (tmp_path / "more" / "experiment" / "mine.yaml").write_text(
-        "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: 0,1,2\n      cell: lstm,gru\n"
+        "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: 0,1\n      cell: lstm,gru\n"
     )
     monkeypatch.chdir(tmp_path)
     preset = [f"hydra.searchpath=[file://{tmp_path}/more]", "experiment=mine"]
-    assert len(jobs(preset)) == 6
-    assert [job.name for job in jobs([*preset, "cell=rnn"])] == ["seed=0", "seed=1", "seed=2"]
+    assert len(jobs(preset)) == 4
+    assert [job.name for job in jobs([*preset, "cell=rnn"])] == ["seed=0", "seed=1"]
     with pytest.raises(UserError, match="nothing to run"):
         jobs([*preset, "seed=range(0)"])
 
@@ -423,12 +431,15 @@ def test_another_launcher_does_the_jobs_however_it_is_named(tmp_path, monkeypatc
 @pytest.mark.parametrize("named", ["hydra/launcher=in_turn", "experiment=by_launcher"])
 def test_a_sweep_is_handed_over_to_another_launcher(in_process, tmp_path, monkeypatch, in_turn, named):
     monkeypatch.setattr(Sweep, "run", lambda self: pytest.fail("our own scheduler does the jobs"))
-    sweep = ["-m", *QUICK, in_turn, named, "cell=gru", "seed=0,1", "train.max_steps=3"]
-    result = in_process(*sweep)
+    result = in_process("-m", *QUICK, in_turn, named, "cell=gru", "seed=0,1", "train.max_steps=3")
     assert result.returncode == 0, result.stderr
     assert "2 jobs: 2 finished\n" in result.stdout
     assert [folder.name[:-9] for folder in folders(tmp_path)] == ["gru_seed0", "gru_seed1"]
-    failing = in_process(*sweep, "train.batch_size=1000", "study=failing")
+
+
+def test_what_another_launcher_says_of_a_failure_is_told(in_process, in_turn):
+    sweep = ["-m", *QUICK, in_turn, "hydra/launcher=in_turn", "seed=0,1", "train.batch_size=1000"]
+    failing = in_process(*sweep)
     assert failing.returncode == 1
     assert "2 jobs: 2 failed\n" in failing.stdout
     assert failing.stderr.splitlines()[-1].startswith("rnnexp: the launcher says: the train split has 3000")
@@ -588,6 +599,10 @@ def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch
     assert [job.config["seed"] for job in best] == [5, 6] * 2
     assert [job.tags["rnnexp.sampler_seed"] for job in best] == ["3", "3", "4", "4"]
     assert {job.tags["rnnexp.sampler"] for job in best} == {"random"}
+    assert {job.tags["rnnexp.ranges"] for job in best} == {
+        "model.dropout=interval(0,0.6); optimizer.lr=tag(log,interval(0.01,4))"
+    }
+    assert {(job.tags["rnnexp.lr_low"], job.tags["rnnexp.lr_high"]) for job in best} == {("0.01", "4")}
     assert {job.config["train"]["test"] for job in best} == {"end"}
     assert {job.config["train"]["test"] for job in work.jobs} == {"never"}
     assert sorted(job.tags["rnnexp.trial"] for job in work.jobs) == ["1", "1"]
@@ -610,7 +625,7 @@ def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch
     ],
 )
 def test_a_mistake_in_a_search(in_process, arguments, part):
-    result = in_process("-m", *QUICK[-5:], *arguments)
+    result = in_process("-m", *QUICK[-6:], *arguments)
     assert result.returncode == 1
     assert part in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr

@@ -3,7 +3,7 @@
 import pytest
 
 from rnnexp.records.folder import RunFolder
-from rnnexp.tracking.mlflow import not_parameters
+from rnnexp.tracking.mlflow.contents import not_parameters
 
 CONFIG = {"device": "cpu", "threads": 1, "engine": "numpy", "seed": 0}
 

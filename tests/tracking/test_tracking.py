@@ -28,6 +28,7 @@ PER_EPOCH = {
 AT_THE_END = {
     *("test/loss", "test/ppl", "best/valid_ppl", "best/epoch", "oracle/ppl", "train_cpu_s"),
     *("num_params", "num_params/embedding", "num_params/recurrent", "num_params/output"),
+    "operations_per_token",
 }
 TAGS = {
     "rnnexp.config_hash",
@@ -47,29 +48,35 @@ def client(uri):
 
 
 def runs_of(uri, study):
+    """The runs of a study, without those that stand for sweeps."""
+    c, runs = all_runs_of(uri, study)
+    return c, [run for run in runs if "rnnexp.kind" not in run.data.tags]
+
+
+def all_runs_of(uri, study):
     c = client(uri)
     experiment = c.get_experiment_by_name(study)
     return c, c.search_runs([experiment.experiment_id])
 
 
 def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
-    """Six processes at once, none of which finds a store."""
+    """Three processes at once, none of which finds a store."""
     jobs = [
         subprocess.Popen(
-            command(*SMALL, f"seed={seed}", "study=fresh"),
+            command(*SMALL, "engine=numpy", f"seed={seed}", "study=fresh"),
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for seed in range(6)
+        for seed in range(3)
     ]
     for job in jobs:
         out, err = job.communicate(timeout=120)
         assert job.returncode == 0, err
         assert "does not take the records" not in out
     c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "fresh")
-    assert sorted(run.data.params["seed"] for run in runs) == list("012345")
+    assert sorted(run.data.params["seed"] for run in runs) == list("012")
     for run in runs:
         assert run.info.status == "FINISHED"
         for metric in PER_EPOCH:
@@ -81,9 +88,13 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
         assert run.data.params["train.patience"] == "5"
         assert not run.data.params.keys() & {"threads", "engine", "rerun", "sweep.workers"}
         artifacts = {file.path for file in c.list_artifacts(run.info.run_id)}
-        assert artifacts == {"config.yaml", "vocabulary.json", "curves.png", "samples.txt", "best.npz"}
+        assert artifacts == {"config.yaml", "curves.png", "samples.txt", "model"}
+        model = {file.path for file in c.list_artifacts(run.info.run_id, "model")}
+        assert model == {
+            f"model/{name}" for name in ("MLmodel", "config.yaml", "vocabulary.json", "best.npz")
+        }
     assert len({run.data.tags["rnnexp.group_hash"] for run in runs}) == 1
-    assert len({run.data.tags["rnnexp.config_hash"] for run in runs}) == 6
+    assert len({run.data.tags["rnnexp.config_hash"] for run in runs}) == 3
 
 
 def wait_for(condition, process):
@@ -97,7 +108,7 @@ def wait_for(condition, process):
 
 def started(tmp_path, *overrides, program=None, **environment):
     """A run in the background; `program`: Python code that starts it, else the command."""
-    arguments = *SMALL, "train.patience=null", "hydra.run.dir=run", *overrides
+    arguments = *SMALL, "engine=numpy", "train.patience=null", "hydra.run.dir=run", *overrides
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments] if program else command(*arguments),
         cwd=tmp_path,
@@ -130,19 +141,21 @@ main()
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["once the store knows of it", "at once"])
-def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(tmp_path, rnnexp, known):
+def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(
+    tmp_path, tracked_in_process, store, known
+):
     """Also when what sends its records is still at it, which survives the run."""
     process = started(tmp_path, "train.max_epochs=4", program=HELD)
-    folder, uri = RunFolder(tmp_path / "run"), f"sqlite:///{tmp_path}/runs/mlflow.db"
-    wait_for(lambda: folder.records() and (not known or "run_id" in folder.deliveries.to(uri)), process)
-    before = folder.deliveries.to(uri)["run_id"] if known else None
+    folder = RunFolder(tmp_path / "run")
+    wait_for(lambda: folder.records() and (not known or "run_id" in folder.deliveries.to(store)), process)
+    before = folder.deliveries.to(store)["run_id"] if known else None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
     assert not (tmp_path / "run" / "result.json").exists()
-    assert rnnexp("resume=run").returncode == 0
-    c, (run,) = runs_of(uri, "default")
-    assert run.info.run_id == folder.deliveries.to(uri)["run_id"]
+    assert tracked_in_process("resume=run").returncode == 0
+    c, (run,) = runs_of(store, "default")
+    assert run.info.run_id == folder.deliveries.to(store)["run_id"]
     assert before in (None, run.info.run_id)
     assert run.info.status == "FINISHED"
     history = c.get_metric_history(run.info.run_id, "valid/loss")
@@ -156,22 +169,22 @@ def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(tmp_path,
         (["train.batch_size=1000"], "FAILED", "train split has 3000 tokens"),
     ],
 )
-def test_a_failed_run_says_why(rnnexp, tmp_path, overrides, status, error):
-    assert rnnexp(*SMALL, *overrides).returncode == 1
-    _, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+def test_a_failed_run_says_why(tracked_in_process, store, overrides, status, error):
+    assert tracked_in_process(*SMALL, *overrides).returncode == 1
+    _, (run,) = runs_of(store, "default")
     assert run.info.status == status
     assert error in run.data.tags["rnnexp.error"]
 
 
 @pytest.mark.parametrize("to_all", [True, False], ids=["group", "run"])
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_is_killed_not_failed(tmp_path, signum, to_all):
+def test_an_interrupted_run_is_killed_not_failed(tmp_path, store, signum, to_all):
     process = started(tmp_path, "train.max_epochs=500")
     wait_for((tmp_path / "run" / "records.jsonl").exists, process)
     os.killpg(process.pid, signum) if to_all else process.send_signal(signum)
-    stdout, _ = process.communicate(timeout=30)
+    stdout, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + signum, stdout
-    c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    c, (run,) = runs_of(store, "default")
     assert run.info.status == "KILLED"
     epochs = len((tmp_path / "run" / "records.jsonl").read_text().splitlines())
     history = c.get_metric_history(run.info.run_id, "valid/loss")
@@ -196,42 +209,54 @@ def mlflow_server(tmp_path, store, workers=1, port=None):
                 *("--artifacts-destination", str(tmp_path / "store")),
             ],
             cwd=tmp_path,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+            # the jobs that a server could do are eight processes more
+            env=os.environ
+            | {
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            },
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/health", timeout=1).close()
-                break
-            except OSError:
+        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 240
+        try:
+            while not answers(f"{url}/health"):
                 assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
                 time.sleep(0.2)
-        yield url
-        os.killpg(process.pid, 15)
-        process.wait(timeout=30)
+            yield url
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def answers(url):
+    """Whether there is a server at an address that is well."""
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
-def server(tmp_path):
-    with mlflow_server(tmp_path, f"sqlite:///{tmp_path}/server.db") as url:
+def server(tmp_path, made_store):
+    with mlflow_server(tmp_path, made_store(tmp_path / "server.db")) as url:
         yield url
 
 
-def test_a_server_takes_the_records(server, rnnexp):
-    result = rnnexp(*SMALL, f"tracking.uri={server}")
+def test_a_server_takes_the_records(server, tracked_in_process):
+    result = tracked_in_process(*SMALL, f"tracking.uri={server}")
     assert result.returncode == 0, result.stderr
     assert "does not take the records" not in result.stdout
     c, (run,) = runs_of(server, "default")
     assert [point.step for point in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2]
-    assert "best.npz" in {file.path for file in c.list_artifacts(run.info.run_id)}
+    assert "model/best.npz" in {file.path for file in c.list_artifacts(run.info.run_id, "model")}
 
 
-def test_a_server_that_does_not_answer_costs_a_warning(rnnexp, tmp_path):
-    result = rnnexp(*SMALL, f"tracking.uri=http://127.0.0.1:{free_port()}", "hydra.run.dir=run")
+def test_a_server_that_does_not_answer_costs_a_warning(tracked_in_process, tmp_path):
+    nowhere = f"tracking.uri=http://127.0.0.1:{free_port()}"
+    result = tracked_in_process(*SMALL, nowhere, "hydra.run.dir=run")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("does not take the records") == 1
     assert "the run goes on" in result.stdout
@@ -239,10 +264,13 @@ def test_a_server_that_does_not_answer_costs_a_warning(rnnexp, tmp_path):
     assert (tmp_path / "run" / "result.json").exists()
 
 
-def test_a_server_that_takes_the_call_and_never_answers_costs_a_warning(rnnexp, tmp_path):
+def test_a_server_that_takes_the_call_and_never_answers_costs_a_warning(
+    tracked_in_process, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
-        result = rnnexp(*SMALL, uri, "hydra.run.dir=run", MLFLOW_HTTP_REQUEST_TIMEOUT="1")
+        result = tracked_in_process(*SMALL, uri, "hydra.run.dir=run")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("does not take the records") == 1
     assert (tmp_path / "run" / "result.json").exists()
@@ -284,19 +312,20 @@ def test_the_wait_for_a_server_can_be_cut_short(tmp_path):
     assert process.returncode == 128 + signal.SIGINT
 
 
-def test_a_store_that_cannot_be_written_costs_a_warning(rnnexp, tmp_path):
+def test_a_store_that_cannot_be_written_costs_a_warning(tracked_in_process, tmp_path):
     (tmp_path / "store.db").write_text("no database at all, " * 100)
-    result = rnnexp(*SMALL, "tracking.uri=sqlite:///store.db", "hydra.run.dir=run")
+    result = tracked_in_process(*SMALL, "tracking.uri=sqlite:///store.db", "hydra.run.dir=run")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("does not take the records") == 1
     assert "Traceback" not in result.stdout + result.stderr
     assert (tmp_path / "run" / "result.json").exists()
 
 
-def test_a_read_only_store_costs_a_warning(rnnexp, tmp_path):
+def test_a_read_only_store_costs_a_warning(tracked_in_process, tmp_path):
     with mounted(tmp_path / "store", "size=8m"):
         subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "store")], check=True)
-        result = rnnexp(*SMALL, "tracking.uri=sqlite:///store/mlflow.db", "hydra.run.dir=run")
+        uri = "tracking.uri=sqlite:///store/mlflow.db"
+        result = tracked_in_process(*SMALL, uri, "hydra.run.dir=run")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("does not take the records ([Errno 30] Read-only file system") == 1
     assert (tmp_path / "run" / "result.json").exists()
@@ -319,9 +348,9 @@ def folder(tmp_path):
         yield folder
 
 
-def test_what_is_delivered_again_is_there_once(folder, tmp_path):
+def test_what_is_delivered_again_is_there_once(folder, tmp_path, made_store):
     """Whoever delivers, and wherever the one before was cut off."""
-    uri = f"sqlite:///{tmp_path}/store.db"
+    uri = made_store(tmp_path / "store.db")
     for epoch in 1, 2:
         folder.append(record(epoch))
     deliver(folder, uri)
@@ -340,8 +369,8 @@ def test_what_is_delivered_again_is_there_once(folder, tmp_path):
     assert (run.info.status, run.info.start_time) == ("RUNNING", folder.state()["started"])
 
 
-def test_a_run_whose_making_was_not_answered_is_found_again(folder, tmp_path):
-    uri = f"sqlite:///{tmp_path}/store.db"
+def test_a_run_whose_making_was_not_answered_is_found_again(folder, tmp_path, made_store):
+    uri = made_store(tmp_path / "store.db")
     folder.append(record(1))
     deliver(folder, uri)
     folder.deliveries.note(uri, {"key": folder.deliveries.to(uri)["key"]})
@@ -350,17 +379,18 @@ def test_a_run_whose_making_was_not_answered_is_found_again(folder, tmp_path):
     assert folder.deliveries.to(uri)["run_id"] == run.info.run_id
 
 
-def test_each_of_two_stores_has_it_once(folder, tmp_path):
+def test_each_of_two_stores_has_it_once(folder, tmp_path, made_store):
+    stores = [made_store(tmp_path / f"{name}.db") for name in ("one", "two")]
     for _ in range(2):
-        for name in "one", "two":
-            deliver(folder, f"sqlite:///{tmp_path}/{name}.db")
+        for uri in stores:
+            deliver(folder, uri)
         folder.append(record(1 + len(folder.records())))
-    for name in "one", "two":
-        assert len(runs_of(f"sqlite:///{tmp_path}/{name}.db", "s")[1]) == 1
+    for uri in stores:
+        assert len(runs_of(uri, "s")[1]) == 1
 
 
-def test_a_store_that_was_made_anew_gets_everything_again(folder, tmp_path):
-    uri = f"sqlite:///{tmp_path}/store.db"
+def test_a_store_that_was_made_anew_gets_everything_again(folder, tmp_path, made_store):
+    uri = made_store(tmp_path / "store.db")
     folder.append(record(1))
     deliver(folder, uri)
     for file in tmp_path.glob("store.db*"):
@@ -371,8 +401,8 @@ def test_a_store_that_was_made_anew_gets_everything_again(folder, tmp_path):
     assert [p.step for p in c.get_metric_history(run.info.run_id, "valid/loss")] == [1, 2]
 
 
-def test_a_second_failure_of_the_same_kind_says_its_own_reason(folder, tmp_path):
-    uri = f"sqlite:///{tmp_path}/store.db"
+def test_a_second_failure_of_the_same_kind_says_its_own_reason(folder, tmp_path, made_store):
+    uri = made_store(tmp_path / "store.db")
     folder.end("FAILED", OSError("no space"))
     deliver(folder, uri)
     with RunFolder(folder.path).claimed():
@@ -385,8 +415,8 @@ def test_a_second_failure_of_the_same_kind_says_its_own_reason(folder, tmp_path)
     assert run.data.tags["rnnexp.error"] == "OSError: no memory"
 
 
-def test_a_run_that_succeeds_in_the_end_has_no_error(folder, tmp_path):
-    uri = f"sqlite:///{tmp_path}/store.db"
+def test_a_run_that_succeeds_in_the_end_has_no_error(folder, tmp_path, made_store):
+    uri = made_store(tmp_path / "store.db")
     folder.end("FAILED", OSError("no space"))
     deliver(folder, uri)
     c, (run,) = runs_of(uri, "s")
@@ -421,21 +451,22 @@ def test_records_missed_while_the_store_was_away_are_delivered_later(folder, tmp
     assert not outbox.open
 
 
-def test_sync_brings_what_a_store_missed(rnnexp, tmp_path):
+def test_sync_brings_what_a_store_missed(tracked_in_process, tmp_path, made_store):
     """Also of a run that kept no records in MLflow, and of one that was killed without a word; once each."""
     (tmp_path / "file").write_text("no folder")
-    assert rnnexp(*SMALL, f"tracking.uri=sqlite:///{tmp_path}/file/store.db").returncode == 0
-    assert rnnexp(*SMALL, "seed=1", "tracking=none").returncode == 0
+    unwritable = f"tracking.uri=sqlite:///{tmp_path}/file/store.db"
+    assert tracked_in_process(*SMALL, unwritable).returncode == 0
+    assert tracked_in_process(*SMALL, "seed=1", "tracking=none").returncode == 0
     dead = RunFolder(tmp_path / "runs" / "dead")
     with dead.claimed():
         dead.save_config(composed(*SMALL, "seed=2"))
         dead.append(record(1))
         dead.write_state(dead.state() | {"pid": 2**22 + 1})
-    uri = f"sqlite:///{tmp_path}/store.db"
-    first = sync(tmp_path, "runs", f"uri={uri}")
+    uri = made_store(tmp_path / "store.db")
+    first = tracked_in_process("sync", "runs", f"uri={uri}")
     assert first.returncode == 0, first.stderr
     assert "3 runs: 3 delivered" in first.stdout
-    again = sync(tmp_path, "runs", f"uri={uri}")
+    again = tracked_in_process("sync", "runs", f"uri={uri}")
     assert "3 runs: 3 there already" in again.stdout
     c, runs = runs_of(uri, "default")
     assert {run.data.params["seed"]: run.info.status for run in runs} == {
@@ -448,59 +479,51 @@ def test_sync_brings_what_a_store_missed(rnnexp, tmp_path):
         assert steps == ([1] if run.data.params["seed"] == "2" else [1, 2])
 
 
-def test_sync_says_what_it_could_not_deliver(folder, tmp_path):
+def test_sync_says_what_it_could_not_deliver(folder, in_process, tmp_path):
     (tmp_path / "store.db").write_text("no database at all, " * 100)
-    failed = sync(tmp_path, "run")
+    failed = in_process("sync", "run")
     assert failed.returncode == 1
     assert failed.stderr.startswith("run: ")
     assert "1 runs: 1 not delivered" in failed.stdout
-    assert "nowhere is no folder" in sync(tmp_path, "run", "nowhere").stderr
+    assert "nowhere is no folder" in in_process("sync", "run", "nowhere").stderr
     (tmp_path / "elsewhere").mkdir()
-    nothing = sync(tmp_path, "elsewhere")
+    nothing = in_process("sync", "elsewhere")
     assert nothing.returncode == 1
     assert "no run folders in elsewhere" in nothing.stderr
 
 
-def sync(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "rnnexp", "sync", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-def test_a_run_that_was_killed_hard_is_recorded_as_killed(tmp_path):
+def test_a_run_that_was_killed_hard_is_recorded_as_killed(tmp_path, store):
     """By what delivers its records, which outlives it."""
     process = started(tmp_path, "train.max_epochs=500")
-    folder, uri = RunFolder(tmp_path / "run"), f"sqlite:///{tmp_path}/runs/mlflow.db"
-    wait_for(lambda: folder.deliveries.to(uri).get("status"), process)
+    folder = RunFolder(tmp_path / "run")
+    wait_for(lambda: folder.deliveries.to(store).get("status"), process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
     deadline = time.monotonic() + 120
-    while folder.deliveries.to(uri).get("status") != "KILLED":
+    while folder.deliveries.to(store).get("status") != "KILLED":
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    c, (run,) = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    c, (run,) = runs_of(store, "default")
     assert run.info.status == "KILLED"
     epochs = len((tmp_path / "run" / "records.jsonl").read_text().splitlines())
     assert len(c.get_metric_history(run.info.run_id, "valid/loss")) == epochs
 
 
-def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(rnnexp, tmp_path):
+def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(
+    tracked_in_process, tmp_path, store
+):
     """Killed between its result and its last word to the store; and sent twice, it is there once."""
-    assert rnnexp(*SMALL, "hydra.run.dir=run").returncode == 0
-    uri, folder = f"sqlite:///{tmp_path}/runs/mlflow.db", RunFolder(tmp_path / "run")
-    c, (before,) = runs_of(uri, "default")
+    assert tracked_in_process(*SMALL, "hydra.run.dir=run").returncode == 0
+    folder = RunFolder(tmp_path / "run")
+    c, (before,) = runs_of(store, "default")
     c.update_run(before.info.run_id, "RUNNING")
-    folder.deliveries.note(uri, folder.deliveries.to(uri) | {"status": "RUNNING", "epochs": 1})
+    folder.deliveries.note(store, folder.deliveries.to(store) | {"status": "RUNNING", "epochs": 1})
     for _ in range(2):
-        result = rnnexp("resume=run")
+        result = tracked_in_process("resume=run")
         assert result.returncode == 0, result.stderr
         assert "has finished" in result.stdout
-    c, (after,) = runs_of(uri, "default")
+    c, (after,) = runs_of(store, "default")
     assert after.info.status == "FINISHED"
     assert after.data.metrics == before.data.metrics
     assert after.data.params == before.data.params
@@ -511,15 +534,18 @@ def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(rnnexp
 
 
 @pytest.mark.parametrize("again", ["resume", "new"])
-def test_a_run_that_failed_before_it_began_is_recorded_once_it_runs(rnnexp, tmp_path, again):
+def test_a_run_that_failed_before_it_began_is_recorded_once_it_runs(
+    tracked_in_process, tmp_path, store, again
+):
     """Its file was missing: with the file it goes on; under another name it is another run."""
     text = [s for s in SMALL if not s.startswith("dataset.")] + ["dataset=text", "hydra.run.dir=run"]
-    assert rnnexp(*text, "dataset.path=mine.txt").returncode == 1
+    assert tracked_in_process(*text, "dataset.path=mine.txt").returncode == 1
     (tmp_path / ("mine.txt" if again == "resume" else "other.txt")).write_text("to be or not\n" * 400)
-    result = rnnexp("resume=run") if again == "resume" else rnnexp(*text, "dataset.path=other.txt")
+    arguments = ["resume=run"] if again == "resume" else [*text, "dataset.path=other.txt"]
+    result = tracked_in_process(*arguments)
     assert result.returncode == 0, result.stderr
     assert "does not take the records" not in result.stdout
-    c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "default")
+    c, runs = runs_of(store, "default")
     assert [run.info.status for run in runs] == (
         ["FINISHED"] if again == "resume" else ["FINISHED", "FAILED"]
     )

@@ -6,9 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from rnnexp.data.corpus import Corpus, Vocabulary
+from rnnexp.data.corpus import Corpus
 from rnnexp.data.datasets import grammar
 from rnnexp.data.lines import of_lines
+from rnnexp.data.texts import Reading
+from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.nn.cells import CELLS
@@ -87,7 +89,7 @@ def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, max
     (tmp_path / "whole").mkdir()
     whole = Run(tmp_path / "whole", cell=cell, max_steps=max_steps)
     records = whole.records()
-    last_step = int(records[-1]["step"])
+    last_step = int(records[-1]["updates"])
     for stop_at in [*range(1, last_step, 5), last_step]:
         folder = tmp_path / str(stop_at)
         folder.mkdir()
@@ -104,8 +106,28 @@ def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, max
         np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
 
 
+@pytest.mark.parametrize("stop_at", [None, 3, 20])
+@pytest.mark.parametrize(("limit", "steps"), [(0.5, 1), (5, 5), (22, 21)])
+def test_training_stops_after_the_step_that_reaches_the_seconds(limit, steps, stop_at, tmp_path, monkeypatch):
+    """Here a step takes a CPU second, as does a validation; seconds before an interruption count."""
+    monkeypatch.setattr(loop.time, "process_time", itertools.count().__next__)
+
+    def stop(progress):
+        if progress.step == stop_at:
+            raise Interrupted(15)
+
+    if stop_at and stop_at < steps:
+        with pytest.raises(Interrupted):
+            Run(tmp_path, max_seconds=limit).records(stop)
+    records = Run(tmp_path, max_seconds=limit).records()
+    assert records[-1]["updates"] == steps
+    assert records[-1]["epoch"] == (2 if limit == 22 else 1)
+    assert records[-1]["valid/ppl"] > 1
+    assert Run(tmp_path, max_seconds=limit).records() == []  # it is over
+
+
 NAMES = [f"{a}{b * k}" for a in "abc" for b in "xy" for k in range(1, 6)]
-LINES = of_lines(NAMES, "char", (0.8, 0.1, 0.1), 0, "")
+LINES = of_lines(NAMES, Reading("char"), (0.8, 0.1, 0.1), 0, "")
 
 
 def sequence_run(folder):
@@ -120,7 +142,7 @@ def test_sequences_resume_at_any_step_as_well(tmp_path):
     whole = sequence_run(tmp_path / "whole")
     records = whole.records()
     assert records[-1]["train/sequence_loss"] < records[0]["train/sequence_loss"]
-    for stop_at in range(1, int(records[-1]["step"]), 4):
+    for stop_at in range(1, int(records[-1]["updates"]), 4):
 
         def stop(progress, stop_at=stop_at):
             if progress.step == stop_at:
@@ -373,7 +395,7 @@ def test_training_has_diverged_where_it_only_did_harm(losses, diverged):
 
 def test_max_steps_ends_early(tmp_path):
     records = Run(tmp_path, max_steps=25).records()
-    assert [record["step"] for record in records] == [18, 25]
+    assert [record["updates"] for record in records] == [18, 25]
 
 
 def test_no_epochs_train_nothing(tmp_path):

@@ -5,6 +5,7 @@ It is as long as the passage that the character-level GRU hackathon trained on, 
 
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.lines import Shares, SplitSeed, of_lines
+from rnnexp.data.texts import Reading
 
 TEXT = """\
 Four score and seven years ago our fathers brought forth on this continent, a new nation, conceived in Liberty, and dedicated to the proposition that all men are created equal.
@@ -22,4 +23,4 @@ It is rather for us to be here dedicated to the great task remaining before us -
 
 def make(split: Shares = (0.8, 0.1, 0.1), split_seed: SplitSeed = 0) -> Corpus:
     """Return the sentences as characters."""
-    return of_lines(TEXT.splitlines(), "char", split, split_seed, "the address")
+    return of_lines(TEXT.splitlines(), Reading("char"), split, split_seed, "the address")

@@ -31,7 +31,8 @@ from typing import Annotated
 
 import numpy as np
 
-from rnnexp.data.corpus import END, Corpus, Truth, Vocabulary
+from rnnexp.data.corpus import Corpus, Truth
+from rnnexp.data.vocabulary import END, Vocabulary
 from rnnexp.options import Option, at_least
 
 NOUNS = {  # kind: (singular, plural), the most frequent first

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from rnnexp.data.corpus import END, Corpus, Vocabulary
+from rnnexp.data.corpus import Corpus
 from rnnexp.data.files import Cache, Url, read_checked
+from rnnexp.data.texts import MaxTokens, Reading, of_texts
 from rnnexp.options import Option, one_of, path_to_folder
 
 URL = "https://raw.githubusercontent.com/tomsercu/lstm/master/data"
@@ -14,29 +15,37 @@ SHA256 = {
     "ptb.test.txt": "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
 }
 ORDER = one_of("frequency", "appearance")
+Folder = Annotated[
+    str | None,
+    path_to_folder(
+        "holds ptb.train.txt, ptb.valid.txt, ptb.test.txt; null: download them once to cache", "ptb"
+    ),
+]
 
 
 def make(
-    dir: Annotated[
-        str | None,
-        path_to_folder("holds ptb.train.txt, ptb.valid.txt, ptb.test.txt; null: download them once to cache"),
-    ] = None,
+    dir: Folder = None,
     url: Url = URL,
     cache: Cache = "runs/data",
     order: Annotated[
         str, Option("of the words' numbers; appearance: as in the book, for weights trained with its", ORDER)
     ] = "frequency",
+    max_tokens: MaxTokens = None,
 ) -> Corpus:
     """Return the words of `ptb.{train,valid,test}.txt`, a newline as <eos>.
 
     Words have numbers by frequency, or by first appearance as in "Deep Learning from Scratch 2".
     """
     ORDER.require("dataset.order", order)
-    words = {}
-    for split in "train", "valid", "test":
-        name = f"ptb.{split}.txt"
-        text = read_checked(name, SHA256[name], dir, Path(cache) / "ptb", url)
-        words[split] = text.replace("\n", f" {END} ").split()
-    by_appearance = Vocabulary(list(dict.fromkeys(words["train"])))
-    vocabulary = Vocabulary.of(words["train"]) if order == "frequency" else by_appearance
-    return Corpus(vocabulary, {split: vocabulary.encode(tokens) for split, tokens in words.items()})
+    return of_texts(
+        read_ptb(dir, url, cache), Reading(max_tokens=max_tokens, by_appearance=order == "appearance")
+    )
+
+
+def read_ptb(folder: str | None, url: str, cache: str) -> dict[str, str]:
+    """Return the text of each split, from the user's folder or from a download kept in `cache`."""
+    return {
+        split: read_checked(name, SHA256[name], folder, Path(cache) / "ptb", url)
+        for split in ("train", "valid", "test")
+        for name in [f"ptb.{split}.txt"]
+    }

@@ -1,58 +1,99 @@
-"""Read any UTF-8 file, as words or as characters, as one stream or line by line."""
+"""Read any UTF-8 file, as words, characters or parts of words, as one stream or line by line."""
 
-from collections.abc import Sequence
+import logging
+import re
 from pathlib import Path
 from typing import Annotated
 
-from rnnexp.data.corpus import END, Corpus, of_parts
+from rnnexp.data.corpus import Corpus
 from rnnexp.data.files import read_bytes
 from rnnexp.data.lines import SHARES, Shares, SplitSeed, of_lines
+from rnnexp.data.texts import MaxTokens, Reading, of_stream, of_texts
+from rnnexp.data.vocabulary import END, Limits
 from rnnexp.errors import UserError
-from rnnexp.options import Option, one_of, path_to_file
+from rnnexp.options import Option, at_least, one_of, path_to_file
+
+log = logging.getLogger(__name__)
+MARK = "\ufeff"  # byte order
+LEVELS = one_of("word", "char", "bpe")
 
 
 def make(
-    path: Annotated[str, path_to_file("the text, UTF-8")],
+    path: Annotated[str, path_to_file("the text, UTF-8; with valid_path and test_path, what to train on")],
     level: Annotated[
-        str, Option("words, between white space, or every character", one_of("word", "char"))
+        str, Option("words, between white space; every character; or bpe, parts of words", LEVELS)
     ] = "word",
     split: Shares = (0.9, 0.05, 0.05),
     lines: Annotated[
         bool, Option("true: every line is a sequence of its own; false: the file is one stream")
     ] = False,
     split_seed: SplitSeed = 0,
+    valid_path: Annotated[
+        str | None, path_to_file("the text to validate on; null: a share of path", since_default=None)
+    ] = None,
+    test_path: Annotated[
+        str | None, path_to_file("the text to test on; null: a share of path", since_default=None)
+    ] = None,
+    min_count: Annotated[
+        int,
+        Option("rarer symbols of the training split are read as unknown", at_least(1), since_default=1),
+    ] = 1,
+    max_vocab: Annotated[
+        int | None,
+        Option(
+            "the most symbols, the most frequent ones and the unknown one; null: no limit, with bpe 4000",
+            at_least(2),
+            since_default=None,
+        ),
+    ] = None,
+    max_tokens: MaxTokens = None,
 ) -> Corpus:
-    """Return the corpus of one file, split by ratio.
+    """Return the corpus of one file, split by ratio, or of three files.
 
     The vocabulary is that of the training split; what the other two have beyond it becomes <unk>. Between
     words a newline is <eos>.
     """
-    if level not in ("word", "char"):
-        raise UserError(f"dataset.level={level} is not known: choose word or char")
+    LEVELS.require("dataset.level", level)
     SHARES.require("dataset.split", list(split))
-    text = read_text(Path(path))
+    if (valid_path is None) != (test_path is None):
+        raise UserError("dataset.valid_path and dataset.test_path go together: give both or none")
+    if level == "bpe" and min_count > 1:
+        raise UserError("dataset.min_count is for words and characters: with dataset.level=bpe set max_vocab")
+    how = Reading(level, Limits(min_count, max_vocab), max_tokens)
+    text = read_text(path, "dataset.path", level)
+    if valid_path and test_path:
+        others = {
+            "valid": read_text(valid_path, "dataset.valid_path", level),
+            "test": read_text(test_path, "dataset.test_path", level),
+        }
+        return of_texts({"train": text} | others, how, lines)
     if lines:
-        return of_lines(text.removesuffix("\n").split("\n"), level, split, split_seed, f"dataset.path={path}")
-    return of_stream(list(text) if level == "char" else text.replace("\n", f" {END} ").split(), level, split)
+        return of_lines(text.removesuffix("\n").split("\n"), how, split, split_seed, f"dataset.path={path}")
+    return of_stream(text, split, how)
 
 
-def of_stream(tokens: Sequence[str], level: str, split: Sequence[float]) -> Corpus:
-    """Return the corpus of one stream, split in its order."""
-    ends = [round(len(tokens) * share) for share in (split[0], split[0] + split[1])]
-    parts = {"train": tokens[: ends[0]], "valid": tokens[ends[0] : ends[1]], "test": tokens[ends[1] :]}
-    return of_parts(parts, level)
+def read_text(path: str, key: str, level: str) -> str:
+    """Return the text of a UTF-8 file, every line end as a newline, without byte order marks.
 
-
-def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file, every line end as a newline; UserError where it is not UTF-8 or empty."""
-    data = read_bytes(path)
+    Raises
+    ------
+    UserError where it is not UTF-8 or empty, or has the word that stands for a newline.
+    """
+    data = read_bytes(Path(path))
     try:
-        text = data.decode().removeprefix("\ufeff")
+        text = data.decode()
     except UnicodeDecodeError as error:
         raise UserError(
-            f"dataset.path={path} is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}; "
+            f"{key}={path} is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}; "
             f"convert it, with iconv -t utf-8 for instance"
         ) from error
+    if within := text.removeprefix(MARK).count(MARK):
+        log.info("%s has %d byte order marks within, which are left out", path, within)
+    text = text.replace(MARK, "").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
-        raise UserError(f"dataset.path={path} is empty")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        raise UserError(f"{key}={path} is empty")
+    if level == "word" and re.search(rf"(?<!\S){END}(?!\S)", text):
+        raise UserError(
+            f"{key}={path} has the word {END}, which stands for a newline: write a newline instead"
+        )
+    return text

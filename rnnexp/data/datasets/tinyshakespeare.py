@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 from rnnexp.data.corpus import Corpus
-from rnnexp.data.datasets.text import of_stream
 from rnnexp.data.files import Cache, Url, read_checked
+from rnnexp.data.texts import MaxTokens, Reading, of_stream
 from rnnexp.options import path_to_folder
 
 NAME = "input.txt"
@@ -14,10 +14,13 @@ SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
 
 def make(
-    dir: Annotated[str | None, path_to_folder("holds input.txt; null: download it once to cache")] = None,
+    dir: Annotated[
+        str | None, path_to_folder("holds input.txt; null: download it once to cache", "tinyshakespeare")
+    ] = None,
     url: Url = URL,
     cache: Cache = "runs/data",
+    max_tokens: MaxTokens = None,
 ) -> Corpus:
     """Return the text as a corpus: the first 90% of its characters to train, 5% each to validate and test."""
     text = read_checked(NAME, SHA256, dir, Path(cache) / "tinyshakespeare", url)
-    return of_stream(list(text), "char", (0.9, 0.05, 0.05))
+    return of_stream(text, (0.9, 0.05, 0.05), Reading("char", max_tokens=max_tokens))

@@ -1,0 +1,45 @@
+"""Draw the figures of a study: functions from plain tables to a `Picture`, a matplotlib figure with its words.
+
+style        one colour, dash and marker a cell
+picture      holds a figure with its heading and description, and writes it
+ticks labels rows    plain ticks; names at the ends of lines; figures with a row for each thing named
+select       which runs a figure shows; `curve_data` and `curve_lines` make curves of their history
+differences  how far apart configurations are
+seeds        every run, and how many diverged
+learning     learning curves over epochs, seconds and tokens; gradient norms
+cost         loss over what it costs, with the Pareto front
+tuning       the best of n trials, learning rates, which settings matter
+gaps         which kinds of tokens a gap comes from
+challenge compared   the figures of these two commands
+"""
+
+from analysis.figures.challenge import CHALLENGE_AXES, draw_challenge
+from analysis.figures.compared import draw_learning_curves
+from analysis.figures.cost import draw_pareto
+from analysis.figures.differences import draw_differences
+from analysis.figures.gaps import draw_excess, draw_gap
+from analysis.figures.learning import draw_costs, draw_curves, draw_gradient_norms
+from analysis.figures.picture import Picture, markup, save
+from analysis.figures.seeds import draw_divergence, draw_seeds
+from analysis.figures.tuning import draw_best_of_n, draw_importances, draw_learning_rates
+
+__all__ = [
+    "CHALLENGE_AXES",
+    "Picture",
+    "draw_best_of_n",
+    "draw_challenge",
+    "draw_costs",
+    "draw_curves",
+    "draw_differences",
+    "draw_divergence",
+    "draw_excess",
+    "draw_gap",
+    "draw_gradient_norms",
+    "draw_importances",
+    "draw_learning_curves",
+    "draw_learning_rates",
+    "draw_pareto",
+    "draw_seeds",
+    "markup",
+    "save",
+]

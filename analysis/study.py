@@ -1,0 +1,113 @@
+"""Read studies: every run with its fate, what was recorded over its epochs, and what may be compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from analysis import where as conditions
+from analysis.comparing import Group, compare_groups
+from analysis.configurations import name_configurations, varying_settings
+from analysis.described import DONE, describe
+from analysis.fates import fates, roles, runs_without_config, unrecorded
+from analysis.records import load_history, load_runs
+from analysis.verdict import Rules
+from analysis.visible import visible_texts
+
+HISTORY = [
+    *("valid/loss", "train/loss", "train/sequence_loss", "lr", "grad_norm", "max_grad_norm", "clip_share"),
+    *("updates", "tokens", "epoch_s", "epoch_cpu_s"),
+]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Hold what studies recorded, as plain tables.
+
+    runs : a row a run, in the order they started, failed ones and trials included. Columns: `run_id study
+        group configuration cell dataset seed role status fate reported folder start_time`, those of
+        `fairness.COLUMNS`, what the runs reached (`valid_loss test_loss best_reachable` in nats per token,
+        `valid_ppl test_ppl bpc`), what they are (`hidden_size recurrent_parameters operations_per_token
+        protocol trial sampler tuned`), what they took (`epoch_s epoch_cpu_s train_cpu_s s_to_best`), and a
+        column of text for each key of `settings`. What was not recorded is missing.
+    history : a row an epoch of a run: `run_id epoch` and the columns of `HISTORY`.
+    settings : config key -> how it is called, for those in which the final runs differ, the cell first.
+    recorded : the same runs with all that they recorded, under MLflow's names: `params.* metrics.* tags.*`.
+    notes : sentences about the whole.
+    """
+
+    studies: list[str]
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    settings: dict[str, str]
+    groups: list[Group]
+    recorded: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+
+def load_study(
+    studies: Sequence[str], uri: str, where: str = "", baseline: str = "", rules: Rules | None = None
+) -> Study:
+    """Return what studies recorded, and what may be said of it.
+
+    Parameters
+    ----------
+    studies : their names.
+    uri : of the MLflow store.
+    where : which runs, as `conditions.parse` takes it: "dataset.name=ptb and model.num_layers=2".
+    baseline : a configuration or a cell; only pairs with it are compared.
+    rules : the margin and the look of the verdicts.
+
+    Raises
+    ------
+    UserError where nothing is recorded, or `where` or `baseline` name nothing.
+    """
+    recorded = load_runs(list(dict.fromkeys(studies)), uri)
+    unknown = unrecorded(recorded["tags.rnnexp.folder"], studies) if "tags.rnnexp.folder" in recorded else []
+    recorded = conditions.keep(recorded, conditions.parse(where))
+    made = make_study(list(studies), recorded, load_history(recorded, HISTORY, uri), baseline, rules)
+    return replace(made, notes=[*made.notes, *unknown])
+
+
+def make_study(
+    studies: list[str],
+    recorded: pd.DataFrame,
+    history: pd.DataFrame,
+    baseline: str = "",
+    rules: Rules | None = None,
+) -> Study:
+    """Return what tables of recorded runs, as from `load_runs` and `load_history`, say."""
+    recorded = visible_texts(recorded.reset_index(drop=True))
+    history = history.reindex(columns=["run_id", "epoch", *HISTORY])
+    runs = describe(recorded, history)
+    has_config = ~runs_without_config(recorded)
+    settings, runs["configuration"] = _configurations(recorded, runs, has_config)
+    for key in settings:
+        runs[key] = recorded.get(f"params.{key}", None)
+    runs["role"] = roles(runs)
+    runs["reported"] = (runs["role"] == "final") & runs["status"].isin(DONE)
+    runs["fate"] = fates(runs, recorded.get("tags.rnnexp.error", pd.Series(None, index=runs.index)))
+    groups, runs["group"] = compare_groups(runs, settings, baseline, rules or Rules())
+    return Study(studies, runs, history, settings, groups, recorded)
+
+
+def _configurations(
+    recorded: pd.DataFrame, runs: pd.DataFrame, has_config: pd.Series
+) -> tuple[dict[str, str], pd.Series]:
+    """Return the settings in which final runs differ, and the configuration of each run in words.
+
+    Runs that failed and trials define no settings. They are named by all in which any runs differ,
+    unless a final run has their configuration.
+    """
+    final = has_config & runs["trial"].isna() & (runs["status"] != "pruned")
+    ended = final & (recorded["status"] == "FINISHED")
+    solid = next((chosen for chosen in (ended, final, has_config) if chosen.any()), has_config)
+    settings = varying_settings(recorded[solid]) if has_config.any() else {"cell.name": "cell"}
+    names = pd.Series("", index=runs.index, dtype=object)
+    if not has_config.any():
+        return settings, names
+    everything = recorded[has_config]
+    found = name_configurations(everything, varying_settings(everything))
+    names = pd.Series(found, index=everything.index, dtype=object).reindex(runs.index, fill_value="")
+    short = dict(zip(names[solid], name_configurations(recorded[solid], settings)))
+    return settings, names.map(lambda name: short.get(name, name))

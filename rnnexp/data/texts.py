@@ -1,0 +1,121 @@
+"""Turn written text into a corpus: words, characters or parts of words, within the limits of a vocabulary."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from rnnexp.data import subwords
+from rnnexp.data.corpus import Corpus, of_tokens, with_vocabulary
+from rnnexp.data.vocabulary import END, NO_LIMITS, Limits, Numbering, Vocabulary
+from rnnexp.errors import UserError
+from rnnexp.options import Option, at_least
+
+LAST = {"word": END, "char": "\n", "bpe": subwords.NEWLINE}  # the symbol that ends a line
+
+MaxTokens = Annotated[
+    int | None,
+    Option("the first so many tokens of the training split; null: all", at_least(2), since_default=None),
+]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Say how a text is read.
+
+    level : see `Corpus`.
+    limits : of the vocabulary. max_tokens : of the training split; None: all.
+    by_appearance : whether symbols are numbered in the order of their first appearance, else by frequency.
+    """
+
+    level: str = "word"
+    limits: Limits = NO_LIMITS
+    max_tokens: int | None = None
+    by_appearance: bool = False
+
+
+def of_stream(text: str, split: Sequence[float], how: Reading) -> Corpus:
+    """Return the corpus of one stream, split in its order by the shares of train, valid and test."""
+
+    def cut(whole):
+        ends = [round(len(whole) * share) for share in (split[0], split[0] + split[1])]
+        return {"train": whole[: ends[0]], "valid": whole[ends[0] : ends[1]], "test": whole[ends[1] :]}
+
+    if how.level == "bpe":
+        return of_texts(cut(text), how)
+    numbering = Numbering()
+    return of_numbers(numbering, cut(numbered(numbering, text, how.level)), how)
+
+
+def of_texts(texts: Mapping[str, str], how: Reading, are_lines: bool = False) -> Corpus:
+    """Return the corpus of a text for each split.
+
+    are_lines : whether every line is a sequence of its own; else each split is one stream.
+    """
+    if how.level == "bpe":
+        return of_subwords(texts, how, are_lines)
+    numbering = Numbering()
+    parts = {split: numbered(numbering, text, how.level) for split, text in texts.items()}
+    return of_numbers(numbering, parts, how, are_lines)
+
+
+def numbered(numbering: Numbering, text: str, level: str) -> np.ndarray:
+    """Return the numbers (N,) of the words or characters of a text; a newline between words is <eos>."""
+    if level == "char":
+        return numbering.characters(text)
+    return numbering.words(text.replace("\n", f" {END} ").split())
+
+
+def of_numbers(
+    numbering: Numbering, parts: dict[str, np.ndarray], how: Reading, are_lines: bool = False
+) -> Corpus:
+    """Return the corpus of numbered words or characters; see `of_texts`."""
+    symbols, last = numbering.symbols, LAST[how.level] if are_lines else None
+    parts["train"] = parts["train"][: how.max_tokens]
+    if how.by_appearance:
+        known = Vocabulary([symbols[number] for number in dict.fromkeys(parts["train"].tolist())])
+        return with_vocabulary(known, symbols, parts, how.level, last)
+    return of_tokens(symbols, parts, how.level, last, how.limits)
+
+
+def of_subwords(texts: Mapping[str, str], how: Reading, are_lines: bool) -> Corpus:
+    """Return the corpus of parts of words, which are learnt from the training split."""
+    tokenizer = subwords.learn(texts["train"], how.limits.max_size)
+    parts = {split: subwords.encode(tokenizer, text) for split, text in texts.items()}
+    parts["train"] = parts["train"][: how.max_tokens]
+    return with_tokenizer(tokenizer, parts, are_lines)
+
+
+def with_tokenizer(tokenizer: str, parts: Mapping[str, np.ndarray], are_lines: bool) -> Corpus:
+    """Return the corpus of splits of parts of words (N,)."""
+    vocabulary = Vocabulary(subwords.symbols(tokenizer))
+    sizes = np.array([len(symbol) for symbol in vocabulary.symbols])  # a letter stands for a byte
+    first = 0 if are_lines else 1
+    return Corpus(
+        vocabulary,
+        dict(parts),
+        "bpe",
+        end=vocabulary.index[subwords.NEWLINE] if are_lines else None,
+        bytes={split: int(sizes[part[first:]].sum()) for split, part in parts.items()},
+        tokenizer=tokenizer,
+    )
+
+
+def read_as(known: Corpus, text: str, split: str) -> Corpus:
+    """Return the corpus of one split of text, read as the data of `known` were: its vocabulary, its level.
+
+    Raises
+    ------
+    UserError where the text has a symbol that is unknown, and `known` no symbol for such.
+    """
+    if known.tokenizer:
+        parts = {split: subwords.encode(known.tokenizer, text)}
+        return with_tokenizer(known.tokenizer, parts, are_lines=known.end is not None)
+    numbering = Numbering()
+    parts = {split: numbered(numbering, text, known.level)}
+    last = None if known.end is None else known.vocabulary.symbols[known.end]
+    try:
+        return with_vocabulary(known.vocabulary, numbering.symbols, parts, known.level, last)
+    except KeyError as error:
+        raise UserError(f"the text has the symbol {error}, which the model does not know") from None

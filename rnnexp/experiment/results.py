@@ -1,0 +1,63 @@
+"""Say what a run has come to: what it records once, at its end."""
+
+from typing import Any
+
+import numpy as np
+
+from rnnexp.evaluation.base import in_units
+from rnnexp.evaluation.perplexity import evaluate, perplexity
+from rnnexp.experiment import build
+from rnnexp.experiment.text_metrics import text_metrics
+from rnnexp.records.lease import now
+
+
+def done_at(records: list[dict[str, Any]]) -> int:
+    """Return the number of updates that the recorded epochs have done."""
+    return records[-1]["updates"] if records else 0
+
+
+def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarray | None]:
+    """Return what the evaluators find out about the test split, and the nats of each of its tokens.
+
+    With train.test=never that is nothing, and None.
+    """
+    scores: dict[str, float] = {}
+    test_nats = None
+    for evaluator in experiment.evaluators if experiment.settings.tests else ():
+        found, nats = evaluator.score_tokens(experiment.model, experiment.corpus, "test")
+        scores |= found
+        test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
+    return scores, test_nats
+
+
+def final_metrics(
+    experiment: build.Experiment, records: list[dict[str, Any]], scores: dict[str, float]
+) -> dict[str, float]:
+    """Return what is recorded once, at the end; the model has the best weights.
+
+    scores : of the test split.
+    """
+    model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
+    if records:
+        best = min(records, key=lambda record: record["valid/loss"])
+        best_loss, best_epoch = best["valid/loss"], best["epoch"]
+    else:  # max_epochs=0: the untrained model
+        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], rows, corpus.end), 0
+    parts = model.num_params()
+    metrics = {
+        **in_units("test", scores, corpus.level, corpus.bytes_per_token("test")),
+        **text_metrics(corpus, experiment.settings.tests),
+        "time": now(),
+        "best/valid_ppl": perplexity(best_loss),
+        "best/epoch": best_epoch,
+        "num_params": sum(parts.values()),
+        **{f"num_params/{name}": count for name, count in parts.items()},
+        "operations_per_token": model.operations_per_token(),
+    }
+    if records and all("epoch_cpu_s" in record for record in records):  # none of a version that lacked it
+        metrics["train_cpu_s"] = sum(record["epoch_cpu_s"] for record in records)
+    if corpus.oracle:
+        if experiment.settings.tests:
+            metrics["oracle/ppl"] = perplexity(corpus.oracle["test"])
+        metrics |= {f"oracle/{split}_ppl": perplexity(corpus.oracle[split]) for split in ("train", "valid")}
+    return metrics

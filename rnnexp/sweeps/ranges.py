@@ -1,0 +1,48 @@
+"""Draw values from what a search is over, and record what that was."""
+
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override
+
+from rnnexp.sweeps.request import text, values
+
+if TYPE_CHECKING:
+    import optuna
+
+RATE = "optimizer.lr"
+
+
+def suggest(trial: "optuna.Trial", key: str, over: Override) -> None:
+    """Have a trial draw a value from the range or the choices of an override."""
+    space = over.value()
+    if not isinstance(space, IntervalSweep):
+        trial.suggest_categorical(key, [value.partition("=")[2] for value in values(over)])
+        return
+    low, high, log = space.start, space.end, "log" in space.tags
+    assert low is not None
+    assert high is not None
+    if isinstance(low, int):
+        trial.suggest_int(key, low, int(high), log=log)
+    else:
+        trial.suggest_float(key, low, high, log=log)
+
+
+def shown(value: Any) -> str:
+    """Return a proposed value as it is written in an override, with four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def range_tags(space: dict[str, Override]) -> dict[str, str]:
+    """Return what a search was over, as tags: every range, and the ends of that of the learning rate."""
+    tags = {"rnnexp.ranges": "; ".join(text(space[key]).replace(" ", "") for key in sorted(space))}
+    if RATE in space:
+        over: Any = space[RATE].value()
+        try:
+            if isinstance(over, IntervalSweep):
+                ends = [float(over.start or 0), float(over.end or 0)]
+            else:
+                ends = [float(value.partition("=")[2]) for value in values(space[RATE])]
+        except ValueError:  # null among the choices
+            return tags
+        tags |= {"rnnexp.lr_low": f"{min(ends):g}", "rnnexp.lr_high": f"{max(ends):g}"}
+    return tags

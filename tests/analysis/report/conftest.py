@@ -1,0 +1,21 @@
+"""Reports without figures, which take seconds."""
+
+import json
+
+import pytest
+
+from analysis.report import write
+from analysis.report.write import Request, write_study
+
+
+@pytest.fixture
+def report(tmp_path, monkeypatch):
+    """Writes the report of a store without figures; returns what report.json says."""
+    monkeypatch.setattr(write, "draw", lambda *given: [])
+
+    def make(store, **asked):
+        study = store.load(asked.get("baseline", ""))
+        written = write_study(study, Request([store.study], out=str(tmp_path), **asked))
+        return json.loads((written.folder / "report.json").read_text())
+
+    return make

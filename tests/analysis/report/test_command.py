@@ -1,0 +1,82 @@
+"""`rnnexp report`: its arguments, its exit status, and the files that it leaves."""
+
+import sys
+
+import pytest
+
+from analysis.report import write
+from analysis.report.command import Arguments, command
+from rnnexp.cli.main import main
+from rnnexp.errors import UserError
+from tests.analysis.report.studies import of_seeds
+
+FILES = {"index.html", "table.md", "table.csv", "table.tex", "runs.csv", "report.json", "figures"}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Has a study of three seeds stand for what a store holds; collects what is asked of it."""
+    given = []
+
+    def load(studies, uri, where, baseline, rules):
+        given.append((studies, uri, where, baseline, rules.margin, rules.look))
+        return of_seeds(3).load(baseline, rules)
+
+    monkeypatch.setattr(write, "load_study", load)
+    return given
+
+
+def test_arguments_reach_the_study_and_the_files_are_written(asked, tmp_path, capsys):
+    command(
+        Arguments(
+            study="a, b", where="dataset.name=ptb", baseline="lstm", margin=0.02, look=2, out=str(tmp_path)
+        )
+    )
+    assert asked == [(["a", "b"], "sqlite:///runs/mlflow.db", "dataset.name=ptb", "lstm", 0.02, 2)]
+    folder = tmp_path / "a+b"
+    assert {path.name for path in folder.iterdir()} == FILES
+    figures = {path.name for path in (folder / "figures").iterdir()}
+    assert figures >= {f"learning.{kind}" for kind in ("png", "pdf", "svg")}
+    out = capsys.readouterr().out
+    assert out.startswith((folder / "table.md").read_text())
+    assert "provisional: On grammar" in out
+    assert f"Written: {folder}/index.html" in out
+
+
+def test_strict_ends_with_1_where_a_check_refuses_and_still_writes(monkeypatch, tmp_path):
+    monkeypatch.setattr(write, "draw", lambda *given: [])
+    monkeypatch.setattr(write, "load_study", lambda *given: of_seeds(1).load())
+    with pytest.raises(SystemExit) as end:
+        command(Arguments(study="a", strict=True, out=str(tmp_path)))
+    assert end.value.code == 1
+    assert (tmp_path / "a" / "report.json").exists()
+    command(Arguments(study="a", out=str(tmp_path)))
+
+
+def test_strict_is_content_where_none_refuses(monkeypatch, tmp_path, asked):
+    monkeypatch.setattr(write, "draw", lambda *given: [])
+    command(Arguments(study="a", strict=True, out=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"study": "a", "margin": 0.0}, "the margin must be above 0 nats"),
+        ({"study": "a", "look": 3}, "look must be 1 or 2"),
+        ({"study": ", "}, "study= has no value"),
+    ],
+)
+def test_mistakes_get_one_plain_line_and_leave_nothing(tmp_path, arguments, message):
+    with pytest.raises(UserError, match=message):
+        command(Arguments(**arguments, out=str(tmp_path)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_a_command_of_rnnexp(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(sys, "argv", ["rnnexp"])
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "study=none"]) == 1
+    assert capsys.readouterr().err.startswith("rnnexp report: uri=sqlite:///runs/mlflow.db holds no records")
+    assert main(["report", "--help"]) == 0
+    assert "baseline  compare with this cell" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []

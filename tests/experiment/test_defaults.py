@@ -1,0 +1,51 @@
+"""optimizer.lr=null is the cell's own rate, a number everywhere but in conf/."""
+
+import pytest
+import yaml
+
+from rnnexp.experiment.config_hash import hashes
+from rnnexp.nn.cells import CELLS
+from rnnexp.optim import OPTIMIZERS
+from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.worker import CONF
+from tests.conftest import QUICK
+from tests.experiment.test_configs import composed
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_rate_is_the_cells_own(cell, optimizer):
+    own = yaml.safe_load((CONF / f"cell/{cell}.yaml").read_text())["lr"]
+    config = composed(f"cell={cell}", f"optimizer={optimizer}")
+    assert config["optimizer"]["lr"] == own[optimizer]
+    assert "lr" not in config["cell"]
+
+
+def test_the_number_counts_wherever_it_is_from():
+    other = composed("cell.lr.sgd=0.7")
+    assert other == composed("optimizer.lr=0.7")
+    assert hashes(other) != hashes(composed())
+
+
+def test_a_rate_that_is_given_counts():
+    assert composed("cell=rnn", "optimizer.lr=8")["optimizer"]["lr"] == 8
+    assert composed("experiment=dlfs2_rnnlm")["optimizer"]["lr"] == 20
+
+
+def test_the_record_of_a_run_has_the_number(in_process, tmp_path):
+    quick = [argument for argument in QUICK if not argument.startswith("optimizer.lr")]
+    result = in_process("cell=rnn", *quick, "train.max_steps=1")
+    assert result.returncode == 0, result.stderr
+    (file,) = tmp_path.glob("runs/default/*/config.yaml")
+    config = RunFolder(file.parent).load_config()
+    assert config["optimizer"]["lr"] == composed("cell=rnn")["optimizer"]["lr"]
+    assert hashes(config)[0][:8] in file.parent.name
+
+
+@pytest.mark.parametrize("multirun", [[], ["-m"]], ids=["a run", "a sweep"])
+def test_a_cell_without_a_rate_asks_for_one(in_process, tmp_path, multirun):
+    result = in_process(*multirun, "~cell.lr.sgd", *QUICK[:-2])
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "optimizer.lr=null: cell=lstm has no rate of its own for sgd; give optimizer.lr=NUMBER" in line
+    assert not list(tmp_path.glob("runs/*/*"))
