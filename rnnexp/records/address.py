@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import unquote
 
 from rnnexp.errors import UserError
@@ -129,7 +130,7 @@ def clean_argument(argument: str) -> str:
     return done
 
 
-def clean_config(value: object) -> object:
+def clean_config(value: Any) -> Any:
     """Return a config with every address in it without password; the environment has those."""
     if isinstance(value, dict):
         return {key: clean_config(one) for key, one in value.items()}

@@ -127,7 +127,7 @@ def test_a_mistake_beside_a_password(in_process, tmp_path, first, given):
 
 def test_a_password_from_the_environment_of_this_machine(in_process, tmp_path, monkeypatch):
     monkeypatch.setenv("MY_STORE", f"mysql://me:{PASSWORD}@h/d")
-    outcome = in_process(*ONE, "tracking.uri=${oc.env:MY_STORE}", "hydra.run.dir=run", "tracking.name=none")
+    outcome = in_process(*ONE, "tracking=none", "tracking.uri=${oc.env:MY_STORE}", "hydra.run.dir=run")
     assert (outcome.returncode, warned(outcome)) == (0, 0), outcome.stderr
     assert RunFolder(tmp_path / "run").load_config()["tracking"]["uri"] == "mysql://me@h/d"
     assert_nowhere(tmp_path, outcome)
