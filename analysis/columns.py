@@ -14,7 +14,7 @@ class Column:
 
     Parameters
     ----------
-    name : of the number in table.csv; where a spread belongs to it, `<name>_mean` and `<name>_sd`.
+    name : of the number in compare.csv; where a spread belongs to it, `<name>_mean` and `<name>_sd`.
     source : the column of `Study.runs` that it is computed from.
     title : of the column in Markdown.
     summary : from the values of the finished runs to the number; None: mean and standard deviation.
@@ -30,7 +30,7 @@ class Column:
     optional: bool = True
 
     def summarise(self, values: pd.Series) -> dict[str, float]:
-        """Return the entries of table.csv for one configuration, from the values of its finished runs."""
+        """Return the entries of compare.csv for one configuration, from the values of its finished runs."""
         values = values.dropna()
         if self.summary:
             return {self.name: self.summary(values) if len(values) else np.nan}

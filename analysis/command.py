@@ -1,18 +1,25 @@
 """Read the commands' key=value arguments, and say what is wrong in one plain line."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from analysis.verdict import Rules
-from rnnexp.errors import UserError
-from rnnexp.output import safe, say
+from rnnexp.errors import (
+    UserError,
+    drop_output,
+    explained,
+    flush_output,
+    is_mistake,
+    one_line,
+    show_all_letters,
+)
+from rnnexp.output import say
 from rnnexp.records.address import clean_arguments
 from rnnexp.records.names import require_name
 
@@ -76,16 +83,45 @@ def run_on_study(
 
 
 def run(command: Callable[[T], None], arguments: type[T], name: str, doc: str | None) -> None:
-    """Call `command` with the arguments of the command line, an instance of the dataclass `arguments`."""
+    """Call `command` with the arguments of the command line, an instance of the dataclass `arguments`.
+
+    A mistake ends in one line on stderr; within `rnnexp`, which says it in the same way, it is raised.
+    """
     if {"-h", "--help"} & set(sys.argv):
         say(doc or "")
         sys.exit()
+    show_all_letters()
     try:
-        cli = OmegaConf.from_cli(clean_arguments(sys.argv[1:]))
-        given = OmegaConf.merge(OmegaConf.structured(arguments), cli)
-        command(OmegaConf.to_object(given))  # type: ignore[arg-type]
-    except (UserError, OmegaConfBaseException, YAMLError, OSError) as error:
-        message = safe(str(error).partition("\n")[0])
-        sys.exit(f"analysis.{name}: {message}")
+        command(read(clean_arguments(sys.argv[1:]), arguments))
+        flush_output()
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(drop_output())
+    except Exception as error:
+        if not is_mistake(error):  # `rnnexp` sets HYDRA_FULL_ERROR
+            raise
+        sys.exit(f"analysis.{name}: {explained(error)}")
+
+
+def read(given: Sequence[str], arguments: type[T]) -> T:
+    """Return the dataclass `arguments` with these KEY=VALUE over its defaults; a text is taken as it stands.
+
+    Raises
+    ------
+    UserError where an argument is unknown, does not fit its type, or is missing.
+    """
+    config = OmegaConf.structured(arguments)
+    hints = get_type_hints(arguments)
+    for argument in given:
+        key, _, value = argument.partition("=")
+        if key not in hints or "=" not in argument:
+            raise UserError(f"{argument!r} is not known: the options are {', '.join(f'{k}=' for k in hints)}")
+        try:
+            config[key] = None if value == "null" and type(None) in get_args(hints[key]) else value
+        except OmegaConfBaseException as error:
+            raise UserError(f"{argument}: {one_line(error)}") from error
+    for key in OmegaConf.missing_keys(config):
+        raise UserError(f"{key} has no value: add {key}=VALUE")
+    made: Any = OmegaConf.to_object(config)
+    return made

@@ -5,8 +5,8 @@ rnnexp compare study=NAME[,NAME] [where='dataset.name=ptb and model.num_layers=2
 
 where: which runs, as KEY=VALUE or KEY!=VALUE, joined by and. baseline: a cell or configuration, with which
 the others are compared; otherwise each with each. margin: the difference, in nats per token, that matters
-(0.01 is 1% of perplexity). look=2: the study was looked at before with half of its seeds. Writes table.md,
-table.csv and curves.png.
+(0.01 is 1% of perplexity). look=2: the study was looked at before with half of its seeds. Writes compare.md,
+compare.csv and curves.png; a page with all figures is made by rnnexp report.
 """
 
 from pathlib import Path
@@ -26,15 +26,15 @@ def report(arguments: ComparisonArguments, out: Path) -> str:
     )
     groups = [group_text(study, group, text_sentences(study, group)) for group in study.groups]
     out.mkdir(parents=True, exist_ok=True)
-    replace_text(out / "table.md", f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}")
-    replace_text(out / "table.csv", csv(study))
+    replace_text(out / "compare.md", f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}")
+    replace_text(out / "compare.csv", csv(study))
     draw_learning_curves(study, out / "curves.png")
-    return study_text(study, groups, ON_SCREEN, f"{out}/table.md")
+    return study_text(study, groups, ON_SCREEN, f"{out}/compare.md")
 
 
 def main() -> None:
     """Report on the study that the command line names."""
-    run_on_study(report, ComparisonArguments, "compare", "table.md, table.csv, curves.png", __doc__)
+    run_on_study(report, ComparisonArguments, "compare", "compare.md, compare.csv, curves.png", __doc__)
 
 
 if __name__ == "__main__":

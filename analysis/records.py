@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from analysis import sqlite
-from rnnexp.errors import UserError
+from rnnexp.errors import UserError, about
 from rnnexp.records.address import Address
+from rnnexp.records.sqlite import file_of
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -43,31 +43,34 @@ def load_runs(studies: str | Sequence[str], uri: str) -> pd.DataFrame:
 
     Raises
     ------
-    NoRecords where the store cannot be read, or holds no run of a study.
+    NoRecords where the store holds no run of a study, UserError where it cannot be read.
     """
     names = [studies] if isinstance(studies, str) else list(studies)
-    if uri.startswith(SQLITE):
-        file = _file(uri)
-        try:
-            with _open(file, uri) as database:
-                ids = _ids(sqlite.experiments(database), names)
-                runs = sqlite.runs(database, list(ids))
-        except sqlite.UnknownSchema as unknown:
-            log.warning(f"{file}: {unknown}, which this version knows: read by MLflow, slower")
-            runs, ids = _runs_of_mlflow(names, uri)
-        except sqlite3.Error as error:
-            raise NoRecords(f"uri={uri} cannot be read: {error}") from error
-    else:
-        runs, ids = _runs_of_mlflow(names, uri)
-    runs["study"] = runs["experiment_id"].map(ids)
-    if KIND in runs:  # the parents of sweeps, which are no runs
-        runs = runs[runs[KIND].isna()].reset_index(drop=True)
-    for name in names:
-        if not (runs["study"] == name).any():
-            raise NoRecords(f"study={name} has no runs")
-    metrics = [str(column) for column in runs.columns if str(column).startswith("metrics.")]
-    runs[metrics] = runs[metrics].mask(runs[metrics] > LARGEST, np.inf)
+    with about(f"uri={uri}"):
+        runs, ids = _runs(names, uri)
+        runs["study"] = runs["experiment_id"].map(ids)
+        if KIND in runs:  # the parents of sweeps, which are no runs
+            runs = runs[runs[KIND].isna()].reset_index(drop=True)
+        for name in names:
+            if not (runs["study"] == name).any():
+                raise NoRecords(f"study={name} has no runs")
+        metrics = [str(column) for column in runs.columns if str(column).startswith("metrics.")]
+        runs[metrics] = runs[metrics].mask(runs[metrics] > LARGEST, np.inf)
     return runs
+
+
+def _runs(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the runs of studies, by SQL where that is possible, and the studies' names by id."""
+    if not uri.startswith(SQLITE):
+        return _runs_of_mlflow(names, uri)
+    file = _file(uri)
+    try:
+        with _open(file, uri) as database:
+            ids = _ids(sqlite.experiments(database), names)
+            return sqlite.runs(database, list(ids)), ids
+    except sqlite.UnknownSchema as unknown:
+        log.warning(f"{file}: {unknown}, which this version knows: read by MLflow, slower")
+        return _runs_of_mlflow(names, uri)
 
 
 def load_history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.DataFrame:
@@ -75,6 +78,11 @@ def load_history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.Dat
 
     What was recorded twice of an epoch counts as it was recorded last.
     """
+    with about(f"uri={uri}"):
+        return _history(runs, metrics, uri)
+
+
+def _history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.DataFrame:
     ids = list(runs["experiment_id"].unique())
     name_now = {name: metric for metric in metrics for name in (metric, *NAMES_BEFORE.get(metric, ()))}
     points: pd.DataFrame | None = None
@@ -84,8 +92,6 @@ def load_history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.Dat
                 points = sqlite.history(database, ids, list(name_now))
         except sqlite.UnknownSchema:
             pass
-        except sqlite3.Error as error:
-            raise NoRecords(f"uri={uri} cannot be read: {error}") from error
     if points is None:
         points = _history_of_mlflow(runs["run_id"], list(name_now), uri)
     points = points[points["run_id"].isin(runs["run_id"])]
@@ -104,7 +110,7 @@ def load_history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.Dat
 
 
 def _file(uri: str) -> Path:
-    file = Path(uri.removeprefix(SQLITE))
+    file = file_of(uri) or Path(uri)
     if not file.exists():
         raise NoRecords(
             f"uri={uri} holds no records: {file} does not exist; run something first, or name another"
@@ -114,16 +120,8 @@ def _file(uri: str) -> Path:
 
 def _open(file: Path, uri: str) -> Any:
     if not file.is_file():
-        raise NoRecords(f"uri={uri} cannot be read: {file} is no file")
+        raise UserError(f"uri={uri} cannot be read: {file} is no file")
     return sqlite.opened(file)
-
-
-def _one_line(error: Exception) -> str:
-    """Return the first line of an error's message; of a missing library also what to install."""
-    if isinstance(error, ImportError):
-        advice = "pip install 'rnnexp[postgres]'" if "psycopg" in str(error) else "install that"
-        return f"{error}: {advice}"
-    return str(error).strip().partition("\n")[0]
 
 
 def _ids(known: dict[str, str], names: Iterable[str]) -> dict[str, str]:
@@ -147,16 +145,11 @@ def _client(uri: str) -> Any:
 def _runs_of_mlflow(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return runs, and the studies' names by id, by MLflow's own interface."""
     import mlflow
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
-    try:
-        client = _client(uri)
-        mlflow.set_tracking_uri(client.tracking_uri)
-        ids = _ids({e.name: e.experiment_id for e in client.search_experiments()}, names)
-        runs = mlflow.search_runs(list(ids), order_by=["attributes.start_time ASC"])
-    except (MlflowException, SQLAlchemyError, ImportError) as error:
-        raise NoRecords(f"uri={uri} cannot be read: {_one_line(error)}") from error
+    client = _client(uri)
+    mlflow.set_tracking_uri(client.tracking_uri)
+    ids = _ids({e.name: e.experiment_id for e in client.search_experiments()}, names)
+    runs = mlflow.search_runs(list(ids), order_by=["attributes.start_time ASC"])
     if runs.empty:
         runs = pd.DataFrame({"run_id": [], "experiment_id": [], "status": []}, dtype=object)
     return runs, ids

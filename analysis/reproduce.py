@@ -5,8 +5,8 @@ rnnexp reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [into=PAGE] [uri=STO
 
 Reads what is recorded; run=true first runs what has not finished, prepare=true only prepares it for another
 machine with `rnnexp offline`. data: the folder that holds dinos.txt and ptb/; without it PTB
-is downloaded, and the dinosaur names are left out. Writes reproduce.md; into=README.md puts the table between
-the two marks of that page, too.
+is downloaded, and the dinosaur names are left out. Writes reproduce.md; into=analysis/README.md puts the
+table between the two marks of that page, too.
 """
 
 import subprocess

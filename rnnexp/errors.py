@@ -1,6 +1,10 @@
-"""Define the errors that are not bugs."""
+"""Define the errors that are not bugs, and say them in one plain line."""
 
+import os
 import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rnnexp.output import safe
 
@@ -41,3 +45,93 @@ def one_line(error: BaseException) -> str:
     said, _, _ = str(error).partition("Config search path:")
     lines = [line.strip() for line in said.splitlines()]
     return safe("; ".join(line for line in lines if line and not line.startswith(NOISE)))
+
+
+def first_line(error: BaseException, length: int = 300) -> str:
+    """Return the first line of the message of an error of a library, which may write pages; at least its name."""
+    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return safe(line if len(line) <= length else f"{line[:length]}...")
+
+
+# What libraries raise over what a user gave them and say in words, by the module that has it. Of those that are
+# not loaded nothing can come, so none is imported here.
+FOREIGN = {
+    "hydra.errors": "HydraException",
+    "omegaconf.errors": "OmegaConfBaseException",
+    "yaml": "YAMLError",
+    "sqlite3": "Error",
+    "sqlalchemy.exc": "SQLAlchemyError",
+    "mlflow.exceptions": "MlflowException",
+}
+# names of modules begin so -> what to install
+ADVICE = {"psycopg": "rnnexp[postgres]", "tokenizers": "rnnexp[bpe]"}
+
+
+def foreign_errors(*modules: str) -> tuple[type[BaseException], ...]:
+    """Return the errors of these modules of `FOREIGN`, by default of all, as far as they are loaded."""
+    return tuple(
+        getattr(sys.modules[name], FOREIGN[name]) for name in modules or FOREIGN if name in sys.modules
+    )
+
+
+def is_mistake(error: BaseException) -> bool:
+    """Return whether an error is one that its user can mend; with HYDRA_FULL_ERROR=1 none counts as one."""
+    if os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0"):
+        return False
+    return isinstance(error, (UserError, OSError, MemoryError, *foreign_errors()))
+
+
+def explained(error: BaseException) -> str:
+    """Return what an error says, and what to do where that is known, in one line."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {one_line(error) or 'choose a smaller model or data set'}"
+    if isinstance(error, foreign_errors("sqlalchemy.exc", "mlflow.exceptions")):
+        return first_line(error)
+    if isinstance(error, ImportError):
+        wanted = [extra for name, extra in ADVICE.items() if (error.name or "").startswith(name)]
+        return safe(f"{error}: pip install '{wanted[0] if wanted else error.name}'")
+    composing = foreign_errors("hydra.errors", "omegaconf.errors")
+    causes = [error.__cause__] if isinstance(error.__cause__, composing) else []
+    return "; ".join(one_line(part) for part in [error, *causes] if part) or type(error).__name__
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """Name what cannot be read within the context, whatever a library raises over it: a UserError.
+
+    For what comes from outside: a store, a server, a file of another program. Nobody lists all that a library
+    raises over a damaged file.
+    """
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        raise UserError(f"{what} cannot be read: {explained(error)}") from error
+
+
+def flush_output() -> None:
+    """Write out what was printed, here rather than when Python ends and only grumbles about an error.
+
+    Raises
+    ------
+    BrokenPipeError where whoever read it has had enough, OSError where the disk is full: what is left is dropped.
+    """
+    if sys.stdout:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            drop_output()
+            raise
+
+
+def drop_output() -> int:
+    """Let go of what is still to be printed, for nobody reads it any more; return the exit status of that."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
+
+
+def show_all_letters() -> None:
+    """Have stdout show letters that a terminal lacks as escapes, as stderr does, instead of an error."""
+    if sys.stdout and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

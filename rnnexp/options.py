@@ -50,6 +50,11 @@ def at_least(least: int) -> Range:
     return Range(f"at least {least}", lambda v: v >= least)
 
 
+def within(least: int, most: int) -> Range:
+    """Return the range from `least` to `most`, both included."""
+    return Range(f"from {least} to {most}", lambda v: least <= v <= most)
+
+
 def greater_than(limit: float) -> Range:
     """Return the range above `limit`."""
     return Range(f"greater than {limit}", lambda v: v > limit)

@@ -16,7 +16,8 @@ from rnnexp.compute import backend
 from rnnexp.errors import UserError
 from rnnexp.output import PASSWORDS
 from rnnexp.sweeps import scheduler
-from rnnexp.tracking import client, mlflow
+from rnnexp.tracking import client
+from rnnexp.tracking.mlflow.library import library
 from rnnexp.tracking.worker import Outbox
 
 REPOSITORY = Path(__file__).parent.parent
@@ -123,7 +124,7 @@ def empty_store(tmp_path_factory):
     with FileLock(f"{file}.lock"):
         if not file.exists():
             part = folder / "part.db"
-            mlflow.library().tracking.MlflowClient(f"sqlite:///{part}").search_experiments()
+            library().tracking.MlflowClient(f"sqlite:///{part}").search_experiments()
             part.rename(file)
     return file
 

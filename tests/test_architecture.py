@@ -130,6 +130,19 @@ def test_analysis_reads_records_only():
             assert not imported.startswith("analysis.speed"), path
 
 
+@pytest.mark.parametrize("top", ["rnnexp", "analysis"])
+def test_files_of_text_are_utf8_whatever_the_locale(top):
+    for path in (REPOSITORY / top).rglob("*.py"):
+        if path.is_relative_to(REPOSITORY / "analysis/speed"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = (
+                node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+            )
+            if name in ("read_text", "write_text"):
+                assert any(word.arg == "encoding" for word in node.keywords), f"{path}:{node.lineno}"
+
+
 def test_speed_is_measured_with_the_library_alone():
     for path in (REPOSITORY / "analysis/speed").rglob("*.py"):
         heavy = {"hydra", "omegaconf", "mlflow", "pandas"}

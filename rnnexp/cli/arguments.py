@@ -63,6 +63,8 @@ def convert(key: str, text: str, expected: Any) -> Any:
         return None
     (kind,) = (choice for choice in choices if choice is not types.NoneType)
     try:
+        if kind is int and not text.strip("+-").isdigit() and float(text).is_integer():  # 1e3 is one
+            return int(float(text))
         return SWITCH[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
         what = {bool: "true or false", int: "a whole number", float: "a number"}[kind]

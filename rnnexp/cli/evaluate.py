@@ -81,8 +81,7 @@ def report(given: list[str]) -> str:
         if folder:
             models.load_weights(experiment.model, folder.path)
         else:
-            path = Path(str(options.weights))
-            weights.put(experiment.model, weights.read(path), f"weights={path}")
+            weights.load(experiment.model, Path(str(options.weights)))
         rows = config["train"]["eval_streams"] if options.protocol == "streams" else 1
         with np.errstate(over="ignore"), engine.use(experiment.engine, experiment.threads, config["tf32"]):
             scores = evaluator.score(experiment.model, corpus, split, rows)

@@ -8,6 +8,7 @@ names or sentences begins a new one without it. temperature=0 always takes the l
 likely ones become likelier. top_k: draw among that many of them.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,14 @@ from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment.trained import load, prompt_tokens
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
+
+LIMITS = [
+    ("num", 1, 10_000),  # side by side, which takes memory
+    ("length", 1, 10_000_000),
+    ("temperature", 0, math.inf),
+    ("top_k", 1, math.inf),
+    ("seed", 0, math.inf),
+]
 
 
 @dataclass
@@ -38,10 +47,11 @@ class Options:
 
 def generate(options: Options) -> list[str]:
     """Return the generated texts, prompt included."""
-    for key, least in ("num", 1), ("length", 1), ("temperature", 0), ("top_k", 1), ("seed", 0):
+    for key, least, most in LIMITS:
         value = getattr(options, key)
-        if value is not None and not value >= least:
-            raise UserError(f"{key}={value} must be {least} or more")
+        if value is not None and not least <= value <= most:
+            limits = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+            raise UserError(f"{key}={value} must be {limits}")
     path = Path(options.run)
     folder = RunFolder(path if path.is_dir() else tracking.folder_of(options.run, options.uri))
     model, corpus = load(folder)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rnnexp.errors import Interrupted, UserError, one_line
+from rnnexp.errors import Interrupted, drop_output, explained, flush_output, is_mistake, show_all_letters
 from rnnexp.output import Formatter, say, show_traceback
 
 
@@ -18,23 +18,24 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     is 128 plus the number of the signal after Ctrl-C, SIGTERM or a closed pipe. Else it is what the command
     returns, None being 0. With HYDRA_FULL_ERROR=1 in the environment an error is raised as it is.
     """
-    full_errors = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     logging.raiseExceptions = False  # when the output is piped into `head`, say
     if logging.lastResort:  # of commands that log to no file
         logging.lastResort.setFormatter(Formatter())
     sys.excepthook = show_traceback
+    show_all_letters()
     with hydra_raises():
         try:
-            return command() or 0
+            status = command() or 0
+            flush_output()
+            return status
         except KeyboardInterrupt as stop:
             return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
         except BrokenPipeError:  # whoever reads the output, `head` say, has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 128 + signal.SIGPIPE
+            return drop_output()
         except Exception as raised:
             error = raised
     assert error
-    if full_errors or not isinstance(error, (UserError, OSError, MemoryError, *config_errors())):
+    if not is_mistake(error):
         raise error
     say(f"{name}: {explained(error)}", file=sys.stderr)
     return 1
@@ -51,19 +52,3 @@ def hydra_raises() -> Iterator[None]:
         os.environ.pop("HYDRA_FULL_ERROR")
         if before is not None:
             os.environ["HYDRA_FULL_ERROR"] = before
-
-
-def config_errors() -> tuple[type[BaseException], ...]:
-    """Return the errors of Hydra and OmegaConf, where these are loaded: `rnnexp offline` does without."""
-    errors = {"hydra.errors": "HydraException", "omegaconf.errors": "OmegaConfBaseException"}
-    return tuple(
-        getattr(sys.modules[module], name) for module, name in errors.items() if module in sys.modules
-    )
-
-
-def explained(error: BaseException) -> str:
-    """Return the message of an error in one line, and with it that of OmegaConf's error where it comes from one."""
-    if isinstance(error, MemoryError):
-        return f"not enough memory: {one_line(error) or 'choose a smaller model or data set'}"
-    causes = [error.__cause__] if isinstance(error.__cause__, config_errors()) else []
-    return "; ".join(map(one_line, [error, *causes]))

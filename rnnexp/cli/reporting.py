@@ -4,21 +4,15 @@ import runpy
 import sys
 from collections.abc import Iterable, Sequence
 
-from rnnexp.errors import UserError
 from rnnexp.sweeps.job import Job
 
 REPORT = "analysis.report"  # what a sweep with sweep.report=true ends with
 
 
 def run_as_main(module: str, arguments: Sequence[str]) -> None:
-    """Do what `python -m MODULE ARGUMENTS` does; UserError where it ends with a message."""
+    """Do what `python -m MODULE ARGUMENTS` does, but for the user's mistakes, which are raised."""
     sys.argv[1:] = arguments
-    try:
-        runpy.run_module(module, run_name="__main__")
-    except SystemExit as end:
-        if not isinstance(end.code, str):
-            raise
-        raise UserError(end.code.removeprefix(f"{module}: ")) from end
+    runpy.run_module(module, run_name="__main__")
 
 
 def report_on(jobs: Iterable[Job]) -> None:

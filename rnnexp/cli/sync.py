@@ -15,11 +15,12 @@ from pathlib import Path
 
 from rnnexp import tracking
 from rnnexp.cli import arguments
-from rnnexp.errors import UserError, one_line
+from rnnexp.errors import UserError, explained
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.redaction import holding, redact
 from rnnexp.tracking import Tracker
+from rnnexp.tracking.base import DELETED, DELIVERED, THERE
 
 HELD = "held a password, and does no longer: change the password, for stores and copies may hold it too"
 DEFAULT = "mlflow"  # the tracker of a run that was made without one
@@ -34,14 +35,17 @@ class Options:
 
 
 def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Counter[str]:
-    """Deliver the runs in the folders; return how many were delivered, were there already, go on, or failed.
+    """Deliver the runs in the folders; return how many were delivered, there, deleted there, go on, or failed.
 
     The reason why a run could not be delivered is printed on stderr.
     """
     for given in folders:
         if not given.is_dir():
             raise UserError(f"{given} is no folder")
-    found = sorted({state.parent for given in folders for state in given.rglob("state.json")})
+    signs = "state.json", "records.jsonl", "result.json"  # any of them may be lost
+    found = sorted(
+        {file.parent for given in folders for sign in signs for file in given.rglob(sign) if file.is_file()}
+    )
     if not found:
         raise UserError(f"there are no run folders in {', '.join(map(str, folders))}")
 
@@ -52,15 +56,19 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
             for file in redact(folder):
                 say(f"{file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file} {HELD}")
             tracker = tracker_of(folder, uri, name)
+            if not folder.state():
+                raise UserError("its state.json is gone: the command that began the run makes it anew")
             folder.mark_dead()
-            if not folder.to_deliver(tracker.uri):
-                counts["there already"] += 1
-                continue
-            tracker.deliver(folder)
-            counts["delivered" if folder.state()["ended"] else "delivered so far, still running"] += 1
+            new = folder.to_deliver(tracker.uri)
+            outcome = tracker.deliver(folder) or (DELIVERED if new else THERE)
+            if outcome == DELIVERED and not folder.state()["ended"]:
+                outcome = "delivered so far, still running"
+            if outcome == DELETED:
+                say(f"{path}: {outcome}")
+            counts[outcome] += 1
         except Exception as error:  # whatever a store, a network or a server can raise; the others go on
             counts["not delivered"] += 1
-            say(f"{path}: {one_line(error) or type(error).__name__}", file=sys.stderr)
+            say(f"{path}: {explained(error)}", file=sys.stderr)
     for file in holding(folders):
         say(
             f"{file} holds a password, and is not changed: delete it, or change the password", file=sys.stderr

@@ -18,7 +18,7 @@ from rnnexp.cli import resume
 from rnnexp.cli.reporting import report_on
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
-from rnnexp.experiment import rules, runner, schema
+from rnnexp.experiment import recorded, rules, runner, schema
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
@@ -60,7 +60,8 @@ def one_run(cfg: DictConfig, overrides: list[str]) -> None:
         if cfg.sweep[key]:
             raise UserError(f"sweep.{key}={str(cfg.sweep[key]).lower()} is for many runs: add -m")
     job = job_of("", cfg, overrides)
-    config = runner.with_recorded_engine(job.config, job.folder)
+    recorded.require_same_engine(job.config, job.folder)
+    config = recorded.with_recorded_engine(job.config, job.folder)
     rules.check(config, elsewhere=job.finished_before())
     with open_dict(cfg):
         cfg.hydra.runtime.output_dir = str(job.folder.path)
@@ -76,7 +77,9 @@ def start(cfg: DictConfig) -> float:
     A job that a cluster starts again elsewhere waits until the process before it counts as dead.
     """
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-    config = runner.with_recorded_engine(schema.resolve(schema.typed(cfg)), folder)
+    asked = schema.resolve(schema.typed(cfg))
+    recorded.require_same_engine(asked, folder)
+    config = recorded.with_recorded_engine(asked, folder)
     rules.check(config)
     overrides = HydraConfig.get().overrides.task
     return runner.run_experiment(config, folder, wait=True, overrides=overrides)["best/valid_ppl"]

@@ -8,11 +8,11 @@ uri: the store. The pages are at http://127.0.0.1:PORT until Ctrl-C.
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from rnnexp.cli import arguments
 from rnnexp.errors import UserError
 from rnnexp.records.address import Address
+from rnnexp.records.sqlite import file_of, for_sqlalchemy
 
 
 @dataclass
@@ -26,10 +26,12 @@ class Options:
 def run(given: list[str]) -> None:
     """Replace this process by MLflow's server of these pages."""
     options = arguments.read(given, Options)
-    file = Path(options.uri.removeprefix("sqlite:///"))
-    if options.uri.startswith("sqlite:///") and not file.exists():  # MLflow would make an empty one
-        raise UserError(f"{file} does not exist: train a model first, or name another store by uri=")
+    file = file_of(options.uri)
+    if file and not file.is_file():  # MLflow would make an empty one, or try for minutes
+        what = "is no file" if file.exists() else "does not exist"
+        raise UserError(f"{file} {what}: train a model first, or name another store by uri=")
     command = [sys.executable, "-m", "mlflow", "ui", "--port", str(options.port)]
     # not as an argument: lists of processes show those, and this may hold a password
-    more = {"MLFLOW_BACKEND_STORE_URI": Address(options.uri).to_connect(), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    whole = for_sqlalchemy(file) if file else Address(options.uri).to_connect()
+    more = {"MLFLOW_BACKEND_STORE_URI": whole, "MLFLOW_DISABLE_TELEMETRY": "true"}
     os.execve(sys.executable, command, os.environ | more)

@@ -67,8 +67,14 @@ class Cpu(Ops):
 
     def matmul_jobs(self, a, b, out):
         """Return the jobs of out = a @ b; a large product is shared out among the threads, by rows."""
-        large = out.size * a.shape[-1] >= WORTH_SHARING
-        parts = threads.shares(len(out)) if large else [slice(None)]
+        parts = [slice(None)]
+        if out.size * a.shape[-1] >= WORTH_SHARING:
+            key = "matmul", a.shape, b.shape, a.flags.c_contiguous, b.flags.c_contiguous, out.dtype
+
+            def rows_of(rows: slice) -> None:
+                self.matmul(a[rows], b, out[rows])
+
+            parts = threads.parts_alike(key, len(out), 1, rows_of, [out])
         return [partial(self.matmul, a[rows], b, out[rows]) for rows in parts]
 
     def stacked_matmul_jobs(self, a, b, out):

@@ -1,11 +1,13 @@
 """Keep every parameter of a model in one flat buffer, and every gradient in another."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from rnnexp.compute.backend import CPU
 from rnnexp.compute.ops import Ops
+from rnnexp.errors import UserError
 
 
 class Parameters:
@@ -51,11 +53,41 @@ class Parameters:
         """Return the values, by name, as NumPy's arrays."""
         return self.split(self.backend.to_host(self.values))
 
-    def set(self, arrays: dict) -> None:
-        """Set the values to NumPy's arrays, by name; other names among the arrays are ignored."""
+    def set(self, arrays: Mapping[str, np.ndarray], origin: str = "the weights") -> None:
+        """Set the values to NumPy's arrays, by name; other names among the arrays are ignored.
+
+        origin : what the arrays are, for the message.
+
+        Raises
+        ------
+        UserError, before anything is set, where one is missing, of another shape, or not of finite real numbers.
+        """
+        dtype, checked = self.values.dtype, {}
+        for name, shape in self.shapes.items():
+            if name not in arrays:
+                raise UserError(f"{origin} lacks {name} of shape {shape}")
+            checked[name] = require_array(arrays[name], shape, dtype, f"{origin}: {name}")
         for name, value in self.value.items():
-            value[...] = self.backend.to_device(np.asarray(arrays[name], value.dtype))
+            value[...] = self.backend.to_device(checked[name])
 
     def count(self, *layers: str) -> int:
         """Count the numbers that the parameters of the named layers hold."""
         return sum(math.prod(shape) for name, shape in self.shapes.items() if name.split(".")[0] in layers)
+
+
+def require_array(array, shape: tuple[int, ...], dtype, what: str) -> np.ndarray:
+    """Return an array as one of this type; UserError where it has another shape or a number that is not finite."""
+    require_header(array, shape, what)
+    with np.errstate(over="ignore"):
+        converted = np.asarray(array, dtype)
+    if not np.isfinite(converted).all():
+        raise UserError(f"{what} does not hold finite real numbers")
+    return converted
+
+
+def require_header(array, shape: tuple[int, ...], what: str) -> None:
+    """Raise UserError where an array, or what stands in a file before it, has another shape or no real numbers."""
+    if array.dtype.kind not in "fiu":
+        raise UserError(f"{what} does not hold finite real numbers")
+    if tuple(array.shape) != tuple(shape):
+        raise UserError(f"{what} has the shape {array.shape}, the model's has {shape}")

@@ -1,15 +1,25 @@
-"""Share work out among threads: NumPy computes without Python's lock, so plain threads use every core.
+"""Share work out among threads, such that not a bit of the result depends on how many there are.
+
+NumPy computes without Python's lock, so plain threads use every core. A library may round a part of a product
+otherwise than the whole: its rows are cut where it does not, which is found out by trying.
 
 BLAS itself computes with one thread here. Its own threads wait in busy loops for the next product, which
 takes the cores from the array maths between the products, and from every other process.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+
+# Rows at whose multiples to cut: as equal as can be, else where BLAS's kernels begin anew (OpenBLAS: 12 of Haswell)
+GRANULES = 1, 4, 12, 16, 24, 48
 
 _pool: ThreadPoolExecutor | None = None
 _threads = 1
+_tried: dict[Hashable, list[slice]] = {}  # what was computed -> the parts that gave the bits of the whole
 
 
 @contextmanager
@@ -17,20 +27,65 @@ def use(threads: int) -> Iterator[None]:
     """Have `in_parallel` and `in_parts` compute with that many threads, within the context."""
     from threadpoolctl import threadpool_limits  # which a machine for GPU work may lack
 
-    global _pool, _threads
-    before = _pool, _threads
+    global _pool, _threads, _tried
+    before = _pool, _threads, _tried
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(threads - 1, 1)) as pool:
-        _pool, _threads = pool if threads > 1 else None, threads
+        _pool, _threads, _tried = pool if threads > 1 else None, threads, {}
         try:
             yield
         finally:
-            _pool, _threads = before
+            _pool, _threads, _tried = before
 
 
-def shares(length: int, least: int = 1) -> list[slice]:
-    """Return range(length) in equal slices, one a thread, but none shorter than `least`."""
-    number = max(1, min(_threads, length // least))
-    return [slice(length * k // number, length * (k + 1) // number) for k in range(number)]
+def parts_alike(
+    key: Hashable, length: int, least: int, compute: Callable[[slice], None], outputs: Sequence
+) -> list[slice]:
+    """Return parts of range(length), at most one a thread, that give the bits that the whole gives.
+
+    Parameters
+    ----------
+    key : what is computed, and all that its rounding depends on: kind, shapes, types. It is tried out once.
+    least : the shortest part.
+    compute : computes a part, into `outputs`, arrays that are put back as they were.
+    """
+    whole = [slice(0, length)]
+    if (number := number_for(length, least)) == 1:
+        return whole
+    if key not in _tried:
+        before = [array.copy() for array in outputs]
+        compute(whole[0])
+        expected = [array.copy() for array in outputs]
+        _tried[key] = whole
+        for parts in cuts(length, number, least):
+            restore(outputs, before)
+            for part in parts:
+                compute(part)
+            if all(map(np.array_equal, outputs, expected)):
+                _tried[key] = parts
+                break
+        restore(outputs, before)
+    return _tried[key]
+
+
+def number_for(length: int, least: int) -> int:
+    """Return how many threads can share range(length) where a part is not shorter than `least`."""
+    return max(1, min(_threads, length // least))
+
+
+def cuts(length: int, number: int, least: int) -> Iterator[list[slice]]:
+    """Yield ways to cut range(length) into so many parts, the most equal first."""
+    seen = set()
+    for granule in GRANULES:
+        limits = (0, *(round(length * k / number / granule) * granule for k in range(1, number)), length)
+        if limits not in seen and all(b - a >= least for a, b in pairwise(limits)):
+            seen.add(limits)
+            yield [slice(a, b) for a, b in pairwise(limits)]
+
+
+def restore(arrays: Sequence, before: Sequence) -> None:
+    """Set arrays to what they were."""
+    for array, old in zip(arrays, before, strict=True):
+        array[...] = old
 
 
 def in_parallel(function: Callable, parts: Iterable) -> None:

@@ -18,13 +18,18 @@ Cache = Annotated[str, path_to_folder("where a download is kept")]
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file that the user named; UserError where it cannot be read, or only once."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UserError(
-                f"cannot read {path}: it is a {kind_of(path)}; save the text to a file and name that"
-            )
+        require_file(path)
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def require_file(path: Path) -> None:
+    """Raise UserError where a path leads to a folder, or to what can be read only once and may be waited for."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise UserError(
+            f"cannot read {path}: it is a {kind_of(path)}; save what it gives to a file and name that"
+        )
 
 
 def kind_of(path: Path) -> str:

@@ -52,9 +52,13 @@ def draw(logits, rng: np.random.Generator, temperature: float = 1.0, top_k: int 
     """Return one token drawn from unnormalised log probabilities (V,); see `sample`."""
     if temperature == 0:
         return int(logits.argmax())
-    scaled = logits.astype(np.float64) / temperature
+    scaled = logits.astype(np.float64)
+    with np.errstate(
+        over="ignore"
+    ):  # 0 for the likeliest and less for others, however small the temperature is
+        scaled = (scaled - scaled.max()) / temperature
     if top_k is not None and top_k < len(scaled):
         likeliest = np.argpartition(scaled, -top_k)[-top_k:]
         return int(likeliest[draw(scaled[likeliest], rng)])
-    p = np.exp(scaled - scaled.max())
+    p = np.exp(scaled)
     return int(rng.choice(len(p), p=p / p.sum()))

@@ -69,8 +69,9 @@ def make_evaluators(config: dict[str, Any]) -> dict[str, Evaluator]:
 def load_weights(model: Model, folder: Path) -> None:
     """Set a model's parameters to the best of a run folder, or to the last where no epoch is done."""
     best, last = folder / "best.npz", folder / "last.npz"
+    path = best if best.exists() or checkpoint.previous(best).exists() else last
     try:
-        arrays, _ = checkpoint.read(best if best.exists() else last)
+        arrays, _ = checkpoint.read(path)
     except FileNotFoundError:
         raise UserError(f"{folder} holds no weights: the run has not begun to train") from None
-    model.params.set(arrays)
+    model.params.set(arrays, str(path))

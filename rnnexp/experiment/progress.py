@@ -56,7 +56,9 @@ class JobReport:
         self.written = time.monotonic()
         part = self.path.with_suffix(".part")
         with suppress(OSError):  # the sweep is over, or the disk full
-            part.write_text(json.dumps({"share": self.done / max(self.total, 1), "text": self.text}))
+            part.write_text(
+                json.dumps({"share": self.done / max(self.total, 1), "text": self.text}), encoding="utf-8"
+            )
             part.replace(self.path)
 
     def step(self, done: int) -> None:
@@ -90,7 +92,7 @@ def for_run(label: str, done: int, total: int) -> RunBar | JobReport:
 def reported(path: Path) -> tuple[float, str]:
     """Return the last report of a job: the share of its work that is done, and where it stands in words."""
     try:
-        said = json.loads(path.read_text())
+        said = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return 0.0, ""
     return said["share"], said["text"]

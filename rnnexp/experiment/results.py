@@ -31,18 +31,22 @@ def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarr
 
 
 def final_metrics(
-    experiment: build.Experiment, records: list[dict[str, Any]], scores: dict[str, float]
+    experiment: build.Experiment,
+    records: list[dict[str, Any]],
+    scores: dict[str, float],
+    best: tuple[int, float],
 ) -> dict[str, float]:
     """Return what is recorded once, at the end; the model has the best weights.
 
+    Parameters
+    ----------
     scores : of the test split.
+    best : the epoch with the best validation loss and that loss, in nats per token; epoch 0: none was done.
     """
     model, corpus, rows = experiment.model, experiment.corpus, experiment.settings.eval_streams
-    if records:
-        best = min(records, key=lambda record: record["valid/loss"])
-        best_loss, best_epoch = best["valid/loss"], best["epoch"]
-    else:  # max_epochs=0: the untrained model
-        best_loss, best_epoch = evaluate(model, corpus.splits["valid"], rows, corpus.end), 0
+    best_epoch, best_loss = best
+    if not best_epoch:  # max_epochs=0: the untrained model
+        best_loss = evaluate(model, corpus.splits["valid"], rows, corpus.end)
     parts = model.num_params()
     metrics = {
         **in_units("test", scores, corpus.level, corpus.bytes_per_token("test")),

@@ -11,15 +11,22 @@ from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
 from rnnexp.evaluation.perplexity import perplexity
-from rnnexp.experiment import artifacts, build, precompile, progress
+from rnnexp.experiment import artifacts, build, continuation, models, precompile, progress
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
+from rnnexp.experiment.recorded import (
+    require_same,
+    require_same_engine,
+    same_result,
+    say_other_code,
+    set_tracking,
+    with_recorded_engine,
+)
 from rnnexp.experiment.results import done_at, final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.experiment.text_metrics import seen_metrics
 from rnnexp.experiment.titles import defining_overrides, title
 from rnnexp.records import provenance, system
-from rnnexp.records.files import require_own
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
 from rnnexp.tracking import client
@@ -58,35 +65,30 @@ def run_experiment(
         # a sweep delivers what its jobs record
         teller = client.for_tracker(None if progress.in_sweep() else tracker)
         try:
+            folder.discard_damaged_result()
             if metrics := folder.result():
                 if folder.state()["status"] != "FINISHED":  # its process ended before recording that
                     folder.end("FINISHED")
-                folder.set_tracking(config["tracking"])
+                require_same_engine(config, folder)
+                folder.mend()
+                set_tracking(config, folder)
+                complete(config, folder)
+                say_other_code(folder)
                 reached = f"validation perplexity {metrics['best/valid_ppl']:.4g}"
                 if "test/ppl" in metrics:
                     reached = f"test perplexity {metrics['test/ppl']:.4g}"
                 log.info(f"{folder} has finished: {reached} (rerun=true makes a new run)")
                 return metrics
-            if not folder.label():
+            if (
+                not folder.label() or not folder.checkpoint_file.exists()
+            ):  # it may be that of another run, which failed
                 folder.give_label({"name": title(config, defining_overrides(config, overrides))})
             with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
                 return execute(config, folder, teller, more_tags or {})
         finally:
-            if tracker and folder.to_deliver(tracker.uri):
+            if tracker and tracker.may_lack(folder):
                 teller.changed(folder.path)
             teller.wait()
-
-
-def require_same(config: dict[str, Any], folder: RunFolder) -> None:
-    """Raise UserError where a folder holds a checkpoint of a run with another config."""
-    require_own(folder.path)
-    folder.state()  # refuses a newer format
-    config_hash = hashes(config)[0]
-    other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
-    if other and folder.checkpoint_file.exists():
-        raise UserError(
-            f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
-        )
 
 
 def execute(
@@ -100,6 +102,7 @@ def execute(
             folder.raise_if_lost()
 
         try:
+            continuation.take_over(config, folder)
             config = begin(config, folder, more_tags)
             teller.changed(folder.path)
             device = backend.named(config["device"])
@@ -144,16 +147,48 @@ def execute(
             raise
         except Exception as error:  # the result counts for more than its illustrations
             log.warning(f"no samples or curves for {folder.path}: {one_line(error)}")
+        folder.discard_weights(experiment.settings.keep)
         folder.end("FINISHED")
         raise_if_asked()
     return metrics
+
+
+def complete(config: dict[str, Any], folder: RunFolder) -> None:
+    """Make what a finished run lacks beside its result: its process was killed too early, or a file damaged."""
+    if not (names := artifacts.lacking(folder)):
+        return
+    log.warning(f"{folder} lacks {', '.join(names)}, or they are damaged: made anew from its checkpoints")
+    try:
+        experiment = build.experiment(with_recorded_engine(config, folder))
+        with (
+            engine.use(experiment.engine, experiment.threads, config["tf32"]),
+            backend.named(config["device"]).errors_in_words(),
+        ):
+            checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive)
+            if folder.checkpoint_file.exists():
+                checkpoints.load_trained(
+                    experiment.model, experiment.optimizer, experiment.settings.batch_size
+                )
+            else:
+                models.load_weights(experiment.model, folder.path)
+            folder.save_vocabulary(experiment.corpus)
+            folder.save_loader(artifacts.loader())
+            if folder.test_nats_file.name in names:
+                _, nats = score_test(experiment)
+                assert nats is not None
+                folder.save_test_nats(nats, experiment.corpus)
+            artifacts.write_all(experiment, folder)
+    except Superseded:
+        raise
+    except (UserError, OSError, MemoryError) as error:
+        raise UserError(f"{folder} has finished but lacks {', '.join(names)}: {one_line(error)}") from error
 
 
 def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) -> dict[str, Any]:
     """Record what the run is and where it comes from; return its config `with_recorded_engine`."""
     if goes_on := folder.checkpoint_file.exists():
         config = with_recorded_engine(config, folder)
-    elif folder.config_file.exists() and folder.load_config() != config:
+    elif folder.config_file.exists() and not same_result(config, folder):
         folder.become_another_run()  # of another run, which failed before its first step
     folder.save_config(config)
     config_hash, group_hash = hashes(config)
@@ -173,18 +208,6 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
     return config
 
 
-def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
-    """Return the config; where a run goes on, with the engine that has computed it so far, so that it rounds alike."""
-    if not folder.checkpoint_file.exists():
-        return config
-    before = folder.load_config()
-    found = {key: before.get(key) or config[key] for key in RUNTIME}
-    for key in "device", "engine":
-        if config[key] and found[key] != config[key]:
-            log.warning(f"{folder} was begun with {key}={found[key]}, and goes on so (rerun=true: a new run)")
-    return config | found
-
-
 def train_and_test(
     experiment: build.Experiment, folder: RunFolder, teller: Client, raise_if_asked: Callable
 ) -> dict[str, float]:
@@ -202,7 +225,9 @@ def train_and_test(
             f"{label}: {' and '.join(f'model.{name}' for name in reasons)} not in the compiled loops: "
             "training takes NumPy's, which are slower"
         )
-    records = folder.records()
+    kept = folder.to_keep()
+    checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive, kept)
+    records = kept["records"]  # to which each epoch is added
     done = done_at(records)
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
@@ -223,7 +248,7 @@ def train_and_test(
             experiment.optimizer,
             experiment.schedule,
             settings,
-            Checkpoints(folder.path, experiment.fingerprint, folder.exclusive),
+            checkpoints,
             experiment.seed,
             on_step,
         ):
@@ -247,7 +272,7 @@ def train_and_test(
         scores, test_nats = score_test(experiment)
         if test_nats is not None:
             folder.save_test_nats(test_nats, corpus)
-        metrics = final_metrics(experiment, records, scores)
+        metrics = final_metrics(experiment, records, scores, checkpoints.best_so_far())
         metrics |= seen_metrics(experiment.model, corpus, settings.eval_streams, test_nats)
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
     log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")

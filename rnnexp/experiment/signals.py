@@ -1,4 +1,4 @@
-"""Take Ctrl-C and SIGTERM as a polite request: a run stops at its next step, a sweep with all its jobs."""
+"""Take Ctrl-C, SIGTERM and SIGHUP as a polite request: a run stops at its next step, a sweep with all its jobs."""
 
 import signal
 import threading
@@ -7,12 +7,18 @@ from contextlib import contextmanager
 
 from rnnexp.errors import Interrupted
 
-SIGNALS = signal.SIGINT, signal.SIGTERM
+SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
+)  # not on Windows
 
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], None]]:
-    """Yield a function that raises Interrupted once SIGINT or SIGTERM has come, within the context.
+    """Yield a function that raises Interrupted once one of SIGNALS has come, within the context.
+
+    A hangup that is ignored, as under nohup, stays so.
 
     A second signal has its usual effect at once. Outside the main thread, where Python allows no
     handlers, signals are left alone.
@@ -32,8 +38,14 @@ def stop_requests() -> Iterator[Callable[[], None]]:
             signal.signal(signum, handler)
 
     in_main = threading.current_thread() is threading.main_thread()
-    before = {signum: signal.signal(signum, note) for signum in SIGNALS} if in_main else {}
+    before = {signum: signal.signal(signum, note) for signum in heeded()} if in_main else {}
     try:
         yield check
     finally:
         restore()
+
+
+def heeded() -> list[signal.Signals]:
+    """Return the signals that ask a run to stop."""
+    ignored = {name for name in SIGNALS[2:] if signal.getsignal(name) is signal.SIG_IGN}
+    return [name for name in SIGNALS if name not in ignored]

@@ -15,13 +15,18 @@ n r z m with U_rzm, where m is the candidate's recurrent part. One layer of each
 form by the functions below; `numpy.savez(file, **arrays)` makes the file.
 """
 
-import zipfile
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
-from rnnexp.errors import UserError
+from rnnexp.compute.parameters import require_header
+from rnnexp.data.files import require_file
+from rnnexp.errors import UserError, explained
 from rnnexp.nn.model import Model
+from rnnexp.records.npz import Npz
+
+BESIDE = "meta", "optimizer", "state"  # how names begin of what a checkpoint holds besides the weights
 
 # the gates as they lie side by side there
 BOOK = {"lstm": "fgio", "gru": "zrn", "rnn": "n"}
@@ -29,33 +34,40 @@ PYTORCH = {"lstm": "ifgo", "gru": "rzn", "rnn": "n"}
 KERAS = {"lstm": "ifgo", "gru": "zrn", "rnn": "n"}
 
 
-def read(path: Path) -> dict:
-    """Return the arrays of an npz file, our checkpoints among them. Nothing is unpickled."""
+def load(model: Model, path: Path) -> None:
+    """Set the parameters of a model to the arrays of an npz file, our checkpoints among them.
+
+    Raises
+    ------
+    UserError where the file cannot be read, or lacks what the model needs or has more; before the numbers are read.
+    """
+    origin = f"weights={path}"
     try:
-        with path.open("rb") as file, np.lib.npyio.NpzFile(file) as members:
-            return {name: array for name, array in members.items() if name != "meta"}
+        require_file(path)
+        with path.open("rb") as file:
+            npz = Npz(file)
+            require_names(model, npz.headers, origin)
+            for name, shape in model.params.shapes.items():
+                require_header(npz.headers[name], shape, f"{origin}: {name}")
+            arrays = npz.read(model.params.shapes)
     except FileNotFoundError:
-        raise UserError(f"weights={path} does not exist") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"weights={path} is no npz file of plain arrays: {error}") from error
+        raise UserError(f"{origin} does not exist") from None
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # whatever zipfile and NumPy raise over a file that is none of ours
+        raise UserError(f"{origin} is no npz file of plain arrays: {explained(error)}") from error
+    model.params.set(arrays, origin)
 
 
-def put(model: Model, arrays: dict, origin: str) -> None:
-    """Set the parameters of a model; UserError names what is missing, unknown or of another shape."""
-    expected = model.params.value
-    for name in expected:
-        if name not in arrays:
-            raise UserError(f"{origin} lacks {name} of shape {expected[name].shape}")
-    for name, array in arrays.items():
-        if name not in expected:
-            raise UserError(f"{origin} has {name}, which this model does not: it has {', '.join(expected)}")
-        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            raise UserError(f"{origin}: {name} does not hold finite real numbers")
-        if array.shape != expected[name].shape:
-            raise UserError(
-                f"{origin}: {name} has the shape {array.shape}, the model's has {expected[name].shape}"
-            )
-    model.params.set(arrays)
+def require_names(model: Model, names: Collection[str], origin: str) -> None:
+    """Raise UserError where names are not those of a model's parameters; what checkpoints add may be there."""
+    shapes = model.params.shapes
+    for name in shapes:
+        if name not in names:
+            raise UserError(f"{origin} lacks {name} of shape {shapes[name]}")
+    for name in names:
+        if name not in shapes and name.partition(".")[0] not in BESIDE:
+            raise UserError(f"{origin} has {name}, which this model does not: it has {', '.join(shapes)}")
 
 
 def from_book(cell: str, Wx, Wh, b) -> dict:

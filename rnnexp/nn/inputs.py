@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnexp.compute.ops import Ops
-from rnnexp.compute.threads import in_parallel, shares
+from rnnexp.compute.threads import in_parallel, parts_alike
 from rnnexp.compute.workspace import Workspace
 
 
@@ -27,7 +27,7 @@ class DenseInputs:
             matmul(self.x[rows], W, flat[:, rows])
             flat[:, rows] += b[:, None]
 
-        in_parallel(some, shares(len(self.x)))
+        in_parallel(some, parts_alike(("project", W.shape, out.shape), len(self.x), 1, some, [flat]))
 
     def gradients(self, da, W, dW, workspace: Workspace) -> tuple[list[Callable], Any]:
         """Return functions that set dW and the gradient of x, called in any order, and that gradient (T, B, D).
@@ -41,7 +41,8 @@ class DenseInputs:
             sum_of_products(backend, da[:, rows], W, scratch[rows], dx[rows])
 
         jobs = backend.stacked_matmul_jobs(self.x.T, da, dW)
-        jobs += [partial(sum_rows, rows) for rows in shares(len(dx))]
+        parts = parts_alike(("dx", W.shape, dx.shape), len(dx), 1, sum_rows, [dx])
+        jobs += [partial(sum_rows, rows) for rows in parts]
         return jobs, dx.reshape(*self.window, -1)
 
 

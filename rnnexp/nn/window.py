@@ -12,6 +12,7 @@ class Window:
     Attributes
     ----------
     gates : (G, T, B, H). states : name -> (T + 1, B, H). saved : name -> (T, B, H).
+    parts : the rows that each thread took.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Window:
         self.states = {name: empty((T + 1, B, H), dtype) for name in states}
         self.saved = {name: empty((T, B, H), dtype) for name in saved}
         self.views: dict = {}
+        self.parts: list[slice] = []
 
     def at(self, t: int | slice, rows: slice) -> dict:
         """Return views of some steps and rows, by the names that a cell's methods use."""

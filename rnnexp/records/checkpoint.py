@@ -8,17 +8,16 @@ pickled.
 import json
 import logging
 import os
-import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from rnnexp.errors import UserError
+from rnnexp.errors import UserError, one_line
 from rnnexp.records.files import replacing
+from rnnexp.records.npz import DAMAGE, Npz, read_plain
 
 log = logging.getLogger(__name__)
-# what zipfile, npy and JSON raise over altered bytes
-DAMAGE = OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile
 
 
 def write(path: Path, arrays: dict, meta: dict) -> None:
@@ -49,11 +48,32 @@ def read(path: Path) -> tuple[dict, dict]:
         raise FileNotFoundError(path)
     for candidate in path, previous(path):
         try:
-            with candidate.open("rb") as file, np.load(file) as members:
-                arrays = dict(members)
-            return arrays, json.loads(bytes(arrays.pop("meta")))
+            arrays = read_plain(candidate)
+            return arrays, dictionary(arrays.pop("meta"))
         except FileNotFoundError:
             pass  # a crash between the two renames
         except DAMAGE as error:
-            log.warning("%s is damaged (%s)", candidate, error)
-    raise UserError(f"{path} is damaged, and no good checkpoint is left beside it: start the run anew")
+            log.warning("%s is damaged (%s)", candidate, one_line(error))
+    raise UserError(
+        f"{path} is damaged, and no good checkpoint is left beside it: rerun=true makes a new run"
+    )
+
+
+def read_meta(path: Path) -> dict[str, Any] | None:
+    """Return the dictionary of a file, or of the one before where it is damaged; None where neither can be read."""
+    for candidate in path, previous(path):
+        try:
+            with candidate.open("rb") as file:
+                npz = Npz(file, only="meta")
+                return dictionary(npz.read(["meta"])["meta"])
+        except DAMAGE:
+            pass  # `read` says so, where the arrays are needed
+    return None
+
+
+def dictionary(encoded: np.ndarray) -> dict[str, Any]:
+    """Return the dictionary that `write` has encoded; ValueError where it is none."""
+    value = json.loads(bytes(encoded))
+    if not isinstance(value, dict):
+        raise ValueError("its meta is no dictionary")
+    return value

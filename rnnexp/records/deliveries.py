@@ -1,13 +1,17 @@
 """Keep account of what the stores have of a run, in delivered.json of its folder."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from rnnexp.records import reading
 from rnnexp.records.address import Address
 from rnnexp.records.files import replace_text
+
+log = logging.getLogger(__name__)
 
 PATIENCE_S = 60.0  # seconds to wait for another process that delivers the same run
 
@@ -33,9 +37,10 @@ class Deliveries:
     def all(self) -> dict[str, dict[str, Any]]:
         """Return what every store has, by its address."""
         try:
-            said = json.loads(self.file.read_text(encoding="utf-8"))
+            said = reading.from_json(self.file) or {}
             return {str(Address(store)): what for store, what in said.items()}
-        except FileNotFoundError:
+        except reading.Damaged as error:  # the stores know by themselves what they have
+            log.warning("%s: the stores are asked instead", error)
             return {}
 
     def forget(self) -> None:

@@ -4,11 +4,12 @@ A folder of runs may come from elsewhere, and a link in it lead to a file that i
 program writes into a run folder it writes by this module.
 """
 
+import errno
 import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -24,18 +25,43 @@ def open_itself(path: Path, mode: str, encoding: str | None = None) -> IO:
     )
 
 
+FULL = errno.ENOSPC, errno.EDQUOT  # of a disk, or of what a user may have of it
+
+
 @contextmanager
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
-    """Yield a file that becomes `path` once its bytes are on the disk; the file that was there becomes `keep`."""
+    """Yield a file that becomes `path` once its bytes are on the disk; the file that was there becomes `keep`.
+
+    Raises
+    ------
+    OSError that names `path`, where it cannot be written; nothing is left then.
+    """
     part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)  # left by a crash, or planted; what is there now must not be written to
-    with part.open("xb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    with suppress(OSError):
+        part.unlink()  # left by a crash, or planted; what is there now must not be written to
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        if (
+            error.errno is not None and error.filename is None
+        ):  # of a write, which does not know where it goes
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     if keep and path.exists():
         path.replace(keep)
     part.replace(path)
+
+
+def overwrite(path: Path, text: str) -> None:
+    """Write a short text in place of another, on a full disk where there is no room for both; not safe from a crash."""
+    with open_itself(path, "r+b") as file:
+        file.write(text.encode())
+        file.truncate()
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -80,11 +106,3 @@ def require_own(folder: Path) -> None:
             raise UserError(f"{entry.path} is a link, which could lead anywhere: put the file itself there")
         if not entry.is_file() and not entry.is_dir():
             raise UserError(f"{entry.path} is no file: remove it")
-
-
-def read_lines(path: Path) -> list[Any]:
-    """Return the values of a file of JSON lines, if any, but not of a last line that was cut short."""
-    if not path.exists():
-        return []
-    complete = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    return [json.loads(line) for line in complete.splitlines()]

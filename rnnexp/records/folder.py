@@ -11,7 +11,7 @@ records.jsonl    a line an epoch; system.jsonl, where it was asked for, a line e
 last.npz         the checkpoint to go on from; best.npz the best weights
 result.json      the final metrics, once there are any
 MLmodel          how MLflow loads the model from this folder
-test_nats.npz    the exact test loss token by token, see `save_test_nats`; stores do not get it
+test_nats.npz    the exact test loss token by token, see `token_losses`; stores do not get it
 traceback.txt    the traceback of the error that ended it
 delivered.json   what the stores have of all this
 rnnexp.log       what was logged; output.txt what else a job of a sweep printed
@@ -19,6 +19,8 @@ rnnexp.log       what was logged; output.txt what else a job of a sweep printed
 """
 
 import json
+import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,16 @@ import yaml
 
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.vocabulary import Vocabulary
-from rnnexp.errors import UserError, one_line
-from rnnexp.records.address import clean_config
+from rnnexp.errors import UserError
+from rnnexp.records import checkpoint, moved, reading, token_losses
+from rnnexp.records.brought import checked_config
 from rnnexp.records.deliveries import Deliveries
 from rnnexp.records.digests import digest
-from rnnexp.records.files import append_line, read_lines, replace_text, replacing, require_own
-from rnnexp.records.lease import LeasedFolder, now
-from rnnexp.records.names import require_name
+from rnnexp.records.files import append_line, replace_text, require_own
+from rnnexp.records.lease import new_key, now
+from rnnexp.records.recovery import RecoveredFolder
+
+log = logging.getLogger(__name__)
 
 ARTIFACTS = "config.yaml", "curves.png", "samples.txt", "traceback.txt", "output.txt"
 MODEL = "MLmodel", "config.yaml", "vocabulary.json", "best.npz"  # all that the model can be loaded from
@@ -41,16 +46,8 @@ MODEL = "MLmodel", "config.yaml", "vocabulary.json", "best.npz"  # all that the 
 
 NAMES_BEFORE = {"step": "updates"}  # what a metric was called in the records of older versions -> its name
 
-LEFT_OVER = (
-    "rnnexp.log",
-    "output.txt",
-    "label.json",
-    ".lock",
-    ".delivery.lock",
-)  # by what failed before it began
 
-
-class RunFolder(LeasedFolder):
+class RunFolder(RecoveredFolder):
     """Read a run folder, and write it where this process holds it."""
 
     def __init__(self, path: Path):
@@ -63,7 +60,9 @@ class RunFolder(LeasedFolder):
         self.records_file = path / "records.jsonl"
         self.system_file = path / "system.jsonl"
         self.loader_file = path / "MLmodel"
-        self.checkpoint_file = path / "last.npz"
+        self.best_file = path / "best.npz"
+        self.samples_file = path / "samples.txt"
+        self.curves_file = path / "curves.png"
         self.test_nats_file = path / "test_nats.npz"
         self.deliveries = Deliveries(path)
 
@@ -74,15 +73,6 @@ class RunFolder(LeasedFolder):
         with self.exclusive():
             self.prepare(config)
 
-    def require_room(self) -> None:
-        """Raise UserError where the folder holds links, or other things than a run, which a run must not mix with."""
-        require_own(self.path)
-        if self.state_file.exists() or self.config_file.exists() or not self.path.is_dir():
-            return
-        others = (path.name for path in self.path.iterdir() if path.name not in LEFT_OVER)
-        if found := next(others, None):
-            raise UserError(f"{self} holds {found} and no run: name an empty or a new folder")
-
     def prepare(self, config: dict[str, Any]) -> None:
         """Write the config of a run that no process has begun yet."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -91,34 +81,20 @@ class RunFolder(LeasedFolder):
     def load_config(self) -> dict[str, Any]:
         """Return the config of the run; UserError where it cannot be read or a newer program wrote it."""
         require_own(self.path)
-        self.state()  # refuses a newer format
+        before = self.state().get("folder")  # also refuses a newer format
+        config = self.intact("config", lambda: reading.from_yaml(self.config_file, self.config_keys()))
+        if config is None:
+            raise UserError(f"{self.path} is no run folder: it holds no config.yaml")
+        config = checked_config(config, self.config_file)
+        return moved.config(config, Path(before), self.path.resolve()) if before else config
+
+    def config_keys(self) -> set[str]:
+        """Return sections and keys at the top of the config, as far as the tags name them."""
         try:
-            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{self.path} is no run folder: it holds no config.yaml") from None
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise UserError(f"{self.config_file} cannot be read: {one_line(error)}") from error
-        if not isinstance(config, dict):
-            raise UserError(f"{self.config_file} holds no config")
-        return self.checked(config)
-
-    def checked(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Return the config without passwords; UserError where its study is no name, for it becomes part of paths."""
-        try:
-            if "study" in config:
-                require_name("study", config["study"])
-            return {key: clean_config(value) for key, value in config.items()}
-        except UserError as error:
-            raise UserError(f"{self.config_file}: {error}") from error
-
-    def goes_elsewhere(self, section: dict[str, Any]) -> bool:
-        """Return whether the section `tracking` of a later command names a store that is not the run's."""
-        return section["name"] != "none" and self.load_config()["tracking"] != section
-
-    def set_tracking(self, section: dict[str, Any]) -> None:
-        """Have the store that a later command names get the records of the run that this process holds."""
-        if self.goes_elsewhere(section):
-            self.save_config(self.load_config() | {"tracking": section})
+            named = (reading.from_json(self.tags_file) or {}).get("rnnexp.result_keys", "")
+        except reading.Damaged:
+            named = ""
+        return {key.partition(".")[0] for key in named.split(",") if key}
 
     def save_tags(self, tags: dict[str, str]) -> None:
         """Replace the tags of the run."""
@@ -127,7 +103,7 @@ class RunFolder(LeasedFolder):
 
     def tags(self) -> dict[str, str]:
         """Return the tags of the run; empty where it has none yet."""
-        return json.loads(self.tags_file.read_text(encoding="utf-8")) if self.tags_file.exists() else {}
+        return self.intact("tags", lambda: reading.from_json(self.tags_file)) or {}
 
     def add_provenance(self, found: dict[str, str]) -> None:
         """Record the program, libraries and machine with which the run begins or goes on now."""
@@ -136,7 +112,7 @@ class RunFolder(LeasedFolder):
 
     def provenance(self) -> list[dict[str, Any]]:
         """Return the program, libraries and machine of each time that the run was begun or resumed, in order."""
-        return read_lines(self.provenance_file)
+        return reading.json_lines(self.provenance_file)
 
     def give_label(self, label: dict[str, Any]) -> None:
         """Say what the run is called and which sweep it belongs to; one that belongs to a sweep stays with it.
@@ -151,10 +127,7 @@ class RunFolder(LeasedFolder):
 
     def label(self) -> dict[str, Any]:
         """Return what `give_label` has written; empty where it has not."""
-        try:
-            return json.loads(self.label_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
+        return self.intact("label", lambda: reading.from_json(self.label_file)) or {}
 
     def save_loader(self, text: str) -> None:
         """Write how MLflow loads the model from this folder."""
@@ -172,20 +145,27 @@ class RunFolder(LeasedFolder):
     def load_vocabulary(self) -> Corpus:
         """Return the vocabulary, in a corpus without text."""
         try:
-            meaning = json.loads(self.vocabulary_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.vocabulary_file} cannot be read: {one_line(error)}") from error
+            meaning = reading.from_json(self.vocabulary_file, ("symbols", "level", "end"))
+        except reading.Damaged as error:
+            raise UserError(f"{error}; the command that began the run makes it anew") from error
+        if meaning is None:
+            raise UserError(f"{self.vocabulary_file} does not exist: the run has not begun to train")
         vocabulary, tokenizer = Vocabulary(meaning["symbols"]), meaning.get("tokenizer")
         return Corpus(vocabulary, {}, meaning["level"], meaning["end"], tokenizer=tokenizer)
 
     # What it has done
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records of the epochs so far, under the names that metrics have now."""
+        """Return the records of the epochs, under the names that metrics have now; UserError if some are lost."""
         return [
             {NAMES_BEFORE.get(name, name): value for name, value in record.items()}
-            for record in read_lines(self.records_file)
+            for record in self.intact_records(self.records_file)
         ]
+
+    def replace_records(self, records: list[dict[str, Any]]) -> None:
+        """Write the records of all epochs so far."""
+        with self.exclusive():
+            replace_text(self.records_file, "".join(f"{json.dumps(record)}\n" for record in records))
 
     def append(self, record: dict[str, Any]) -> None:
         """Add the record of an epoch."""
@@ -194,7 +174,7 @@ class RunFolder(LeasedFolder):
 
     def system_metrics(self) -> list[dict[str, Any]]:
         """Return what was measured of the machine while the run went on, in order."""
-        return read_lines(self.system_file)
+        return reading.json_lines(self.system_file)
 
     def append_system_metrics(self, record: dict[str, Any]) -> None:
         """Add what was measured of the machine."""
@@ -204,36 +184,45 @@ class RunFolder(LeasedFolder):
     def finish(self, metrics: dict[str, float]) -> None:
         """Write the final metrics."""
         with self.exclusive():
+            self.write_state(self.state() | {"epochs": len(self.records())})  # by which lost ones are missed
             replace_text(self.result_file, json.dumps(metrics, indent=2) + "\n")
 
-    def save_test_nats(self, nats: np.ndarray, corpus: Corpus) -> None:
-        """Write what each predicted token of the test split costs the best weights, in the order of the text.
+    def discard_weights(self, keep: str) -> None:
+        """Remove the weights that train.keep does not keep of a run that has finished."""
+        gone = {"all": [], "best": [self.checkpoint_file], "nothing": [self.checkpoint_file, self.best_file]}[
+            keep
+        ]
+        with self.exclusive():
+            for file in gone:
+                file.unlink(missing_ok=True)
+            for file in (self.checkpoint_file, self.best_file) if keep != "all" else ():
+                checkpoint.previous(file).unlink(missing_ok=True)
 
-        The file has `nats` (M,) float32 and `targets` (M,) int32. Where the true distribution is known also
-        `oracle` (M,) float32, the nats of a model that knows it, `kind` (M,), a number in the names `kinds`,
-        and `size` (M,), see `Truth`; else `train_counts` (V,) int32, how often the training split has each token.
-        """
-        predicted = slice(corpus.first_target, None)
-        arrays = {"nats": nats.astype(np.float32), "targets": corpus.splits["test"][predicted]}
-        if truth := corpus.test_truth:
-            arrays |= {"oracle": truth.nats[predicted], "kind": truth.kind[predicted]}
-            arrays |= {"size": truth.size[predicted], "kinds": np.array(truth.kinds)}
-        else:
-            counts = np.bincount(corpus.splits["train"], minlength=len(corpus.vocabulary))
-            arrays["train_counts"] = counts.astype(np.int32)
-        with self.exclusive(), replacing(self.test_nats_file) as file:
-            np.savez_compressed(file, **arrays)
+    def save_test_nats(self, nats: np.ndarray, corpus: Corpus) -> None:
+        """Write what each predicted token of the test split costs the best weights, as `token_losses` says."""
+        with self.exclusive():
+            token_losses.write(self.test_nats_file, nats, corpus)
 
     def test_nats(self) -> dict[str, np.ndarray] | None:
         """Return the arrays of `save_test_nats`; None of a run that has none."""
-        if not self.test_nats_file.exists():
-            return None
-        with np.load(self.test_nats_file) as arrays:
-            return dict(arrays)
+        return token_losses.read(self.test_nats_file)
 
     def result(self) -> dict[str, float] | None:
         """Return the final metrics; None where the run has not finished."""
-        return json.loads(self.result_file.read_text(encoding="utf-8")) if self.result_file.exists() else None
+        try:
+            return reading.from_json(self.result_file, ("best/valid_ppl", "best/epoch"))
+        except reading.Damaged as error:
+            raise UserError(f"{error}; the command that began the run makes it anew") from error
+
+    def discard_damaged_result(self) -> None:
+        """Remove the final metrics where they cannot be read, so that they are made anew from the checkpoint."""
+        try:
+            self.result()
+        except UserError as error:
+            log.warning(str(error))
+            with self.exclusive():
+                self.result_file.unlink()
+                self.write_state(self.state() | {"status": "RUNNING", "ended": None, "error": None})
 
     def artifacts(self) -> dict[str, list[Path]]:
         """Return the files to keep with a store's record, by the folder there, "" for none.
@@ -243,14 +232,35 @@ class RunFolder(LeasedFolder):
         require_own(self.path)
         found = {place: [path for name in names if (path := self.path / name).exists()]
                  for place, names in (("", ARTIFACTS), ("model", MODEL))}  # fmt: skip
-        if not (self.path / "best.npz").exists():
+        if not self.best_file.exists():
             del found["model"]
         return found
 
+    # What the last checkpoint knows of the other files
+
+    def to_keep(self) -> dict[str, Any]:
+        """Return what the checkpoints of a run that begins or goes on keep, to make damaged files anew."""
+        self.mend()
+        texts = {"config": self.load_config(), "tags": self.tags(), "label": self.label()}
+        return {name: value for name, value in texts.items() if value} | {"records": self.records()}
+
+    def mend(self) -> None:
+        """Write damaged files anew from the last checkpoint; UserError where it does not keep what they had."""
+        config, tags, label, records = self.load_config(), self.tags(), self.label(), self.records()
+        if "config" in self.recovered:
+            self.save_config(config)
+        if "tags" in self.recovered:
+            self.save_tags(tags)
+        if "label" in self.recovered:
+            replace_text(self.label_file, json.dumps(label) + "\n")
+        if "records" in self.recovered:
+            self.replace_records(records)
+        self.recovered.clear()
+
     # What is known of it elsewhere
 
-    def to_deliver(self, store: str) -> dict[str, Any] | None:
-        """Return what a store will have once it has everything; None where it has that already."""
+    def holds(self) -> dict[str, Any] | None:
+        """Return what a store will have once it has everything; None of a run that was not begun."""
         require_own(self.path)
         state = self.state()
         if not state or not self.config_file.exists():
@@ -260,10 +270,31 @@ class RunFolder(LeasedFolder):
             here["about"] = digest([label, self.tags()])
         if measured := self.system_metrics():
             here["system"] = len(measured)
-        return here if here.items() - self.deliveries.to(store).items() else None
+        return here
+
+    def to_deliver(self, store: str) -> dict[str, Any] | None:
+        """Return what `holds` does; None where it was noted that a store has that already."""
+        here = self.holds()
+        return here if here and here.items() - self.deliveries.to(store).items() else None
+
+    def store_keys(self) -> list[str]:
+        """Return the keys by which stores know the run: its own, and those of an earlier version for each store."""
+        noted = [store["key"] for store in self.deliveries.all().values() if "key" in store]
+        own = self.state().get("key")
+        return list(dict.fromkeys(([own] if own else []) + noted))
+
+    def keep_paths(self) -> None:
+        with suppress(UserError):  # of a damaged config, which whoever needs it reports
+            config = self.load_config()
+            if config != reading.from_yaml(self.config_file):
+                self.prepare(config)
+
+    def begin_anew(self, copied: bool) -> None:
+        if copied:  # else the stores know it by the keys that are noted
+            self.deliveries.forget()
 
     def become_another_run(self) -> None:
         """Begin a new run in the folder, which every store then takes for another."""
         with self.exclusive():
             self.deliveries.forget()
-            self.write_state(self.state() | {"started": now()})
+            self.write_state(self.state() | {"started": now(), "key": new_key()})

@@ -6,8 +6,9 @@ import socket
 import threading
 import time
 import traceback
+import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from filelock import FileLock, Timeout
 
 from rnnexp.errors import Superseded, UserError, one_line
 from rnnexp.output import safe
-from rnnexp.records.files import replace_text, require_own
+from rnnexp.records import reading
+from rnnexp.records.files import FULL, overwrite, replace_text, require_own
 
 HEARTBEAT_S = 5.0
 LEASE_S = 60.0  # without a heartbeat for so long, a process counts as dead, wherever it runs
+REQUIRED = "number", "pid", "born", "host", "status", "started", "ended", "error"  # entries of state.json
 FORMAT = 1  # of run folders; one more when a program that knows only this one would misread a folder
 
 
@@ -78,35 +81,80 @@ class LeasedFolder:
         finally:
             ended.set()
             heart.join()
-            with suppress(Superseded, OSError):
+            with suppress(UserError, OSError):
                 if self.state()["status"] == "RUNNING":
                     self.end("FINISHED" if self.result_file.exists() else "KILLED")
             self.number = None
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from the folder within the context.
+
+        Raises
+        ------
+        InUse where one has kept the lock for so long that it must hang: it is named, for nobody can do without it.
+        """
+        try:
+            self.lock.acquire()
+        except Timeout:
+            owner = self.state()
+            who = f"process {owner['pid']} on {owner['host']}" if owner else "a process"
+            raise InUse(
+                f"{self} is locked since {LEASE_S:g} s: {who} is suspended or hangs in a write; let it go on or end it "
+                f"(kill -9 {owner.get('pid', 'PID')}), then give the command again"
+            ) from None
+        try:
+            yield
+        finally:
+            self.lock.release()
+
     def claim(self) -> bool:
         """Take the folder, unless a living process holds it; return whether it was taken."""
-        with self.lock:
+        with self.locked():
             state = self.state()
-            if state.get("status") == "RUNNING" and alive(state):
+            if state.get("status") == "RUNNING" and self.alive(state):
                 return False
+            if "key" not in state or self.is_copy(state):
+                state["key"] = new_key()
+                self.begin_anew(copied="number" in state and "folder" in state)
+            if state.get("folder", "") not in ("", str(self.path.resolve())):
+                self.keep_paths()
             self.number = state.get("number", 0) + 1
             process, host = psutil.Process(), socket.gethostname()
             state |= {"number": self.number, "pid": process.pid, "born": process.create_time(), "host": host}
+            state |= {"namespace": namespace(), "folder": str(self.path.resolve())}
             if not self.result_file.exists():
                 state |= {"status": "RUNNING", "ended": None, "error": None}
             self.write_state({"started": now()} | state)
             return True
 
+    def is_copy(self, state: dict[str, Any]) -> bool:
+        """Return whether the folder is a copy of one that is still where this says that it is."""
+        folder = state.get("folder", "")
+        if not folder or Path(folder) == self.path.resolve():
+            return False
+        try:
+            original = reading.from_json(Path(folder) / self.state_file.name) or {}
+        except reading.Damaged:
+            return False
+        return original.get("key") == state.get("key")
+
+    def keep_paths(self) -> None:
+        """Act on that the folder was moved, before this is forgotten."""
+
+    def begin_anew(self, copied: bool) -> None:
+        """Take note that the folder holds a new run; where it was copied, forget what was of the original."""
+
     def heartbeat(self, ended: threading.Event) -> None:
         """Touch state.json every few seconds, until `ended` is set."""
         while not ended.wait(HEARTBEAT_S):
-            with suppress(Timeout, OSError, Superseded), self.exclusive():
+            with suppress(OSError, UserError), self.exclusive():
                 os.utime(self.state_file)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep others from taking the folder over within the context; Superseded where one has done so."""
-        with self.lock:
+        with self.locked():
             if self.state().get("number") != self.number:
                 self.lost.set()
                 raise Superseded(
@@ -120,12 +168,37 @@ class LeasedFolder:
             with self.exclusive():
                 pass
 
+    def alive(self, state: dict[str, Any]) -> bool:
+        """Return whether the process that wrote a state still runs.
+
+        Where its number can be looked up, it has ended once there is none such. Elsewhere its heartbeat counts. One
+        from the future, of a clock that goes wrong, counts where another follows.
+        """
+        same_numbers = state.get("namespace", namespace()) == namespace()
+        if state["host"] == socket.gethostname() and same_numbers:
+            try:
+                if psutil.Process(state["pid"]).status() == psutil.STATUS_ZOMBIE:
+                    return False
+            except psutil.NoSuchProcess:
+                return False
+        age = time.time() - state["heartbeat"]
+        if age > -LEASE_S:
+            return age < LEASE_S
+        until = time.monotonic() + 2 * HEARTBEAT_S
+        while time.monotonic() < until:
+            time.sleep(HEARTBEAT_S / 50)
+            with suppress(FileNotFoundError):
+                if self.state_file.stat().st_mtime != state["heartbeat"]:
+                    return True
+        return False
+
     def end(self, status: str, error: BaseException | None = None) -> None:
         """Record how the run ended, with which status and error."""
         with self.exclusive():
-            self.traceback_file.unlink(missing_ok=True)
-            if error:
-                replace_text(self.traceback_file, safe("".join(traceback.format_exception(error))))
+            with suppress(OSError):  # of a full disk; the state counts for more
+                self.traceback_file.unlink(missing_ok=True)
+                if error:
+                    replace_text(self.traceback_file, safe("".join(traceback.format_exception(error))))
             said = one_line(error) if error else None
             if error and type(error) is not UserError:
                 said = f"{type(error).__name__}: {said}"
@@ -134,14 +207,14 @@ class LeasedFolder:
     def mark_dead(self) -> None:
         """Correct the state of a run whose process ended without recording its status, or recorded a wrong one."""
         if self.corrected_state(self.state()):
-            with self.lock:
+            with self.locked():
                 state = self.state()
                 if right := self.corrected_state(state):
                     self.write_state(state | right)
 
     def corrected_state(self, state: dict[str, Any]) -> dict[str, Any]:
         """Return the corrected entries of a state; empty where all are right."""
-        dead = state.get("status") == "RUNNING" and not alive(state)
+        dead = state.get("status") == "RUNNING" and not self.alive(state)
         finished = state.get("status") in ("KILLED", "FAILED") and self.result_file.exists()
         if not dead and not finished:
             return {}
@@ -157,14 +230,16 @@ class LeasedFolder:
 
         Raises
         ------
-        UserError where a newer program has written the folder in a format that this one does not know.
+        UserError where state.json is damaged, or a newer program has written the folder in a format that this
+        one does not know.
         """
-        with ExitStack() as stack:
-            try:
-                file = stack.enter_context(self.state_file.open(encoding="utf-8"))
-            except FileNotFoundError:
+        try:
+            state = reading.from_json(self.state_file, REQUIRED)
+            if state is None:
                 return {}
-            state = json.load(file) | {"heartbeat": os.fstat(file.fileno()).st_mtime}
+            state["heartbeat"] = self.state_file.stat().st_mtime
+        except reading.Damaged as error:
+            raise UserError(f"{error}; remove it if no process is at this run, which then goes on") from error
         if (found := state.get("format", 1)) > FORMAT:
             raise UserError(
                 f"{self} is a run folder of format {found}, and this rnnexp knows {FORMAT} at most: "
@@ -175,20 +250,27 @@ class LeasedFolder:
     def write_state(self, state: dict[str, Any]) -> None:
         """Replace state.json."""
         kept = {key: value for key, value in state.items() if key != "heartbeat"}
-        replace_text(self.state_file, json.dumps({"format": FORMAT} | kept) + "\n")
-
-
-def alive(state: dict[str, Any]) -> bool:
-    """Return whether the process that wrote a state still runs."""
-    if state["host"] == socket.gethostname():
+        text = json.dumps({"format": FORMAT} | kept) + "\n"
         try:
-            process = psutil.Process(state["pid"])
-            gone = process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - state["born"]) > 2
-        except psutil.NoSuchProcess:
-            gone = True
-        if gone:
-            return False
-    return time.time() - state["heartbeat"] < LEASE_S
+            replace_text(self.state_file, text)
+        except OSError as error:
+            if error.errno not in FULL or not self.state_file.exists():
+                raise
+            overwrite(self.state_file, text)
+
+
+def namespace() -> str:
+    """Return what process numbers belong to: this start of the machine, and this container."""
+    parts = []
+    with suppress(OSError):
+        parts = [Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()]
+        parts.append(Path("/proc/self/ns/pid").readlink().name)
+    return " ".join(parts)
+
+
+def new_key() -> str:
+    """Return a key by which stores tell a run from all others."""
+    return uuid.uuid4().hex
 
 
 def now() -> int:

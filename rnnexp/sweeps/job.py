@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rnnexp.experiment import progress
+from rnnexp.errors import UserError, one_line
+from rnnexp.experiment import artifacts, progress
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.experiment.recorded import require_same_engine
 from rnnexp.output import safe
 from rnnexp.records.files import replace_text
 from rnnexp.records.folder import RunFolder
@@ -80,12 +82,19 @@ class Job:
 
         Raises
         ------
-        UserError where a newer program has written the folder.
+        UserError where state.json is damaged, or a newer program has written the folder.
         """
-        if not self.folder.result():
-            return False
-        self.folder.state()  # refuses a newer format
-        return self.folder.tags()["rnnexp.config_hash"] == hashes(self.config)[0]
+        self.folder.state()
+        try:
+            if not self.folder.result():
+                return False
+            self.folder.load_config()
+            require_same_engine(self.config, self.folder)
+            same = self.folder.tags().get("rnnexp.config_hash") == hashes(self.config)[0]
+            whole = not artifacts.lacking(self.folder)  # which reads all of it
+            return same and whole and not self.folder.recovered
+        except UserError:
+            return False  # a file is damaged, or another engine asked for: the job mends it or says so
 
     def ask_to_stop(self, why: str = "", prune: bool = False) -> None:
         """Have the job save a checkpoint and end.
@@ -107,14 +116,18 @@ class Job:
         assert self.process.stdin
         with suppress(BrokenPipeError):
             self.process.stdin.close()
-        with suppress(OSError):
+        damage, result = "", None
+        try:
             self.folder.mark_dead()
-        if code == 0 and self.folder.result():
+            result = self.folder.result()
+        except (OSError, UserError) as error:
+            damage = one_line(error)
+        if code == 0 and result:
             self.outcome, self.error = f"{'resumed and ' if self.resumed else ''}finished", ""
         elif self.stop_asked_at and not self.error:
             self.outcome = "pruned" if self.prune else "stopped"
         else:
-            self.outcome, self.error = "failed", self.error or self.reason(code)
+            self.outcome, self.error = "failed", self.error or damage or self.reason(code)
         with suppress(OSError):
             kept = self.folder.path / "output.txt"
             kept.unlink(missing_ok=True)  # left by an attempt before
@@ -126,7 +139,9 @@ class Job:
         """Return a line about why the job failed, given the exit code of its process."""
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        state = self.folder.state()
+        state: dict[str, Any] = {}
+        with suppress(UserError):  # state.json is damaged
+            state = self.folder.state()
         if state.get("status") == "FAILED" and state["number"] > self.number:
             return state["error"]
         said = self.output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
@@ -143,8 +158,7 @@ class Job:
 
     def __str__(self) -> str:
         """Return a line about how the job went."""
-        metrics = self.folder.result()
-        if metrics is None or self.outcome == "failed":
+        if self.outcome == "failed" or not (metrics := self.folder.result()):
             return f"{self.name}: {self.outcome}{self.error and f': {self.error}'}"
         diverged = ", diverged" if "rnnexp.diverged" in self.folder.tags() else ""
         before = " (finished before)" if "before" in self.outcome else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from rnnexp.errors import UserError
+from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import rules
 from rnnexp.sweeps.request import Request
 from rnnexp.sweeps.scheduler import Sweep
@@ -45,6 +45,9 @@ def hand_over(work: Sweep, start: Callable[[], object]) -> None:
         raise UserError(f"the launcher says: {str(error).strip().partition(chr(10))[0]}") from error
     finally:
         for job in work.jobs:
-            job.folder.mark_dead()
-            state = job.folder.state()
-            job.outcome, job.error = state.get("status", "not begun").lower(), state.get("error") or ""
+            try:
+                job.folder.mark_dead()
+                state = job.folder.state()
+                job.outcome, job.error = state.get("status", "not begun").lower(), state.get("error") or ""
+            except UserError as error:
+                job.outcome, job.error = "failed", one_line(error)

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from rnnexp.errors import UserError
-from rnnexp.experiment import rules, runner
+from rnnexp.errors import UserError, one_line
+from rnnexp.experiment import recorded, rules
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
+from rnnexp.records.reading import Damaged
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.scheduler import Sweep, run_sweep
 from rnnexp.tracking.client import NullClient
@@ -44,9 +45,12 @@ def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
     for path in sorted({file.parent.absolute() for top in folders for file in top.rglob("config.yaml")}):
         folder = RunFolder(path)
         try:
-            config = runner.with_recorded_engine(changed(folder.load_config(), changes), folder)
+            config = recorded.with_recorded_engine(changed(folder.load_config(), changes), folder)
             rules.check(config)
             same = hashes(config)[0][:8] in path.name
+        except Damaged as error:
+            found.append(Job(path.name, {}, folder, outcome="failed", error=one_line(error)))
+            continue
         except UserError as error:
             raise UserError(f"{folder}: {error}") from error
         except (KeyError, TypeError, AttributeError) as error:
@@ -67,7 +71,7 @@ def run_offline(jobs: list[Job], workers: int | None) -> None:
     """Do the jobs without delivering to any store; a job that fails at once leaves its folder as it was prepared."""
     work = Sweep(jobs, workers, timeout=None, on_error="keep_going")
     work.tracker = NullClient()  # whoever brings the folders home delivers them
-    prepared = [(job.folder, job.folder.load_config()) for job in jobs]
+    prepared = [(job.folder, job.folder.load_config()) for job in work.waiting]
     try:
         run_sweep(work, work.run)
     finally:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.records.brought import require_room
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.matching import match_cells, require_matchable
@@ -141,7 +142,7 @@ def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:
     if not path.strip():
         raise UserError("hydra.run.dir has no value: name a folder, or leave it out")
     folder = RunFolder(Path(path).absolute())
-    folder.require_room()
+    require_room(folder.path)
     return Job(name, config, folder, overrides)
 
 

@@ -15,10 +15,12 @@ from pathlib import Path
 from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import progress, rules
+from rnnexp.experiment.recorded import goes_elsewhere, set_tracking
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.output import safe, say
 from rnnexp.records.lease import InUse
 from rnnexp.sweeps.job import Job
+from rnnexp.tracking.base import TIMEOUT_S
 from rnnexp.tracking.client import Client, WorkerClient
 
 LOOK_S = 0.25  # seconds from one look at the jobs to the next
@@ -44,14 +46,16 @@ class Sweep:
         on_error: str,
         total: int | None = None,
     ):
-        self.jobs, self.waiting, self.total = jobs, list(jobs), len(jobs) if total is None else total
+        self.jobs, self.total = jobs, len(jobs) if total is None else total
+        self.waiting = [job for job in jobs if job.outcome == "not begun"]
         self.timeout, self.on_error = timeout, on_error
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if any(job.config["device"] == "gpu" for job in jobs):
+        if any(job.config.get("device") == "gpu" for job in jobs):
             cores = 1  # a GPU does one run at a time, unless the command says more
         self.workers = max(1, min(workers or cores, self.total))
         self.threads = max(1, cores // self.workers)
-        self.tracker: Client = WorkerClient()
+        limits = [job.config["tracking"].get("timeout", TIMEOUT_S) for job in jobs if job.config]
+        self.tracker: Client = WorkerClient(max(limits, default=TIMEOUT_S))
 
     def run(self) -> None:
         """Do every job; on SIGINT or SIGTERM stop the jobs and raise KeyboardInterrupt."""
@@ -85,9 +89,9 @@ class Sweep:
                     if finished:
                         job.outcome = "finished before"
                         job.folder.mark_dead()
-                        if job.folder.goes_elsewhere(job.config["tracking"]):
+                        if goes_elsewhere(job.config, job.folder):
                             with suppress(InUse), job.folder.claimed():
-                                job.folder.set_tracking(job.config["tracking"])
+                                set_tracking(job.config, job.folder)
                         self.on_job_end(job)
                         continue
                     job.start(self.threads, reports / f"{begun}.json")
@@ -114,11 +118,15 @@ class Sweep:
     def look_after(self) -> None:
         """Act on each job that has ended, has recorded something new, or takes too long."""
         for job in self.running():
-            if job.ended():
-                self.on_job_end(job)
-            elif job.has_news():
-                self.on_job_news(job)
-            elif self.timeout and time.monotonic() - job.started > self.timeout:
+            try:
+                if job.ended():
+                    self.on_job_end(job)
+                    continue
+                if job.has_news():
+                    self.on_job_news(job)
+            except UserError as error:  # a file of its folder was damaged
+                job.ask_to_stop(one_line(error))
+            if self.timeout and time.monotonic() - job.started > self.timeout:
                 job.ask_to_stop(f"stopped after sweep.timeout={self.timeout:g} s")
         running = [(job, *progress.reported(job.report)) for job in self.running()]
         done = sum(job.outcome not in ("running", "not begun") for job in self.jobs)
@@ -138,8 +146,8 @@ class Sweep:
     def on_job_news(self, job: Job) -> None:
         """Have the store told what a job has newly recorded."""
         tracker = tracking.make(job.config["tracking"])
-        with suppress(OSError, UserError):
-            if tracker and job.folder.to_deliver(tracker.uri):
+        with suppress(OSError, UserError):  # a damaged folder is the job's own failure
+            if tracker and tracker.may_lack(job.folder):
                 self.tracker.changed(job.folder.path)
 
     def on_job_end(self, job: Job) -> None:

@@ -21,6 +21,7 @@ from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.address import Address
 from rnnexp.records.digests import digest
+from rnnexp.records.sqlite import for_sqlalchemy
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.ranges import range_tags, shown, suggest
@@ -111,7 +112,7 @@ class Search(Sweep):
             raise UserError(
                 f"{folder}/search.db is a link, which could lead anywhere: put the file itself there"
             )
-        storage = Address(settings["storage"] or f"sqlite:///{folder}/search.db")
+        storage = Address(settings["storage"] or for_sqlalchemy(folder / "search.db"))
         seed = base.config["seed"]
         same = {"config": hashes(base.config)[0], "space": sorted(map(text, self.space.values()))}
         if self.sampler != "tpe":  # which all searches once had

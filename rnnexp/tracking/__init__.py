@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from rnnexp.errors import UserError
+from rnnexp.errors import UserError, about
 from rnnexp.options import found_by_file
 from rnnexp.tracking.base import Tracker
 
@@ -26,7 +26,8 @@ def make(section: dict[str, Any]) -> Tracker | None:
 def folder_of(run_id: str, uri: str, name: str = "mlflow") -> Path:
     """Return the run folder of a run, given the id that a store has for it; UserError where there is none."""
     tracker = make({"name": name, "uri": uri})
-    folder = tracker.folder_of(run_id) if tracker else None
+    with about(f"uri={uri}"):
+        folder = tracker.folder_of(run_id) if tracker else None
     if folder is None:
         raise UserError(f"run={run_id} is neither a run folder nor the id of a run in {uri}")
     return folder

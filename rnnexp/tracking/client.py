@@ -3,14 +3,16 @@
 import json
 import logging
 import os
+import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
 
-from rnnexp.tracking.base import Tracker
-from rnnexp.tracking.worker import lines, say
+from rnnexp.tracking.base import TIMEOUT_S, Tracker
+from rnnexp.tracking.worker import lines
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class Client(Protocol):
 
 def for_tracker(tracker: Tracker | None) -> Client:
     """Return the client of a run that has this tracker."""
-    return WorkerClient() if tracker else NullClient()
+    return WorkerClient(tracker.timeout) if tracker else NullClient()
 
 
 class NullClient:
@@ -41,11 +43,22 @@ class NullClient:
 
 
 class WorkerClient:
-    """Start and direct the process that delivers the records of a run or a sweep, by any tracker."""
+    """Start and direct the process that delivers the records of a run or a sweep, by any tracker.
+
+    Parameters
+    ----------
+    timeout : seconds that `wait` takes at most.
+    """
 
     command = sys.executable, "-P", "-m", "rnnexp.tracking.worker"
 
     process: subprocess.Popen | None = None  # started when there is something to deliver
+
+    def __init__(self, timeout: float = TIMEOUT_S):
+        self.timeout = timeout
+        self.unsaid: dict[bytes, None] = {}  # lines for which the pipe had no room, in order
+        self.folders: set[str] = set()
+        self.given_up = False
 
     def start(self) -> None:
         """Start the process, and listen to it."""
@@ -58,6 +71,10 @@ class WorkerClient:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
             start_new_session=True,  # Ctrl-C is for the run: it says what is to be delivered then
         )
+        assert self.process.stdin
+        os.set_blocking(
+            self.process.stdin.fileno(), False
+        )  # a process that stands still must not stop the run
         self.listener = Thread(target=self.listen, daemon=True)
         self.listener.start()
 
@@ -74,7 +91,7 @@ class WorkerClient:
                 else:
                     log.warning("%s", message)
             status = self.process.wait()
-            if not self.process.stdin.closed:
+            if not self.process.stdin.closed and not self.given_up:
                 log.warning(
                     f"the process that delivers the records ended, with status {status}: the run goes on, "
                     "they are in its records.jsonl, and rnnexp sync FOLDER delivers them"
@@ -86,16 +103,47 @@ class WorkerClient:
         """Announce that there is something new in a run folder."""
         if not self.process:
             self.start()
+        self.folders.add(str(folder))
+        self.say(str(folder).encode())
+
+    def say(self, line: bytes) -> bool:
+        """Tell the process a line, and those before for which there was no room; return whether there was now."""
         assert self.process
         assert self.process.stdin
-        say(self.process.stdin.fileno(), str(folder).encode())
+        self.unsaid[line] = None
+        while self.unsaid:
+            first = next(iter(self.unsaid))
+            try:
+                os.write(self.process.stdin.fileno(), first + b"\n")  # all of it or nothing: it is short
+            except BlockingIOError:
+                return False
+            except BrokenPipeError:  # the process has gone, which `listen` says
+                pass
+            del self.unsaid[first]
+        return True
 
     def wait(self) -> None:
-        """Wait until all that is new is delivered, or cannot be."""
+        """Wait until all that is new is delivered, or cannot be, or took too long: then it is left for later."""
         if not self.process:
             return
-        assert self.process.stdin
+        until = time.monotonic() + self.timeout
         self.done.clear()
-        if self.process.poll() is None:
-            say(self.process.stdin.fileno(), b"")
-            self.done.wait()
+        if self.process.poll() is not None:
+            return
+        while not self.say(b"") and time.monotonic() < until:
+            time.sleep(0.05)
+        if not self.done.wait(max(until - time.monotonic(), 0)):
+            self.give_up()
+
+    def give_up(self) -> None:
+        """End the process, whatever it waits for, and say how its records are delivered later."""
+        assert self.process
+        self.given_up = True
+        self.process.kill()
+        self.process.wait()
+        parents = {str(Path(folder).parent) for folder in self.folders}
+        where = next(iter(self.folders)) if len(self.folders) == 1 else " ".join(sorted(parents))
+        log.warning(
+            f"the store did not take the records within tracking.timeout={self.timeout:g} s: all is in the run folder, "
+            f"and rnnexp sync {shlex.quote(where) if len(self.folders) == 1 else where} delivers it later"
+        )

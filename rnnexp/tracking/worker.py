@@ -17,6 +17,7 @@ from threading import Thread
 from typing import Any
 
 from rnnexp import tracking
+from rnnexp.errors import UserError, first_line
 from rnnexp.records.folder import RunFolder
 
 SLOW_S, RETRY_S = 1.0, 30.0  # seconds: a store that takes so long to fail is left alone for so long
@@ -76,7 +77,7 @@ class Outbox:
         except Exception as error:  # whatever a store, a network or a server can raise
             if uri not in self.warned:
                 goes_on = "" if ended else "the run goes on, "
-                reason = str(error).strip().partition("\n")[0] or type(error).__name__
+                reason = first_line(error)
                 self.warn(
                     f"tracking.uri={uri} does not take the records ({reason}): {goes_on}they are in "
                     f"{folder.records_file}, and rnnexp sync {folder.path.parent} delivers them"
@@ -95,13 +96,23 @@ class Outbox:
         """Deliver the end of runs whose process has gone, or goes now."""
         deadline = time.monotonic() + ORPHANS_S
         while self.open and time.monotonic() < deadline:
-            for folder in self.open.values():
-                with suppress(OSError):
-                    folder.mark_dead()
-            if all(folder.state().get("ended", 1) for folder in self.open.values()):
+            ended = [
+                over(folder) for folder in self.open.values()
+            ]  # of all, not up to the first that goes on
+            if all(ended):
                 break
             time.sleep(0.2)
         self.flush()
+
+
+def over(folder: RunFolder) -> bool:
+    """Return whether a run has ended, after correcting the state of one whose process is gone."""
+    try:
+        with suppress(OSError):
+            folder.mark_dead()
+        return bool(folder.state().get("ended", 1))
+    except UserError:  # its state.json is damaged, which delivering it reports
+        return True
 
 
 class Answers(logging.Handler):
@@ -112,7 +123,7 @@ class Answers(logging.Handler):
         self.answer = answer
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.answer(record.getMessage())
+        self.answer(next(iter(record.getMessage().splitlines()), ""))  # a library may write pages
 
 
 def serve(told: SimpleQueue, outbox: Outbox, answer: Callable[[Any], None]) -> None:

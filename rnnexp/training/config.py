@@ -58,6 +58,16 @@ class TrainConfig:
             since_default="end",
         ),
     ] = "end"
+    keep: Annotated[
+        str,
+        Option(
+            "of the weights, once the run has finished; all: also the checkpoint, from which more epochs go on; "
+            "best: those of the best epoch; nothing: none",
+            one_of("best", "all", "nothing"),
+            defines_result=False,
+            since_default="all",
+        ),
+    ] = "all"
     max_seconds: Annotated[
         float | None,
         Option(

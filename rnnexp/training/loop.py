@@ -101,7 +101,7 @@ def fit(
         clock.lap()
         cpu_clock.lap()
     if state.best_epoch:
-        checkpoints.load_best(model, state.best_epoch)
+        checkpoints.load_best(model, state)
 
 
 def train_batches(corpus: Corpus, config: TrainConfig, seed: int, epoch: int) -> Batches:

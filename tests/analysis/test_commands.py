@@ -39,9 +39,9 @@ def test_a_study_from_the_command_to_table_and_figure(study):
     assert "values only: " in out
     assert "refused (diverged)" in out
     folder = study / "runs" / "reports" / "s"
-    assert out.startswith((folder / "table.md").read_text().removeprefix("# s\n\n"))
+    assert out.startswith((folder / "compare.md").read_text().removeprefix("# s\n\n"))
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
-    table = pd.read_csv(folder / "table.csv")
+    table = pd.read_csv(folder / "compare.csv")
     assert table["finished"].tolist() == [2, 2, 0]
     # the numbers are those of the run folders
     results = [pd.read_json(p, typ="series") for p in study.glob("runs/s/*lstm*/result.json")]
@@ -64,7 +64,7 @@ def test_what_is_compared_is_chosen_on_the_command_line(study, monkeypatch, caps
     out = capsys.readouterr().out
     assert "one run each: " in out
     assert "rnn" not in out
-    assert (study / "o" / "s" / "table.csv").exists()
+    assert (study / "o" / "s" / "compare.csv").exists()
 
 
 def test_the_challenge_ranks_the_runs_of_a_study(study, monkeypatch, capsys):
@@ -88,7 +88,7 @@ def test_the_challenge_ranks_the_runs_of_a_study(study, monkeypatch, capsys):
 MISTAKES = [
     (["study=none"], "uri=sqlite:///runs/mlflow.db holds no records"),
     ([], "study"),
-    (["stdy=x"], "'stdy'"),
+    (["stdy=x"], "'stdy=x' is not known: the options are study="),
     (["study=s", "margin=0"], "the margin must be above 0 nats, is 0.0"),
     (["study=s", "look=3"], "look must be 1 or 2, is 3"),
     (["study=,"], "study= has no value"),

@@ -12,6 +12,7 @@ import pytest
 
 from analysis import records
 from analysis.records import NoRecords, load_history, load_runs
+from rnnexp.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_a_study_without_records_is_named_beside_those_that_have_some(store):
 
 def test_a_store_that_is_none_is_named(tmp_path):
     (tmp_path / "text.db").write_text("no database")
-    with pytest.raises(NoRecords, match=r"uri=sqlite:.*/text.db cannot be read: "):
+    with pytest.raises(UserError, match=r"uri=sqlite:.*/text.db cannot be read: "):
         load_runs("s", f"sqlite:///{tmp_path}/text.db")
 
 
@@ -113,7 +114,7 @@ def test_what_is_not_as_known_is_left_to_mlflow_and_that_is_said(store, tmp_path
     with closing(sqlite3.connect(copy)) as database:
         database.execute("ALTER TABLE latest_metrics RENAME COLUMN is_nan TO not_a_number")
         database.commit()
-    with pytest.raises(NoRecords, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         load_runs("s", f"sqlite:///{copy}")
     assert "its table latest_metrics has no column is_nan" in caplog.text
 
@@ -121,11 +122,11 @@ def test_what_is_not_as_known_is_left_to_mlflow_and_that_is_said(store, tmp_path
 def test_a_file_without_tables_is_left_as_it_is(tmp_path):
     file = tmp_path / "empty.db"
     file.touch()
-    with pytest.raises(NoRecords, match="is no store of MLflow"):
+    with pytest.raises(UserError, match="is no store of MLflow"):
         load_runs("s", f"sqlite:///{file}")
     assert file.stat().st_size == 0
 
 
 def test_a_missing_driver_is_named_with_its_remedy():
-    with pytest.raises(NoRecords, match=r"cannot be read: .*psycopg.*rnnexp\[postgres\]"):
+    with pytest.raises(UserError, match=r"cannot be read: .*psycopg.*rnnexp\[postgres\]"):
         load_runs("s", "postgresql+psycopg://nobody@127.0.0.1:1/none")

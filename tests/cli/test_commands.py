@@ -172,7 +172,7 @@ def test_the_commands_of_analysis_end_as_python_m_does(run, runs):
     result = run("compare", "study=default")
     assert result.returncode == 0, result.stderr
     assert "| lstm |" in result.stdout
-    assert (runs / "runs/reports/default/table.md").exists()
+    assert (runs / "runs/reports/default/compare.md").exists()
 
 
 def test_ctrl_c_and_a_lack_of_memory_end_every_command_alike(in_process, monkeypatch):

@@ -1,5 +1,6 @@
 """What is refused leaves nothing behind, and no name in a command leads out of the folder of runs."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,9 @@ def test_a_folder_of_other_things_does_not_become_a_run(deep):
 @pytest.mark.parametrize("how", [[], ["-m"]])
 def test_what_has_finished_elsewhere_needs_no_gpu_here(in_process, monkeypatch, how):
     assert in_process(*QUICK, "train.max_steps=3").returncode == 0
+    (file,) = Path("runs").glob("default/*/tags.json")
+    tags = json.loads(file.read_text()) | {"rnnexp.device": "gpu", "rnnexp.engine": "graph"}
+    file.write_text(json.dumps(tags) + "\n")
 
     def require(engine, device):
         raise UserError(f"device={device} needs CuPy")

@@ -13,7 +13,7 @@ from rnnexp.nn.cells.gru import GRU, GRUResetAfter
 from rnnexp.nn.cells.lstm import LSTM
 from rnnexp.nn.cells.rnn import RNN
 from rnnexp.nn.inputs import DenseInputs
-from tests.helpers.forced import force_tiles_and_threads
+from tests.helpers.forced import force_tiles_and_threads, untried
 from tests.helpers.variants import VARIANTS, bound_layer, random_layer
 
 
@@ -100,6 +100,7 @@ def factors(dtype):
 )
 def test_products(name, dtype, monkeypatch):
     monkeypatch.setattr(cpu, "WORTH_SHARING", 0)
+    monkeypatch.setattr(threads, "parts_alike", untried)
     with engine.use(name, 3):
         for a, b in factors(dtype):
             expected = a.astype(float) @ b.astype(float)

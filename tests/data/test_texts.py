@@ -152,7 +152,7 @@ def test_what_can_be_read_only_once_is_refused_at_once(tmp_path):
         thread = threading.Thread(target=read, daemon=True)
         thread.start()
         thread.join(timeout=10)
-        assert f"cannot read {path}: it is a {kind}; save the text to a file" in refused[0]
+        assert f"cannot read {path}: it is a {kind}; save what it gives to a file" in refused[0]
 
 
 def test_a_pipe_is_refused_by_the_command(rnnexp, tmp_path):

@@ -68,7 +68,9 @@ def test_what_computes_is_no_parameter():
         "train.max_seconds": "5",
         "model.match": "recurrent",
         "model.recurrent_variational": "true",
+        "train.keep": "best",
         "tracking.system_metrics": "true",
+        "tracking.timeout": "5",
     }
     what_computes = {"device", "threads", "engine"}
     assert set(not_parameters(composed())) == what_computes | new.keys()

@@ -89,6 +89,20 @@ def test_the_final_metrics_are_those_of_the_best_weights(listener, tmp_path, mon
         }
 
 
+def test_a_run_has_its_own_name_also_in_the_folder_of_one_that_failed(tmp_path):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(UserError):
+        runner.run_experiment(
+            composed(*QUICK, "train.batch_size=1000"), folder, overrides=["train.batch_size=1000"]
+        )
+    assert folder.label() == {"name": "lstm batch_size=1000 seed=0"}
+    given = ["cell=gru", "seed=1", "train.max_steps=1"]
+    runner.run_experiment(composed(*QUICK, *given), folder, overrides=given)
+    assert folder.label() == {"name": "gru max_steps=1 seed=1"}
+    runner.run_experiment(composed(*QUICK, *given), folder)
+    assert folder.label() == {"name": "gru max_steps=1 seed=1"}
+
+
 def test_records_say_what_was_done(listener, tmp_path):
     folder, metrics = run(tmp_path)
     assert metrics["train_cpu_s"] == sum(record["epoch_cpu_s"] for record in folder.records())
@@ -259,7 +273,7 @@ def test_small_models_compute_with_one_thread(listener, tmp_path, monkeypatch, o
 
     def look(*args):
         assert set(blas_threads()) == {1}  # the threads are ours
-        found.append(len(threads.shares(1000)))
+        found.append(threads.number_for(1000, 1))
         return {"best/valid_ppl": 1.0}
 
     monkeypatch.setattr(runner, "train_and_test", look)

@@ -1,7 +1,13 @@
 """Force the fast ways through the recurrence on small cells, and see that they were taken."""
 
+from rnnexp.compute import threads
 from rnnexp.compute.blas import tiles
 from rnnexp.nn import loops
+
+
+def untried(key, length, least, compute, outputs):
+    """Equal parts, one a thread, whether they round as the whole does or not: in place of `parts_alike`."""
+    return next(threads.cuts(length, threads.number_for(length, least), least))
 
 
 def force_tiles_and_threads(monkeypatch):
@@ -24,6 +30,7 @@ def force_tiles_and_threads(monkeypatch):
     for name in "WORTH_SHARING", "WORTH_SHARING_COMPILED":
         monkeypatch.setattr(loops, name, 0)
     monkeypatch.setattr(loops, "LEAST_ROWS", 1)
+    monkeypatch.setattr(loops, "parts_alike", untried)
     monkeypatch.setattr(tiles, "cut", noting_cut)
     monkeypatch.setattr(loops, "rows_of_threads", noting_rows)
     return seen

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.command import ComparisonArguments
 from analysis.compare import report
 from rnnexp.cli.sync import sync
 from rnnexp.records.folder import RunFolder
@@ -106,4 +107,4 @@ def test_both_are_delivered_into_a_fresh_store_and_compared(place, tmp_path, mad
     assert [p.step for p in c.get_metric_history(finished.info.run_id, "valid/loss")] == [1, 2, 3]
     assert finished.data.metrics["updates"] == 1875
     assert finished.data.metrics["test/ppl"] == pytest.approx(5.211, abs=1e-3)
-    assert "gru" in report("before", uri, tmp_path / "report")
+    assert "gru" in report(ComparisonArguments("before", uri), tmp_path / "report")

@@ -15,7 +15,7 @@ from rnnexp.nn.recurrent import RecurrentLayer
 def multiply_window(layer: RecurrentLayer, workspace: Workspace) -> None:
     """Repeat the recurrent products of the step that left `workspace`, by the engine and threads in use."""
     h = workspace["window"].states["h"][1:]
-    parts = loops.rows_of_threads(layer, h.shape[1])
+    parts = workspace["window"].parts
     form = layer.backend.recurrent_weights
     if loops.is_compiled(layer):
         form = importlib.import_module("rnnexp.nn.loops.jit").form(layer)

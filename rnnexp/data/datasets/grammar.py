@@ -33,7 +33,7 @@ import numpy as np
 
 from rnnexp.data.corpus import Corpus, Truth
 from rnnexp.data.vocabulary import END, Vocabulary
-from rnnexp.options import Option, at_least
+from rnnexp.options import Option, within
 
 NOUNS = {  # kind: (singular, plural), the most frequent first
     "animal": [("dog", "dogs"), ("cat", "cats"), ("horse", "horses"), ("owl", "owls")],
@@ -66,6 +66,7 @@ TYPICAL = 0.9  # how often a verb is one of its subject's kind
 MAX_CLAUSES = 3  # clauses open at once
 MAX_BRACKETS = 10  # brackets open at once
 MAX_COUNT = 30  # ticks in a row, each number from 1 on equally likely
+LENGTH = within(2, 100_000_000)  # tokens of a split; so many take minutes to draw, and gigabytes
 
 
 class Choice:
@@ -235,9 +236,9 @@ class Writer:
 
 def make(
     seed: Annotated[int, Option("of the text, apart from that of a run, so that runs share it")] = 0,
-    train_tokens: Annotated[int, Option("length of the training split", at_least(2))] = 200_000,
-    valid_tokens: Annotated[int, Option("length of the validation split", at_least(2))] = 20_000,
-    test_tokens: Annotated[int, Option("length of the test split", at_least(2))] = 20_000,
+    train_tokens: Annotated[int, Option("length of the training split", LENGTH)] = 200_000,
+    valid_tokens: Annotated[int, Option("length of the validation split", LENGTH)] = 20_000,
+    test_tokens: Annotated[int, Option("length of the test split", LENGTH)] = 20_000,
 ) -> Corpus:
     """Return the corpus of a seed: the same seed, the same tokens, on every machine.
 

@@ -1,9 +1,11 @@
 """Run the time loop of a cell in one of three ways: by NumPy step by step, compiled by numba, by GPU kernels."""
 
+from collections.abc import Callable
 from types import ModuleType
 
-from rnnexp.compute.threads import shares
+from rnnexp.compute.threads import parts_alike
 from rnnexp.compute.workspace import Workspace
+from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.loops import cuda, numpy
 from rnnexp.nn.window import Window
 
@@ -16,7 +18,12 @@ WORTH_SHARING, WORTH_SHARING_COMPILED, LEAST_ROWS = 5_000_000, 500_000, 8
 def forward(layer, w: Window, mask, workspace: Workspace) -> None:
     """Run the steps of a window, one after the other; mask (T, B, H) or None, see `RecurrentLayer.forward`."""
     loop = choose(layer, mask, limit=None)
-    loop.forward(layer, w, rows_of_threads(layer, w.gates.shape[2]), mask, workspace)
+
+    def some(rows: slice) -> None:
+        loop.forward(layer, w, [rows], mask, workspace.child("trial"))
+
+    w.parts = rows_of_threads(layer, loop, w, mask, some, arrays_of(w))
+    loop.forward(layer, w, w.parts, mask, workspace)
 
 
 def backward(layer, w: Window, dw: Window, dh, dstate: tuple, mask, workspace: Workspace) -> None:
@@ -26,7 +33,17 @@ def backward(layer, w: Window, dw: Window, dh, dstate: tuple, mask, workspace: W
     state after the window, and is replaced by that of the state before it.
     """
     loop = choose(layer, mask, layer.clip_through_time)
-    loop.backward(layer, w, dw, dh, dstate, rows_of_threads(layer, w.gates.shape[2]), mask, workspace)
+
+    def some(rows: slice) -> None:
+        loop.backward(layer, w, dw, dh, dstate, [rows], mask, workspace.child("trial"))
+
+    parts = rows_of_threads(layer, loop, w, mask, some, [*dstate, *arrays_of(dw), *arrays_of(w)])
+    loop.backward(layer, w, dw, dh, dstate, parts, mask, workspace)
+
+
+def arrays_of(w: Window) -> list:
+    """Return all arrays of a window."""
+    return [w.gates, *w.states.values(), *w.saved.values()]
 
 
 def choose(layer, mask, limit: float | None) -> ModuleType:
@@ -42,15 +59,26 @@ def choose(layer, mask, limit: float | None) -> ModuleType:
 
 def is_compiled(layer) -> bool:
     """Return whether the engine in use has compiled loops of the layer's cell."""
-    if not layer.backend.compiled_loops:
-        return False
+    return layer.backend.compiled_loops and has_compiled_loop(layer.cell)
+
+
+def has_compiled_loop(cell: Cell) -> bool:
+    """Return whether there are compiled loops of a cell, found by its class itself: a name can mean other maths."""
     from rnnexp.nn.loops.jit import LOOPS  # here, for it imports numba
 
-    return type(layer.cell) in LOOPS
+    return type(cell) in LOOPS
 
 
-def rows_of_threads(layer, B: int) -> list[slice]:
-    """Return the rows of a window that each thread takes through the time loop; no row depends on another."""
+def rows_of_threads(
+    layer, loop: ModuleType, w: Window, mask, compute: Callable[[slice], None], outputs: list
+) -> list[slice]:
+    """Return the rows of a window that each thread takes through the time loop; no row depends on another.
+
+    compute, outputs : as for `parts_alike`.
+    """
+    B = w.gates.shape[2]
     least = WORTH_SHARING_COMPILED if is_compiled(layer) else WORTH_SHARING
-    worth_it = B * layer.hidden_size**2 * len(layer.cell.gates) > least
-    return shares(B, LEAST_ROWS) if worth_it else [slice(0, B)]
+    if B * layer.hidden_size**2 * len(layer.cell.gates) <= least:
+        return [slice(0, B)]
+    key = loop.__name__, type(layer.cell), w.gates.shape, w.gates.dtype, mask is None, len(outputs)
+    return parts_alike(key, B, LEAST_ROWS, compute, outputs)

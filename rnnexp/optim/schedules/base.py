@@ -4,7 +4,10 @@ from typing import Protocol
 
 
 class Schedule(Protocol):
-    """Set the learning rate from epoch to epoch."""
+    """Set the learning rate from epoch to epoch.
+
+    One whose rates depend on how long a run is says so by `knows_length = True`: a finished run cannot go on then.
+    """
 
     def next_lr(self, lr: float, improved: bool) -> float:
         """Return the learning rate of the next epoch.

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from rnnexp.errors import UserError
 from rnnexp.options import Option
-from rnnexp.tracking.base import Tracker, Uri
+from rnnexp.tracking.base import TIMEOUT_S, Timeout, Tracker, Uri
 from rnnexp.tracking.mlflow.tracker import MLflow
 
 
@@ -24,8 +24,9 @@ def make(
             since_default=False,
         ),
     ] = False,
+    timeout: Timeout = TIMEOUT_S,
 ) -> Tracker:
     """Return the tracker of an MLflow store: `sqlite:///<file>`, or the address of a server."""
     if not uri:
         raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
-    return MLflow(uri, system_metrics)
+    return MLflow(uri, system_metrics, timeout)

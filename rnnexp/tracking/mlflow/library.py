@@ -1,18 +1,18 @@
-"""Import MLflow, and keep others from an SQLite store while one process writes it."""
+"""Import MLflow, open its stores, and keep others from one that is a file."""
 
 import logging
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-SQLITE = "sqlite:///"
-PATIENCE_S = 60.0  # seconds to wait for another process that is at the same store
+from rnnexp.data.files import kind_of
+from rnnexp.errors import UserError
+from rnnexp.records.address import Address
+from rnnexp.records.sqlite import file_of, for_sqlalchemy, uri_of
+from rnnexp.tracking.mlflow import store_file
 
 
 @cache
@@ -24,31 +24,48 @@ def library() -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    # A connection that is kept would go on writing to a file that was removed or replaced meanwhile.
+    os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     import mlflow.entities
     import mlflow.exceptions
     import mlflow.tracking
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    for name in "alembic", "mlflow", "sqlalchemy":  # what fails is said in a line by whoever delivers
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return mlflow
+
+
+def client_of(uri: str) -> Any:
+    """Return MLflow's client of a store; UserError where that is a folder or a pipe.
+
+    A server asks for user and password, which `Address.connected` puts where MLflow finds them.
+    """
+    file = file_of(uri)
+    if file:
+        require_file(file, uri)
+    return library().tracking.MlflowClient(for_sqlalchemy(file) if file else Address(uri).to_connect())
+
+
+def require_file(file: Path, uri: str) -> None:
+    """Raise UserError where a store's file is a folder or a pipe, which MLflow would try to open for minutes."""
+    if file.exists() and not file.is_file():
+        raise UserError(
+            f"uri={uri} is no store: {file} is a {kind_of(file)}; name a file, such as {file / 'mlflow.db'}"
+        )
 
 
 @contextmanager
 def alone_with(uri: str) -> Iterator[Path | None]:
-    """Keep others from an SQLite store within the context; yield the folder for artifacts, None for other stores.
-
-    Several processes on a fresh file crash in MLflow's migrations, and MLflow leaves SQLite in a
-    journal mode in which readers and writers block each other.
-    """
-    if not uri.startswith(SQLITE):
+    """Keep others from an SQLite store within the context; yield the folder for artifacts, None for other stores."""
+    file = file_of(uri)
+    if file is None:
         yield None
         return
-    file = Path(uri.removeprefix(SQLITE))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock", timeout=PATIENCE_S):
-        with closing(sqlite3.connect(file)) as database:
-            database.execute("PRAGMA journal_mode=WAL")
-        yield file.parent.absolute() / "artifacts"
+    require_file(file, uri)
+    with store_file.alone_with(
+        file, fill=lambda made: client_of(uri_of(made)).search_experiments()
+    ) as artifacts:
+        yield artifacts
 
 
 def find_experiment(client: Any, study: str, artifacts: Path | None) -> str:

@@ -14,7 +14,9 @@ from filelock import FileLock
 from rnnexp.errors import UserError
 from rnnexp.records.address import Address
 from rnnexp.records.folder import RunFolder
-from rnnexp.tracking.mlflow.library import PATIENCE_S, SQLITE, alone_with, library
+from rnnexp.records.sqlite import SQLITE
+from rnnexp.tracking.mlflow.library import alone_with, client_of
+from rnnexp.tracking.mlflow.store_file import PATIENCE_S
 
 KEY = "rnnexp.key"  # tag by which a run is found whose making was asked for
 KIND = "rnnexp.kind"  # tag of a parent, which others are told apart from by it
@@ -83,8 +85,8 @@ def attach_report(study: str, folder: Path, uri: str) -> list[str]:
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder with a report")
     store = Address(uri)
-    with alone_with(store), store.connected() as whole:
-        client = library().tracking.MlflowClient(whole)
+    with alone_with(store), store.connected():
+        client = client_of(store)
         experiment = client.get_experiment_by_name(study)
         wanted = f"tags.`{KIND}` = 'sweep'"
         found = client.search_runs([experiment.experiment_id], wanted) if experiment else []

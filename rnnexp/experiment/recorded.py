@@ -1,0 +1,85 @@
+"""Compare what a command asks for with the run that its folder holds already."""
+
+import logging
+from typing import Any
+
+from rnnexp.errors import UserError
+from rnnexp.experiment.config import RUNTIME
+from rnnexp.experiment.config_hash import defining, hashes
+from rnnexp.records import provenance
+from rnnexp.records.files import require_own
+from rnnexp.records.folder import RunFolder
+from rnnexp.records.reading import Damaged
+
+log = logging.getLogger(__name__)
+
+
+def require_same(config: dict[str, Any], folder: RunFolder) -> None:
+    """Raise UserError where a folder holds a checkpoint of a run with another config."""
+    require_own(folder.path)
+    folder.state()  # refuses a newer format
+    config_hash = hashes(config)[0]
+    other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
+    if other and folder.checkpoint_file.exists():
+        raise UserError(
+            f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
+        )
+
+
+def require_same_engine(config: dict[str, Any], folder: RunFolder) -> None:
+    """Raise UserError where a run has finished by another engine or device than a config asks for by name."""
+    tags = folder.tags() if folder.result_file.exists() else {}
+    for key in "device", "engine":
+        found = tags.get(f"rnnexp.{key}")
+        if config[key] and found and config[key] != found:
+            raise UserError(
+                f"{folder} has finished with {key}={found}, not {key}={config[key]}: rerun=true makes a new run"
+            )
+
+
+def say_other_code(folder: RunFolder) -> None:
+    """Warn where the code is not that which made a result."""
+    tags, found = folder.tags(), provenance.git(provenance.HERE)
+    if tags.get("rnnexp.git_commit", found.get("git_commit")) != found.get("git_commit"):
+        before, now_ = (
+            commit[:8] for commit in (tags["rnnexp.git_commit"], found.get("git_commit", "another"))
+        )
+        log.warning(
+            f"{folder} was made by the code of commit {before}, now it is {now_} (rerun=true: a new run)"
+        )
+
+
+def same_result(config: dict[str, Any], folder: RunFolder) -> bool:
+    """Return whether the config in a folder says that its run is the one that `config` describes."""
+    try:
+        return defining(folder.load_config()) == defining(config)
+    except Damaged:
+        return False
+
+
+def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """Return the config; where a run goes on, with the engine that has computed it so far, so that it rounds alike."""
+    if not folder.checkpoint_file.exists():
+        return config
+    try:
+        before = folder.load_config()
+    except Damaged:  # it is written anew
+        said = {key: folder.tags().get(f"rnnexp.{key}") for key in RUNTIME}
+        before = said | {"threads": said["threads"] and int(said["threads"])}
+    found = {key: before.get(key) or config[key] for key in RUNTIME}
+    for key in "device", "engine":
+        if config[key] and found[key] != config[key]:
+            log.warning(f"{folder} was begun with {key}={found[key]}, and goes on so (rerun=true: a new run)")
+    return config | found
+
+
+def goes_elsewhere(config: dict[str, Any], folder: RunFolder) -> bool:
+    """Return whether the config of a command names a store that is not the run's."""
+    section = config["tracking"]
+    return section["name"] != "none" and folder.load_config()["tracking"] != section
+
+
+def set_tracking(config: dict[str, Any], folder: RunFolder) -> None:
+    """Have the store that a later command names get the records of a run that this process holds."""
+    if goes_elsewhere(config, folder):
+        folder.save_config(folder.load_config() | {"tracking": config["tracking"]})

@@ -1,0 +1,214 @@
+"""Whatever a user has or gives that cannot be read: one plain line that names it, soon, and never a traceback."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from rnnexp.cli import ui
+from rnnexp.cli.arguments import convert
+from rnnexp.cli.main import COMMANDS
+from rnnexp.errors import UserError, about, explained
+from rnnexp.evaluation.sampling import draw
+from rnnexp.interop import weights
+from rnnexp.tracking.mlflow.library import alone_with
+from tests.helpers.variants import small_model
+
+
+@pytest.fixture
+def line(in_process, monkeypatch):
+    """Carries out a command that fails; returns the line that it says."""
+    for command in COMMANDS.values():
+        if command.module.startswith("analysis."):  # runs as __main__, for which none may be loaded before
+            monkeypatch.delitem(sys.modules, command.module, raising=False)
+
+    def run(*arguments):
+        result = in_process(*arguments)
+        assert (result.returncode, result.stdout) == (1, "")
+        (said,) = result.stderr.splitlines()
+        assert said.startswith(f"rnnexp {arguments[0]}: ")
+        return said
+
+    return run
+
+
+@pytest.fixture
+def damaged(tmp_path, empty_store):
+    """Files that are no store: one cut short, another program's, a folder and a pipe."""
+    whole = empty_store.read_bytes()
+    (tmp_path / "cut.db").write_bytes(whole[: len(whole) // 3])
+    (tmp_path / "junk.db").write_bytes(b"x" * 4096)
+    (tmp_path / "folder.db").mkdir()
+    os.mkfifo(tmp_path / "pipe.db")
+
+
+@pytest.mark.usefixtures("damaged")
+@pytest.mark.parametrize("name", ["cut.db", "junk.db", "folder.db", "pipe.db"])
+@pytest.mark.parametrize(
+    "arguments",
+    [["compare", "study=s"], ["report", "study=s"], ["challenge", "study=s"], ["generate", "run=7"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_is_no_store_is_named(line, arguments, name):
+    assert f"uri=sqlite:///{name} " in line(*arguments, f"uri=sqlite:///{name}")
+
+
+@pytest.mark.usefixtures("damaged")
+@pytest.mark.parametrize("name", ["junk.db", "folder.db"])
+def test_a_damaged_store_is_not_taken_for_one_without_records(line, name):
+    """For else everything would be run again."""
+    said = line("reproduce", "only=dinosaur_names", f"uri=sqlite:///{name}")
+    assert f"uri=sqlite:///{name} cannot be read" in said
+
+
+@pytest.mark.usefixtures("damaged")
+@pytest.mark.parametrize("name", ["folder.db", "pipe.db"])
+def test_ui_is_not_started_on_what_is_no_file(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"{name} is no file"):
+        ui.run([f"uri=sqlite:///{name}"])
+
+
+@pytest.mark.usefixtures("damaged")
+def test_records_are_not_delivered_into_a_folder_or_a_pipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, kind in ("folder.db", "folder"), ("pipe.db", "pipe"):
+        with pytest.raises(UserError, match=f"is a {kind}"), alone_with(f"sqlite:///{name}"):
+            pass
+
+
+def test_a_missing_driver_is_named_with_its_remedy(line):
+    for arguments in ["compare", "study=s"], ["generate", "run=7"]:
+        said = line(*arguments, "uri=postgresql+psycopg://nobody@127.0.0.1:1/none")
+        assert "uri=postgresql+psycopg:" in said
+        assert "rnnexp[postgres]" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "part"),
+    [
+        ("study=[1", "uri="),  # a name like any other
+        ("study=a: {b", "uri="),
+        ("margin=high", "margin=high: "),
+        ("look=1.5", "look=1.5: "),
+        ("stdy=s", "'stdy=s' is not known: the options are study=, uri="),
+        ("s", "'s' is not known"),
+    ],
+)
+def test_arguments_of_the_analysis_are_named(line, given, part):
+    assert part in line("compare", given)
+
+
+def test_numbers_too_large_are_named(line):
+    assert "num=1000000000000 must be from 1 to 10000" in line("generate", "run=7", "num=1e12")
+    assert "length=1000000000000 must be from 1 to" in line("generate", "run=7", "length=1e12")
+    with pytest.raises(UserError, match=r"num=1\.5 must be a whole number"):
+        convert("num", "1.5", int)
+    with pytest.raises(UserError, match="num=inf must be a whole number"):
+        convert("num", "inf", int)
+    assert convert("seed", "12345678901234567890", int) == 12345678901234567890, "to the last digit"
+
+
+def test_more_tokens_than_can_be_drawn_are_refused(in_process):
+    result = in_process("dataset.train_tokens=10000000000000", "tracking=none")
+    assert result.returncode == 1
+    (said,) = result.stderr.splitlines()
+    assert "dataset.train_tokens=10000000000000 must be from 2 to 100000000" in said
+
+
+def test_the_smallest_temperature_takes_the_likeliest():
+    logits = np.array([1.0, 3.0, 2.0, -np.inf], np.float32)
+    for temperature in 1e-320, 5e-324, 1e-30:
+        for top_k in None, 2:
+            assert draw(logits, np.random.default_rng(0), temperature, top_k) == 1
+    assert draw(logits[:3], np.random.default_rng(0), 1e300) in range(3)
+
+
+def test_weights_that_are_no_plain_archive_are_named(tmp_path):
+    def encrypted(path):
+        np.savez(path, a=np.ones(3))
+        content = bytearray(path.read_bytes())
+        for sign, place in (b"PK\x03\x04", 6), (b"PK\x01\x02", 8):
+            content[content.index(sign) + place] |= 1  # the flag that says so
+        path.write_bytes(content)
+
+    def altered(path):
+        np.savez_compressed(path, a=np.arange(1000))
+        content = bytearray(path.read_bytes())
+        content[60:80] = b"\xff" * 20
+        path.write_bytes(content)
+
+    def packed_otherwise(path):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
+            file.writestr("a.npy", b"\x93NUMPY\x01\x00no header")
+
+    model = small_model("gru")
+    for make in encrypted, altered, packed_otherwise, os.mkfifo, os.mkdir:
+        path = tmp_path / f"{make.__name__}.npz"
+        make(path)
+        with pytest.raises(UserError) as refused:
+            weights.load(model, path)
+        assert path.name in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+
+def ended(code, **how):
+    """Run a program that ends as the commands do; its locale has the letters of Western Europe only."""
+    env = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    return subprocess.run([sys.executable, "-c", code], env=env, stderr=subprocess.PIPE, timeout=60, **how)
+
+
+COMMAND = """
+import sys
+from rnnexp.cli.process import exit_status
+sys.exit(exit_status("rnnexp", lambda: print({text!r})))
+"""
+ANALYSIS = """
+from dataclasses import dataclass
+from analysis import command
+@dataclass
+class Arguments: pass
+command.run(lambda given: print({text!r}), Arguments, "compare", "")
+"""
+
+
+@pytest.mark.parametrize("code", [COMMAND, ANALYSIS])
+def test_what_prints_ends_well(code):
+    reads, writes = os.pipe()
+    os.close(reads)
+    result = ended(code.format(text="a"), stdout=writes)
+    os.close(writes)
+    assert (result.returncode, result.stderr) == (141, b""), "nobody reads it"
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        result = ended(code.format(text="a"), stdout=full)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert b"No space left on device" in result.stderr
+    result = ended(code.format(text="Bär 猫"), stdout=subprocess.PIPE)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout == "Bär \\u732b\n".encode("latin-1")
+
+
+def test_whatever_a_library_raises_over_what_a_user_named_is_one_line():
+    class Odd(Exception):
+        pass
+
+    for error, said in (Odd("two\nlines"), "two; lines"), (Odd(), "Odd"), (KeyError("a"), "'a'"):
+        with pytest.raises(UserError, match="uri=x cannot be read: ") as refused, about("uri=x"):
+            raise error
+        assert str(refused.value).endswith(said)
+    for error in MemoryError(), UserError("itself"):
+        with pytest.raises(type(error)) as raised, about("uri=x"):
+            raise error
+        assert raised.value is error
+
+
+def test_errors_of_libraries_that_are_not_loaded_are_not_looked_for(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sqlalchemy.exc", SimpleNamespace(SQLAlchemyError=LookupError))
+    assert explained(LookupError("first\nSQL")) == "first"
+    monkeypatch.delitem(sys.modules, "sqlalchemy.exc")
+    assert explained(LookupError("first\nsecond")) == "first; second"
