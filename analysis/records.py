@@ -13,6 +13,7 @@ from analysis import sqlite
 from rnnexp.errors import UserError, about
 from rnnexp.records.address import Address
 from rnnexp.records.sqlite import file_of
+from rnnexp.records.trash import InTrash
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -43,7 +44,7 @@ def load_runs(studies: str | Sequence[str], uri: str) -> pd.DataFrame:
 
     Raises
     ------
-    NoRecords where the store holds no run of a study, UserError where it cannot be read.
+    NoRecords where the store holds no run of a study, UserError where it cannot be read, InTrash.
     """
     names = [studies] if isinstance(studies, str) else list(studies)
     with about(f"uri={uri}"):
@@ -66,7 +67,7 @@ def _runs(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str, str]]:
     file = _file(uri)
     try:
         with _open(file, uri) as database:
-            ids = _ids(sqlite.experiments(database), names)
+            ids = _ids(sqlite.experiments(database), names, uri)
             return sqlite.runs(database, list(ids)), ids
     except sqlite.UnknownSchema as unknown:
         log.warning(f"{file}: {unknown}, which this version knows: read by MLflow, slower")
@@ -124,13 +125,18 @@ def _open(file: Path, uri: str) -> Any:
     return sqlite.opened(file)
 
 
-def _ids(known: dict[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Return the studies' names by their ids in the store."""
+def _ids(known: dict[str, tuple[str, bool]], names: Iterable[str], uri: str) -> dict[str, str]:
+    """Return the studies' names by their ids; `known` has the id by name, and whether it is in the trash."""
     for name in names:
         if name not in known:
-            there = ", ".join(sorted(set(known) - {"Default"}))
+            there = ", ".join(
+                sorted(n for n, (_, deleted) in known.items() if not deleted and n != "Default")
+            )
             raise NoRecords(f"study={name} has no records; there are: {there or 'none'}")
-    return {known[name]: name for name in names}
+        number, deleted = known[name]
+        if deleted:
+            raise InTrash(name, number, uri)
+    return {known[name][0]: name for name in names}
 
 
 def _client(uri: str) -> Any:
@@ -148,7 +154,8 @@ def _runs_of_mlflow(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str,
 
     client = _client(uri)
     mlflow.set_tracking_uri(client.tracking_uri)
-    ids = _ids({e.name: e.experiment_id for e in client.search_experiments()}, names)
+    known = client.search_experiments(mlflow.entities.ViewType.ALL)
+    ids = _ids({e.name: (e.experiment_id, e.lifecycle_stage == "deleted") for e in known}, names, uri)
     runs = mlflow.search_runs(list(ids), order_by=["attributes.start_time ASC"])
     if runs.empty:
         runs = pd.DataFrame({"run_id": [], "experiment_id": [], "status": []}, dtype=object)

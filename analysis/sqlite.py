@@ -45,10 +45,10 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def experiments(database: sqlite3.Connection) -> dict[str, str]:
-    """Return the id of each experiment that is not deleted, by its name."""
-    rows = database.execute("SELECT name, experiment_id FROM experiments WHERE lifecycle_stage = 'active'")
-    return {name: str(number) for name, number in rows}
+def experiments(database: sqlite3.Connection) -> dict[str, tuple[str, bool]]:
+    """Return the id of each experiment, by its name, and whether it is in MLflow's trash."""
+    rows = database.execute("SELECT name, experiment_id, lifecycle_stage FROM experiments")
+    return {name: (str(number), stage == "deleted") for name, number, stage in rows}
 
 
 def runs(database: sqlite3.Connection, ids: Sequence[str]) -> pd.DataFrame:

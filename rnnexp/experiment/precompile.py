@@ -32,6 +32,8 @@ def compile_first(config: dict[str, Any]) -> None:
         return
     from rnnexp.compute.jit.maths import add  # any of them: they are kept in one place
 
+    if not add.stats.cache_path:  # nowhere: each process compiles them itself
+        return
     here = Path(__file__).parents[1]
     parts = {key: config[key] for key in ("cell", "model", "optimizer", "engine")}
     parts["sources"] = [

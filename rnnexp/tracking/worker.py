@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any
 
 from rnnexp import tracking
-from rnnexp.errors import UserError, first_line
+from rnnexp.errors import UserError, explained
 from rnnexp.records.folder import RunFolder
 
 SLOW_S, RETRY_S = 1.0, 30.0  # seconds: a store that takes so long to fail is left alone for so long
@@ -77,7 +77,7 @@ class Outbox:
         except Exception as error:  # whatever a store, a network or a server can raise
             if uri not in self.warned:
                 goes_on = "" if ended else "the run goes on, "
-                reason = first_line(error)
+                reason = explained(error)
                 self.warn(
                     f"tracking.uri={uri} does not take the records ({reason}): {goes_on}they are in "
                     f"{folder.records_file}, and rnnexp sync {folder.path.parent} delivers them"

@@ -130,3 +130,24 @@ def test_a_file_without_tables_is_left_as_it_is(tmp_path):
 def test_a_missing_driver_is_named_with_its_remedy():
     with pytest.raises(UserError, match=r"cannot be read: .*psycopg.*rnnexp\[postgres\]"):
         load_runs("s", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+
+@pytest.mark.parametrize("by_mlflow", [False, True])
+def test_a_study_in_the_trash_is_said_to_be_there(store, tmp_path, monkeypatch, by_mlflow):
+    copy = tmp_path / "copy.db"
+    shutil.copy(store.removeprefix("sqlite:///"), copy)
+    uri = f"sqlite:///{copy}"
+    client = mlflow.MlflowClient(uri)
+    number = client.get_experiment_by_name("s").experiment_id
+    client.delete_experiment(number)
+    if by_mlflow:
+        monkeypatch.setattr(records.sqlite, "KNOWN", {"none": {"such"}})
+    with pytest.raises(UserError) as refused:
+        load_runs("s", uri)
+    assert not isinstance(refused.value, NoRecords), "for that would run everything again"
+    assert "study=s is in the trash" in str(refused.value)
+    assert f"mlflow experiments restore --experiment-id {number}" in str(refused.value)
+    with pytest.raises(NoRecords, match=r"there are: empty$"):
+        load_runs("t", uri)
+    client.restore_experiment(number)
+    assert len(load_runs("s", uri)) >= 2

@@ -16,6 +16,7 @@ import pytest
 from rnnexp.records.folder import RunFolder
 from rnnexp.tracking import mlflow
 from rnnexp.tracking.client import WorkerClient
+from rnnexp.tracking.mlflow.library import library
 from rnnexp.tracking.worker import Outbox
 from tests.cli.test_train import mounted
 from tests.conftest import SMALL, command
@@ -329,6 +330,20 @@ def test_a_read_only_store_costs_a_warning(tracked_in_process, tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("does not take the records ([Errno 30] Read-only file system") == 1
     assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_study_in_the_trash_costs_a_warning_that_says_how_it_comes_back(
+    tracked_in_process, tmp_path, store
+):
+    client = library().tracking.MlflowClient(store)
+    number = client.create_experiment("thrown")
+    client.delete_experiment(number)
+    result = tracked_in_process(*SMALL, "engine=numpy", "study=thrown", "hydra.run.dir=run")
+    assert result.returncode == 0, result.stderr
+    assert f"mlflow experiments restore --experiment-id {number}" in result.stdout + result.stderr
+    client.restore_experiment(number)
+    assert tracked_in_process("sync", "run").returncode == 0
+    assert len(client.search_runs([number])) == 1
 
 
 def deliver(folder, uri):

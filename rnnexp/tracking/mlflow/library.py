@@ -12,6 +12,7 @@ from rnnexp.data.files import kind_of
 from rnnexp.errors import UserError
 from rnnexp.records.address import Address
 from rnnexp.records.sqlite import file_of, for_sqlalchemy, uri_of
+from rnnexp.records.trash import InTrash
 from rnnexp.tracking.mlflow import store_file
 
 
@@ -68,8 +69,8 @@ def alone_with(uri: str) -> Iterator[Path | None]:
         yield artifacts
 
 
-def find_experiment(client: Any, study: str, artifacts: Path | None) -> str:
-    """Return the id of the study's MLflow experiment, made where it does not exist."""
+def find_experiment(client: Any, study: str, artifacts: Path | None, uri: str) -> str:
+    """Return the id of the study's MLflow experiment, made where it does not exist; InTrash where it was deleted."""
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
         try:
@@ -78,4 +79,6 @@ def find_experiment(client: Any, study: str, artifacts: Path | None) -> str:
             experiment = client.get_experiment_by_name(study)
             if experiment is None:
                 raise
+    if experiment.lifecycle_stage == "deleted":
+        raise InTrash(study, experiment.experiment_id, uri)
     return experiment.experiment_id

@@ -142,7 +142,7 @@ class MLflow(Tracker):
         """
         made = {"key": next(iter(folder.store_keys()), uuid.uuid4().hex)}
         folder.deliveries.note(self.uri, made)
-        experiment_id = find_experiment(client, str(folder.load_config()["study"]), artifacts)
+        experiment_id = find_experiment(client, str(folder.load_config()["study"]), artifacts, self.uri)
         started, tags = folder.state()["started"], {KEY: made["key"]}
         run = client.create_run(experiment_id, started, tags, run_name=run_name(folder))
         folder.deliveries.note(self.uri, made | {"run_id": run.info.run_id})

@@ -1,0 +1,70 @@
+"""What numba compiles is kept in a temporary folder where nothing else can be written, or nowhere; both are said."""
+
+import os
+import tempfile
+from types import SimpleNamespace
+
+import pytest
+
+from rnnexp.experiment import precompile
+
+numba = pytest.importorskip("numba")
+from numba.core import caching, config  # noqa: E402
+
+from rnnexp.compute.jit import jit, maths  # noqa: E402
+
+
+@pytest.fixture
+def read_only(tmp_path, monkeypatch):
+    """A program and a home that cannot be written; gives the folder for temporary files."""
+
+    def refuse(self):
+        raise OSError("Read-only file system")
+
+    for locator in caching.InTreeCacheLocator, caching.UserWideCacheLocator:
+        monkeypatch.setattr(locator, "ensure_cache_path", refuse)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "")
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    config.reload_config()
+    yield tmp_path
+    monkeypatch.undo()
+    config.reload_config()
+
+
+def add(a, b):
+    return a + b
+
+
+def test_compiled_loops_are_kept_in_a_temporary_folder(read_only, caplog):
+    compiled = jit(add)
+    assert compiled(1.0, 2.0) == 3.0
+    (folder,) = read_only.iterdir()
+    assert compiled.stats.cache_path.startswith(str(folder))
+    assert os.environ["NUMBA_CACHE_DIR"] == str(folder), "for processes that this one starts"
+    assert list(folder.rglob("*.nbi"))
+    jit(add)
+    (said,) = caplog.messages
+    assert f"compiled loops are kept in {folder}, unless NUMBA_CACHE_DIR names another" in said
+
+
+def test_a_folder_that_others_can_write_is_not_trusted(read_only):
+    planted = read_only / f"rnnexp-numba-{os.getuid()}"
+    planted.mkdir()
+    planted.chmod(0o777)
+    assert not jit(add).stats.cache_path.startswith(str(planted) + os.sep)
+
+
+@pytest.mark.usefixtures("read_only")
+def test_without_any_folder_each_process_compiles(monkeypatch, caplog):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/proc/nowhere")
+    compiled = jit(add)
+    assert compiled(1.0, 2.0) == 3.0
+    assert compiled.stats.cache_path is None
+    assert "every process compiles its loops anew" in caplog.text
+
+
+def test_nothing_is_compiled_first_where_it_cannot_be_kept(monkeypatch):
+    monkeypatch.setattr(maths, "add", SimpleNamespace(stats=SimpleNamespace(cache_path=None)))
+    monkeypatch.setattr(precompile, "subprocess", None)
+    precompile.compile_first({"device": "cpu", "engine": "numba", "cell": {}, "model": {}, "optimizer": {}})
