@@ -18,6 +18,7 @@ from analysis.markdown import table_line
 from analysis.pareto import is_beaten
 from analysis.records import load_history, load_runs
 from rnnexp.errors import UserError
+from rnnexp.records.files import replace_text
 
 
 def rank_entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +71,7 @@ def report(arguments: StudyArguments, out: Path) -> str:
     table = rank_entries(runs, load_history(runs, ["valid/loss", "updates"], arguments.uri))
     text = markdown(table)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "challenge.md").write_text(f"# {', '.join(arguments.studies)}\n\n{text}", encoding="utf-8")
+    replace_text(out / "challenge.md", f"# {', '.join(arguments.studies)}\n\n{text}")
     draw_challenge(table, out / "challenge.png")
     return text
 

@@ -19,6 +19,9 @@ from rnnexp.errors import (
     one_line,
     show_all_letters,
 )
+from rnnexp.output import say
+from rnnexp.records.address import clean_arguments
+from rnnexp.records.names import require_name
 
 T = TypeVar("T")
 
@@ -37,6 +40,8 @@ class StudyArguments:
         names = list(dict.fromkeys(name.strip() for name in self.study.split(",") if name.strip()))
         if not names:
             raise UserError("study= has no value: name a study, or several as study=A,B")
+        for name in names:  # which become a part of the path
+            require_name("study", name)
         return names
 
     @property
@@ -71,8 +76,8 @@ def run_on_study(
     """Print what `report(arguments, folder)` returns, and the files that it wrote into the folder."""
 
     def command(given: S) -> None:
-        print(report(given, given.folder))
-        print(f"Written: {given.folder}/{files}")
+        say(report(given, given.folder))
+        say(f"Written: {given.folder}/{files}")
 
     run(command, arguments, name, doc)
 
@@ -83,10 +88,11 @@ def run(command: Callable[[T], None], arguments: type[T], name: str, doc: str | 
     A mistake ends in one line on stderr; within `rnnexp`, which says it in the same way, it is raised.
     """
     if {"-h", "--help"} & set(sys.argv):
-        sys.exit(print(doc))
+        say(doc or "")
+        sys.exit()
     show_all_letters()
     try:
-        command(read(sys.argv[1:], arguments))
+        command(read(clean_arguments(sys.argv[1:]), arguments))
         flush_output()
     except KeyboardInterrupt:
         sys.exit(130)

@@ -16,6 +16,7 @@ from analysis.figures.compared import draw_learning_curves
 from analysis.study import load_study
 from analysis.tables import ON_SCREEN, csv, group_text, study_text
 from analysis.texts import text_sentences
+from rnnexp.records.files import replace_text
 
 
 def report(arguments: ComparisonArguments, out: Path) -> str:
@@ -25,10 +26,8 @@ def report(arguments: ComparisonArguments, out: Path) -> str:
     )
     groups = [group_text(study, group, text_sentences(study, group)) for group in study.groups]
     out.mkdir(parents=True, exist_ok=True)
-    (out / "compare.md").write_text(
-        f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}", encoding="utf-8"
-    )
-    (out / "compare.csv").write_text(csv(study), encoding="utf-8")
+    replace_text(out / "compare.md", f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}")
+    replace_text(out / "compare.csv", csv(study))
     draw_learning_curves(study, out / "curves.png")
     return study_text(study, groups, ON_SCREEN, f"{out}/compare.md")
 

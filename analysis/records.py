@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis import sqlite
 from rnnexp.errors import UserError, about
+from rnnexp.records.address import Address
 from rnnexp.records.sqlite import file_of
 from rnnexp.records.trash import InTrash
 
@@ -142,7 +143,9 @@ def _client(uri: str) -> Any:
     from mlflow.tracking import MlflowClient  # seconds
 
     # absolute, for MLflow keeps the stores it has opened by their addresses, wherever they were opened
-    return MlflowClient(f"{SQLITE}{_file(uri).absolute()}" if uri.startswith(SQLITE) else uri)
+    store = Address(f"{SQLITE}{_file(uri).absolute()}" if uri.startswith(SQLITE) else uri)
+    os.environ.update(store.credentials())
+    return MlflowClient(store.to_connect())
 
 
 def _runs_of_mlflow(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str, str]]:

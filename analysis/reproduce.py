@@ -5,8 +5,8 @@ rnnexp reproduce [run=false] [data=FOLDER] [only=NAME,NAME] [into=PAGE] [uri=STO
 
 Reads what is recorded; run=true first runs what has not finished, prepare=true only prepares it for another
 machine with `rnnexp offline`. data: the folder that holds dinos.txt and ptb/; without it PTB
-is downloaded, and the dinosaur names are left out. Writes reproduce.md; into=README.md puts the table between
-the two marks of that page, too.
+is downloaded, and the dinosaur names are left out. Writes reproduce.md; into=analysis/README.md puts the
+table between the two marks of that page, too.
 """
 
 import subprocess
@@ -25,6 +25,8 @@ from analysis.published import PUBLISHED, PublishedResult
 from analysis.records import NoRecords, load_runs
 from analysis.where import is_same
 from rnnexp.errors import UserError
+from rnnexp.output import say
+from rnnexp.records.files import replace_text
 
 BEGIN, END = "<!-- made by rnnexp reproduce -->", "<!-- to here -->"
 TITLES = "model", "figure", "published", "here: mean (each seed)", "a run takes", "command"
@@ -63,7 +65,7 @@ def run_missing(results: list[PublishedResult], arguments: Arguments) -> None:
             continue
         overrides = run_overrides(result, arguments.uri, arguments.data)
         overrides += ["sweep.prepare=true"] if arguments.prepare else []
-        print("rnnexp", *overrides, flush=True)
+        say(" ".join(["rnnexp", *overrides]))
         if subprocess.run([sys.executable, "-m", "rnnexp", *overrides], check=False).returncode:
             raise UserError("a run failed; what it said stands above")
 
@@ -145,10 +147,10 @@ def reproduce(arguments: Arguments) -> None:
     text = markdown(results, arguments.uri)
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "reproduce.md").write_text(text, encoding="utf-8")
+    replace_text(out / "reproduce.md", text)
     if arguments.into:
         put_into(Path(arguments.into), text)
-    print(f"{text}\nWritten: {out}/reproduce.md")
+    say(f"{text}\nWritten: {out}/reproduce.md")
 
 
 def main() -> None:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rnnexp.output import safe
+
 
 class UserError(ValueError):
     """Explain a user's mistake by the message alone: one plain sentence with the key or file, and what to do."""
@@ -39,16 +41,16 @@ NOISE = "full_key:", "object_type=", "reference_type=", "To append to your confi
 
 
 def one_line(error: BaseException) -> str:
-    """Return the message of an error in one line."""
+    """Return the message of an error in one line, safe to be shown and kept."""
     said, _, _ = str(error).partition("Config search path:")
     lines = [line.strip() for line in said.splitlines()]
-    return "; ".join(line for line in lines if line and not line.startswith(NOISE))
+    return safe("; ".join(line for line in lines if line and not line.startswith(NOISE)))
 
 
 def first_line(error: BaseException, length: int = 300) -> str:
     """Return the first line of the message of an error of a library, which may write pages; at least its name."""
     line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return line if len(line) <= length else f"{line[:length]}..."
+    return safe(line if len(line) <= length else f"{line[:length]}...")
 
 
 # What libraries raise over what a user gave them and say in words, by the module that has it. Of those that are
@@ -87,7 +89,7 @@ def explained(error: BaseException) -> str:
         return first_line(error)
     if isinstance(error, ImportError):
         wanted = [extra for name, extra in ADVICE.items() if (error.name or "").startswith(name)]
-        return f"{error}: pip install '{wanted[0] if wanted else error.name}'"
+        return safe(f"{error}: pip install '{wanted[0] if wanted else error.name}'")
     composing = foreign_errors("hydra.errors", "omegaconf.errors")
     causes = [error.__cause__] if isinstance(error.__cause__, composing) else []
     return "; ".join(one_line(part) for part in [error, *causes] if part) or type(error).__name__

@@ -14,6 +14,7 @@ from filelock import FileLock
 from rnnexp.cli.main import main
 from rnnexp.compute import backend
 from rnnexp.errors import UserError
+from rnnexp.output import PASSWORDS
 from rnnexp.sweeps import scheduler
 from rnnexp.tracking import client
 from rnnexp.tracking.mlflow.library import library
@@ -75,6 +76,7 @@ def in_process(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["rnnexp"])
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setenv(PASSWORDS, "{}")
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
 

@@ -10,7 +10,19 @@ from tests.conftest import REPOSITORY
 
 # the packages of rnnexp, lowest first; each may import those before it
 PACKAGES = [
-    *("errors", "options", "compute", "nn", "data", "optim", "evaluation", "records", "training", "tracking"),
+    *(
+        "output",
+        "errors",
+        "options",
+        "compute",
+        "nn",
+        "data",
+        "optim",
+        "evaluation",
+        "records",
+        "training",
+        "tracking",
+    ),
     *("experiment", "sweeps", "interop", "cli", "__main__"),
 ]
 ALLOWED = {  # library -> where in rnnexp it may be imported
@@ -112,7 +124,7 @@ def test_analysis_reads_records_only():
             continue
         for imported in imports(path.read_text()):
             own = not imported.startswith("rnnexp.") or within(
-                imported.removeprefix("rnnexp."), {"errors", "records"}
+                imported.removeprefix("rnnexp."), {"output", "errors", "records"}
             )
             assert own, path
             assert not imported.startswith("analysis.speed"), path
@@ -135,3 +147,19 @@ def test_speed_is_measured_with_the_library_alone():
     for path in (REPOSITORY / "analysis/speed").rglob("*.py"):
         heavy = {"hydra", "omegaconf", "mlflow", "pandas"}
         assert not heavy & {imported.split(".")[0] for imported in imports(path.read_text())}, path
+
+
+@pytest.mark.parametrize("top", ["rnnexp", "analysis"])
+def test_text_goes_out_and_files_are_written_in_one_place_each(top):
+    """Where passwords and what steers a terminal are kept back, and links are not followed."""
+    printing, writing = {"rnnexp/output.py"}, {"rnnexp/records/files.py", "rnnexp/experiment/key_table.py"}
+    writing |= {"analysis/reproduce.py"}  # a page that the user names
+    for path in sorted((REPOSITORY / top).rglob("*.py")):
+        name = str(path.relative_to(REPOSITORY))
+        if name.startswith("analysis/speed/"):
+            continue
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        called = {getattr(call.func, "attr", getattr(call.func, "id", "")) for call in calls}
+        assert "print" not in called or name in printing, name
+        written = called & {"write_text", "write_bytes", "NamedTemporaryFile", "copy2", "copyfile"}
+        assert not written or name in writing or name == "rnnexp/experiment/progress.py", name

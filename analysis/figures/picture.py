@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis.figures.style import styled
+from rnnexp.records.files import replace_text
 
 NO_DATES: dict[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
@@ -95,7 +96,7 @@ def save(picture: Picture, folder: Path, name: str) -> list[Path]:
     """Write `name`.svg, .pdf and .png into a folder; return their paths."""
     paths = {kind: folder / f"{name}.{kind}" for kind in ("svg", "pdf", "png")}
     prolog = '<?xml version="1.0" encoding="utf-8"?>\n'
-    paths["svg"].write_text(prolog + markup(picture, name), encoding="utf-8")
+    replace_text(paths["svg"], prolog + markup(picture, name))
     with styled():
         for kind in "pdf", "png":
             picture.savefig(paths[kind], dpi=DPI, metadata=NO_DATES[kind])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from analysis.command import ComparisonArguments
 from analysis.report.write import Request, write
+from rnnexp.output import say
 
 
 @dataclass
@@ -26,8 +27,8 @@ def command(arguments: Arguments) -> None:
         arguments.out,
     )
     written = write(request)
-    print(written.text)
-    print(
+    say(written.text)
+    say(
         f"Written: {written.folder}/index.html, table.md, table.csv, table.tex, runs.csv, report.json, figures/"
     )
     if arguments.strict and written.refused:

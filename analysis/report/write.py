@@ -19,6 +19,7 @@ from analysis.report.tokens import token_losses
 from analysis.study import Study, load_study
 from analysis.verdict import Rules
 from rnnexp.errors import UserError
+from rnnexp.records.files import replace_text
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def write_study(study: Study, request: Request) -> Written:
         "index.html": page(content, rows, pictures, marks(study.runs)),
     }
     for name, written in files.items():
-        (folder / name).write_text(written, encoding="utf-8")
+        replace_text(folder / name, written)
     csv(content, rows).to_csv(folder / "table.csv", index=False)
     every_run(study.runs).to_csv(folder / "runs.csv", index=False)
     return Written(folder, text, content["refused"])

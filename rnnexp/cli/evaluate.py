@@ -33,6 +33,7 @@ from rnnexp.evaluation import EVALUATORS
 from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import build, models, schema
 from rnnexp.interop import weights
+from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.worker import CONF
 
@@ -149,4 +150,4 @@ def lines_of(scores: dict[str, float], corpus: Corpus, split: str, protocol: str
 
 def run(given: list[str]) -> None:
     """Print the losses of the weights that the arguments name."""
-    print(report(given))
+    say(report(given))

@@ -19,6 +19,7 @@ from rnnexp.cli import arguments
 from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment.trained import load, prompt_tokens
+from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 
 LIMITS = [
@@ -71,4 +72,4 @@ def generate(options: Options) -> list[str]:
 def run(given: list[str]) -> None:
     """Print the texts that the arguments ask for."""
     texts = generate(arguments.read(given, Options))
-    print("\n".join(texts) if all("\n" not in text for text in texts) else "\n---\n".join(texts))
+    say("\n".join(texts) if all("\n" not in text for text in texts) else "\n---\n".join(texts))

@@ -15,7 +15,7 @@ rnnexp trains recurrent language models and records how they did.
 Commands (rnnexp COMMAND --help says more):
 
 """
-FOOT = "Options of the command itself: rnnexp --hydra-help. What the keys mean: conf/ and README.md"
+FOOT = "Options of the command itself: rnnexp --hydra-help. What the keys mean: conf/README.md"
 
 
 class Command(NamedTuple):

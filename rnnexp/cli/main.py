@@ -9,6 +9,8 @@ from rnnexp.cli import help, process
 from rnnexp.cli.help import Command
 from rnnexp.cli.reporting import run_as_main
 from rnnexp.errors import UserError
+from rnnexp.output import say
+from rnnexp.records.address import clean_arguments
 
 # Each module is imported when its command is given. It has a docstring, which is the command's help, and a
 # function `run`, which takes the arguments and returns the exit status or None; those of `analysis` do what
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~")
     name, rest = (word, given[1:]) if named else (DEFAULT, given)
     prefix = "rnnexp" if name == DEFAULT or name not in COMMANDS else f"rnnexp {name}"
-    return process.exit_status(prefix, lambda: run_command(name, rest))
+    return process.exit_status(prefix, lambda: run_command(name, clean_arguments(rest)))
 
 
 def run_command(name: str, arguments: list[str]) -> int | None:
@@ -55,7 +57,7 @@ def run_command(name: str, arguments: list[str]) -> int | None:
         raise UserError(f"{name} is no command: did you mean {near}? There are {', '.join(COMMANDS)}")
     module = COMMANDS[name].module
     if {"-h", "--help"} & set(arguments):
-        print(help.overview(arguments, COMMANDS) if name == DEFAULT else import_module(module).__doc__)
+        say(help.overview(arguments, COMMANDS) if name == DEFAULT else import_module(module).__doc__ or "")
         return None
     if module.startswith("analysis."):
         run_as_main(module, arguments)

@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rnnexp.errors import Interrupted, drop_output, explained, flush_output, is_mistake, show_all_letters
-
-
-class ThroughHydra(SystemExit):
-    """Carry an error out of Hydra, as its cause; Hydra adds lines of its own to other errors."""
+from rnnexp.output import Formatter, say, show_traceback
 
 
 def exit_status(name: str, command: Callable[[], int | None]) -> int:
@@ -22,6 +19,9 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     returns, None being 0. With HYDRA_FULL_ERROR=1 in the environment an error is raised as it is.
     """
     logging.raiseExceptions = False  # when the output is piped into `head`, say
+    if logging.lastResort:  # of commands that log to no file
+        logging.lastResort.setFormatter(Formatter())
+    sys.excepthook = show_traceback
     show_all_letters()
     with hydra_raises():
         try:
@@ -32,14 +32,12 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
             return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
         except BrokenPipeError:  # whoever reads the output, `head` say, has had enough
             return drop_output()
-        except ThroughHydra as carrier:
-            error = carrier.__cause__
         except Exception as raised:
             error = raised
     assert error
     if not is_mistake(error):
         raise error
-    print(f"{name}: {explained(error)}", file=sys.stderr)
+    say(f"{name}: {explained(error)}", file=sys.stderr)
     return 1
 
 

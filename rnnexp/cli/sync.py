@@ -16,10 +16,13 @@ from pathlib import Path
 from rnnexp import tracking
 from rnnexp.cli import arguments
 from rnnexp.errors import UserError, explained
+from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
+from rnnexp.records.redaction import holding, redact
 from rnnexp.tracking import Tracker
 from rnnexp.tracking.base import DELETED, DELIVERED, THERE
 
+HELD = "held a password, and does no longer: change the password, for stores and copies may hold it too"
 DEFAULT = "mlflow"  # the tracker of a run that was made without one
 
 
@@ -50,6 +53,8 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
     for path in found:
         folder = RunFolder(path.absolute())
         try:
+            for file in redact(folder):
+                say(f"{file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file} {HELD}")
             tracker = tracker_of(folder, uri, name)
             if not folder.state():
                 raise UserError("its state.json is gone: the command that began the run makes it anew")
@@ -59,11 +64,15 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
             if outcome == DELIVERED and not folder.state()["ended"]:
                 outcome = "delivered so far, still running"
             if outcome == DELETED:
-                print(f"{path}: {outcome}")
+                say(f"{path}: {outcome}")
             counts[outcome] += 1
         except Exception as error:  # whatever a store, a network or a server can raise; the others go on
             counts["not delivered"] += 1
-            print(f"{path}: {explained(error)}", file=sys.stderr)
+            say(f"{path}: {explained(error)}", file=sys.stderr)
+    for file in holding(folders):
+        say(
+            f"{file} holds a password, and is not changed: delete it, or change the password", file=sys.stderr
+        )
     return counts
 
 
@@ -92,5 +101,5 @@ def run(given: list[str]) -> int:
     if not folders:
         raise UserError("name a folder: rnnexp sync runs/")
     counts = sync(folders, options.uri, options.tracking)
-    print(f"{counts.total()} runs: {', '.join(f'{number} {what}' for what, number in counts.items())}")
+    say(f"{counts.total()} runs: {', '.join(f'{number} {what}' for what, number in counts.items())}")
     return int(counts["not delivered"] > 0)

@@ -3,29 +3,31 @@
 rnnexp [train] [GROUP=OPTION] [KEY=VALUE] ...
 """
 
-import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from hydra.core.utils import configure_log
+from omegaconf import DictConfig, open_dict
 
 from rnnexp.cli import resume
-from rnnexp.cli.process import ThroughHydra
 from rnnexp.cli.reporting import report_on
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.experiment import recorded, rules, runner, schema
+from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
 from rnnexp.sweeps.labels import label
-from rnnexp.sweeps.request import open_request
+from rnnexp.sweeps.request import compose_one, job_of, open_request
 from rnnexp.sweeps.scheduler import Sweep, run_sweep
 from rnnexp.sweeps.worker import CONF
+
+SHOWING = "cfg", "info", "hydra_help", "shell_completion"  # Hydra's flags that run nothing
 
 
 def run(arguments: list[str]) -> None:
@@ -38,42 +40,49 @@ def run(arguments: list[str]) -> None:
         resume.run([resumed[0].removeprefix("resume=")])
     elif {"-m", "--multirun"} & set(arguments):
         sweep([argument for argument in arguments if argument not in ("-m", "--multirun")])
-    else:
-        for argument in arguments:  # Hydra makes the folder before `start` runs
-            if argument.startswith("study="):
-                rules.check_value("study", argument.removeprefix("study="))
+    elif any(getattr(given := get_args_parser().parse_args(arguments), flag) for flag in SHOWING):
         start()
+    else:
+        if given.config_path or given.experimental_rerun:
+            raise UserError(
+                "--config-path and --experimental-rerun do not go here: --config-dir adds configs"
+            )
+        more = [f"hydra.searchpath=[file://{Path(given.config_dir).absolute()}]"] if given.config_dir else []
+        one_run(compose_one([*given.overrides, *more], given.config_name or "config"), given.overrides)
+
+
+def one_run(cfg: DictConfig, overrides: list[str]) -> None:
+    """Do the run that Hydra has composed of these overrides; nothing is made before all of it is checked.
+
+    (Hydra itself would make the run's folder first, from names that nobody has looked at.)
+    """
+    for key in "trials", "prepare":
+        if cfg.sweep[key]:
+            raise UserError(f"sweep.{key}={str(cfg.sweep[key]).lower()} is for many runs: add -m")
+    job = job_of("", cfg, overrides)
+    recorded.require_same_engine(job.config, job.folder)
+    config = recorded.with_recorded_engine(job.config, job.folder)
+    rules.check(config, elsewhere=job.finished_before())
+    with open_dict(cfg):
+        cfg.hydra.runtime.output_dir = str(job.folder.path)
+    configure_log(cfg.hydra.job_logging, cfg.hydra.verbose)
+    runner.run_experiment(config, job.folder, overrides=overrides)
 
 
 # SLURM's launcher pickles it by the name of this module, which must therefore never run as __main__
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def start(cfg: DictConfig) -> float:
-    """Do a run in the folder that Hydra made; return the best validation perplexity."""
-    try:
-        if cfg.sweep.trials and HydraConfig.get().mode == RunMode.RUN:
-            raise UserError("a search makes many runs: add -m")
-        if cfg.sweep.prepare and HydraConfig.get().mode == RunMode.RUN:
-            raise UserError("sweep.prepare=true is for many runs: add -m")
-        folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-        asked = schema.resolve(schema.typed(cfg))
-        recorded.require_same_engine(asked, folder)
-        config = recorded.with_recorded_engine(asked, folder)
-        rules.check(config)
-        # a job that a cluster starts again elsewhere waits until the process before it counts as dead
-        wait = HydraConfig.get().mode == RunMode.MULTIRUN
-        overrides = HydraConfig.get().overrides.task
-        return runner.run_experiment(config, folder, wait, overrides=overrides)["best/valid_ppl"]
-    except (UserError, OSError, MemoryError) as error:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            raise
-        discard_refused(Path(HydraConfig.get().runtime.output_dir))
-        raise ThroughHydra(1) from error
+    """Do a job that another launcher was given, in the folder that Hydra made; return the best validation perplexity.
 
-
-def discard_refused(folder: Path) -> None:
-    """Remove the folder that Hydra made for a run, where it holds nothing but an empty log."""
-    if all(path.suffix == ".log" and not path.stat().st_size for path in folder.iterdir()):
-        shutil.rmtree(folder)
+    A job that a cluster starts again elsewhere waits until the process before it counts as dead.
+    """
+    folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    asked = schema.resolve(schema.typed(cfg))
+    recorded.require_same_engine(asked, folder)
+    config = recorded.with_recorded_engine(asked, folder)
+    rules.check(config)
+    overrides = HydraConfig.get().overrides.task
+    return runner.run_experiment(config, folder, wait=True, overrides=overrides)["best/valid_ppl"]
 
 
 def sweep(overrides: list[str]) -> None:
@@ -97,7 +106,7 @@ def sweep(overrides: list[str]) -> None:
             for job in jobs:
                 job.label = label(job, request)
     if request.settings["prepare"]:
-        print(offline.prepare(jobs))
+        say(offline.prepare(jobs))
         return
     work = Sweep(jobs, **how)
     do: Callable[[], None] = work.run
@@ -105,7 +114,7 @@ def sweep(overrides: list[str]) -> None:
         sys.argv[1:] = ["-m", *overrides]
         do = partial(launchers.hand_over, work, start)
     else:
-        for device in {job.config["device"] for job in jobs} - {"cpu"}:
+        for device in {job.config["device"] for job in jobs if not job.folder.result_file.exists()} - {"cpu"}:
             engine.require(engine.fastest(device), device)
     try:
         run_sweep(work, do)

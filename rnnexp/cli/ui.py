@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rnnexp.cli import arguments
 from rnnexp.errors import UserError
+from rnnexp.records.address import Address
 from rnnexp.records.sqlite import file_of, for_sqlalchemy
 
 
@@ -29,13 +30,8 @@ def run(given: list[str]) -> None:
     if file and not file.is_file():  # MLflow would make an empty one, or try for minutes
         what = "is no file" if file.exists() else "does not exist"
         raise UserError(f"{file} {what}: train a model first, or name another store by uri=")
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "ui",
-        "--backend-store-uri",
-        for_sqlalchemy(file) if file else options.uri,
-    ]
-    command += ["--port", str(options.port)]
-    os.execve(sys.executable, command, os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"})
+    command = [sys.executable, "-m", "mlflow", "ui", "--port", str(options.port)]
+    # not as an argument: lists of processes show those, and this may hold a password
+    whole = for_sqlalchemy(file) if file else Address(options.uri).to_connect()
+    more = {"MLFLOW_BACKEND_STORE_URI": whole, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    os.execve(sys.executable, command, os.environ | more)

@@ -102,5 +102,7 @@ def download(url: str, path: Path, sha256: str) -> None:
     check(data, url, sha256, "the download was cut short or the address holds another file; run again")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
+    part.unlink(missing_ok=True)
+    with part.open("xb") as file:  # never through a link
+        file.write(data)
     part.replace(path)

@@ -11,8 +11,9 @@ from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment.build import Experiment
 from rnnexp.nn.tokens import BOS_INPUT
+from rnnexp.output import safe
 from rnnexp.records import npz, reading
-from rnnexp.records.files import replace_text, replacing
+from rnnexp.records.files import append_text, replace_text, replacing
 from rnnexp.records.folder import RunFolder
 
 AT_THE_END = "at the end, with the best weights"  # heading of the last samples
@@ -75,8 +76,10 @@ def write_samples(experiment: Experiment, folder: RunFolder, when: str) -> None:
     prompt = [BOS_INPUT] if corpus.end is not None else [int(split[0])]
     rng = np.random.default_rng(experiment.seed)
     texts = sample(experiment.model, prompt, settings.sample_length, rng, settings.sample_num, corpus.end)
-    with folder.exclusive(), folder.samples_file.open("a", encoding="utf-8") as file:
-        file.write(f"# {when}\n" + "".join(f"{corpus.text(tokens)}\n" for tokens in texts) + "\n")
+    # they are shown on a terminal, and so are the vocabulary's signs
+    lines = "".join(f"{corpus.text(tokens)}\n" for tokens in texts)
+    with folder.exclusive():
+        append_text(folder.samples_file, safe(f"# {when}\n{lines}\n"))
 
 
 def draw_curves(records: list[dict[str, Any]]) -> Any:

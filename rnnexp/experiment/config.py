@@ -20,11 +20,11 @@ from rnnexp.options import (
     Option,
     Range,
     at_least,
-    matching,
     one_of,
     options_of,
     path_to_folder,
 )
+from rnnexp.records.names import MEANING, is_name
 from rnnexp.tracking import TRACKERS
 from rnnexp.training.config import TrainConfig
 
@@ -203,10 +203,12 @@ class Config:
         str,
         beside_result(
             "the MLflow experiment, and the unit that analysis.compare reads",
-            matching(r"\w[\w.-]*", "letters, digits, '.', '_', '-', the first no sign"),
+            Range(MEANING, is_name),
         ),
     ]
-    seed: Annotated[int, Option("of the first weights, the dropout masks, the order of sequences", SEED)]
+    seed: Annotated[
+        int, Option("of the first weights, the dropout masks, the order of sequences, the samples", SEED)
+    ]
     rerun: Annotated[
         bool, beside_result("true: a new run, also where the study has one with the same settings")
     ]

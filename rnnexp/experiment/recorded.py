@@ -7,6 +7,7 @@ from rnnexp.errors import UserError
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes
 from rnnexp.records import provenance
+from rnnexp.records.files import require_own
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.reading import Damaged
 
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 
 def require_same(config: dict[str, Any], folder: RunFolder) -> None:
     """Raise UserError where a folder holds a checkpoint of a run with another config."""
+    require_own(folder.path)
     folder.state()  # refuses a newer format
     config_hash = hashes(config)[0]
     other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
@@ -69,3 +71,15 @@ def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str,
         if config[key] and found[key] != config[key]:
             log.warning(f"{folder} was begun with {key}={found[key]}, and goes on so (rerun=true: a new run)")
     return config | found
+
+
+def goes_elsewhere(config: dict[str, Any], folder: RunFolder) -> bool:
+    """Return whether the config of a command names a store that is not the run's."""
+    section = config["tracking"]
+    return section["name"] != "none" and folder.load_config()["tracking"] != section
+
+
+def set_tracking(config: dict[str, Any], folder: RunFolder) -> None:
+    """Have the store that a later command names get the records of a run that this process holds."""
+    if goes_elsewhere(config, folder):
+        folder.save_config(folder.load_config() | {"tracking": config["tracking"]})

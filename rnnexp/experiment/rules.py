@@ -16,9 +16,7 @@ def check(config: dict[str, Any], elsewhere: bool = False) -> None:
 
     elsewhere : whether another machine will compute, so that what is installed here does not count.
     """
-    values, keys = leaves(config), keys_of(config)
-    for key, value in values.items():
-        check_value(key, value, keys)
+    check_values(config)
     tracking.make(config["tracking"])
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
@@ -29,6 +27,13 @@ def check(config: dict[str, Any], elsewhere: bool = False) -> None:
         (engine.require_known if elsewhere else engine.require)(*chosen)
     make_model(config, vocab_size=1)  # which says what does not go together in a model
     make_evaluators(config)
+
+
+def check_values(config: dict[str, Any]) -> None:
+    """Raise UserError where a value of a config is impossible."""
+    keys = keys_of(config)
+    for key, value in leaves(config).items():
+        check_value(key, value, keys)
 
 
 def check_value(key: str, value: Any, keys: dict[str, Key] = ALWAYS) -> None:

@@ -19,6 +19,7 @@ from rnnexp.experiment.recorded import (
     require_same_engine,
     same_result,
     say_other_code,
+    set_tracking,
     with_recorded_engine,
 )
 from rnnexp.experiment.results import done_at, final_metrics, score_test
@@ -70,6 +71,7 @@ def run_experiment(
                     folder.end("FINISHED")
                 require_same_engine(config, folder)
                 folder.mend()
+                set_tracking(config, folder)
                 complete(config, folder)
                 say_other_code(folder)
                 reached = f"validation perplexity {metrics['best/valid_ppl']:.4g}"

@@ -1,5 +1,6 @@
 """Make the schema that Hydra checks a config and its overrides against, from the keys' descriptions."""
 
+import re
 from dataclasses import field, make_dataclass
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
 from rnnexp.evaluation import EVALUATORS
+from rnnexp.experiment import rules
 from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Choice, Config, keys_of, keys_of_choice
 from rnnexp.experiment.config_hash import run_name
 from rnnexp.experiment.defaults import with_rate
 from rnnexp.options import NOTHING, Key, options_of
+from rnnexp.records.address import clean_config
 
 BESIDE = "sweep", "rerun", "data"  # say how a run comes about, not what it is
 
@@ -79,6 +82,29 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     return merged
 
 
+def saved(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config of a run folder with every key, type and value checked, as those of a command are.
+
+    It was resolved before it was saved, so what looks like an interpolation is text: nothing of this machine's
+    environment gets into it.
+    """
+    try:
+        checked = resolve(typed(as_text(config)))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {one_line(error)}") from error
+    rules.check_values(checked)
+    return checked
+
+
+def as_text(value: Any) -> Any:
+    """Return a value in which OmegaConf finds no interpolations."""
+    if isinstance(value, dict):
+        return {key: as_text(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [as_text(one) for one in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+
+
 def resolve(cfg: DictConfig) -> dict[str, Any]:
     """Return the config as a plain dictionary, without the keys that only say how the run comes about.
 
@@ -93,7 +119,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     for key in BESIDE:
         config.pop(key, None)
-    config = with_rate(config)
+    config = with_rate(clean_config(config))
     for key, described in keys_of(config).items():
         section, _, name = key.rpartition(".")
         values = config.get(section, {}) if section else config

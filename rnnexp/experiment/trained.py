@@ -10,6 +10,7 @@ from rnnexp.errors import UserError
 from rnnexp.experiment import models, schema
 from rnnexp.nn.model import Model
 from rnnexp.nn.tokens import BOS_INPUT
+from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 
 
@@ -17,7 +18,7 @@ def load(folder: RunFolder) -> tuple[Model, Corpus]:
     """Return the model of a run with its best weights, and its vocabulary in a corpus without text."""
     config = folder.load_config()
     config.pop("evaluation", None)  # a run is not scored here, and what scored it may not be installed
-    config = schema.resolve(schema.typed(config))
+    config = schema.saved(config)
     corpus = folder.load_vocabulary()
     model = models.make_model(config, len(corpus.vocabulary))
     models.load_weights(model, folder.path)
@@ -36,7 +37,7 @@ def prompt_tokens(prompt: str, corpus: Corpus) -> Sequence[int]:
         raise UserError(f"prompt={prompt!r} has symbols that the model does not know: {named}")
     if unknown:
         named = ", ".join(dict.fromkeys(unknown))
-        print(f"not in the vocabulary, read as {UNKNOWN}: {named}", file=sys.stderr)
+        say(f"not in the vocabulary, read as {UNKNOWN}: {named}", file=sys.stderr)
     return as_read(corpus.vocabulary.encode(symbols).tolist(), corpus)
 
 

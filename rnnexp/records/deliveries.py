@@ -8,6 +8,7 @@ from typing import Any
 from filelock import FileLock
 
 from rnnexp.records import reading
+from rnnexp.records.address import Address
 from rnnexp.records.files import replace_text
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ class Deliveries:
     def all(self) -> dict[str, dict[str, Any]]:
         """Return what every store has, by its address."""
         try:
-            return reading.from_json(self.file) or {}
+            said = reading.from_json(self.file) or {}
+            return {str(Address(store)): what for store, what in said.items()}
         except reading.Damaged as error:  # the stores know by themselves what they have
             log.warning("%s: the stores are asked instead", error)
             return {}

@@ -1,12 +1,29 @@
-"""Write files such that a crash or a power cut at any moment leaves them whole."""
+"""Write files such that a crash or a power cut at any moment leaves them whole, and never through a link.
+
+A folder of runs may come from elsewhere, and a link in it lead to a file that is none of its own. Whatever the
+program writes into a run folder it writes by this module.
+"""
 
 import errno
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
+
+from rnnexp.errors import UserError
+
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor a pipe, which would be waited for
+
+
+def open_itself(path: Path, mode: str, encoding: str | None = None) -> IO:
+    """Open a file, where it is one itself: OSError where the path is a link."""
+    return open(
+        path, mode, encoding=encoding, opener=lambda name, flags: os.open(name, flags | NO_LINK, 0o666)
+    )
+
 
 FULL = errno.ENOSPC, errno.EDQUOT  # of a disk, or of what a user may have of it
 
@@ -20,8 +37,10 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
     OSError that names `path`, where it cannot be written; nothing is left then.
     """
     part = path.with_name(path.name + ".part")
+    with suppress(OSError):
+        part.unlink()  # left by a crash, or planted; what is there now must not be written to
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -40,7 +59,7 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
 
 def overwrite(path: Path, text: str) -> None:
     """Write a short text in place of another, on a full disk where there is no room for both; not safe from a crash."""
-    with path.open("r+b") as file:
+    with open_itself(path, "r+b") as file:
         file.write(text.encode())
         file.truncate()
 
@@ -51,12 +70,39 @@ def replace_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add to a text file."""
+    with open_itself(path, "a", "utf-8") as file:
+        file.write(text)
+
+
 def append_line(path: Path, value: Any) -> None:
     """Add a line of JSON, in place of a last line that a crash cut short."""
-    with path.open("a+b") as file:
+    with open_itself(path, "a+b") as file:
         if file.tell():
             file.seek(0)
             file.truncate(file.read().rfind(b"\n") + 1)
         file.write(json.dumps(value).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+class LogFile(logging.FileHandler):
+    """Log to a file as the standard handler does, but never through a link."""
+
+    def _open(self) -> Any:
+        return open_itself(Path(self.baseFilename), self.mode, self.encoding)
+
+
+def require_own(folder: Path) -> None:
+    """Raise UserError where a folder holds anything but files and folders of its own."""
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except OSError:  # which reading it reports
+        return
+    for entry in entries:
+        if entry.is_symlink():
+            raise UserError(f"{entry.path} is a link, which could lead anywhere: put the file itself there")
+        if not entry.is_file() and not entry.is_dir():
+            raise UserError(f"{entry.path} is no file: remove it")

@@ -31,9 +31,10 @@ from rnnexp.data.corpus import Corpus
 from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import UserError
 from rnnexp.records import checkpoint, moved, reading, token_losses
+from rnnexp.records.brought import checked_config
 from rnnexp.records.deliveries import Deliveries
 from rnnexp.records.digests import digest
-from rnnexp.records.files import append_line, replace_text
+from rnnexp.records.files import append_line, replace_text, require_own
 from rnnexp.records.lease import new_key, now
 from rnnexp.records.recovery import RecoveredFolder
 
@@ -79,10 +80,12 @@ class RunFolder(RecoveredFolder):
 
     def load_config(self) -> dict[str, Any]:
         """Return the config of the run; UserError where it cannot be read or a newer program wrote it."""
+        require_own(self.path)
         before = self.state().get("folder")  # also refuses a newer format
         config = self.intact("config", lambda: reading.from_yaml(self.config_file, self.config_keys()))
         if config is None:
             raise UserError(f"{self.path} is no run folder: it holds no config.yaml")
+        config = checked_config(config, self.config_file)
         return moved.config(config, Path(before), self.path.resolve()) if before else config
 
     def config_keys(self) -> set[str]:
@@ -226,6 +229,7 @@ class RunFolder(RecoveredFolder):
 
         They say what the run is and does, and what went wrong; in `model` is the model, where it has weights.
         """
+        require_own(self.path)
         found = {place: [path for name in names if (path := self.path / name).exists()]
                  for place, names in (("", ARTIFACTS), ("model", MODEL))}  # fmt: skip
         if not self.best_file.exists():
@@ -257,6 +261,7 @@ class RunFolder(RecoveredFolder):
 
     def holds(self) -> dict[str, Any] | None:
         """Return what a store will have once it has everything; None of a run that was not begun."""
+        require_own(self.path)
         state = self.state()
         if not state or not self.config_file.exists():
             return None

@@ -16,8 +16,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from rnnexp.errors import Superseded, UserError, one_line
+from rnnexp.output import safe
 from rnnexp.records import reading
-from rnnexp.records.files import FULL, overwrite, replace_text
+from rnnexp.records.files import FULL, overwrite, replace_text, require_own
 
 HEARTBEAT_S = 5.0
 LEASE_S = 60.0  # without a heartbeat for so long, a process counts as dead, wherever it runs
@@ -62,8 +63,9 @@ class LeasedFolder:
         Raises
         ------
         InUse where another process holds the folder, and `wait` is false. UserError where a newer program has
-        written it.
+        written it, or it holds links.
         """
+        require_own(self.path)
         self.state()  # refuses a newer folder before it is touched
         self.path.mkdir(parents=True, exist_ok=True)
         while not self.claim():
@@ -196,8 +198,7 @@ class LeasedFolder:
             with suppress(OSError):  # of a full disk; the state counts for more
                 self.traceback_file.unlink(missing_ok=True)
                 if error:
-                    text = "".join(traceback.format_exception(error))
-                    self.traceback_file.write_text(text, encoding="utf-8")
+                    replace_text(self.traceback_file, safe("".join(traceback.format_exception(error))))
             said = one_line(error) if error else None
             if error and type(error) is not UserError:
                 said = f"{type(error).__name__}: {said}"

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from rnnexp.errors import UserError, one_line
+from rnnexp.records.files import open_itself
 
 
 class Damaged(UserError):
@@ -26,7 +27,8 @@ class Damaged(UserError):
 def text(path: Path) -> str | None:
     """Return the text of a file; None where there is none."""
     try:
-        return path.read_bytes().decode()
+        with open_itself(path, "rb") as file:
+            return file.read().decode()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

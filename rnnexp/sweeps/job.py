@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import artifacts, progress
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.recorded import require_same_engine
+from rnnexp.output import safe
+from rnnexp.records.files import replace_text
 from rnnexp.records.folder import RunFolder
 
 GRACE_S = 30.0  # between asking a job to stop and killing it
@@ -131,7 +132,7 @@ class Job:
             kept = self.folder.path / "output.txt"
             kept.unlink(missing_ok=True)  # left by an attempt before
             if self.output.stat().st_size:
-                shutil.copy(self.output, kept)
+                replace_text(kept, safe(self.output.read_text(encoding="utf-8", errors="replace")))
         return True
 
     def reason(self, code: int) -> str:
@@ -144,6 +145,7 @@ class Job:
         if state.get("status") == "FAILED" and state["number"] > self.number:
             return state["error"]
         said = self.output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        said = safe(said)
         return said if code == 1 and said else f"exit status {code}{said and f' ({said})'}"
 
     def has_news(self) -> bool:

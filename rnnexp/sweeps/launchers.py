@@ -3,12 +3,18 @@
 from collections.abc import Callable
 
 from rnnexp.errors import UserError, one_line
+from rnnexp.experiment import rules
 from rnnexp.sweeps.request import Request
 from rnnexp.sweeps.scheduler import Sweep
+
+PATHS = {"hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir"}
 
 
 def check(request: Request) -> None:
     """Raise UserError where the launcher that a request names cannot do what the request asks for."""
+    given = {override.key_or_group for override in request.overrides}
+    if request.launcher and (paths := sorted(given & PATHS)):  # where the jobs would not be looked for
+        raise UserError(f"{paths[0]} does not go with hydra/launcher={request.launcher}: leave it out")
     if request.launcher and request.rerun:  # each job would find a folder of another name than the sweep
         raise UserError(f"rerun=true does not go with hydra/launcher={request.launcher}: take another study")
     if request.launcher and request.settings["match_cells"] and not request.settings["prepare"]:
@@ -23,7 +29,14 @@ def check(request: Request) -> None:
 
 
 def hand_over(work: Sweep, start: Callable[[], object]) -> None:
-    """Have Hydra do the jobs by `start`, the function that it decorates, and find out how they went."""
+    """Have Hydra do the jobs by `start`, the function that it decorates, and find out how they went.
+
+    Raises
+    ------
+    UserError where a job is impossible, before anything is made, or where the launcher fails.
+    """
+    for job in work.jobs:
+        rules.check(job.config, elsewhere=True)
     for job in work.jobs:
         job.give_label()
     try:

@@ -1,19 +1,16 @@
 """Draw values from what a search is over, and record what that was."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
 
 from rnnexp.sweeps.request import text, values
 
-if TYPE_CHECKING:
-    import optuna
-
 RATE = "optimizer.lr"
 
 
-def suggest(trial: "optuna.Trial", key: str, over: Override) -> None:
-    """Have a trial draw a value from the range or the choices of an override."""
+def suggest(trial: Any, key: str, over: Override) -> None:
+    """Have a trial of Optuna's draw a value from the range or the choices of an override."""
     space = over.value()
     if not isinstance(space, IntervalSweep):
         trial.suggest_categorical(key, [value.partition("=")[2] for value in values(over)])

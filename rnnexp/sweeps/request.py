@@ -10,11 +10,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.records.brought import require_room
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.matching import match_cells, require_matchable
@@ -116,6 +117,12 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
     return list(found.values())
 
 
+def compose_one(overrides: list[str], config_name: str = "config") -> DictConfig:
+    """Return the config of a single run, with Hydra's own section."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(config_name, overrides, return_hydra_config=True)
+
+
 def config_of(overrides: list[str]) -> dict[str, Any]:
     """Return the config of these overrides, each with one value."""
     return schema.resolve(schema.typed(compose("config", overrides)))
@@ -123,12 +130,20 @@ def config_of(overrides: list[str]) -> dict[str, Any]:
 
 def make_job(name: str, overrides: list[str]) -> Job:
     """Return the job of these overrides, each with one value."""
-    cfg = compose("config", overrides, return_hydra_config=True)
-    rules.check_value("study", str(cfg.study))
-    folder = RunFolder(Path(str(OmegaConf.select(cfg, "hydra.run.dir"))).absolute())
-    with open_dict(cfg):
-        del cfg["hydra"]
-    return Job(name, schema.resolve(schema.typed(cfg)), folder, overrides)
+    return job_of(name, compose("config", overrides, return_hydra_config=True), overrides)
+
+
+def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:
+    """Return the job of a composed config, whose section `hydra` names the folder; UserError for an impossible one."""
+    rules.check_value("study", str(cfg.study))  # which becomes a part of the path
+    given: Any = OmegaConf.to_container(cfg)
+    config = schema.resolve(schema.typed({key: value for key, value in given.items() if key != "hydra"}))
+    path = str(OmegaConf.select(cfg, "hydra.run.dir") or "")
+    if not path.strip():
+        raise UserError("hydra.run.dir has no value: name a folder, or leave it out")
+    folder = RunFolder(Path(path).absolute())
+    require_room(folder.path)
+    return Job(name, config, folder, overrides)
 
 
 def values(override: Override) -> list[str]:

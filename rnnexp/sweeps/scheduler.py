@@ -14,8 +14,11 @@ from pathlib import Path
 
 from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
-from rnnexp.experiment import progress
+from rnnexp.experiment import progress, rules
+from rnnexp.experiment.recorded import goes_elsewhere, set_tracking
 from rnnexp.experiment.signals import stop_requests
+from rnnexp.output import safe, say
+from rnnexp.records.lease import InUse
 from rnnexp.sweeps.job import Job
 from rnnexp.tracking.base import TIMEOUT_S
 from rnnexp.tracking.client import Client, WorkerClient
@@ -79,10 +82,16 @@ class Sweep:
                 raise_if_asked()
                 begun += 1
                 try:
+                    finished = job.finished_before()
+                    if not finished:
+                        rules.check(job.config)  # before anything is made
                     job.give_label()
-                    if job.finished_before():
+                    if finished:
                         job.outcome = "finished before"
                         job.folder.mark_dead()
+                        if goes_elsewhere(job.config, job.folder):
+                            with suppress(InUse), job.folder.claimed():
+                                set_tracking(job.config, job.folder)
                         self.on_job_end(job)
                         continue
                     job.start(self.threads, reports / f"{begun}.json")
@@ -122,7 +131,9 @@ class Sweep:
         running = [(job, *progress.reported(job.report)) for job in self.running()]
         done = sum(job.outcome not in ("running", "not begun") for job in self.jobs)
         self.bar.n = done + sum(share for _, share, _ in running)
-        self.bar.set_postfix_str("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
+        self.bar.set_postfix_str(
+            safe("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
+        )
 
     def stop_all(self) -> None:
         """Have the running jobs save and end, and wait for them."""
@@ -142,13 +153,13 @@ class Sweep:
     def on_job_end(self, job: Job) -> None:
         """Have the store told how a job ended, and print it."""
         Sweep.on_job_news(self, job)
-        self.bar.write(str(job))
+        self.bar.write(safe(str(job)))
 
     def summary(self) -> str:
         """Return a line about how the jobs went, and one for each that failed; nothing where there are no jobs."""
         counts = Counter(job.outcome for job in self.jobs)
         failed = [
-            f"failed: {job.name}: {job.error}; see {job.folder}"
+            f"failed: {job.name}: {job.error}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
             for job in self.jobs
             if job.outcome == "failed"
         ]
@@ -162,9 +173,9 @@ def run_sweep(work: Sweep, run: Callable[[], None]) -> None:
         try:
             run()
         finally:
-            print(work.summary(), end="", flush=True)
+            say(work.summary(), end="")
     except KeyboardInterrupt:
-        print("stopped; the same command again takes up what is left", flush=True)
+        say("stopped; the same command again takes up what is left")
         raise
     failed = sum(job.outcome == "failed" for job in work.jobs)
     if failed:

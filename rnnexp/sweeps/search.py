@@ -17,7 +17,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rnnexp.errors import Diverged, UserError
+from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.records.address import Address
 from rnnexp.records.digests import digest
 from rnnexp.records.sqlite import for_sqlalchemy
 from rnnexp.sweeps.job import Job
@@ -87,7 +89,10 @@ class Search(Sweep):
         self.sampler = settings["sampler"]
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.trials * len(combinations))
-        folder = make_job(*combinations[0]).folder.path.parent
+        bases = [make_job(*combination) for combination in combinations]
+        for base in bases:  # before anything is made
+            rules.check(base.config)
+        folder = bases[0].folder.path.parent
         folder.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(folder / ".search.lock", timeout=0)
         try:
@@ -103,7 +108,11 @@ class Search(Sweep):
         base = make_job(name, overrides)
         folder = base.folder.path.parent  # of the runs of its study
         folder.mkdir(parents=True, exist_ok=True)
-        storage = settings["storage"] or for_sqlalchemy(folder / "search.db")
+        if (folder / "search.db").is_symlink():
+            raise UserError(
+                f"{folder}/search.db is a link, which could lead anywhere: put the file itself there"
+            )
+        storage = Address(settings["storage"] or for_sqlalchemy(folder / "search.db"))
         seed = base.config["seed"]
         same = {"config": hashes(base.config)[0], "space": sorted(map(text, self.space.values()))}
         if self.sampler != "tpe":  # which all searches once had
@@ -116,7 +125,7 @@ class Search(Sweep):
         title = f"{base.config['study']} {name}"
         try:
             study = optuna.create_study(
-                storage=storage,
+                storage=storage.to_connect(),
                 study_name=f"{title} {digest(same)[:8]}",
                 pruner=pruner,
                 direction="minimize",
@@ -144,7 +153,7 @@ class Search(Sweep):
             if trial.params.keys() >= self.space.keys()
         }
         left = [params for words, params in again.items() if words not in tried]
-        return Branch(name, overrides, title, storage, study, seed, len(over), tried, left)
+        return Branch(name, overrides, title, storage.to_connect(), study, seed, len(over), tried, left)
 
     def chosen(self, params: dict[str, Any]) -> list[str]:
         """Return the overrides of a trial."""

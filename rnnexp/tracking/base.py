@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from rnnexp.options import POSITIVE, Option
+from rnnexp.records.address import Address
 from rnnexp.records.folder import RunFolder
 
 Uri = Annotated[
@@ -42,7 +43,7 @@ class Tracker(ABC):
     """
 
     def __init__(self, uri: str, system_metrics: bool = False, timeout: float = TIMEOUT_S):
-        self.uri, self.system_metrics, self.timeout = uri, system_metrics, timeout
+        self.uri, self.system_metrics, self.timeout = Address(uri), system_metrics, timeout
 
     @abstractmethod
     def deliver(self, folder: RunFolder) -> str | None:

@@ -63,7 +63,7 @@ class Outbox:
         folder = self.open.setdefault(path, RunFolder(Path(path)))
         if not folder.config_file.exists():  # the run begins in a moment
             return
-        uri, began = "", time.monotonic()
+        uri, began, ended = "", time.monotonic(), None
         try:
             tracker = tracking.make(folder.load_config()["tracking"])
             uri = tracker.uri if tracker else ""
@@ -76,9 +76,10 @@ class Outbox:
                 del self.open[path]
         except Exception as error:  # whatever a store, a network or a server can raise
             if uri not in self.warned:
+                goes_on = "" if ended else "the run goes on, "
                 reason = explained(error)
                 self.warn(
-                    f"tracking.uri={uri} does not take the records ({reason}): the run goes on, they are in "
+                    f"tracking.uri={uri} does not take the records ({reason}): {goes_on}they are in "
                     f"{folder.records_file}, and rnnexp sync {folder.path.parent} delivers them"
                 )
             self.warned.add(uri)

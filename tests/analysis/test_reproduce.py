@@ -89,8 +89,8 @@ def test_a_model_is_prepared_for_another_machine(tmp_path):
     assert len(list(tmp_path.glob("runs/dlfs2_better_gru/gru_seed?_*/config.yaml"))) == 3
 
 
-def test_the_readme_has_the_table_of_the_published_results():
-    _, _, rest = (REPOSITORY / "README.md").read_text().partition(f"{BEGIN}\n")
+def test_the_page_of_the_analysis_has_the_table_of_the_published_results():
+    _, _, rest = (REPOSITORY / "analysis/README.md").read_text().partition(f"{BEGIN}\n")
     shown = [line.split(" | ") for line in rest.partition(END)[0].splitlines()[2:]]
     made = [table_row(result, None, "").split(" | ") for result in PUBLISHED]
     assert [line[:3] + line[-1:] for line in shown] == [line[:3] + line[-1:] for line in made]

@@ -178,7 +178,10 @@ def test_a_job_that_fails_says_why_in_its_folder_and_its_record(tracked_in_proce
     c, runs = runs_of(store, "default")
     errors = {run.data.params["train.batch_size"]: run.data.tags["rnnexp.error"] for run in runs}
     assert errors["4"] == ""
-    assert errors["0"] == "train.batch_size=0 must be at least 1"
+    assert "3000 tokens" in errors["1000"]
+    # what is refused before it begins leaves nothing
+    assert "failed: train.batch_size=0: train.batch_size=0 must be at least 1\n" in result.stdout
+    assert errors.keys() == {"4", "1000"}
     for run in runs:
         if run.info.status == "FAILED":
             assert "traceback.txt" in {file.path for file in c.list_artifacts(run.info.run_id)}

@@ -14,6 +14,8 @@ from tests.conftest import SMALL
 from tests.experiment.test_configs import composed
 from tests.tracking.test_tracking import record, runs_of
 
+RESULT = {"test/ppl": 9.0, "best/valid_ppl": 2.0, "best/epoch": 2, "time": 5000}
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -59,7 +61,7 @@ def test_final_metrics_are_no_points_of_a_curve(folder, uri):
     """Of a metric whose only step is 0 MLflow draws a bar for each run."""
     for epoch in 1, 2:
         folder.append(record(epoch))
-    folder.finish({"test/ppl": 9.0, "time": 5000})
+    folder.finish(RESULT)
     folder.end("FINISHED")
     c, run = deliver(folder, uri)
     assert [(p.step, p.value) for p in c.get_metric_history(run.info.run_id, "test/ppl")] == [(0, 9.0)]
@@ -70,6 +72,7 @@ def test_a_name_that_somebody_gave_in_the_browser_stays(folder, uri):
     c, run = deliver(folder, uri)
     assert run.info.run_name == "gru seed=0"
     c.update_run(run.info.run_id, name="the one for the paper")
+    folder.finish(RESULT)
     folder.end("FINISHED")
     assert deliver(folder, uri)[1].info.run_name == "the one for the paper"
 

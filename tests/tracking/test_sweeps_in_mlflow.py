@@ -11,7 +11,14 @@ from tests.experiment.test_configs import composed
 from tests.tracking.test_tracking import all_runs_of, record
 
 SWEEP = {"key": "0123456789abcdef", "name": "sweep over seed", "command": "rnnexp -m seed=0,1"}
+RESULT = {"best/valid_ppl": 2.0, "best/epoch": 1, "time": 5000}
 LABEL = {"name": "lstm seed=0", "sweep": SWEEP}
+
+
+def end(folder, status):
+    if status == "FINISHED":
+        folder.finish(RESULT)
+    folder.end(status)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +39,7 @@ def job(tmp_path, config):
         folder.save_tags(tags or {})
         folder.append(record(1))
         if status:
-            folder.end(status)
+            end(folder, status)
         return folder
 
     return job
@@ -65,7 +72,7 @@ def test_jobs_have_one_parent_however_often_and_by_whomever_they_are_delivered(j
     assert not parent.data.metrics
     assert [run.data.tags["mlflow.parentRunId"] for run in children] == [parent.info.run_id] * 2
     assert {run.info.run_name for run in children} == {"lstm seed=0"}
-    second.end("FINISHED")
+    end(second, "FINISHED")
     deliver(uri, second)
     _, (parent,), _ = parents_and_children(uri)
     assert parent.info.status == "FINISHED"

@@ -10,6 +10,7 @@ from typing import Any
 
 from rnnexp.data.files import kind_of
 from rnnexp.errors import UserError
+from rnnexp.records.address import Address
 from rnnexp.records.sqlite import file_of, for_sqlalchemy, uri_of
 from rnnexp.records.trash import InTrash
 from rnnexp.tracking.mlflow import store_file
@@ -36,11 +37,14 @@ def library() -> Any:
 
 
 def client_of(uri: str) -> Any:
-    """Return MLflow's client of a store; UserError where that is a folder or a pipe."""
+    """Return MLflow's client of a store; UserError where that is a folder or a pipe.
+
+    A server asks for user and password, which `Address.connected` puts where MLflow finds them.
+    """
     file = file_of(uri)
     if file:
         require_file(file, uri)
-    return library().tracking.MlflowClient(for_sqlalchemy(file) if file else uri)
+    return library().tracking.MlflowClient(for_sqlalchemy(file) if file else Address(uri).to_connect())
 
 
 def require_file(file: Path, uri: str) -> None:

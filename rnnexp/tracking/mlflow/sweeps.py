@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from rnnexp.errors import UserError
+from rnnexp.records.address import Address
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.sqlite import SQLITE
 from rnnexp.tracking.mlflow.library import alone_with, client_of
@@ -83,13 +84,14 @@ def attach_report(study: str, folder: Path, uri: str) -> list[str]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder with a report")
-    with alone_with(uri):
-        client = client_of(uri)
+    store = Address(uri)
+    with alone_with(store), store.connected():
+        client = client_of(store)
         experiment = client.get_experiment_by_name(study)
         wanted = f"tags.`{KIND}` = 'sweep'"
         found = client.search_runs([experiment.experiment_id], wanted) if experiment else []
         if not found:
-            raise UserError(f"study={study} has no sweep in {uri} that a report could go with")
+            raise UserError(f"study={study} has no sweep in {store} that a report could go with")
         for run in found:
             client.log_artifacts(run.info.run_id, str(folder), REPORT)
     return [run.info.run_id for run in found]

@@ -26,7 +26,7 @@ class MLflow(Tracker):
 
     def absolute_uri(self) -> str:
         file = file_of(self.uri)
-        return uri_of(file) if file else self.uri
+        return uri_of(file) if file else str(self.uri)
 
     def may_lack(self, folder: RunFolder) -> bool:
         file = file_of(self.uri)
@@ -40,7 +40,8 @@ class MLflow(Tracker):
                 f"run={run_id} is no folder, and there is no store {self.uri} to look for such a run in"
             )
         try:
-            tags = client_of(self.uri).get_run(run_id).data.tags
+            with self.uri.connected():
+                tags = client_of(self.uri).get_run(run_id).data.tags
         except library().exceptions.MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
@@ -67,7 +68,7 @@ class MLflow(Tracker):
             here = folder.holds()
             if not here:
                 return THERE
-            with alone_with(self.uri) as artifacts:
+            with alone_with(self.uri) as artifacts, self.uri.connected():
                 client = client_of(self.uri)
                 run = self.find_run(client, folder)
                 if run and run.info.lifecycle_stage == "deleted":

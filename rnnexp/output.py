@@ -1,0 +1,77 @@
+"""Let text out to a screen, a log or a record: without passwords, and without signs that steer a terminal.
+
+A vocabulary, a server's answer, an error of a library or a folder that was brought along can hold either. So all
+that is printed goes by `say`, all that is logged by `Formatter`, and every error that is kept by
+`errors.one_line`; each of them takes `safe`.
+"""
+
+import base64
+import json
+import logging
+import os
+import re
+import sys
+import traceback
+from typing import IO, Any
+from urllib.parse import quote, quote_plus, unquote
+
+PASSWORDS = "RNNEXP_PASSWORDS"  # environment variable: JSON, address without password -> with it
+OF_LIBRARIES = "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD"
+SHORTEST = 4  # characters of a password that is looked for in any text; a shorter one stands in many words
+# keys in the query of an address whose values are secrets
+SECRET_KEY = re.compile(
+    r"(?i)(.*pass(word|wd|phrase)?|.*pwd|.*token|.*secret|((api|access|auth)[_-]?)?key|odbc_connect)$"
+)
+USER = re.compile(r"(?<![\w+.-])([A-Za-z][\w+.-]*://)([^\s/?#:@\"'<>]*):([^\s\"'<>]*)@")
+QUERY = re.compile(r"([?&;])([\w%.-]+)=([^&;#\s\"'<>]*)")
+# all but newline and tab below the space, the second set of such codes, what ends lines or turns their direction
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def known_passwords() -> list[str]:
+    """Return every form of the passwords that this process knows, the longest first."""
+    found = {os.environ.get(name, "") for name in OF_LIBRARIES}
+    for text in json.loads(os.environ.get(PASSWORDS, "{}")).values():
+        place, _, query = text.partition("://")[2].partition("?")
+        user, _, password = place.rpartition("@")[0].partition(":")
+        found.add(password)
+        basic = f"{unquote(user)}:{unquote(password)}".encode() if password else b""
+        found.add(base64.b64encode(basic).decode())
+        pairs = (pair.partition("=") for pair in re.split("[&;#]", query))
+        found |= {value for key, _, value in pairs if SECRET_KEY.match(unquote(key))}
+    plain = {unquote(text) for text in found}
+    forms = found | plain | {quote(text, "") for text in plain} | {quote_plus(text) for text in plain}
+    return sorted((text for text in forms if len(text) >= SHORTEST), key=len, reverse=True)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text without the passwords in its addresses, and without those that this process knows."""
+    if "://" in text:
+        text = USER.sub(r"\1\2@", text)
+        text = QUERY.sub(lambda m: f"{m[1]}{m[2]}=***" if SECRET_KEY.match(unquote(m[2])) else m[0], text)
+    for password in known_passwords():
+        text = text.replace(password, "***")
+    return text
+
+
+def safe(text: str) -> str:
+    """Return a text `without_passwords`, and with escapes such as \\x1b in place of signs that steer a terminal."""
+    return STEERING.sub(lambda m: m[0].encode("unicode_escape").decode(), without_passwords(text))
+
+
+def say(text: str = "", file: IO[str] | None = None, end: str = "\n") -> None:
+    """Print a text, by default on stdout, and at once."""
+    print(safe(text), file=file or sys.stdout, end=end, flush=True)
+
+
+def show_traceback(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Print the traceback of an error that nobody has caught, as Python does."""
+    say("".join(traceback.format_exception(kind, error, trace)), file=sys.stderr, end="")
+
+
+class Formatter(logging.Formatter):
+    """Format log messages as the standard class does, and make them safe."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return safe(super().format(record))

@@ -1,0 +1,148 @@
+"""Take the password out of an address as soon as it comes in, and give it to nobody but the library that connects.
+
+The password goes to where no other user of the machine can read it, the environment of this process and those
+that it starts. Files, stores, command lines and the screen get the address without it.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote
+
+from rnnexp.errors import UserError
+from rnnexp.output import PASSWORDS, SECRET_KEY, say
+
+SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")
+TEXTS = ("prompt=",)  # arguments that are no addresses, whatever they hold
+ALSO = {  # the variables by which libraries take what an address lacks
+    "http": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (or _TOKEN)",
+    "postgresql": "PGPASSWORD, or the file ~/.pgpass",
+}
+
+
+class Address(str):
+    """Hold the address of a store, a server or a file without its password; as text it is just that.
+
+    Raises
+    ------
+    UserError, which does not show the address, where it cannot be said what of it is the password.
+    """
+
+    def __new__(cls, text: str) -> "Address":
+        """Return the address in a text, whose password the environment keeps."""
+        plain = without_password(text)
+        if plain != text and "***" not in text:  # which stands where a password was
+            os.environ[PASSWORDS] = json.dumps(remembered() | {plain: text})
+        return super().__new__(cls, plain)
+
+    @property
+    def kind(self) -> str:
+        """Return the scheme, such as http, without a driver or the s of https."""
+        scheme = self.partition("://")[0].lower().partition("+")[0]
+        return "http" if scheme == "https" else scheme
+
+    def to_connect(self) -> str:
+        """Return what a library connects with, which nobody may show or keep.
+
+        Of a server it is the address without user and password: those are `credentials`.
+        """
+        if self.kind != "http":
+            return remembered().get(str(self), str(self))
+        scheme, _, rest = self.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+
+    @contextmanager
+    def connected(self) -> Iterator[str]:
+        """Yield the address to connect with; a library finds user and password in the environment meanwhile."""
+        given = self.credentials()
+        before = {name: os.environ.get(name) for name in given}
+        os.environ.update(given)
+        try:
+            yield self.to_connect()
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+    def credentials(self) -> dict[str, str]:
+        """Return the environment variables by which MLflow tells a server who it is; empty without user or password."""
+        if self.kind != "http":
+            return {}
+        rest = remembered().get(str(self), str(self)).partition("://")[2]
+        user, _, password = rest.rpartition("@")[0].partition(":")
+        named = {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
+        return {name: unquote(value) for name, value in named.items() if value}
+
+
+def remembered() -> dict[str, str]:
+    """Return the addresses with passwords that this process knows, by those without."""
+    return json.loads(os.environ.get(PASSWORDS, "{}"))
+
+
+def without_password(text: str) -> str:
+    """Return an address without its password and without secrets in its query; other text as it is."""
+    found = SCHEME.match(text)
+    if not found:
+        return text
+    rest = text[found.end() :]
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    of_file = found[0].lower().startswith(("sqlite", "file")) and not authority  # whose path may have an @
+    if not of_file and (rest.count("@") > 1 or authority.count("@") < rest.count("@")):
+        raise UserError(
+            "an address has an @ where it cannot be told from a password: write %40 for it, "
+            "%2F for /, %3A for :, %3F for ? and %23 for #"
+        )
+    user, at, host = authority.rpartition("@")
+    tail, mark, query = rest[len(authority) :].partition("?")
+    query, hash_, fragment = query.partition("#")
+    pairs = re.split("[&;]", query)
+    kept = [pair for pair in pairs if not SECRET_KEY.match(unquote(pair.partition("=")[0]))]
+    query = query if len(kept) == len(pairs) else "&".join(kept)
+    mark = mark if query else ""
+    return f"{found[0]}{user.partition(':')[0]}{at}{host}{tail}{mark}{query}{hash_}{fragment}"
+
+
+def clean_arguments(arguments: list[str]) -> list[str]:
+    """Return the arguments of a command without passwords; where there are any, say once what gives them away."""
+    cleaned = [a if a.startswith(TEXTS) else clean_argument(a) for a in arguments]
+    if changed := [before for before, after in zip(arguments, cleaned) if before != after]:
+        kinds = {
+            Address(f"{scheme}://").kind
+            for a in changed
+            for scheme in re.findall(r"([A-Za-z][\w+.-]*)://", a)
+        }
+        say(warning(kinds), file=sys.stderr)
+    return cleaned
+
+
+def clean_argument(argument: str) -> str:
+    """Return an argument with its addresses, however many, without passwords; the environment has those."""
+    parts = re.split(r"((?<![\w+.-])[A-Za-z][\w+.-]*://)", argument)
+    done = parts[0]
+    for scheme, rest in zip(parts[1::2], parts[2::2]):
+        address = rest.rstrip("'\",)]} ")
+        user = address.rpartition("@")[0]
+        known_later = "${" in (user or address)  # where Hydra has resolved it
+        done += (scheme + address if known_later else Address(scheme + address)) + rest[len(address) :]
+    return done
+
+
+def clean_config(value: Any) -> Any:
+    """Return a config with every address in it without password; the environment has those."""
+    if isinstance(value, dict):
+        return {key: clean_config(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [clean_config(one) for one in value]
+    return str(Address(value)) if isinstance(value, str) else value
+
+
+def warning(kinds: set[str]) -> str:
+    """Return what to tell whoever has written a password into a command, given the kinds of its addresses."""
+    later = [ALSO[kind] for kind in sorted(kinds & ALSO.keys())] or ["the library that connects"]
+    return (
+        "the password in the command is used and kept nowhere, but lists of processes and your shell's history "
+        f"show it: leave it out and give it by {' or '.join(later)}"
+    )
