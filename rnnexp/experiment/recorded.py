@@ -75,8 +75,9 @@ def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str,
 
 def goes_elsewhere(config: dict[str, Any], folder: RunFolder) -> bool:
     """Return whether the config of a command names a store that is not the run's."""
-    section = config["tracking"]
-    return section["name"] != "none" and folder.load_config()["tracking"] != section
+    asked, before = config["tracking"], folder.load_config()["tracking"]
+    same = all(asked.get(key) == before.get(key) for key in ("name", "uri"))
+    return asked["name"] != "none" and not same
 
 
 def set_tracking(config: dict[str, Any], folder: RunFolder) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
@@ -96,6 +97,8 @@ def test_what_has_finished_elsewhere_needs_no_gpu_here(in_process, monkeypatch, 
     (file,) = Path("runs").glob("default/*/tags.json")
     tags = json.loads(file.read_text()) | {"rnnexp.device": "gpu", "rnnexp.engine": "graph"}
     file.write_text(json.dumps(tags) + "\n")
+    config = yaml.safe_load((file.parent / "config.yaml").read_text()) | {"device": "gpu", "engine": "graph"}
+    (file.parent / "config.yaml").write_text(yaml.safe_dump(config))
 
     def require(engine, device):
         raise UserError(f"device={device} needs CuPy")

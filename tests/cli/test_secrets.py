@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -15,6 +16,12 @@ from tests.conftest import SMALL
 PASSWORD = "S3CRETpw%40x"
 FORMS = [b"S3CRET", base64.b64encode(b"me:S3CRETpw@x")]
 ONE = [*SMALL, "train.max_steps=3"]
+
+
+@pytest.fixture(autouse=True)
+def not_loaded(monkeypatch):
+    """Run what runs as __main__, for which it must not have been loaded before."""
+    monkeypatch.delitem(sys.modules, "analysis.compare", raising=False)
 
 
 @contextmanager
