@@ -204,7 +204,7 @@ def test_ui_is_mlflows_on_the_store(in_process, tmp_path, monkeypatch):
     assert in_process("ui", "uri=sqlite:///mine.db", "port=5001").returncode == 0
     (_, command, environment), _ = started.call_args
     assert command[1:] == ["-m", "mlflow", "ui", "--port", "5001"]
-    assert environment["MLFLOW_BACKEND_STORE_URI"] == "sqlite:///mine.db"
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mine.db"
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
