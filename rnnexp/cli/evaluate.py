@@ -103,14 +103,16 @@ def run_folder(run: str, uri: str) -> RunFolder:
 
 def config_of(folder: RunFolder, overrides: Sequence[str]) -> dict[str, Any]:
     """Return the config of a run, with what may be said anew: where its data lie, and what computes."""
-    saved = schema.typed(folder.load_config())
+    recorded = folder.load_config()
+    recorded.pop("evaluation", None)  # what scored it then may not be installed
+    saved = schema.typed(recorded)
     for override in overrides:
         key, _, value = override.partition("=")
         if key not in OF_A_RUN:
             raise UserError(f"{override} cannot be said anew of a run: only {', '.join(OF_A_RUN)} can")
         if key in ("dataset.dir", "data.root"):
             saved.dataset.dir = None if key == "data.root" else value
-        OmegaConf.update(saved, key, value, force_add=key == "dataset.path")
+        OmegaConf.update(saved, key, None if value == "null" else value, force_add=key == "dataset.path")
     return schema.resolve(saved)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rnnexp.data import subwords
-from rnnexp.data.vocabulary import END, NO_LIMITS, UNKNOWN, Limits, Vocabulary, choose
+from rnnexp.data.vocabulary import END, NO_LIMITS, UNKNOWN, Limits, Vocabulary, choose, occurrences
 from rnnexp.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def of_tokens(
 
     limits : of the vocabulary, which has symbols of the training split alone.
     """
-    counts = np.bincount(parts["train"], minlength=len(symbols))
+    counts = occurrences(parts["train"], len(symbols))
     is_needed = any(bool((counts[part] == 0).any()) for part in parts.values())
     corpus = with_vocabulary(choose(symbols, counts, limits, is_needed, last), symbols, parts, level, last)
     for split in "valid", "test":
@@ -143,7 +143,7 @@ def with_vocabulary(
     last : the symbol that ends a sequence; None: each split is one stream.
     """
     is_known = np.array([symbol in vocabulary.index for symbol in symbols])
-    unseen = {split: ~is_known[part] for split, part in parts.items()}
+    unseen = {} if is_known.all() else {split: ~is_known[part] for split, part in parts.items()}
     numbers = vocabulary.encode(symbols)
     first = 0 if last else 1
     return Corpus(
@@ -159,12 +159,13 @@ def with_vocabulary(
 def written_bytes(symbols: Sequence[str], tokens: np.ndarray, level: str) -> int:
     """Return the length of tokens (N,) in UTF-8, words with one white space after each, <eos> as a newline."""
     sizes = np.array([len(symbol.encode()) for symbol in symbols])
+    counts = occurrences(tokens, len(symbols))
     if level == "char":
-        return int(sizes[tokens].sum())
-    is_end = np.array([symbol == END for symbol in symbols])
+        return int(counts @ sizes)
+    is_end = np.array([symbol == END for symbol in symbols], bool)
     ends = is_end[tokens]
-    before = np.concatenate([[False], ~ends[:-1]])  # a word, whose white space is the newline
-    return int((sizes + 1)[tokens][~ends].sum() + np.count_nonzero(ends & ~before))
+    after_word = np.count_nonzero(ends[1:] & ~ends[:-1])  # the newline is the white space of that
+    return int(counts @ (sizes + 1) - counts[is_end] @ (sizes + 1)[is_end] + ends.sum() - after_word)
 
 
 def unseen_warning(corpus: Corpus, split: str, share: float) -> str:

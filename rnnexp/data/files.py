@@ -24,6 +24,17 @@ def read_bytes(path: Path) -> bytes:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
 
 
+def decoded(data: bytes, named: str) -> str:
+    """Return the text of a file in UTF-8; UserError, which begins with its name, where it is not."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{named} is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}; "
+            f"convert it, with iconv -t utf-8 for instance"
+        ) from error
+
+
 def require_file(path: Path) -> None:
     """Raise UserError where a path leads to a folder, or to what can be read only once and may be waited for."""
     if not stat.S_ISREG(path.stat().st_mode):

@@ -13,6 +13,7 @@ import numpy as np
 from rnnexp.errors import UserError
 
 SIZE = 4000  # symbols, where nobody says
+BYTES = 256  # which have a symbol each
 NEWLINE = "Ċ"  # as GPT-2 writes it
 
 
@@ -31,7 +32,11 @@ def learn(text: str, size: int | None) -> str:
     """Return a tokenizer with `size` symbols at most, learnt from a text."""
     package = library()
     made = package.Tokenizer(package.models.BPE())
-    made.pre_tokenizer = package.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    before = package.pre_tokenizers
+    # a newline is a part of its own, never one with the white space before it, for it can end a sequence
+    made.pre_tokenizer = before.Sequence(
+        [before.Split("\n", "isolated"), before.ByteLevel(add_prefix_space=False)]
+    )
     made.decoder = package.decoders.ByteLevel()
     alphabet = sorted(package.pre_tokenizers.ByteLevel.alphabet())
     trainer = package.trainers.BpeTrainer(

@@ -1,6 +1,7 @@
 """Turn written text into a corpus: words, characters or parts of words, within the limits of a vocabulary."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,10 +9,11 @@ import numpy as np
 
 from rnnexp.data import subwords
 from rnnexp.data.corpus import Corpus, of_tokens, with_vocabulary
-from rnnexp.data.vocabulary import END, NO_LIMITS, Limits, Numbering, Vocabulary
+from rnnexp.data.vocabulary import BLOCK, END, NO_LIMITS, UNKNOWN, Limits, Numbering, Vocabulary
 from rnnexp.errors import UserError
 from rnnexp.options import Option, at_least
 
+SPACE = re.compile(r"\s")
 LAST = {"word": END, "char": "\n", "bpe": subwords.NEWLINE}  # the symbol that ends a line
 
 MaxTokens = Annotated[
@@ -51,8 +53,10 @@ def of_stream(text: str, split: Sequence[float], how: Reading) -> Corpus:
 def of_texts(texts: Mapping[str, str], how: Reading, are_lines: bool = False) -> Corpus:
     """Return the corpus of a text for each split.
 
-    are_lines : whether every line is a sequence of its own; else each split is one stream.
+    are_lines : whether every line is a sequence of its own, but for empty ones; else each split is one stream.
     """
+    if are_lines:
+        texts = {split: whole_lines(text) for split, text in texts.items()}
     if how.level == "bpe":
         return of_subwords(texts, how, are_lines)
     numbering = Numbering()
@@ -60,11 +64,42 @@ def of_texts(texts: Mapping[str, str], how: Reading, are_lines: bool = False) ->
     return of_numbers(numbering, parts, how, are_lines)
 
 
+def whole_lines(text: str) -> str:
+    """Return the lines of a text that are not empty, each with its end."""
+    return "".join(f"{line}\n" for line in text.split("\n") if line.strip())
+
+
+def first_tokens(tokens: np.ndarray, number: int | None, end: int | None) -> np.ndarray:
+    """Return at most the first so many tokens (N,), of sequences that end with `end` only whole ones.
+
+    Raises
+    ------
+    UserError where the first sequence is longer.
+    """
+    cut = tokens[:number]
+    if end is None or len(cut) == len(tokens):
+        return cut
+    ends = np.flatnonzero(cut == end)
+    if not len(ends):
+        raise UserError(f"dataset.max_tokens={number} is less than the first line has: take more")
+    return cut[: ends[-1] + 1]
+
+
 def numbered(numbering: Numbering, text: str, level: str) -> np.ndarray:
     """Return the numbers (N,) of the words or characters of a text; a newline between words is <eos>."""
     if level == "char":
         return numbering.characters(text)
-    return numbering.words(text.replace("\n", f" {END} ").split())
+    return numbering.words(words(text))
+
+
+def words(text: str) -> Iterator[str]:
+    """Yield the words of a text, a newline as <eos>, in blocks: a list of all would take ten times its memory."""
+    start = 0
+    while start < len(text):
+        space = SPACE.search(text, start + BLOCK)
+        stop = space.start() if space else len(text)
+        yield from text[start:stop].replace("\n", f" {END} ").split()
+        start = stop
 
 
 def of_numbers(
@@ -72,10 +107,11 @@ def of_numbers(
 ) -> Corpus:
     """Return the corpus of numbered words or characters; see `of_texts`."""
     symbols, last = numbering.symbols, LAST[how.level] if are_lines else None
-    parts["train"] = parts["train"][: how.max_tokens]
+    parts["train"] = first_tokens(parts["train"], how.max_tokens, numbering.index[last] if last else None)
     if how.by_appearance:
-        known = Vocabulary([symbols[number] for number in dict.fromkeys(parts["train"].tolist())])
-        return with_vocabulary(known, symbols, parts, how.level, last)
+        known = [symbols[number] for number in dict.fromkeys(parts["train"].tolist())]
+        lacks = len(known) < len(symbols) and UNKNOWN not in known
+        return with_vocabulary(Vocabulary(known + [UNKNOWN] * lacks), symbols, parts, how.level, last)
     return of_tokens(symbols, parts, how.level, last, how.limits)
 
 
@@ -83,7 +119,8 @@ def of_subwords(texts: Mapping[str, str], how: Reading, are_lines: bool) -> Corp
     """Return the corpus of parts of words, which are learnt from the training split."""
     tokenizer = subwords.learn(texts["train"], how.limits.max_size)
     parts = {split: subwords.encode(tokenizer, text) for split, text in texts.items()}
-    parts["train"] = parts["train"][: how.max_tokens]
+    end = subwords.symbols(tokenizer).index(subwords.NEWLINE) if are_lines else None
+    parts["train"] = first_tokens(parts["train"], how.max_tokens, end)
     return with_tokenizer(tokenizer, parts, are_lines)
 
 
@@ -109,6 +146,8 @@ def read_as(known: Corpus, text: str, split: str) -> Corpus:
     ------
     UserError where the text has a symbol that is unknown, and `known` no symbol for such.
     """
+    if known.end is not None:
+        text = whole_lines(text)
     if known.tokenizer:
         parts = {split: subwords.encode(known.tokenizer, text)}
         return with_tokenizer(known.tokenizer, parts, are_lines=known.end is not None)

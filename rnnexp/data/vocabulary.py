@@ -78,6 +78,14 @@ class Numbering:
         return list(self.index)
 
 
+def occurrences(numbers: np.ndarray, size: int) -> np.ndarray:
+    """Return how often each number below `size` occurs (size,), in blocks: NumPy makes 8 bytes of each first."""
+    total = np.zeros(size, np.int64)
+    for start in range(0, len(numbers), BLOCK):
+        total += np.bincount(numbers[start : start + BLOCK], minlength=size)
+    return total
+
+
 def choose(
     symbols: Sequence[str], counts: np.ndarray, limits: Limits, is_needed: bool, keep: str | None = None
 ) -> Vocabulary:

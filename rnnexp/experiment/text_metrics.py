@@ -40,5 +40,6 @@ def seen_metrics(model: Model, corpus: Corpus, rows: int, test_nats: np.ndarray 
     for split, nats in ("valid", valid_nats), ("test", test_nats):
         if nats is not None:
             seen = ~corpus.unseen[split][corpus.first_target :]
-            metrics |= loss_metrics(split, float(nats[seen].mean()), corpus.level, "seen_")
+            if seen.any():
+                metrics |= loss_metrics(split, float(nats[seen].mean()), corpus.level, "seen_")
     return metrics

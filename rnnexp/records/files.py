@@ -8,6 +8,7 @@ import errno
 import json
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,14 +48,29 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        if (
-            error.errno is not None and error.filename is None
-        ):  # of a write, which does not know where it goes
+        if error.errno is not None and error.filename is None:  # of a write, which does not know its place
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     if keep and path.exists():
         path.replace(keep)
     part.replace(path)
+
+
+def keep_copy(path: Path, copy: Path, as_link: bool) -> None:
+    """Make `copy` have what `path` has, by a second name for the same bytes where the disk knows such.
+
+    as_link : whether it may; only for a file that is never changed, but replaced.
+    """
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if as_link:
+        part = copy.with_name(f".{copy.name}.{os.getpid()}")
+        with suppress(OSError):  # of another disk, or one without links
+            part.unlink(missing_ok=True)
+            part.hardlink_to(path)
+            part.replace(copy)
+            return
+    with path.open("rb") as file, replacing(copy) as other:
+        shutil.copyfileobj(file, other)
 
 
 def overwrite(path: Path, text: str) -> None:

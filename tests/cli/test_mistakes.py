@@ -91,8 +91,8 @@ def test_a_missing_driver_is_named_with_its_remedy(line):
 @pytest.mark.parametrize(
     ("given", "part"),
     [
-        ("study=[1", "uri="),  # a name like any other
-        ("study=a: {b", "uri="),
+        ("study=[1", "study=[1 "),  # a name like any other
+        ("study=a: {b", "study=a: {b "),
         ("margin=high", "margin=high: "),
         ("look=1.5", "look=1.5: "),
         ("stdy=s", "'stdy=s' is not known: the options are study=, uri="),

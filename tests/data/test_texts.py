@@ -7,10 +7,10 @@ import threading
 import numpy as np
 import pytest
 
-from rnnexp.data import files
+from rnnexp.data import files, texts
 from rnnexp.data.datasets import ptb_char, text, text8, wikitext2
 from rnnexp.data.lines import of_lines
-from rnnexp.data.texts import Reading
+from rnnexp.data.texts import Reading, read_as
 from rnnexp.data.vocabulary import Limits, Numbering
 from rnnexp.errors import UserError
 
@@ -227,3 +227,62 @@ def test_unseen_tokens_are_a_matter_of_the_vocabulary_not_of_the_text(tmp_path):
     mixed = text.make(write(tmp_path / "u.txt", "a <unk> " * 40 + "new"), split=(0.5, 0.25, 0.25))
     assert mixed.vocabulary.symbols == ["<unk>", "a"]
     assert np.count_nonzero(mixed.unseen["test"]) == 1
+
+
+@pytest.mark.parametrize("level", ["word", "char", "bpe"])
+def test_a_part_of_lines_is_of_whole_lines(tmp_path, level):
+    own = {split: write(tmp_path / split, "q w e r t y\nef\n" * 30) for split in ("train", "valid", "test")}
+    how = {"valid_path": own["valid"], "test_path": own["test"], "lines": True}
+    how |= {"max_vocab": 256} if level == "bpe" else {}  # bytes
+    corpus = text.make(own["train"], level, max_tokens=20, **how)
+    assert 0 < len(corpus.splits["train"]) <= 20
+    assert corpus.splits["train"][-1] == corpus.end
+    with pytest.raises(UserError, match=r"dataset\.max_tokens=2 is less than the first line has"):
+        text.make(own["train"], level, max_tokens=2, **how)
+
+
+@pytest.mark.parametrize("level", ["word", "char", "bpe"])
+def test_every_line_of_own_files_is_a_sequence_that_ends(tmp_path, level):
+    """Also a last one without a newline, and one with white space before it; empty ones are none."""
+    content = "a b \n\n  \nc  \n" * 40 + "a b"
+    own = {split: write(tmp_path / split, content) for split in ("train", "valid", "test")}
+    corpus = text.make(own["train"], level, valid_path=own["valid"], test_path=own["test"], lines=True)
+    for tokens in corpus.splits.values():
+        assert (tokens == corpus.end).sum() == 81
+        assert tokens[-1] == corpus.end
+    again = read_as(corpus, content, "text")
+    np.testing.assert_array_equal(again.splits["text"], corpus.splits["test"])
+
+
+def test_words_are_the_same_in_blocks_of_any_size(tmp_path, monkeypatch):
+    content = "to be\u3000or\x1cnot  to\n\nbe, " * 9 + "that"
+    whole = content.replace("\n", " <eos> ").split()
+    for block in 1, 7, 1 << 20:
+        monkeypatch.setattr("rnnexp.data.texts.BLOCK", block)
+        assert list(texts.words(content)) == whole
+
+
+def test_words_by_appearance_have_an_unknown_one_where_it_is_needed():
+    how = Reading(by_appearance=True, max_tokens=2)
+    corpus = texts.of_texts({"train": "b a c", "valid": "a b", "test": "c a"}, how)
+    assert corpus.vocabulary.symbols == ["b", "a", "<unk>"]
+    assert words(corpus, "test") == ["<unk>", "a"]
+    same = texts.of_texts({"train": "b a", "valid": "a b", "test": "a a"}, how)
+    assert same.vocabulary.symbols == ["b", "a"]
+
+
+def test_a_vocabulary_smaller_than_the_bytes_is_refused(tmp_path):
+    path = write(tmp_path / "t.txt", "a b\n" * 30)
+    with pytest.raises(UserError, match=r"dataset.max_vocab=100 must be at least 256 with dataset.level=bpe"):
+        text.make(path, "bpe", max_vocab=100)
+
+
+def test_known_data_sets_that_are_not_utf8_are_refused_in_a_line(tmp_path, monkeypatch):
+    (tmp_path / "text8").write_bytes(b"ab\xff")
+    monkeypatch.setattr(text8, "COUNTS", {"characters": 3})
+    with pytest.raises(UserError, match=r"text8 is not UTF-8: byte 0xff at offset 2"):
+        text8.make(str(tmp_path))
+    for split in "train", "valid", "test":
+        (tmp_path / f"wiki.{split}.tokens").write_bytes(b"ab\xff")
+    with pytest.raises(UserError, match=r"wiki\.train\.tokens is not UTF-8"):
+        wikitext2.make(str(tmp_path))

@@ -133,3 +133,4 @@ def test_one_command_compares_and_goes_on_where_it_was_left(in_process, tmp_path
     assert max(sizes) / min(sizes) < 1.1
     names = optuna.get_all_study_names(f"sqlite:///{tmp_path}/runs/f/search.db")
     assert len(names) == 2
+    assert list(tmp_path.glob("runs/artifacts/**/report/index.html")), "the page is with the sweep in MLflow"

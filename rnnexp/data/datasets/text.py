@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 from typing import Annotated
 
+from rnnexp.data import subwords
 from rnnexp.data.corpus import Corpus
-from rnnexp.data.files import read_bytes
+from rnnexp.data.files import decoded, read_bytes
 from rnnexp.data.lines import SHARES, Shares, SplitSeed, of_lines
 from rnnexp.data.texts import MaxTokens, Reading, of_stream, of_texts
 from rnnexp.data.vocabulary import END, Limits
@@ -59,6 +60,11 @@ def make(
         raise UserError("dataset.valid_path and dataset.test_path go together: give both or none")
     if level == "bpe" and min_count > 1:
         raise UserError("dataset.min_count is for words and characters: with dataset.level=bpe set max_vocab")
+    if level == "bpe" and max_vocab is not None and max_vocab < subwords.BYTES:
+        raise UserError(
+            f"dataset.max_vocab={max_vocab} must be at least {subwords.BYTES} with dataset.level=bpe: "
+            "every byte has a symbol"
+        )
     how = Reading(level, Limits(min_count, max_vocab), max_tokens)
     text = read_text(path, "dataset.path", level)
     if valid_path and test_path:
@@ -79,14 +85,7 @@ def read_text(path: str, key: str, level: str) -> str:
     ------
     UserError where it is not UTF-8 or empty, or has the word that stands for a newline.
     """
-    data = read_bytes(Path(path))
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{key}={path} is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}; "
-            f"convert it, with iconv -t utf-8 for instance"
-        ) from error
+    text = decoded(read_bytes(Path(path)), f"{key}={path}")
     if within := text.removeprefix(MARK).count(MARK):
         log.info("%s has %d byte order marks within, which are left out", path, within)
     text = text.replace(MARK, "").replace("\r\n", "\n").replace("\r", "\n")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from rnnexp.data.corpus import Corpus
-from rnnexp.data.files import read_bytes, require_counts
+from rnnexp.data.files import decoded, read_bytes, require_counts
 from rnnexp.data.texts import MaxTokens, Reading, of_stream
 from rnnexp.options import path_to_folder
 
@@ -16,4 +16,4 @@ def make(dir: Annotated[str, path_to_folder("holds text8", "text8")], max_tokens
     path = Path(dir) / "text8"
     data = read_bytes(path)
     require_counts(path, {"characters": len(data), "symbols": len(set(data))}, COUNTS)
-    return of_stream(data.decode(), (0.9, 0.05, 0.05), Reading("char", max_tokens=max_tokens))
+    return of_stream(decoded(data, str(path)), (0.9, 0.05, 0.05), Reading("char", max_tokens=max_tokens))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from rnnexp.data.corpus import Corpus
-from rnnexp.data.files import read_bytes, require_counts
+from rnnexp.data.files import decoded, read_bytes, require_counts
 from rnnexp.data.texts import MaxTokens, Reading, of_texts
 from rnnexp.options import path_to_folder
 
@@ -19,7 +19,7 @@ def make(
 ) -> Corpus:
     """Return the words of `wiki.{train,valid,test}.tokens`, a newline as <eos>."""
     paths = {split: Path(dir) / f"wiki.{split}.tokens" for split in COUNTS}
-    texts = {split: read_bytes(path).decode() for split, path in paths.items()}
+    texts = {split: decoded(read_bytes(path), str(path)) for split, path in paths.items()}
     for split, text in texts.items():
         require_counts(
             paths[split], {"words": len(text.split()) + text.count("\n")}, {"words": COUNTS[split]}

@@ -1,15 +1,13 @@
 """Bring an MLflow store up to a run folder."""
 
 import json
-import os
-import shutil
 import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from rnnexp.errors import UserError
+from rnnexp.records.files import keep_copy
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.sqlite import file_of, uri_of
 from rnnexp.tracking.base import DELETED, DELIVERED, THERE, Tracker
@@ -169,13 +167,4 @@ def keep(client: Any, run: Any, path: Path, place: str) -> None:
         client.log_artifact(run.info.run_id, str(path), place)
         return
     # not by MLflow, which remembers for a process where a run's artifacts were before the store was moved
-    kept = Path(unquote(to.path)) / place / path.name
-    part = kept.with_name(f".{kept.name}.{os.getpid()}")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part.unlink(missing_ok=True)
-    if path.suffix == ".npz":  # a checkpoint is never changed, only replaced
-        with suppress(OSError):  # of another disk, or one without links
-            part.hardlink_to(path)
-    if not part.exists():
-        shutil.copyfile(path, part)
-    part.replace(kept)
+    keep_copy(path, Path(unquote(to.path)) / place / path.name, as_link=path.suffix == ".npz")
