@@ -75,7 +75,9 @@ def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str,
 
 def goes_elsewhere(config: dict[str, Any], folder: RunFolder) -> bool:
     """Return whether the config of a command names a store that is not the run's."""
-    asked, before = config["tracking"], folder.load_config()["tracking"]
+    asked, before = config["tracking"], folder.load_config().get("tracking")
+    if before is None:  # the file was cut short, which whoever needs it says
+        return False
     same = all(asked.get(key) == before.get(key) for key in ("name", "uri"))
     return asked["name"] != "none" and not same
 
