@@ -95,7 +95,7 @@ def in_process(tmp_path, monkeypatch, capfd):
 class OwnClient:
     """Delivers the records of runs in this process, as the process does that a run or a sweep starts."""
 
-    def __init__(self):
+    def __init__(self, *limits):
         self.outbox = Outbox(logging.getLogger(__name__).warning)
 
     def changed(self, folder):

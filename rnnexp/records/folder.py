@@ -89,12 +89,12 @@ class RunFolder(RecoveredFolder):
         return moved.config(config, Path(before), self.path.resolve()) if before else config
 
     def config_keys(self) -> set[str]:
-        """Return sections and keys at the top of the config, as far as the tags name them."""
+        """Return sections and keys at the top of the config: one that all have, and what the tags name."""
         try:
             named = (reading.from_json(self.tags_file) or {}).get("rnnexp.result_keys", "")
         except reading.Damaged:
             named = ""
-        return {key.partition(".")[0] for key in named.split(",") if key}
+        return {"tracking"} | {key.partition(".")[0] for key in named.split(",") if key}
 
     def save_tags(self, tags: dict[str, str]) -> None:
         """Replace the tags of the run."""

@@ -134,7 +134,6 @@ def test_the_run_itself_imports_no_mlflow_and_nothing_slow_before_its_first_step
         (["cell.reset=after"], ["cell.reset"]),  # the default cell is the LSTM
         (["model.hidden_size=big"], ["model.hidden_size", "big"]),
         (["model.tie_weights=perhaps"], ["model.tie_weights", "perhaps"]),
-        (["optimizer.lr=null"], ["optimizer.lr"]),
         (["cell=transformer"], ["cell/transformer", *CELLS]),
         (["dataset=wikipedia"], ["dataset/wikipedia", "grammar", "ptb"]),
         (["experiment=nobel"], ["experiment/nobel"]),
@@ -146,7 +145,7 @@ def test_the_run_itself_imports_no_mlflow_and_nothing_slow_before_its_first_step
         (["seed=-1"], ["seed=-1"]),
         (["+dataset.path=mine.txt"], ["dataset.path: Key 'path' not in"]),
         (["optimizer.lr=inf"], ["optimizer.lr=inf"]),
-        (["dataset.test_tokens=1"], ["dataset.test_tokens=1", "at least 2"]),
+        (["dataset.test_tokens=1"], ["dataset.test_tokens=1", "from 2 to"]),
         (["schedule.factor=1"], ["schedule.factor"]),
         (["optimizer.clip_norm=0"], ["optimizer.clip_norm"]),
         (["study=a/b"], ["study=a/b"]),
@@ -237,7 +236,12 @@ def undisturbed(tmp_path_factory):
 def started(tmp_path, *arguments):
     """The command under way, at least one checkpoint written within the first epoch."""
     process = subprocess.Popen(
-        command(*arguments), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(*arguments),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which nohup has ignored
     )
     deadline = time.monotonic() + 60
     while not (tmp_path / "run" / "last.npz.previous").exists():
@@ -373,7 +377,13 @@ def test_resume_from_another_place_finds_its_files(in_process, tmp_path, monkeyp
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "holds no config"), ("a: [", "cannot be read"), ("modle: {}", "'modle'"), ("study: s", "no value")],
+    [
+        ("", "config.yaml is damaged"),
+        ("a: [\n", "config.yaml is damaged"),
+        ("study: s\n", "config.yaml is damaged"),
+        ("modle: {}\ntracking: {}\n", "'modle'"),
+        ("study: s\ntracking: {}\n", "no value"),
+    ],
 )
 def test_resume_with_a_config_that_is_none(in_process, tmp_path, content, message):
     (tmp_path / "here").mkdir()
@@ -418,7 +428,8 @@ def test_a_full_disk_is_said_in_one_line_and_the_run_goes_on_once_there_is_room(
                 file.write(bytes(1024))
         _, stderr = process.communicate(timeout=60)
         assert process.returncode == 1
-        assert stderr.strip() == "rnnexp: [Errno 28] No space left on device"
+        assert stderr.startswith("rnnexp: [Errno 28] No space left on device: ")
+        assert len(stderr.splitlines()) == 1
         (tmp_path / "run" / "filler").unlink()
         assert rnnexp(*LONG, "hydra.run.dir=run").returncode == 0
         assert_same_run(tmp_path / "run", undisturbed)

@@ -244,7 +244,8 @@ def test_prepared_here_carried_out_there_recorded_here(in_process, tmp_path, mad
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "2 of 2 jobs prepared in runs/offline"
     folders = sorted((tmp_path / "runs/offline").iterdir())
-    assert [[path.name for path in folder.iterdir()] for folder in folders] == [["config.yaml"]] * 2
+    written = [{path.name for path in folder.iterdir()} for folder in folders]
+    assert written == [{"config.yaml", "label.json"}] * 2
     result = elsewhere(folders[0].parent)
     assert result.returncode == 0, result.stderr
     assert "test ppl" in result.stdout

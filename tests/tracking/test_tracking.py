@@ -1,5 +1,6 @@
 """Records in a real MLflow: complete, once each, and never in the way of training."""
 
+import json
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from rnnexp.records.folder import RunFolder
 from rnnexp.tracking import mlflow
 from rnnexp.tracking.client import WorkerClient
 from rnnexp.tracking.mlflow.library import library
+from rnnexp.tracking.mlflow.tracker import DELIVERED_TAG
 from rnnexp.tracking.worker import Outbox
 from tests.cli.test_train import mounted
 from tests.conftest import SMALL, command
@@ -533,6 +535,8 @@ def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(
     folder = RunFolder(tmp_path / "run")
     c, (before,) = runs_of(store, "default")
     c.update_run(before.info.run_id, "RUNNING")
+    begun = json.loads(before.data.tags[DELIVERED_TAG]) | {"status": "RUNNING", "epochs": 1, "ended": None}
+    c.set_tag(before.info.run_id, DELIVERED_TAG, json.dumps(begun))
     folder.deliveries.note(store, folder.deliveries.to(store) | {"status": "RUNNING", "epochs": 1})
     for _ in range(2):
         result = tracked_in_process("resume=run")

@@ -244,12 +244,12 @@ def validation_losses(monkeypatch, losses):
 
 
 def test_the_second_best_weights_do_not_pass_for_the_best(tmp_path, monkeypatch):
-    validation_losses(monkeypatch, [3.0, 2.0, 1.0])
+    validation_losses(monkeypatch, [3.0, 1.0, 2.0])
     Run(tmp_path).records()
     best = tmp_path / "best.npz"
-    assert checkpoint.read(checkpoint.previous(best))[1]["epoch"] == 2
+    assert checkpoint.read(checkpoint.previous(best))[1]["epoch"] == 1
     best.write_bytes(best.read_bytes()[:-50])
-    with pytest.raises(UserError, match="the best weights are lost"):
+    with pytest.raises(UserError, match="damaged or gone, and with it the best weights"):
         Run(tmp_path).records()
 
 
@@ -292,16 +292,16 @@ def test_the_windows_between_two_results_stop_where_text_is_sampled():
 
 
 def test_a_checkpoint_holds_what_those_of_earlier_versions_held(tmp_path):
-    """Under the same names: either version goes on from what the other has written."""
+    """Under the same names, so that this version goes on from what they have written."""
     run = Run(tmp_path, max_epochs=1)
     run.optimizer = Adagrad(0.05)
     run.records()
     arrays, meta = checkpoint.read(tmp_path / "last.npz")
     states = [f"state.{layer}.{k}" for layer in range(2) for k in range(2)]
     assert arrays.keys() == {*run.model.params.value, *states, "optimizer.squares", "optimizer.step"}
-    assert meta.keys() == {"fingerprint", "progress", "measured"}  # the last is read where there is one
+    assert meta.keys() >= {"fingerprint", "progress", "measured"}  # the last is read where there is one
     counted = ["step", "epoch", "window", "nats", "tokens", "sequences", "grad_norm", "seconds"]
-    assert [*meta["progress"]] == ["lr", *counted, "smooth_loss", "best_loss", "best_epoch"]
+    assert meta["progress"].keys() >= {"lr", *counted, "smooth_loss", "best_loss", "best_epoch"}
     _, meta = checkpoint.read(tmp_path / "best.npz")
     assert meta.keys() == {"fingerprint", "epoch", "valid_loss"}
 
