@@ -37,7 +37,7 @@ def test_a_study_from_the_command_to_table_and_figure(study):
     assert "0 of 1, 1 diverged" in out
     assert "diverged (Diverged: the " in out
     assert "values only: " in out
-    assert "refused (diverged)" in out
+    assert "refused: diverged: " in out
     folder = study / "runs" / "reports" / "s"
     assert out.startswith((folder / "compare.md").read_text().removeprefix("# s\n\n"))
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -65,6 +65,17 @@ def test_what_is_compared_is_chosen_on_the_command_line(study, monkeypatch, caps
     assert "one run each: " in out
     assert "rnn" not in out
     assert (study / "o" / "s" / "compare.csv").exists()
+
+
+def test_a_study_of_nothing_but_failures_is_told_as_such(study, monkeypatch, capsys):
+    given = command(*SMALL, "engine=numpy", "study=failed", "train.batch_size=4000")
+    assert subprocess.run(given, cwd=study, capture_output=True, timeout=300).returncode == 1
+    monkeypatch.chdir(study)
+    monkeypatch.setattr(sys, "argv", ["compare", "study=failed"])
+    compare.main()
+    out = capsys.readouterr().out
+    assert "Not in the numbers" in out
+    assert "one batch of train.batch_size" in out
 
 
 def test_the_challenge_ranks_the_runs_of_a_study(study, monkeypatch, capsys):

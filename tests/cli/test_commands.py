@@ -89,6 +89,7 @@ def test_a_prompt_stands_before_every_text(run):
         (["length=0"], ["length=0"]),
         (["color=red"], ["color=red is not known", "prompt="]),
         (["run=nowhere"], ["run=nowhere is neither a run folder nor the id of a run"]),
+        (["run=runs/nope"], ["run=runs/nope is neither a run folder nor the id of a run"]),
         (["run=empty"], ["empty is no run folder"]),
     ],
 )

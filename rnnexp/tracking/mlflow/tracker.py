@@ -41,7 +41,10 @@ class MLflow(Tracker):
             with self.uri.connected():
                 tags = client_of(self.uri).get_run(run_id).data.tags
         except library().exceptions.MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            if error.error_code not in (
+                "RESOURCE_DOES_NOT_EXIST",
+                "INVALID_PARAMETER_VALUE",
+            ):  # no such id, or none
                 raise
             return None
         if "rnnexp.folder" not in tags:
