@@ -89,12 +89,13 @@ class RunFolder(RecoveredFolder):
         return moved.config(config, Path(before), self.path.resolve()) if before else config
 
     def config_keys(self) -> set[str]:
-        """Return sections and keys at the top of the config: one that all have, and what the tags name."""
+        """Return sections and keys at the top of the config, as far as the tags name them, and its last section."""
         try:
             named = (reading.from_json(self.tags_file) or {}).get("rnnexp.result_keys", "")
         except reading.Damaged:
-            named = ""
-        return {"tracking"} | {key.partition(".")[0] for key in named.split(",") if key}
+            return set()
+        found = {key.partition(".")[0] for key in named.split(",") if key}
+        return found | {"tracking"} if "train" in found else found
 
     def save_tags(self, tags: dict[str, str]) -> None:
         """Replace the tags of the run."""
@@ -154,7 +155,6 @@ class RunFolder(RecoveredFolder):
         return Corpus(vocabulary, {}, meaning["level"], meaning["end"], tokenizer=tokenizer)
 
     # What it has done
-
     def records(self) -> list[dict[str, Any]]:
         """Return the records of the epochs, under the names that metrics have now; UserError if some are lost."""
         return [
