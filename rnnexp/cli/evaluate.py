@@ -66,7 +66,7 @@ def report(given: list[str]) -> str:
         raise UserError("weights has no value: add weights=FILE, or run=FOLDER for a run of ours")
     if options.weights and options.run:
         raise UserError("run= and weights= exclude each other: leave one out")
-    folder = run_folder(options.run, options.uri) if options.run else None
+    folder = RunFolder(tracking.path_of(options.run, options.uri).absolute()) if options.run else None
     config = config_of(folder, overrides) if folder else composed(overrides)
     name = PROTOCOLS[options.protocol]
     config["evaluation"] = {name: {"name": name}}
@@ -93,12 +93,6 @@ def composed(overrides: Sequence[str]) -> dict[str, Any]:
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return schema.resolve(schema.typed(compose("config", overrides=list(overrides))))
-
-
-def run_folder(run: str, uri: str) -> RunFolder:
-    """Return the folder of a run, given its path or the id that a store has for it."""
-    path = Path(run)
-    return RunFolder((path if path.is_dir() else tracking.folder_of(run, uri)).absolute())
 
 
 def config_of(folder: RunFolder, overrides: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ likely ones become likelier. top_k: draw among that many of them.
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -52,8 +51,7 @@ def generate(options: Options) -> list[str]:
         if value is not None and not least <= value <= most:
             limits = f"{least} or more" if most == math.inf else f"from {least} to {most}"
             raise UserError(f"{key}={value} must be {limits}")
-    path = Path(options.run)
-    folder = RunFolder(path if path.is_dir() else tracking.folder_of(options.run, options.uri))
+    folder = RunFolder(tracking.path_of(options.run, options.uri))
     model, corpus = load(folder)
     texts = sample(
         model,

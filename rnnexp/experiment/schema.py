@@ -19,6 +19,7 @@ from rnnexp.experiment.config_hash import run_name
 from rnnexp.experiment.defaults import with_rate
 from rnnexp.options import NOTHING, Key, options_of
 from rnnexp.records.address import clean_config
+from rnnexp.records.digests import with_texts
 
 BESIDE = "sweep", "rerun", "data"  # say how a run comes about, not what it is
 
@@ -98,11 +99,7 @@ def saved(config: dict[str, Any]) -> dict[str, Any]:
 
 def as_text(value: Any) -> Any:
     """Return a value in which OmegaConf finds no interpolations."""
-    if isinstance(value, dict):
-        return {key: as_text(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [as_text(one) for one in value]
-    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+    return with_texts(lambda text: re.sub(r"(\\*)\$\{", r"\1\1\\${", text), value)
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:

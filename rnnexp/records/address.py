@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from rnnexp.errors import UserError
 from rnnexp.output import PASSWORDS, SECRET_KEY, say
+from rnnexp.records.digests import with_texts
 
 SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")
 TEXTS = ("prompt=",)  # arguments that are no addresses, whatever they hold
@@ -132,11 +133,7 @@ def clean_argument(argument: str) -> str:
 
 def clean_config(value: Any) -> Any:
     """Return a config with every address in it without password; the environment has those."""
-    if isinstance(value, dict):
-        return {key: clean_config(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [clean_config(one) for one in value]
-    return str(Address(value)) if isinstance(value, str) else value
+    return with_texts(lambda text: str(Address(text)), value)
 
 
 def warning(kinds: set[str]) -> str:

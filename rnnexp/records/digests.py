@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,15 @@ def leaves(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+def with_texts(change: Callable[[str], str], value: Any) -> Any:
+    """Return a config, or a part of one, with every text in it changed; keys and other values stay."""
+    if isinstance(value, dict):
+        return {key: with_texts(change, one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [with_texts(change, one) for one in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def content(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""What is said of a text, of runs with columns made by hand."""
+"""Check what is said of a text, of runs with columns made by hand."""
 
 import pandas as pd
 

@@ -89,7 +89,7 @@ def test_a_relative_address_is_that_of_the_current_folder(store, tmp_path, monke
 
 
 def test_sql_reads_what_mlflow_does(store, monkeypatch):
-    """Of the MLflow that is installed: the columns, the values, infinite and missing ones."""
+    """Compare with the MLflow that is installed: the columns, the values, infinite and missing ones."""
     by_sql = load_runs("s", store)
     history = load_history(by_sql, ["valid/ppl", "odd"], store)
 

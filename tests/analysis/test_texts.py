@@ -1,4 +1,4 @@
-"""What a difference owes to the text is said where the run folders hold the losses of the tokens."""
+"""Check that what a difference owes to the text is said where the run folders hold the losses of the tokens."""
 
 import json
 
