@@ -18,7 +18,7 @@ def run(arguments: list[str]) -> None:
     if len(arguments) != 1:
         raise UserError("name one run folder: rnnexp resume RUN_FOLDER")
     folder = RunFolder(Path(arguments[0]).resolve())
-    config = schema.saved(folder.load_config())
+    config = schema.saved(folder.load_config(), folder.config_file)
     rules.check(config)
     log_to(folder.path / "rnnexp.log", "console")
     runner.run_experiment(config, folder)

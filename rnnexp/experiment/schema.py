@@ -83,17 +83,23 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     return merged
 
 
-def saved(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of a run folder with every key, type and value checked, as those of a command are.
+def saved(config: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return the config that a run folder's file holds with every key, type and value checked, as a command's are.
 
     It was resolved before it was saved, so what looks like an interpolation is text: nothing of this machine's
     environment gets into it.
+
+    Raises
+    ------
+    UserError, which names the file.
     """
     try:
         checked = resolve(typed(as_text(config)))
+        rules.check_values(checked)
     except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {one_line(error)}") from error
-    rules.check_values(checked)
+        raise UserError(f"{file}: {error.full_key}: {one_line(error)}") from error
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
     return checked
 
 

@@ -18,7 +18,7 @@ def load(folder: RunFolder) -> tuple[Model, Corpus]:
     """Return the model of a run with its best weights, and its vocabulary in a corpus without text."""
     config = folder.load_config()
     config.pop("evaluation", None)  # a run is not scored here, and what scored it may not be installed
-    config = schema.saved(config)
+    config = schema.saved(config, folder.config_file)
     corpus = folder.load_vocabulary()
     model = models.make_model(config, len(corpus.vocabulary))
     models.load_weights(model, folder.path)

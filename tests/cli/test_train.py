@@ -380,15 +380,16 @@ def test_resume_from_another_place_finds_its_files(in_process, tmp_path, monkeyp
     [
         ("", "config.yaml is damaged"),
         ("a: [\n", "config.yaml is damaged"),
-        ("study: s\n", "config.yaml is damaged"),
+        ("study: s\n", "cell.name has no value"),
         ("modle: {}\ntracking: {}\n", "'modle'"),
-        ("study: s\ntracking: {}\n", "no value"),
+        ("study: s\ntracking: {}\n", "cell.name has no value"),
+        ("cell: {name: gru}\nseed: x\n", "seed: "),
     ],
 )
 def test_resume_with_a_config_that_is_none(in_process, tmp_path, content, message):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "config.yaml").write_text(content)
-    one_line(in_process("resume=here"), message)
+    one_line(in_process("resume=here"), "here/config.yaml", message)
 
 
 def test_a_run_that_failed_before_it_began_does_not_block_its_folder(in_process, tmp_path):
