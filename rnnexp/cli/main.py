@@ -32,6 +32,7 @@ COMMANDS = {
     ),
     "compare": Command("study=NAME", "the table and the figure of a study", "analysis.compare"),
     "report": Command("study=NAME", "a study on one page: verdicts, figures, tables", "analysis.report"),
+    "claims": Command("", "what the documents claim of the cells, each judged", "analysis.claims"),
     "challenge": Command("study=NAME", "the runs that nobody beats on all counts", "analysis.challenge"),
     "reproduce": Command("[run=true]", "published figures beside those of our presets", "analysis.reproduce"),
     "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
