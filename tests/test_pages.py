@@ -11,6 +11,7 @@ from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
 from analysis import reproduce
+from analysis.claims.command import Arguments as ClaimsArguments
 from analysis.command import ComparisonArguments, StudyArguments
 from analysis.report.command import Arguments as ReportArguments
 from rnnexp.cli import arguments, evaluate, generate, offline, sync, ui
@@ -31,6 +32,7 @@ OF_ANALYSIS = {
     "report": ReportArguments,
     "challenge": StudyArguments,
     "reproduce": reproduce.Arguments,
+    "claims": ClaimsArguments,
 }
 LONGEST = 160
 

@@ -37,11 +37,16 @@ def chosen(only: str) -> list[Claim]:
 def command(arguments: Arguments) -> None:
     """Judge the claims, write their page, and print the table."""
     claims = chosen(arguments.only)
-    page = Path(arguments.into).read_text(encoding="utf-8") if arguments.into else ""
+    if arguments.into:
+        with_table(arguments.into, "")  # refused before anything is written
     judged = judge_all(claims, arguments.uri)
     folder = Path(arguments.out) / "claims"
     write(judged, tuned_rates(arguments.uri), folder)
     if arguments.into:
-        into = f"into={arguments.into}"
-        Path(arguments.into).write_text(put_between(page, BEGIN, END, table(judged), into), encoding="utf-8")
+        Path(arguments.into).write_text(with_table(arguments.into, table(judged)), encoding="utf-8")
     say(f"{table(judged)}\nWritten: {folder}/index.html, claims.md, claims.json, figures/")
+
+
+def with_table(page: str, rows: str) -> str:
+    """Return the text of a page with the table between its marks."""
+    return put_between(Path(page).read_text(encoding="utf-8"), BEGIN, END, rows, f"into={page}")

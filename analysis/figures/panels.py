@@ -75,11 +75,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """Hold one pair of axes: its title and lines. zero: draw a line at 0."""
+    """Hold one pair of axes: its title and lines. zero: draw a line at 0. apart: lines stand beside each other."""
 
     title: str
     series: Sequence[Series]
     zero: bool = False
+    apart: bool = True
     ticks: Mapping[float, str] = field(default_factory=dict)  # places on x and their names; empty: numbers
 
 
@@ -112,7 +113,7 @@ def draw_panels(
     )
     for axes, panel in zip(all_axes, panels):
         for number, one in enumerate(panel.series):
-            _draw(axes, one, number - (len(panel.series) - 1) / 2, log_x)
+            _draw(axes, one, panel.apart * (number - (len(panel.series) - 1) / 2), log_x)
         if panel.zero:
             axes.axhline(0, color=GREY, linewidth=1.0, zorder=1)
         axes.set_title(panel.title, loc="left")

@@ -38,7 +38,13 @@ def overview(arguments: Sequence[str], commands: Mapping[str, Command]) -> str:
     overrides = [argument for argument in arguments if not argument.startswith("-")]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_yaml(compose("config", overrides=overrides))
-    options = {folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in CONF.iterdir()}
+    options = {
+        folder.name: sorted(
+            file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml")
+        )
+        for folder in CONF.iterdir()
+        if folder.name != "hydra"
+    }
     groups = [f"{group}: {', '.join(names)}" for group, names in sorted(options.items()) if names]
     return "\n".join(
         [

@@ -1,4 +1,4 @@
-"""Clipping prevents explosion."""
+"""Judge whether clipping prevents explosion."""
 
 from collections.abc import Mapping
 

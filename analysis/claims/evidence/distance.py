@@ -1,4 +1,4 @@
-"""LSTM is better on long sequences."""
+"""Judge whether LSTM is better on long sequences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from analysis.contrasts import contrast
 from analysis.differences import Difference
 from analysis.figures.panels import Panel, Series, draw_panels
 from analysis.gap import TokenLosses
-from analysis.report.tokens import read
 from analysis.study import Study
+from analysis.texts import read
 
 MARGIN, SLOPE_MARGIN = 0.01, 0.005  # nats per token, and nats a doubling
 LEAST_TOKENS = 30  # of a class

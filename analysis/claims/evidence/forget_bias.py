@@ -1,4 +1,4 @@
-"""Forget bias 1 helps."""
+"""Judge whether a forget gate that begins at 1 helps."""
 
 from collections.abc import Mapping
 

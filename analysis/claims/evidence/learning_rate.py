@@ -1,4 +1,4 @@
-"""GRU wants a lower learning rate."""
+"""Judge whether GRU wants a lower learning rate."""
 
 from collections.abc import Mapping
 
@@ -91,7 +91,8 @@ def _best(cell: str, runs: pd.DataFrame, found: list[Optimum]) -> Part:
             False,
         )
     place = mean_interval([one.log2_rate for one in found])
-    said = f"{2**place.mean:.3g} (95% interval {2**place.low:.3g} to {2**place.high:.3g}, {place.n} of {runs['seed'].nunique()} seeds)"
+    ends = f"{2**place.low:.3g} to {2**place.high:.3g}"
+    said = f"{2**place.mean:.3g} (95% interval {ends}, {place.n} of {runs['seed'].nunique()} seeds)"
     return Part(f"best rate, {cell}", said, "", False)
 
 

@@ -1,4 +1,4 @@
-"""GRU is better on little data."""
+"""Judge whether GRU is better on little data."""
 
 from collections.abc import Mapping
 from math import log10

@@ -1,4 +1,4 @@
-"""GRU has fewer parameters and trains faster."""
+"""Judge whether GRU has fewer parameters and trains faster."""
 
 from collections.abc import Mapping
 from math import exp

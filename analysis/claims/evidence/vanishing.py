@@ -1,4 +1,4 @@
-"""Gates prevent vanishing gradients."""
+"""Judge whether gates prevent vanishing gradients."""
 
 from collections.abc import Mapping
 from math import exp, log
@@ -45,7 +45,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
             Part(f"{state} {cell}: kept of each step", _kept(own[own["cell"] == cell]), "", False)
             for cell in cells
         ]
-        panels.append(Panel(state, [_series(cell, own[own["cell"] == cell]) for cell in cells]))
+        panels.append(Panel(state, [_series(cell, own[own["cell"] == cell]) for cell in cells], apart=False))
     if not tests:
         raise TooFewRuns("no cell has two runs beside two of the rnn")
     parts = test_together(tests)
@@ -58,8 +58,8 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     )
     picture = draw_panels(
         panels,
-        "steps back",
-        "norm of the gradient of h",
+        "k, steps back",
+        "norm of dL(T) / dh(T \N{MINUS SIGN} k)",
         "How far gradients reach back",
         y_text=_power,
         shared=True,
@@ -76,8 +76,10 @@ def judge(studies: Mapping[str, Study]) -> Finding:
 MEANING = (
     "Measured is the norm of dL_T/dh_{T-k}, the gradient of the loss of one token with respect to the hidden state "
     "k steps before, at 32 places of the test text. What is kept of each step is fitted over the first 20 steps. "
-    "First weights of the recurrent products have the standard deviation 1/sqrt(H), which by themselves keep "
-    "about all of a gradient: other first weights give other answers for untrained models."
+    "First weights of the recurrent products have the standard deviation 1/sqrt(H), so that those of a vanilla network "
+    "keep about all of a gradient by themselves, and those of an LSTM add up to a quarter (the input gate's half "
+    "times the output gate's) to what its forget gate keeps: other first weights give other answers for untrained "
+    "models."
 )
 
 
