@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analysis.claims.claim import NOT_TRIED, UNFINISHED, Claim, Finding
+from analysis.claims.runs import number
 from analysis.contrasts import TooFewRuns
 from analysis.fairness import OK, Light
 from analysis.records import NoRecords
@@ -83,21 +84,15 @@ def judge(claim: Claim, studies: Mapping[str, Study]) -> Judged:
 
 def tuned_rates(uri: str) -> list[TunedRate]:
     """Return what each rate of the tuning studies reached, by data set, cell and rate; empty without these."""
-    rows = []
+    found = []
     for data, preset in TUNING.items():
         for study in load([preset], uri).values():
             finished = study.runs[study.runs["status"] == "finished"]
-            means = finished.groupby(["cell", "lr"])["valid_loss"].agg(["mean", "count"])
-            best = means["mean"].groupby("cell").idxmin()
-            rows += [
-                TunedRate(
-                    data,
-                    str(cell),
-                    float(lr),
-                    float(row["mean"]),
-                    int(row["count"]),
-                    best[cell] == (cell, lr),
-                )
-                for (cell, lr), row in means.iterrows()
-            ]
-    return rows
+            for cell, own in finished.groupby("cell"):
+                means = own.groupby("lr")["valid_loss"].mean()
+                for lr, loss in means.items():
+                    runs = int((own["lr"] == lr).sum())
+                    found.append(
+                        TunedRate(data, str(cell), number(lr), float(loss), runs, lr == means.idxmin())
+                    )
+    return found

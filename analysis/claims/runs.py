@@ -1,6 +1,6 @@
 """Choose the runs of a study that a claim is judged by."""
 
-from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -38,6 +38,6 @@ def cells_of(runs: pd.DataFrame) -> list[str]:
     return [cell for cell in order if cell in found] + sorted(found - set(order))
 
 
-def missing(runs: pd.DataFrame, cells: Iterable[str], least: int = 2) -> list[str]:
-    """Return the cells of which fewer than so many runs are there."""
-    return [cell for cell in cells if int((runs["cell"] == cell).sum()) < least]
+def number(key: Any) -> float:
+    """Return a number that pandas has as a key of groups."""
+    return float(key)

@@ -1,11 +1,11 @@
 """Judge whether LSTM is better on long sequences."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
+from analysis.claims.claim import Finding, Test, signed, test_together, whole
 from analysis.claims.runs import counted, values
 from analysis.contrasts import contrast
 from analysis.differences import Difference
@@ -74,7 +74,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     picture = draw_panels(
         panels, "", "nats per token, GRU less LSTM", "Is the LSTM better where more lies between?"
     )
-    first = Part(parts[0].name, parts[0].said, parts[0].kind, decides=False)  # the claim is about length
+    first = replace(parts[0], decides=False)  # the claim is about length
     return Finding(whole(parts[1:]), sentence, [first, *parts[1:]], {"distance": picture}, [GRAMMAR])
 
 

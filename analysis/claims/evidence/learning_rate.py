@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.claim import UNDECIDED, Finding, Part, Test, test_together
-from analysis.claims.runs import counted, everything
+from analysis.claims.runs import counted, everything, number
 from analysis.contrasts import Optimum, contrast, near_best, optimum
 from analysis.figures.panels import Panel, Series, draw_panels
 from analysis.figures.style import look_of
@@ -32,8 +32,9 @@ def judge(studies: Mapping[str, Study]) -> Finding:
             f"{cell} {number}" for cell, number in diverged["cell"].value_counts().sort_index().items()
         )
         beside.append(Part("diverged", f"{each} runs, at rates from {diverged['lr'].min():g}", "", False))
+    ticks = {float(rate): f"{rate:g}" for rate in sorted(runs["lr"].unique())}
     picture = draw_panels(
-        [Panel("", [_series(cell, runs[runs["cell"] == cell], own) for cell, own in found.items()])],
+        [Panel("", [_series(cell, runs[runs["cell"] == cell]) for cell in CELLS], ticks=ticks)],
         "learning rate",
         "validation loss, nats per token",
         "Nine rates",
@@ -76,9 +77,9 @@ def _optima(runs: pd.DataFrame) -> list[Optimum]:
     if runs.empty:
         return []
     means = runs.groupby("lr")["valid_loss"].mean()
-    rates = near_best([float(rate) for rate in means.index], means.tolist(), EACH_SIDE)
+    rates = near_best(means.index.tolist(), means.tolist(), EACH_SIDE)
     near = runs[runs["lr"].isin(rates)]
-    found = [optimum(own["lr"], own["valid_loss"]) for _, own in near.groupby("seed")]
+    found = [optimum(own["lr"].tolist(), own["valid_loss"].tolist()) for _, own in near.groupby("seed")]
     return [one for one in found if one is not None]
 
 
@@ -96,9 +97,9 @@ def _best(cell: str, runs: pd.DataFrame, found: list[Optimum]) -> Part:
     return Part(f"best rate, {cell}", said, "", False)
 
 
-def _series(cell: str, runs: pd.DataFrame, found: list[Optimum]) -> Series:
+def _series(cell: str, runs: pd.DataFrame) -> Series:
     """Return the losses of a cell over the rates, those far above the best left out."""
-    by_rate = {float(rate): own["valid_loss"].tolist() for rate, own in runs.groupby("lr")}
+    by_rate = {number(rate): own["valid_loss"].tolist() for rate, own in runs.groupby("lr")}
     least = min((np.mean(own) for own in by_rate.values()), default=0.0)
     shown = {rate: own for rate, own in sorted(by_rate.items()) if np.mean(own) < least + HIGHEST}
     return Series.of_runs(cell, look_of(cell), list(shown), list(shown.values()))

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from math import log10
 
-import numpy as np
-
 from analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
 from analysis.claims.runs import counted, values
 from analysis.contrasts import TooFewRuns, contrast, slope_of_difference
+from analysis.differences import Difference
 from analysis.figures.panels import Panel, Series, draw_panels
 from analysis.figures.style import look_of
-from analysis.intervals import mean_interval
 from analysis.study import Study
 
 MARGIN = 0.01  # nats per token
@@ -76,13 +74,18 @@ def judge(studies: Mapping[str, Study]) -> Finding:
         + (f"; on names of dinosaurs it is {parts[2].said}" if len(parts) > 2 else "")
         + f" ({parts[0].how})."
     )
+    ticks = {size: f"{size:,.0f}" for size in sizes}
+    both_cells = [
+        Series.of_runs(cell, look_of(cell), sizes, own) for cell, own in (("lstm", lstm), ("gru", gru))
+    ]
     picture = draw_panels(
         [
-            Panel("test loss", [_series(cell, sizes, own) for cell, own in (("lstm", lstm), ("gru", gru))]),
+            Panel("test loss", both_cells, ticks=ticks),
             Panel(
                 "LSTM less GRU",
                 [Series.of_differences(sizes, gaps)],
                 zero=True,
+                ticks=ticks,
             ),
         ],
         "words to train on",
@@ -93,22 +96,12 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     return Finding(kind, sentence, [*parts, *beside], {"little_data": picture}, [UPDATES])
 
 
-UPDATES = "Every size has at most 1,500 updates, so the larger texts are read less often; the test text is the same."
+UPDATES = (
+    "Every size has at most 1,500 updates, so the larger texts are read less often; the test text is the same. The "
+    "rates are those tuned on 20,000 words."
+)
 
 
-def _series(cell: str, sizes: list[float], losses: list[list[float]]) -> Series:
-    means = [mean_interval(own) for own in losses]
-    return Series(
-        cell,
-        look_of(cell),
-        np.array(sizes),
-        np.array([mean.mean for mean in means]),
-        np.array([mean.low for mean in means]),
-        np.array([mean.high for mean in means]),
-        [np.array(own) for own in losses],
-    )
-
-
-def _negative_slope(sizes: list[float], gru: list[list[float]], lstm: list[list[float]]):
+def _negative_slope(sizes: list[float], gru: list[list[float]], lstm: list[list[float]]) -> Difference:
     """Return how much of LSTM less GRU is lost with ten times the words: the slope of GRU less LSTM."""
     return slope_of_difference([log10(n) for n in sizes], gru, lstm)

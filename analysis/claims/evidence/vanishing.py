@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
-from analysis.claims.runs import cells_of, counted
+from analysis.claims.runs import cells_of, counted, number
 from analysis.contrasts import TooFewRuns, contrast
 from analysis.described import Recorded
 from analysis.figures.panels import Panel, Series, draw_panels
@@ -113,7 +113,7 @@ def _biases(runs: pd.DataFrame) -> list[Part]:
     return [
         Part(
             f"untrained lstm, forget bias {bias:g}: kept of each step",
-            f"{_kept(own)}; the gate alone keeps {1 / (1 + exp(-float(bias))):.2f}",
+            f"{_kept(own)}; the gate alone keeps {1 / (1 + exp(-number(bias))):.2f}",
             "",
             False,
         )
@@ -124,7 +124,7 @@ def _biases(runs: pd.DataFrame) -> list[Part]:
 def _series(cell: str, runs: pd.DataFrame) -> Series:
     lags = sorted(int(name.removeprefix("reach_")) for name in runs.columns if str(name).startswith("reach_"))
     values = np.array([[float(run[f"reach_{lag}"]) for lag in lags] for _, run in runs.iterrows()])
-    return Series.of_runs(cell, look_of(cell), lags, values.T)
+    return Series.of_runs(cell, look_of(cell), lags, values.T.tolist())
 
 
 def _power(value: float) -> str:
