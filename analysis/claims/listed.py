@@ -3,6 +3,7 @@
 from analysis.claims.claim import Claim
 from analysis.claims.evidence import (
     clipping,
+    counting,
     distance,
     forget_bias,
     learning_rate,
@@ -127,6 +128,8 @@ CLAIMS = [
         "Weiss et al. 2018",
         "A counting corpus trained to n = 30 and tested to 300: the longest n with all right",
         "El-Naggar et al. 2022 disagree.",
+        {"counting": ""},
+        counting.judge,
     ),
     Claim(
         "reset_gate",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
-from analysis.claims.runs import counted
+from analysis.claims.runs import counted, number
 from analysis.contrasts import TooFewRuns
 from analysis.differences import paired
 from analysis.figures.panels import Panel, Series, draw_panels
@@ -24,7 +24,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     tests, beside, panels = [], [], []
     for window, own in runs.groupby(WINDOW):
         by_bias = {
-            float(bias): same.set_index("seed")["test_loss"].sort_index() for bias, same in own.groupby(BIAS)
+            number(bias): same.set_index("seed")["test_loss"].sort_index() for bias, same in own.groupby(BIAS)
         }
         if {0.0, 1.0} <= by_bias.keys():
             zero, one = by_bias[0.0].align(by_bias[1.0], join="inner")

@@ -29,7 +29,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     beside = [_best(cell, runs[runs["cell"] == cell], own) for cell, own in found.items()]
     if len(diverged):
         each = ", ".join(
-            f"{cell} {number}" for cell, number in diverged["cell"].value_counts().sort_index().items()
+            f"{cell} {count}" for cell, count in diverged["cell"].value_counts().sort_index().items()
         )
         beside.append(Part("diverged", f"{each} runs, at rates from {diverged['lr'].min():g}", "", False))
     ticks = {float(rate): f"{rate:g}" for rate in sorted(runs["lr"].unique())}
