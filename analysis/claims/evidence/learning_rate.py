@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.claims.claim import UNDECIDED, Finding, Part, Test, test_together
 from analysis.claims.runs import counted, everything, number
-from analysis.contrasts import Optimum, contrast, near_best, optimum
+from analysis.contrasts import LEAST_RATES, Optimum, TooFewRuns, contrast, near_best, optimum
 from analysis.figures.panels import Panel, Series, draw_panels
 from analysis.figures.style import look_of
 from analysis.intervals import mean_interval
@@ -23,6 +23,8 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     """Compare where the parabolas through the losses over the rates are lowest, a parabola a seed."""
     study = studies["learning_rate"]
     runs = counted(study)
+    if any((runs["cell"] == cell).sum() < LEAST_RATES for cell in CELLS):
+        raise TooFewRuns("a cell has too few rates")
     found = {cell: _optima(runs[runs["cell"] == cell]) for cell in CELLS}
     diverged = everything(study)
     diverged = diverged[diverged["status"] == "diverged"]
