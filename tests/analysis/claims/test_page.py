@@ -7,7 +7,7 @@ import pytest
 
 from analysis.claims import command as module
 from analysis.claims.command import BEGIN, END, Arguments, chosen, command
-from analysis.claims.gather import judge
+from analysis.claims.gather import TUNING, judge
 from analysis.claims.listed import CLAIMS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
@@ -64,12 +64,12 @@ def test_an_unknown_claim_is_refused_by_name():
         chosen("clip")
 
 
-SHARED = {"base", "grammar", "names"}
+SHARED = {"base", "grammar", "names", "count"}
 PRESETS = sorted(path.stem for path in (CONF / "experiment/claims").glob("*.yaml") if path.stem not in SHARED)
 
 
 def test_every_preset_is_of_a_claim_or_of_tuning():
-    assert {*PRESETS} == {name for claim in CLAIMS for name in claim.presets} | {"tuning", "tuning_names"}
+    assert {*PRESETS} == {name for claim in CLAIMS for name in claim.presets} | {*TUNING.values()}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
