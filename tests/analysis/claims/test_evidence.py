@@ -18,6 +18,7 @@ from analysis.claims.claim import (
     Part,
     whole,
 )
+from analysis.claims.evidence import counting
 from analysis.claims.gather import judge
 from analysis.claims.listed import CLAIMS
 from analysis.gap import TokenLosses
@@ -228,6 +229,43 @@ def test_learning_rate(best, kind):
     finding = judged("learning_rate", learning_rate=store).finding
     assert finding.kind == kind
     assert "times the GRU's" in finding.sentence
+
+
+def test_the_longest_number_with_all_right():
+    """Sentences of 1, 3 and 2 ticks; in that of 3 the second tock is wrong, in that of 2 nothing that is certain."""
+    size = np.array([1, 1, 1, 2, 3, 2, 1, 1, 1, 2, 1, 1])
+    best = np.array([3, 3, 0, 3, 3, 3, 0, 0, 3, 3, 0, 0.0])
+    nats = np.array([9, 9, 0.1, 9, 9, 9, 0.7, 0.1, 9, 9, 0.6, 0.1])
+    is_end = np.array([0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1]).astype(bool)
+    counts, right = counting.counts_and_right(nats, best, size, is_end)
+    assert counts.tolist() == [1, 3, 2]
+    assert right.tolist() == [True, False, True]
+    assert counting.longest_right(counts, right) == 2
+    assert counting.longest_right(counts, np.array([False, True, True])) == 0
+    assert counting.longest_right(counts, np.array([True, True, True])) == 3
+
+
+@pytest.mark.parametrize(
+    ("longest", "kind"),
+    [
+        ({"lstm": 90, "gru": 20}, HOLDS),
+        ({"lstm": 90, "gru": 90}, IN_PART),
+        ({"lstm": 9, "gru": 20}, OPPOSITE),
+    ],
+)
+def test_counting(longest, kind, monkeypatch):
+    store, found = Store("claims_counting"), {}
+    for seed in range(10):
+        for cell, n in longest.items():
+            store.add(cell, seed, params={"dataset.max_count": "30"})
+            own = n + seed % 3
+            found[store.runs[-1]["tags.rnnexp.folder"]] = np.arange(1, 200), np.arange(1, 200) <= own
+    monkeypatch.setattr(counting, "_sentences", lambda folders: [found[folder] for folder in folders])
+    finding = judged("counting", counting=store).finding
+    assert finding.kind == kind
+    assert f"each run: {longest['gru']}, {longest['gru'] + 1}" in " ".join(
+        part.said for part in finding.parts
+    )
 
 
 @pytest.mark.parametrize(
