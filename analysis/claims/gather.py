@@ -15,6 +15,7 @@ STUDY = "claims_{}"  # of a preset
 TUNING = {
     "grammar": "tuning",
     "names of dinosaurs": "tuning_names",
+    "counting": "tuning_counting",
 }  # data set -> preset that tuned its rates
 
 

@@ -122,10 +122,10 @@ def test_words_come_as_often_as_the_oracle_says():
     for _ in range(5000):
         writer.sentence()
     for choice in (
-        grammar.start(),
+        grammar.start("all"),
         grammar.noun(may_be_adjective=False),
         grammar.inside_brackets("]", True),
-        grammar.after_ticks(3),
+        grammar.after_ticks(3, grammar.MAX_COUNT),
     ):
         words = [word for word, source in zip(writer.words, choices) if source is choice]
         for word, nats in zip(choice.words, choice.nats):

@@ -90,4 +90,4 @@ def _panel(title: str, runs: pd.DataFrame) -> Panel:
         lines.append(
             Series.of_rates(cell, look_of(cell), rates, [_rate(own[own[RATE] == rate]) for rate in rates])
         )
-    return Panel(title, lines)
+    return Panel(title, lines, ticks={float(rate): f"{rate:g}" for rate in sorted(runs[RATE].unique())})

@@ -111,7 +111,7 @@ def mixture(*parts: tuple[float, dict[str, float]]) -> dict[str, float]:
 
 
 @cache
-def start(kinds: str = "all") -> Choice:
+def start(kinds: str) -> Choice:
     """Return the distribution of the first word, which tells what kind of sentence follows.
 
     Parameters
@@ -156,7 +156,7 @@ def inside_brackets(closing: str, may_nest: bool) -> Choice:
 
 
 @cache
-def after_ticks(count: int, max_count: int = MAX_COUNT) -> Choice:
+def after_ticks(count: int, max_count: int) -> Choice:
     """Return the distribution after some ticks, such that all numbers of ticks up to the largest are equally likely."""
     return Choice({"tick": max_count - count, "tock": 1})
 
