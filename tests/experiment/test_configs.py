@@ -172,8 +172,8 @@ def test_a_preset_chooses_a_value_by_another_key():
     rates = {cell: composed("experiment=claims/grammar", f"cell={cell}")["optimizer"]["lr"] for cell in CELLS}
     assert rates == {"rnn": 4.0, "lstm": 16.0, "gru": 2.0}
     assert composed("experiment=claims/grammar", "optimizer.lr=3")["optimizer"]["lr"] == 3
-    with pytest.raises(Exception, match="the preset has no value for mine, only for lstm"):
-        composed("optimizer.lr=${choose:mine,{lstm:1.0}}")
+    with pytest.raises(UserError, match="the preset has no value for mine, only for lstm, gru"):
+        schema.choose("mine", {"lstm": 1.0, "gru": 2.0})
 
 
 def test_an_option_without_a_type_is_named():
