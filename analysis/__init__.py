@@ -21,6 +21,7 @@ texts           says what a difference owes to the test text
 gap             says which kinds of tokens a gap comes from; `importance` which settings mattered
 pareto          says which of several are beaten on all counts
 figures/        draws them, a file a family
+insert          puts a table into a page that the user names
 visible         writes out control characters, which names and errors may hold
 report/         puts a study on a page: verdicts, checks, tables, figures, every run's fate
 contrasts       tests weighted sums of means: slopes, differences of differences, lowest points of parabolas

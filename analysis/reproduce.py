@@ -20,7 +20,8 @@ from omegaconf import OmegaConf
 
 from analysis.command import run
 from analysis.configurations import result_keys
-from analysis.markdown import put_between, table_line
+from analysis.insert import put_into
+from analysis.markdown import table_line
 from analysis.published import PUBLISHED, PublishedResult
 from analysis.records import NoRecords, load_runs
 from analysis.where import is_same
@@ -130,12 +131,6 @@ def markdown(results: list[PublishedResult], uri: str) -> str:
     return "\n".join([table_line(TITLES), table_line(["---"] * len(TITLES)), *rows]) + "\n"
 
 
-def put_into(page: Path, table: str) -> None:
-    """Replace what stands between the two marks of a page."""
-    text = page.read_text(encoding="utf-8")
-    page.write_text(put_between(text, BEGIN, END, table, f"into={page}"), encoding="utf-8")
-
-
 def reproduce(arguments: Arguments) -> None:
     """Run what has not finished where that is asked for, and write the table."""
     results = choose_results(arguments.only)
@@ -146,7 +141,7 @@ def reproduce(arguments: Arguments) -> None:
     out.mkdir(parents=True, exist_ok=True)
     replace_text(out / "reproduce.md", text)
     if arguments.into:
-        put_into(Path(arguments.into), text)
+        put_into(arguments.into, BEGIN, END, text)
     say(f"{text}\nWritten: {out}/reproduce.md")
 
 

@@ -153,7 +153,7 @@ def test_speed_is_measured_with_the_library_alone():
 def test_text_goes_out_and_files_are_written_in_one_place_each(top):
     """Where passwords and what steers a terminal are kept back, and links are not followed."""
     printing, writing = {"rnnexp/output.py"}, {"rnnexp/records/files.py", "rnnexp/experiment/key_table.py"}
-    writing |= {"analysis/reproduce.py"}  # a page that the user names
+    writing |= {"analysis/insert.py"}  # a page that the user names
     for path in sorted((REPOSITORY / top).rglob("*.py")):
         name = str(path.relative_to(REPOSITORY))
         if name.startswith("analysis/speed/"):

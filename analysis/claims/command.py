@@ -7,7 +7,7 @@ from analysis.claims.claim import Claim
 from analysis.claims.gather import judge_all, tuned_rates
 from analysis.claims.listed import CLAIMS
 from analysis.claims.write import table, write
-from analysis.markdown import put_between
+from analysis.insert import put_into, with_table
 from rnnexp.errors import UserError
 from rnnexp.output import say
 
@@ -38,15 +38,10 @@ def command(arguments: Arguments) -> None:
     """Judge the claims, write their page, and print the table."""
     claims = chosen(arguments.only)
     if arguments.into:
-        with_table(arguments.into, "")  # refused before anything is written
+        with_table(arguments.into, BEGIN, END, "")  # refused before anything is written
     judged = judge_all(claims, arguments.uri)
     folder = Path(arguments.out) / "claims"
     write(judged, tuned_rates(arguments.uri), folder)
     if arguments.into:
-        Path(arguments.into).write_text(with_table(arguments.into, table(judged)), encoding="utf-8")
+        put_into(arguments.into, BEGIN, END, table(judged))
     say(f"{table(judged)}\nWritten: {folder}/index.html, claims.md, claims.json, figures/")
-
-
-def with_table(page: str, rows: str) -> str:
-    """Return the text of a page with the table between its marks."""
-    return put_between(Path(page).read_text(encoding="utf-8"), BEGIN, END, rows, f"into={page}")

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.insert import put_into
 from analysis.published import PUBLISHED
-from analysis.reproduce import BEGIN, END, choose_results, main, put_into, table_row
+from analysis.reproduce import BEGIN, END, choose_results, main, table_row
 from analysis.where import is_same
 from rnnexp.errors import UserError
 from tests.conftest import REPOSITORY
@@ -61,7 +62,7 @@ def test_a_mistake_is_named(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("no marks")
     with pytest.raises(UserError, match="has no place for the table"):
-        put_into(page, "table")
+        put_into(page, BEGIN, END, "table")
     assert page.read_text() == "no marks"
 
 
