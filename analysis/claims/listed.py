@@ -4,11 +4,13 @@ from analysis.claims.claim import Claim, Preset
 from analysis.claims.evidence import (
     clipping,
     counting,
+    depth,
     distance,
     forget_bias,
     learning_rate,
     little_data,
     parameters,
+    reset_gate,
     vanishing,
 )
 
@@ -99,6 +101,8 @@ CLAIMS = [
         "the book",
         "One, two and three layers at equal parameters, on the grammar and Penn Treebank",
         "Zaremba et al. 2014 use two layers; Melis et al. 2018 find little between depths once all are tuned.",
+        {"depth": Preset(30)},
+        depth.judge,
     ),
     Claim(
         "dropout",
@@ -137,5 +141,7 @@ CLAIMS = [
         "common in libraries",
         "A test of equality at 1% of perplexity",
         "Cho et al. 2014 have it before the product; cuDNN, and so Keras and PyTorch, after it.",
+        {"reset_gate": Preset(20)},
+        reset_gate.judge,
     ),
 ]

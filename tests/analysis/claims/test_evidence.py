@@ -96,7 +96,7 @@ def test_a_claim_without_enough_runs_is_not_finished_and_one_without_any_not_tri
     store = little_data({5000: 0.1, 20_000: 0.1}, cells=["lstm"])
     assert judged("little_data", little_data=store).finding.kind == UNFINISHED
     assert judged("little_data").finding.kind == NOT_TRIED
-    assert judged("depth").finding.kind == NOT_TRIED
+    assert judged("tying").finding.kind == NOT_TRIED
     few = little_data({5000: 0.2, 200_000: 0.0})
     finding = judge(BY_NAME["little_data"], {"little_data": few.load()}).finding
     assert finding.kind == UNFINISHED
@@ -231,6 +231,30 @@ def test_learning_rate(best, kind):
     assert finding.kind == kind
     times = re.search(r"The LSTM's best rate is ([\d.]+) times", finding.sentence)
     assert float(times[1]) == pytest.approx(2 ** (best["lstm"] - best["gru"]), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("gap", "kind"), [(0.0, HOLDS), (0.1, OPPOSITE), (-0.1, OPPOSITE), (0.0095, UNDECIDED)]
+)
+def test_reset_gate(gap, kind):
+    store = Store("claims_reset_gate")
+    for seed in range(10):
+        for place in "before", "after":
+            params = {"cell.reset": place} if place == "after" else {}
+            store.add("gru", seed, 1.3 + gap * (place == "after"), params=params)
+    assert judged("reset_gate", reset_gate=store).finding.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("gain", "kind"), [((0.1, 0.2), HOLDS), ((0.1, -0.1), IN_PART), ((-0.1, -0.2), OPPOSITE)]
+)
+def test_depth(gain, kind):
+    store = Store("claims_depth")
+    for seed in SEEDS:
+        for cell in "lstm", "gru":
+            for layers, own in zip("123", (0.0, *gain)):
+                store.add(cell, seed, 1.3 - own, params={"model.num_layers": layers})
+    assert judged("depth", depth=store).finding.kind == kind
 
 
 def test_the_longest_number_with_all_right():

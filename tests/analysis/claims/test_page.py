@@ -87,7 +87,7 @@ def test_the_command_of_a_claim_is_a_sweep_of_its_study(preset, tmp_path, monkey
     seeds = {text for texts in combinations for text in texts if text.startswith("seed=")}
     assert ({"seed=100", "seed=101"} <= seeds) == preset.startswith("tuning")
     assert len(seeds) == (
-        2 if preset.startswith("tuning") else 10 if preset in ("distance", "counting") else 5
+        2 if preset.startswith("tuning") else 10 if preset in ("distance", "counting", "reset_gate") else 5
     )
     for config in configs:
         rules.check(config, elsewhere=True)
