@@ -36,12 +36,12 @@ def judge(studies: Mapping[str, Study]) -> Finding:
         said = f"{_words(limited)}; without {_words(without)}"
         how = f"Fisher's exact p = {p:.2g}, Holm over {len(pairs)} tests"
         parts.append(Part(f"diverged with a limit of {limit:g}", said, kind, how=how))
-    each = ", ".join(
-        f"with one of {limit:g} {_words(_rate(own))} (p = {p:.2g})"
+    each = "; ".join(
+        f"with one of {limit:g}, {_words(_rate(own))} (p = {p:.2g})"
         for (limit, own), p in zip(pairs, p_values)
     )
     sentence = (
-        f"Without a limit {_words(without)} of the runs diverged, {each} (Fisher's exact test, Holm over "
+        f"Without a limit {_words(without)} of the runs diverged; {each} (Fisher's exact test, Holm over "
         f"{len(pairs)} tests)."
     )
     for cell in cells_of(runs):
