@@ -66,6 +66,11 @@ def one_of(*names: str | None) -> Range:
     return Range(f"{', '.join(words[:-1])} or {words[-1]}", lambda v: v in names)
 
 
+def several(allowed: Range) -> Range:
+    """Return the range of lists of one or more values, each of which is in a range."""
+    return Range(f"a list, each of it {allowed.text}", lambda v: len(v) > 0 and all(map(allowed.holds, v)))
+
+
 def matching(pattern: str, text: str) -> Range:
     """Return the range of the texts that match a regular expression as a whole."""
     return Range(text, lambda v: re.fullmatch(pattern, v) is not None)
