@@ -47,7 +47,7 @@ class Dynamic(Tuned):
         valid_tokens: int | None,
     ):
         super().__init__("dynamic", lr=lr, decay=decay)
-        self.reads = {"train": ROWS * STEPS + 1} | self.reads
+        self.reads = {"train": ROWS * STEPS + 1, **self.reads}
         self.instead = "score a split of the run's own data"
         self.epsilon, self.segment = epsilon, segment
         self.train_tokens, self.valid_tokens = train_tokens, valid_tokens
@@ -97,7 +97,7 @@ class LearningWeights:
     def __init__(self, model: Model, rms, epsilon: float):
         self.params, self.rms, self.epsilon = model.params, rms, epsilon
         self.before = model.params.values.copy()
-        means = [float(array.mean()) for array in model.params.split(rms).values()]
+        means = [float(array.mean()) for array in model.params.split(model.backend.to_host(rms)).values()]
         self.mean_rms = sum(means) / len(means)
         by_rows = not (model.tie_weights or isinstance(model.embedding, OneHot) or model.backend.asynchronous)
         self.table = "embedding.W" if by_rows else None
@@ -163,7 +163,8 @@ def gradient_rms(model: Model, tokens):
         squares[part] += params.grads[part] * params.grads[part]
 
     for k in range(full):
-        _, state = model.forward(*there.window(k), state, workspace, None, 1 / batches.loss_denominator)
+        inputs, targets = there.window(k)
+        _, state = model.forward(inputs, targets, state, workspace, None, 1 / batches.loss_denominator)
         model.backward(workspace)
         in_parts(add, len(squares), model.backend.update_block)
     squares /= squares.dtype.type(full)

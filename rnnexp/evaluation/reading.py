@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnexp.compute.workspace import Workspace
-from rnnexp.data.batches import Sequences, Streams
+from rnnexp.data.batches import Batches, Sequences, Streams
 from rnnexp.data.device import device_batches
 from rnnexp.evaluation.perplexity import SEQUENCE_ROWS, WINDOW_TOKENS
 from rnnexp.nn.model import Model
@@ -53,8 +53,10 @@ def read(
     masks : seed of the dropout masks, and the number of the text's reading, each with masks of its own;
         None: no dropout.
     """
-    batches = Streams(tokens, 1, WINDOW_TOKENS)
-    if end is not None:
+    batches: Batches
+    if end is None:
+        batches = Streams(tokens, 1, WINDOW_TOKENS)
+    else:
         batches = Sequences(tokens, end, SEQUENCE_ROWS, WINDOW_TOKENS // SEQUENCE_ROWS)
     there, workspace = device_batches(batches, model.backend), model.workspace()
     state: list[tuple] = []

@@ -64,6 +64,7 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
     if option in FROM_USERS:
         pytest.skip("no copy of the data set here; its reading is tested in tests/data/test_texts.py")
     overrides += ["dataset.dir=."] if "dino" in option else []
+    overrides += ["model.dropout=0.1"] if option == "mc_dropout" else []  # which is for such models
     config = composed(*overrides)
     name = config["dataset"]["name"].removesuffix("_char")
     if name in FILES:
