@@ -30,7 +30,7 @@ from rnnexp.sweeps.configs import open_configs
 from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.overrides import parse, texts
 from rnnexp.sweeps.request import Request, job_of, require_same_folder
-from rnnexp.sweeps.scheduler import Sweep, run_sweep
+from rnnexp.sweeps.scheduler import AGAIN, RERUN_AGAIN, Sweep, run_sweep
 from rnnexp.sweeps.worker import CONF
 
 MANY, ONE = "MULTIRUN", "RUN"  # of hydra.mode
@@ -124,12 +124,13 @@ def sweep(given: Namespace, overrides: list[Override]) -> None:
     reports = request.settings["report"]
     if reports and request.tracker != "mlflow":
         raise UserError("the report reads what MLflow has: add tracking=mlflow or sweep.report=false")
+    again = RERUN_AGAIN if request.rerun else AGAIN
     how = {key: request.settings[key] for key in ("workers", "timeout", "on_error")}
     if request.settings["trials"]:
         from rnnexp.sweeps.search import Search  # imports Optuna, which is an extra
 
         search = Search(request, **how)
-        run_sweep(search, search.run)
+        run_sweep(search, search.run, again)
         jobs = search.best()
     else:
         jobs = request.jobs()
@@ -148,7 +149,7 @@ def sweep(given: Namespace, overrides: list[Override]) -> None:
         for device in {job.config["device"] for job in jobs if not job.folder.result_file.exists()} - {"cpu"}:
             engine.require(engine.fastest(device), device)
     try:
-        run_sweep(work, do)
+        run_sweep(work, do, again)
     except UserError:  # of jobs that failed: the others count all the same
         if reports:
             report_on(jobs)

@@ -12,9 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.records.brought import require_room
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.job import Job, named
 from rnnexp.sweeps.matching import match_cells, require_matchable
 from rnnexp.sweeps.overrides import is_one, parse, text, values
 
@@ -125,7 +126,8 @@ def config_of(overrides: list[str]) -> dict[str, Any]:
 
 def make_job(name: str, overrides: list[str]) -> Job:
     """Return the job of these overrides, each with one value."""
-    return job_of(name, compose("config", overrides, return_hydra_config=True), overrides)
+    with named("" if name == ONLY else name), in_plain_words():
+        return job_of(name, compose("config", overrides, return_hydra_config=True), overrides)
 
 
 def require_same_folder(cfg: DictConfig) -> None:
