@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_command(name: str, arguments: list[str]) -> int | None:
     """Carry out a subcommand, or print its help; return the exit status, None being 0."""
+    if sys.platform == "win32":  # whose files, signals and processes nobody has tried it with
+        raise UserError("Windows is not supported: use WSL, or another machine with Linux")
     if "--version" in arguments:
         say(f"rnnexp {__version__}")
         return None

@@ -5,15 +5,16 @@ rnnexp [train] [GROUP=OPTION] [KEY=VALUE] ...
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Override
 from hydra.core.utils import configure_log
+from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
 from rnnexp.cli import flags, resume
@@ -27,13 +28,14 @@ from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
 from rnnexp.sweeps.configs import open_configs
+from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.overrides import parse, texts
 from rnnexp.sweeps.request import Request, job_of, require_same_folder
 from rnnexp.sweeps.scheduler import AGAIN, RERUN_AGAIN, Sweep, run_sweep
 from rnnexp.sweeps.worker import CONF
 
-MANY, ONE = "MULTIRUN", "RUN"  # of hydra.mode
+MANY, ONE = RunMode.MULTIRUN.name, RunMode.RUN.name  # of hydra.mode
 
 
 def run(arguments: list[str]) -> None:
@@ -52,17 +54,32 @@ def run(arguments: list[str]) -> None:
         overrides = parse(given.overrides)
         modes = [override.value() for override in overrides if override.key_or_group == "hydra.mode"]
         several = given.multirun or MANY in modes
-        cfg = None if several else compose(given.config_name or "config", texts(overrides), True)
-        if several or (cfg and cfg.hydra.mode and cfg.hydra.mode.name == MANY):
-            if ONE in modes:
-                raise UserError("hydra.mode=RUN is for one run, -m for many: leave one out")
-            sweep(given, overrides)
-            return
-    assert cfg is not None
-    if given.cfg:
+        cfg: Any = None if several else compose(given.config_name or "config", texts(overrides), True)
+        several = several or cfg.hydra.mode == RunMode.MULTIRUN
+        if several:
+            refuse_with_many(given, modes)
+            request = Request(overrides, given.overrides)
+            if given.cfg:
+                say(request.listing())
+                return
+            jobs = jobs_of(request)
+    if several:
+        given.multirun = True
+        sweep(request, jobs, flags.for_hydra(given, texts(overrides)))
+    elif given.cfg:
         hydra_itself(given, texts(overrides))
     else:
         one_run(cfg, given.overrides)
+
+
+def refuse_with_many(given: Namespace, modes: Sequence[object]) -> None:
+    """Raise UserError for what does not go with -m, given the flags and the values of hydra.mode."""
+    if ONE in modes:
+        raise UserError("hydra.mode=RUN is for one run, -m for many: leave one out")
+    if given.config_name:
+        raise UserError("--config-name does not go with -m: leave it out")
+    if given.cfg not in (None, "job"):
+        raise UserError(f"--cfg {given.cfg} shows one config: leave -m out")
 
 
 def hydra_itself(given: Namespace, overrides: list[str]) -> None:
@@ -108,51 +125,51 @@ def start(cfg: DictConfig) -> float:
     return runner.run_experiment(config, folder, wait=True, overrides=overrides)["best/valid_ppl"]
 
 
-def sweep(given: Namespace, overrides: list[Override]) -> None:
-    """Run every combination of the overrides, or search for good ones; UserError where a job failed."""
-    if given.config_name:
-        raise UserError("--config-name does not go with -m: leave it out")
-    request = Request(overrides, given.overrides)
-    if given.cfg:
-        if given.cfg != "job":
-            raise UserError(f"--cfg {given.cfg} shows one config: leave -m out")
-        say(request.listing())
-        return
+def jobs_of(request: Request) -> list[Job]:
+    """Return the jobs of a sweep; of a search, which is done here, those with the best settings."""
     if request.settings["prepare"] and request.settings["trials"]:
         raise UserError("a search must see results: leave sweep.prepare out")
     launchers.check(request)
-    reports = request.settings["report"]
-    if reports and request.tracker != "mlflow":
+    if request.settings["report"] and request.tracker != "mlflow":
         raise UserError("the report reads what MLflow has: add tracking=mlflow or sweep.report=false")
-    again = RERUN_AGAIN if request.rerun else AGAIN
-    how = {key: request.settings[key] for key in ("workers", "timeout", "on_error")}
     if request.settings["trials"]:
         from rnnexp.sweeps.search import Search  # imports Optuna, which is an extra
 
-        search = Search(request, **how)
-        run_sweep(search, search.run, again)
-        jobs = search.best()
-    else:
-        jobs = request.jobs()
-        for job in jobs:
-            job.label = label(job, request)
+        search = Search(request, **request.limits)
+        run_sweep(search, search.run, again(request))
+        return search.best()
+    jobs = request.jobs()
+    for job in jobs:
+        job.label = label(job, request)
+    return jobs
+
+
+def sweep(request: Request, jobs: list[Job], for_launcher: list[str]) -> None:
+    """Run the jobs of a sweep; UserError where one failed.
+
+    for_launcher : the command line with which Hydra itself has another launcher do the same.
+    """
     if request.settings["prepare"]:
         say(offline.prepare(jobs))
         return
-    work = Sweep(jobs, **how)
+    work = Sweep(jobs, **request.limits)
     do: Callable[[], None] = work.run
     if request.launcher:
-        given.multirun = True
-        sys.argv[1:] = flags.for_hydra(given, texts(overrides))
+        sys.argv[1:] = for_launcher
         do = partial(launchers.hand_over, work, start)
     else:
         for device in {job.config["device"] for job in jobs if not job.folder.result_file.exists()} - {"cpu"}:
             engine.require(engine.fastest(device), device)
     try:
-        run_sweep(work, do, again)
+        run_sweep(work, do, again(request))
     except UserError:  # of jobs that failed: the others count all the same
-        if reports:
+        if request.settings["report"]:
             report_on(jobs)
         raise
-    if reports:
+    if request.settings["report"]:
         report_on(jobs)
+
+
+def again(request: Request) -> str:
+    """Return what to do about the jobs of a sweep that have not finished."""
+    return RERUN_AGAIN if request.rerun else AGAIN

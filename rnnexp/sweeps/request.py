@@ -28,6 +28,7 @@ class Request:
     Attributes
     ----------
     settings : the section `sweep` of the config.
+    limits : those of its settings that `Sweep` takes.
     launcher : the name of the Hydra launcher that does the jobs, whether the command or a preset names it;
         None: our own scheduler.
     rerun : whether each job makes a new run.
@@ -51,6 +52,7 @@ class Request:
                     f"hydra/launcher={self.launcher} comes from a preset that is swept over, and one "
                     f"launcher does all jobs: add hydra/launcher={self.launcher}"
                 )
+        self.limits = {key: self.settings[key] for key in ("workers", "timeout", "on_error")}
         self.rerun, self.tracker = bool(plain.rerun), str(plain.tracking.name)
         rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
