@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     word = given[0] if given else ""
     # what is left has the form of an override (KEY=VALUE or ~KEY) or of a flag
-    named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~")
+    named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~+")
     name, rest = (word, given[1:]) if named else (DEFAULT, given)
     prefix = "rnnexp" if name == DEFAULT or name not in COMMANDS else f"rnnexp {name}"
     return process.exit_status(prefix, lambda: run_command(name, clean_arguments(rest)))
