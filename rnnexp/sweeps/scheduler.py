@@ -122,7 +122,7 @@ class Sweep:
         more = max(self.total - len(self.jobs), 0)
         running = [(job, time.monotonic() - job.started) for job in self.running()]
         seconds = self.outlook.seconds_left(self.waiting, running, more) / self.workers
-        if seconds < WORTH_SAYING_S:
+        if not self.outlook.seconds or seconds < WORTH_SAYING_S:
             return ""
         disk = size(self.outlook.bytes_left(known + more))
         return f"; what is left takes some {duration(seconds)} and {disk} of disk"
@@ -225,15 +225,17 @@ class Sweep:
                 self.tell(words.removeprefix("; "))
 
     def summary(self) -> str:
-        """Return a line about how the jobs went, and one for each that failed; nothing where there are no jobs."""
+        """Return a line about how the jobs went, and one for each that failed; nothing where none was begun."""
         counts = Counter(job.outcome for job in self.jobs)
+        if counts.keys() <= {"not begun"}:
+            return ""
         failed = [
             f"failed: {job.name}: {job.error}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
             for job in self.jobs
             if job.outcome == "failed"
         ]
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *failed] if self.jobs)
+        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *failed])
 
 
 def require_possible(jobs: Iterable[Job], elsewhere: bool = False) -> None:

@@ -282,7 +282,7 @@ SIXTY = {
     "hydra.job.chdir=true": "hydra.job.chdir=true does not go here, paths lead from the current folder: ",
     # commands
     "resume=": "name one run folder: rnnexp resume RUN_FOLDER",
-    "resume=gone": "gone is no run folder: it holds no config.yaml",
+    "offline gone": "gone is no folder",
     "comapre study=x": "comapre is no command: did you mean compare? There are train, resume, generate, ",
     "evaluate weights=w.npz cell=gruu": "cell=gruu is not known: did you mean gru? There are gru, lstm, ",
     "evaluate weights=w.npz model.hiden_size=3": "model.hiden_size is not known: did you mean model.hidden_size?",
