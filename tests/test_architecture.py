@@ -26,8 +26,8 @@ PACKAGES = [
     *("experiment", "sweeps", "interop", "cli", "__main__"),
 ]
 ALLOWED = {  # library -> where in rnnexp it may be imported
-    "hydra": {"experiment.schema", "sweeps", "cli"},
-    "omegaconf": {"experiment.schema", "sweeps", "cli"},
+    "hydra": {"experiment.schema", "experiment.mistakes", "experiment.versions", "sweeps", "cli"},
+    "omegaconf": {"experiment.schema", "experiment.mistakes", "experiment.versions", "sweeps", "cli"},
     "mlflow": {"tracking.mlflow"},
     "matplotlib": {"experiment"},
     "tqdm": {"experiment.progress"},

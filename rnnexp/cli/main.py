@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
+from rnnexp import __version__
 from rnnexp.cli import help, process
 from rnnexp.cli.help import Command
 from rnnexp.cli.reporting import run_as_main
@@ -24,7 +25,7 @@ COMMANDS = {
     ),
     "generate": Command("run=RUN_FOLDER", "text from a trained model", "rnnexp.cli.generate"),
     "evaluate": Command(
-        "weights=FILE ...", "the perplexity of weights from elsewhere", "rnnexp.cli.evaluate"
+        "run=RUN_FOLDER", "its perplexity, or with weights=FILE that of others", "rnnexp.cli.evaluate"
     ),
     "sync": Command("runs/", "records that a store missed, into MLflow", "rnnexp.cli.sync"),
     "offline": Command(
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     word = given[0] if given else ""
     # what is left has the form of an override (KEY=VALUE or ~KEY) or of a flag
-    named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~")
+    named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~+")
     name, rest = (word, given[1:]) if named else (DEFAULT, given)
     prefix = "rnnexp" if name == DEFAULT or name not in COMMANDS else f"rnnexp {name}"
     return process.exit_status(prefix, lambda: run_command(name, clean_arguments(rest)))
@@ -52,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_command(name: str, arguments: list[str]) -> int | None:
     """Carry out a subcommand, or print its help; return the exit status, None being 0."""
+    if sys.platform == "win32":  # whose files, signals and processes nobody has tried it with
+        raise UserError("Windows is not supported: use WSL, or another machine with Linux")
+    if "--version" in arguments:
+        say(f"rnnexp {__version__}")
+        return None
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
         raise UserError(f"{name} is no command: did you mean {near}? There are {', '.join(COMMANDS)}")

@@ -8,7 +8,7 @@ from typing import Any, get_origin
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from rnnexp import tracking
 from rnnexp.errors import UserError, one_line
@@ -17,6 +17,8 @@ from rnnexp.experiment import rules
 from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Choice, Config, keys_of, keys_of_choice
 from rnnexp.experiment.config_hash import run_name
 from rnnexp.experiment.defaults import with_rate
+from rnnexp.experiment.known_keys import unknown
+from rnnexp.experiment.versions import REPLACE, register_resolver
 from rnnexp.options import NOTHING, Key, options_of
 from rnnexp.records.address import clean_config
 from rnnexp.records.digests import with_texts
@@ -77,6 +79,8 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     try:
         plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
         merged = OmegaConf.merge(checked, OmegaConf.create(plain))
+    except ConfigKeyError as error:
+        raise UserError(unknown(str(error.full_key))) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {one_line(error)}") from error
     assert isinstance(merged, DictConfig)
@@ -152,13 +156,13 @@ def folder_name(started: str, *, _root_: DictConfig) -> str:
 
 
 # where this is imported, for a job on another machine composes its config without `register`
-OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+register_resolver("folder_name", folder_name, replace=True)
 
 
 def register() -> None:
     """Tell Hydra the schema; the files of `conf/` name its parts in their defaults lists."""
     store = ConfigStore.instance()
-    store.store(name="schema", node=whole())
+    store.store(name="schema", node=whole(), **REPLACE)
     for group, choices in (CHOICES | {"evaluation": EVALUATORS}).items():
         for name, chosen in choices.items():
-            store.store(group=f"hydra/schema/{group}", name=name, node=options(group, chosen))
+            store.store(group=f"hydra/schema/{group}", name=name, node=options(group, chosen), **REPLACE)
