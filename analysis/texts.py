@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.comparing import Group
-from analysis.study import Study
-from analysis.text_error import TextError, blocks, sentences, text_error, uncertainty_sentences
-from analysis.verdict import Verdict
+from rnnexp.analysis.comparing import Group
+from rnnexp.analysis.study import Study
+from rnnexp.analysis.text_error import TextError, blocks, sentences, text_error, uncertainty_sentences
+from rnnexp.analysis.verdict import Verdict
 from rnnexp.errors import UserError
 from rnnexp.records.folder import RunFolder
 

@@ -10,9 +10,9 @@ import pytest
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from analysis import reproduce
-from analysis.command import ComparisonArguments, StudyArguments
-from analysis.report.command import Arguments as ReportArguments
+from rnnexp.analysis import reproduce
+from rnnexp.analysis.command import ComparisonArguments, StudyArguments
+from rnnexp.analysis.report.command import Arguments as ReportArguments
 from rnnexp.cli import arguments, evaluate, generate, offline, sync, ui
 from rnnexp.cli.main import COMMANDS
 from rnnexp.errors import UserError

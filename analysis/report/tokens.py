@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.gap import TokenLosses, excess_by_class, gap_by_class, read_losses
-from analysis.study import Group
-from analysis.verdict import Verdict
+from rnnexp.analysis.gap import TokenLosses, excess_by_class, gap_by_class, read_losses
+from rnnexp.analysis.study import Group
+from rnnexp.analysis.verdict import Verdict
 
 
 def token_losses(runs: pd.DataFrame, group: Group) -> dict[str, list[TokenLosses]]:

@@ -30,10 +30,16 @@ COMMANDS = {
     "offline": Command(
         "FOLDER ...", "prepared runs, where neither Hydra nor MLflow is", "rnnexp.cli.offline"
     ),
-    "compare": Command("study=NAME", "the table and the figure of a study", "analysis.compare"),
-    "report": Command("study=NAME", "a study on one page: verdicts, figures, tables", "analysis.report"),
-    "challenge": Command("study=NAME", "the runs that nobody beats on all counts", "analysis.challenge"),
-    "reproduce": Command("[run=true]", "published figures beside those of our presets", "analysis.reproduce"),
+    "compare": Command("study=NAME", "the table and the figure of a study", "rnnexp.analysis.compare"),
+    "report": Command(
+        "study=NAME", "a study on one page: verdicts, figures, tables", "rnnexp.analysis.report"
+    ),
+    "challenge": Command(
+        "study=NAME", "the runs that nobody beats on all counts", "rnnexp.analysis.challenge"
+    ),
+    "reproduce": Command(
+        "[run=true]", "published figures beside those of our presets", "rnnexp.analysis.reproduce"
+    ),
     "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
 }
 DEFAULT = "train"
@@ -59,7 +65,7 @@ def run_command(name: str, arguments: list[str]) -> int | None:
     if {"-h", "--help"} & set(arguments):
         say(help.overview(arguments, COMMANDS) if name == DEFAULT else import_module(module).__doc__ or "")
         return None
-    if module.startswith("analysis."):
+    if module.startswith("rnnexp.analysis."):
         run_as_main(module, arguments)
         return None
     sys.argv[1:] = arguments  # where Hydra reads them

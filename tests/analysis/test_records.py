@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import records
-from analysis.records import NoRecords, load_history, load_runs
+from rnnexp.analysis import records
+from rnnexp.analysis.records import NoRecords, load_history, load_runs
 from rnnexp.errors import UserError
 
 

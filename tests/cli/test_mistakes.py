@@ -23,7 +23,9 @@ from tests.helpers.variants import small_model
 def line(in_process, monkeypatch):
     """Carries out a command that fails; returns the line that it says."""
     for command in COMMANDS.values():
-        if command.module.startswith("analysis."):  # runs as __main__, for which none may be loaded before
+        if command.module.startswith(
+            "rnnexp.analysis."
+        ):  # runs as __main__, for which none may be loaded before
             monkeypatch.delitem(sys.modules, command.module, raising=False)
 
     def run(*arguments):
@@ -169,7 +171,7 @@ sys.exit(exit_status("rnnexp", lambda: print({text!r})))
 """
 ANALYSIS = """
 from dataclasses import dataclass
-from analysis import command
+from rnnexp.analysis import command
 @dataclass
 class Arguments: pass
 command.run(lambda given: print({text!r}), Arguments, "compare", "")
