@@ -12,7 +12,7 @@ from typing import Any
 from rnnexp.errors import UserError
 from rnnexp.experiment.config import RUNTIME, make_chosen
 from rnnexp.experiment.config_hash import defining, hashes, run_name
-from rnnexp.records import checkpoint
+from rnnexp.records import checkpoint, step_records
 from rnnexp.records.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ def copy(before: RunFolder, config: dict[str, Any], folder: RunFolder) -> None:
     folder.save_tags(tags | {"rnnexp.config_hash": hashes(config)[0], "rnnexp.continues": before.path.name})
     folder.add_provenance({"continues": str(before.path)})
     folder.replace_records(before.records())
+    if steps := step_records.read(before):
+        step_records.write(folder, steps)
     with folder.exclusive():
         for name in "best.npz", "last.npz":
             if (before.path / name).exists():

@@ -15,12 +15,12 @@ log = logging.getLogger(__name__)
 
 
 def require_same(config: dict[str, Any], folder: RunFolder) -> None:
-    """Raise UserError where a folder holds a checkpoint of a run with another config."""
+    """Raise UserError where a folder holds a run with another config: its checkpoint, or the result that it left."""
     require_own(folder.path)
     folder.state()  # refuses a newer format
     config_hash = hashes(config)[0]
     other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
-    if other and folder.checkpoint_file.exists():
+    if other and (folder.checkpoint_file.exists() or folder.result_file.exists()):
         raise UserError(
             f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
         )

@@ -26,7 +26,7 @@ from rnnexp.experiment.results import done_at, final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.experiment.text_metrics import seen_metrics
 from rnnexp.experiment.titles import defining_overrides, title
-from rnnexp.records import provenance, system
+from rnnexp.records import provenance, step_records, system
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
 from rnnexp.tracking import client
@@ -242,6 +242,12 @@ def train_and_test(
                 artifacts.write_samples(experiment, folder, f"step {state.step}{loss}")
             raise_if_asked()
 
+        def on_measured(record: dict[str, float]) -> None:
+            step_records.append(folder, record)
+            if "train/ppl" in record:
+                log.info(f"step {record['step']:,}  train ppl {record['train/ppl']:.3f}")
+
+        step_records.drop_after(folder, checkpoints.step())
         for record in fit(
             experiment.model,
             corpus,
@@ -251,6 +257,7 @@ def train_and_test(
             checkpoints,
             experiment.seed,
             on_step,
+            on_measured,
         ):
             if record["epoch"] <= len(records):  # taken just before a crash
                 continue
