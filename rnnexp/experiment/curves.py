@@ -87,7 +87,7 @@ def _draw_points(axes: "Axes", points: list[tuple[float, float]], name: str, loo
 
 
 def _mark_end(axes: "Axes", records: Records, result: dict[str, float], over: str) -> None:
-    """Ring the best epoch, and put a star at the test perplexity of its weights."""
+    """Mark the best epoch by a ring, and put a star at the test perplexity of its weights."""
     best = next((record for record in records if record["epoch"] == result.get("best/epoch")), None)
     if not best:
         return
