@@ -15,8 +15,8 @@ from rnnexp.analysis.report.page import page
 from rnnexp.analysis.report.pictures import draw
 from rnnexp.analysis.report.plain import folder_name
 from rnnexp.analysis.report.tables import csv, every_run, markdown
-from rnnexp.analysis.report.tokens import token_losses
 from rnnexp.analysis.study import Study, load_study
+from rnnexp.analysis.texts import token_losses
 from rnnexp.analysis.verdict import Rules
 from rnnexp.errors import UserError
 from rnnexp.records.files import replace_text

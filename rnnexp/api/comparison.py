@@ -8,7 +8,7 @@ import pandas as pd
 from rnnexp.analysis.figures.on_axes import draw_curves_on
 from rnnexp.analysis.study import make_study
 from rnnexp.analysis.tables import group_rows, group_text, study_text
-from rnnexp.analysis.texts import text_sentences
+from rnnexp.analysis.texts import text_sentences, token_losses
 from rnnexp.api.run import Run
 from rnnexp.api.train import load
 from rnnexp.errors import UserError
@@ -57,7 +57,8 @@ class Comparison:
     def __str__(self) -> str:
         """Return table, verdicts, checks of fairness and what was left out, in Markdown."""
         study = self._study
-        return study_text(study, [group_text(study, g, text_sentences(study, g)) for g in study.groups])
+        said = {group.name: text_sentences(group, token_losses(study.runs, group)) for group in study.groups}
+        return study_text(study, [group_text(study, group, said[group.name]) for group in study.groups])
 
     def _repr_markdown_(self) -> str:
         return str(self)
