@@ -16,6 +16,7 @@ from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import schema
 from rnnexp.experiment.compose import CONF, composed
 from rnnexp.experiment.config import CHOICES, keys_of, keys_of_choice
+from rnnexp.experiment.own_parts import PARTS
 from rnnexp.options import Key
 
 GROUPS = "cell", "model", "dataset", "optimizer", "schedule", "train", "evaluation", "tracking", "experiment"
@@ -78,7 +79,8 @@ def option_of(group: str, value: Any, config_dir: Path | None) -> str:
 def options(group: str, config_dir: Path | None) -> list[str]:
     """Return the options of a group: the files of conf/, and of a folder of the user's."""
     folders = [CONF, *([config_dir] if config_dir else [])]
-    return sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
+    own = {name for of_group, name in PARTS if of_group == group}
+    return sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")} | own)
 
 
 def settable(config: DictConfig) -> dict[str, Key]:

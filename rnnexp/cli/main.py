@@ -43,6 +43,13 @@ COMMANDS = {
     "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
 }
 DEFAULT = "train"
+OF_CONFIGS = {
+    "train",
+    "resume",
+    "generate",
+    "evaluate",
+    "offline",
+}  # commands that may meet parts of the user's own
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +69,10 @@ def run_command(name: str, arguments: list[str]) -> int | None:
         near = get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
         raise UserError(f"{name} is no command: did you mean {near}? There are {', '.join(COMMANDS)}")
     module = COMMANDS[name].module
+    if name in OF_CONFIGS:
+        from rnnexp.cli.config_dir import use_own_parts  # imports all that a config can choose
+
+        arguments = use_own_parts(arguments, is_kept=name == DEFAULT)
     if {"-h", "--help"} & set(arguments):
         say(help.overview(arguments, COMMANDS) if name == DEFAULT else import_module(module).__doc__ or "")
         return None

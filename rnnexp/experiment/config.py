@@ -5,10 +5,12 @@ The values stand in conf/. A default here is what a saved config means that is o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from rnnexp.data.datasets import DATASETS
 from rnnexp.evaluation import EVALUATORS
+from rnnexp.experiment import own_parts
 from rnnexp.nn.cells import CELLS
 from rnnexp.optim import OPTIMIZERS
 from rnnexp.optim.schedules import SCHEDULES
@@ -37,6 +39,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "tracking": TRACKERS,
 }
 GIVEN = frozenset({"input_size", "hidden_size"})  # arguments of a cell that come from the model's config
+WITH_EVALUATION = CHOICES | {"evaluation": EVALUATORS}
+own_parts.load_passed_on(WITH_EVALUATION, GIVEN)
 AT_LEAST_1 = at_least(1)
 SEED = Range("from 0 to below 2**63", lambda v: 0 <= v < 2**63)
 
@@ -238,6 +242,11 @@ class Config:
         bool,
         Option("true: products on a GPU may round their factors to 10 bits", since_default=False),
     ] = False
+
+
+def use_own_parts(config_dir: Path | None) -> None:
+    """Let configs choose the user's own parts: those in a folder, if one is named, and those of installed packages."""
+    own_parts.use(config_dir, WITH_EVALUATION, GIVEN)
 
 
 SECTIONS: dict[str, type] = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnexp.errors import UserError
+from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import RUNTIME, make_chosen
 from rnnexp.experiment.config_hash import defining, hashes, run_name
 from rnnexp.records import checkpoint, step_records
@@ -77,6 +78,8 @@ def hindrance(before: RunFolder, config: dict[str, Any]) -> str:
         return f"schedule={config['schedule']['name']} depends on how long a run is"
     if progress["step"] >= limit_of(defining(old), "train.max_steps"):
         return "train.max_steps ended it within an epoch, which a longer run goes through"
+    if before.tags().get("rnnexp.own_parts", "") != own_parts.tag(config):
+        return "it was made by other code of yours"
     for key in RUNTIME:
         if config[key] and old.get(key) and config[key] != old[key]:
             return f"it was computed with {key}={old[key]}"

@@ -11,7 +11,7 @@ from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
 from rnnexp.evaluation.perplexity import perplexity
-from rnnexp.experiment import artifacts, build, continuation, models, precompile, progress
+from rnnexp.experiment import artifacts, build, continuation, models, own_parts, precompile, progress
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.recorded import (
@@ -198,6 +198,9 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
         "rnnexp.result_keys": ",".join(defining(config)),
         "rnnexp.not_parameters": ",".join(not_parameters(config)),
     }
+    if parts := own_parts.tag(config):
+        identity["rnnexp.own_parts"] = parts
+        own_parts.keep_copies(config, folder)
     gpu = backend.gpu().description() if config["device"] == "gpu" else None
     found = provenance.collect(config["device"], config["engine"] or engine.fastest(config["device"]), gpu)
     folder.add_provenance(found)

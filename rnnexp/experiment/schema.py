@@ -11,10 +11,19 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp import tracking
-from rnnexp.errors import UserError, one_line
+from rnnexp.errors import UserError, about, one_line
 from rnnexp.evaluation import EVALUATORS
-from rnnexp.experiment import rules
-from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Choice, Config, keys_of, keys_of_choice
+from rnnexp.experiment import own_parts, rules
+from rnnexp.experiment.config import (
+    CHOICES,
+    GIVEN,
+    SECTIONS,
+    WITH_EVALUATION,
+    Choice,
+    Config,
+    keys_of,
+    keys_of_choice,
+)
 from rnnexp.experiment.config_hash import run_name
 from rnnexp.experiment.defaults import with_rate
 from rnnexp.options import NOTHING, Key, options_of
@@ -69,7 +78,8 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
         if name in choices:
             checked[group] = OmegaConf.structured(options(group, choices[name]))
         elif name:
-            raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}")
+            own = f"; one of your own needs --config-dir FOLDER, which has it as {group}/{name}.py"
+            raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}{own}")
     for name in config.get("evaluation", {}):
         if name not in EVALUATORS:
             raise UserError(f"evaluation={name} is not known: choose from {', '.join(EVALUATORS)}")
@@ -159,6 +169,21 @@ def register() -> None:
     """Tell Hydra the schema; the files of `conf/` name its parts in their defaults lists."""
     store = ConfigStore.instance()
     store.store(name="schema", node=whole())
-    for group, choices in (CHOICES | {"evaluation": EVALUATORS}).items():
+    for group, choices in WITH_EVALUATION.items():
         for name, chosen in choices.items():
             store.store(group=f"hydra/schema/{group}", name=name, node=options(group, chosen))
+    for (group, name), part in own_parts.PARTS.items():
+        package = f"evaluation.{name}" if group == "evaluation" else None
+        store.store(group=group, name=name, node=values_of(group, name, part), package=package)
+
+
+def values_of(group: str, name: str, part: own_parts.Part) -> dict[str, Any]:
+    """Return what the file of a part of the user's holds; UserError where it does not say of which part it is."""
+    of_part = f"/hydra/schema/{group}/{name}@_here_"
+    if not part.yaml.exists():
+        return {"defaults": [of_part], "name": name}
+    with about(str(part.yaml)):
+        values: Any = OmegaConf.to_container(OmegaConf.load(part.yaml))
+    if of_part not in (values.get("defaults") or []):
+        raise UserError(f"{part.yaml} lacks a line by which its keys are checked: defaults: [{of_part}]")
+    return values
