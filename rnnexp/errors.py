@@ -91,7 +91,8 @@ def explained(error: BaseException) -> str:
         wanted = [extra for name, extra in ADVICE.items() if (error.name or "").startswith(name)]
         return safe(f"{error}: pip install '{wanted[0] if wanted else error.name}'")
     composing = foreign_errors("hydra.errors", "omegaconf.errors")
-    causes = [error.__cause__] if isinstance(error.__cause__, composing) else []
+    own_words = isinstance(error, UserError)  # which say all of it
+    causes = [error.__cause__] if isinstance(error.__cause__, composing) and not own_words else []
     return "; ".join(one_line(part) for part in [error, *causes] if part) or type(error).__name__
 
 

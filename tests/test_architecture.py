@@ -25,9 +25,10 @@ PACKAGES = [
     ),
     *("experiment", "sweeps", "interop", "cli", "api", "__main__"),
 ]
+COMPOSING = {f"experiment.{name}" for name in ("schema", "compose", "mistakes", "versions")}
 ALLOWED = {  # library -> where in rnnexp it may be imported
-    "hydra": {"experiment.schema", "experiment.compose", "sweeps", "cli"},
-    "omegaconf": {"experiment.schema", "experiment.compose", "sweeps", "cli", "api.settings"},
+    "hydra": {*COMPOSING, "sweeps", "cli"},
+    "omegaconf": {*COMPOSING, "sweeps", "cli", "api.settings"},
     "mlflow": {"tracking.mlflow"},
     "matplotlib": {"experiment", "api"},
     "tqdm": {"experiment.progress"},

@@ -7,7 +7,6 @@ import shlex
 from itertools import pairwise
 
 import pytest
-from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
 from rnnexp.analysis import reproduce
@@ -17,9 +16,11 @@ from rnnexp.cli import arguments, evaluate, generate, offline, sync, ui
 from rnnexp.cli.main import COMMANDS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
-from rnnexp.sweeps.request import config_of, open_request
+from rnnexp.sweeps.configs import open_configs
+from rnnexp.sweeps.request import config_of
 from rnnexp.sweeps.worker import CONF
 from tests.conftest import REPOSITORY
+from tests.helpers.requests import open_request
 
 PAGES = [REPOSITORY / "README.md"]
 PAGES += [REPOSITORY / folder / "README.md" for folder in ("conf", "rnnexp", "rnnexp/sweeps", "analysis")]
@@ -80,7 +81,7 @@ def test_a_command_that_trains_is_accepted(text, tmp_path, monkeypatch):
         pytest.importorskip("submitit", reason="the launcher of SLURM is an extra")
     schema.register()
     if "-m" not in words:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
+        with open_configs():
             accept(config_of([word for word in words if word not in ("--cfg", "job")]))
         return
     with open_request([word for word in words if word != "-m"]) as request:
@@ -195,6 +196,5 @@ def test_what_a_page_gets_wrong_is_found(tmp_path):
     ]
     assert prose("a\n```\nlong\n```\n| table |\nb\n") == ["a", "", "b"]
     assert anchors("# A `b` c, d\n") == {"a-b-c-d"}
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"), pytest.raises(UserError, match="hidden_size"):
+    with open_configs(), pytest.raises(UserError, match="hidden_size"):
         accept(config_of(["model.hidden_size=0"]))

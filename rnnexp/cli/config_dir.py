@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import config
+from rnnexp.experiment import schema
 
 FLAGS = "--config-dir", "-cd"
 
@@ -14,7 +14,7 @@ def use_own_parts(arguments: list[str], is_kept: bool) -> list[str]:
     is_kept : whether the flag and its folder are still among them, for Hydra.
     """
     rest, folder = split(arguments)
-    config.use_own_parts(folder)
+    schema.use_own_parts(folder)
     return arguments if is_kept else rest
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from rnnexp import tracking
@@ -35,7 +34,9 @@ from rnnexp.experiment import build, models, schema
 from rnnexp.interop import weights
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.worker import CONF
+from rnnexp.sweeps.configs import open_configs
+from rnnexp.sweeps.overrides import parse, texts
+from rnnexp.sweeps.request import config_of as config_from
 
 PROTOCOLS = {"exact": "exact", "streams": "exact", "book": "dlfs2"}
 PROTOCOLS |= {name: name for name in EVALUATORS if name not in ("exact", "dlfs2")}
@@ -90,9 +91,8 @@ def report(given: list[str]) -> str:
 
 def composed(overrides: Sequence[str]) -> dict[str, Any]:
     """Return the config that overrides describe."""
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return schema.resolve(schema.typed(compose("config", overrides=list(overrides))))
+    with open_configs():
+        return config_from(texts(parse(overrides)))
 
 
 def config_of(folder: RunFolder, overrides: Sequence[str]) -> dict[str, Any]:

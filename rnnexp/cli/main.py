@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
+from rnnexp import __version__
 from rnnexp.cli import help, process
 from rnnexp.cli.help import Command
 from rnnexp.cli.reporting import run_as_main
@@ -24,7 +25,7 @@ COMMANDS = {
     ),
     "generate": Command("run=RUN_FOLDER", "text from a trained model", "rnnexp.cli.generate"),
     "evaluate": Command(
-        "weights=FILE ...", "the perplexity of weights from elsewhere", "rnnexp.cli.evaluate"
+        "run=RUN_FOLDER", "its perplexity, or with weights=FILE that of others", "rnnexp.cli.evaluate"
     ),
     "sync": Command("runs/", "records that a store missed, into MLflow", "rnnexp.cli.sync"),
     "offline": Command(
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_command(name: str, arguments: list[str]) -> int | None:
     """Carry out a subcommand, or print its help; return the exit status, None being 0."""
+    if "--version" in arguments:
+        say(f"rnnexp {__version__}")
+        return None
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
         raise UserError(f"{name} is no command: did you mean {near}? There are {', '.join(COMMANDS)}")

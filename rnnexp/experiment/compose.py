@@ -12,9 +12,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
 from rnnexp.experiment import schema
+from rnnexp.experiment.mistakes import in_plain_words
+from rnnexp.experiment.versions import VERSION_BASE
 
 CONF = Path(__file__).resolve().parents[1] / "conf"  # in a checkout a link to the conf/ at the top
-BASE = "1.3"  # of Hydra's rules, as in the command
 
 
 def composed(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
@@ -29,7 +30,7 @@ def composed(overrides: Sequence[str], config_dir: Path | None = None) -> DictCo
     path = create_config_search_path(str(CONF))
     if config_dir:
         path.append("command-line", f"file://{config_dir}")
-    with _rules():
+    with _rules(), in_plain_words():
         loaded = ConfigLoaderImpl(path).load_configuration("config", list(overrides), RunMode.RUN)
     with open_dict(loaded):
         del loaded["hydra"]
@@ -38,10 +39,13 @@ def composed(overrides: Sequence[str], config_dir: Path | None = None) -> DictCo
 
 @contextmanager
 def _rules() -> Iterator[None]:
-    """Have Hydra go by the rules of `BASE` within the context; the caller may have chosen others."""
+    """Have Hydra go by the command's rules within the context; the caller may have chosen others."""
+    if not VERSION_BASE:  # of a version that knows one set of rules
+        yield
+        return
     chosen: Any = version.VersionBase.instance()
     before = chosen.version_base
-    version.setbase(BASE)
+    version.setbase(VERSION_BASE["version_base"])
     try:
         yield
     finally:

@@ -5,7 +5,6 @@ The values stand in conf/. A default here is what a saved config means that is o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
-from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from rnnexp.data.datasets import DATASETS
@@ -242,11 +241,6 @@ class Config:
         bool,
         Option("true: products on a GPU may round their factors to 10 bits", since_default=False),
     ] = False
-
-
-def use_own_parts(config_dir: Path | None) -> None:
-    """Let configs choose the user's own parts: those in a folder, if one is named, and those of installed packages."""
-    own_parts.use(config_dir, WITH_EVALUATION, GIVEN)
 
 
 SECTIONS: dict[str, type] = {

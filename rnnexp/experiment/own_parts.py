@@ -60,6 +60,7 @@ class Part:
 
 
 PARTS: dict[tuple[str, str], Part] = {}  # by group and name, in this process
+FOLDERS: list[Path] = []  # of the user's, in which this process looks for options of groups
 
 
 def load_passed_on(choices: Choices, given: frozenset[str]) -> None:
@@ -88,6 +89,7 @@ def use(config_dir: Path | None, choices: Choices, given: frozenset[str]) -> Non
     ------
     UserError, which names the file.
     """
+    FOLDERS[:] = [config_dir.absolute()] if config_dir else []
     for group, name, part in [*_in_folder(config_dir), *_installed()]:
         known = PARTS.get((group, name))
         if known != part:

@@ -8,7 +8,7 @@ from typing import Any, get_origin
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from rnnexp import tracking
 from rnnexp.errors import UserError, about, one_line
@@ -26,6 +26,8 @@ from rnnexp.experiment.config import (
 )
 from rnnexp.experiment.config_hash import run_name
 from rnnexp.experiment.defaults import with_rate
+from rnnexp.experiment.known_keys import all_keys, unknown
+from rnnexp.experiment.versions import REPLACE, register_resolver
 from rnnexp.options import NOTHING, Key, options_of
 from rnnexp.records.address import clean_config
 from rnnexp.records.digests import with_texts
@@ -87,6 +89,8 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     try:
         plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
         merged = OmegaConf.merge(checked, OmegaConf.create(plain))
+    except ConfigKeyError as error:
+        raise UserError(unknown(str(error.full_key))) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {one_line(error)}") from error
     assert isinstance(merged, DictConfig)
@@ -162,19 +166,29 @@ def folder_name(started: str, *, _root_: DictConfig) -> str:
 
 
 # where this is imported, for a job on another machine composes its config without `register`
-OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+register_resolver("folder_name", folder_name, replace=True)
 
 
 def register() -> None:
     """Tell Hydra the schema; the files of `conf/` name its parts in their defaults lists."""
     store = ConfigStore.instance()
-    store.store(name="schema", node=whole())
+    store.store(name="schema", node=whole(), **REPLACE)
     for group, choices in WITH_EVALUATION.items():
         for name, chosen in choices.items():
-            store.store(group=f"hydra/schema/{group}", name=name, node=options(group, chosen))
+            store.store(group=f"hydra/schema/{group}", name=name, node=options(group, chosen), **REPLACE)
     for (group, name), part in own_parts.PARTS.items():
-        package = f"evaluation.{name}" if group == "evaluation" else None
-        store.store(group=group, name=name, node=values_of(group, name, part), package=package)
+        values, package = (
+            values_of(group, name, part),
+            f"evaluation.{name}" if group == "evaluation" else None,
+        )
+        if part.entry:  # those of a folder are found there
+            store.store(group=group, name=name, node=values, package=package, **REPLACE)
+
+
+def use_own_parts(config_dir: Path | None) -> None:
+    """Let configs choose the user's own parts: those in a folder, if one is named, and those of installed packages."""
+    own_parts.use(config_dir, WITH_EVALUATION, GIVEN)
+    all_keys.cache_clear()
 
 
 def values_of(group: str, name: str, part: own_parts.Part) -> dict[str, Any]:

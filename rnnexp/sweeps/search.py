@@ -24,8 +24,9 @@ from rnnexp.records.digests import digest
 from rnnexp.records.sqlite import for_sqlalchemy
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
+from rnnexp.sweeps.overrides import text
 from rnnexp.sweeps.ranges import range_tags, shown, suggest
-from rnnexp.sweeps.request import Request, distinct, make_job, text
+from rnnexp.sweeps.request import Request, distinct, make_job
 from rnnexp.sweeps.scheduler import Sweep
 
 try:

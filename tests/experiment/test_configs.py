@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose
 
 from rnnexp.cli.train import CONF
 from rnnexp.errors import UserError
@@ -14,6 +14,7 @@ from rnnexp.experiment import models, schema
 from rnnexp.experiment.build import experiment
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.cells import CELLS
+from rnnexp.sweeps.configs import open_configs
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.loop import fit
 from tests.conftest import FILES, SMALL, data_folder
@@ -44,8 +45,7 @@ def composed(*overrides):
 @cache
 def composed_in(folder, *overrides):
     """The same in the current folder, from which relative paths lead."""
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with open_configs():
         return schema.resolve(compose("config", overrides=list(overrides)))
 
 

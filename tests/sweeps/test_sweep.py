@@ -14,13 +14,13 @@ from filelock import FileLock, Timeout
 from rnnexp.errors import UserError
 from rnnexp.experiment import schema
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.request import open_request
 from rnnexp.sweeps.scheduler import Sweep
 from rnnexp.sweeps.search import Search
 from rnnexp.sweeps.worker import CONF
 from tests import conftest
 from tests.cli.test_train import LONG, assert_same_run
 from tests.conftest import command
+from tests.helpers.requests import open_request
 
 schema.register()
 # compiled loops take a job most of a second to load; that of `test_a_job_computes_...` and LONG ones have them
@@ -348,7 +348,7 @@ def test_a_process_that_was_suspended_too_long_finds_out_and_stops(in_process, t
     [
         (["seed=range(0)"], ["seed=range(0)", "nothing to run"]),
         (["seed=interval(0,1)"], ["seed=interval(0,1)", "name the values"]),
-        (["seed=0,1", "--resolve"], ["--resolve", "overrides"]),
+        (["seed=0,1", "--resolve"], ["--resolve is for --cfg"]),
         (["seed=0,1", "hydra.run.dir=here"], ["seed=0 and seed=1 would share here"]),
         (["seed=0,1", "study=a/b"], ["study=a/b"]),
         (["seed=0,1", "sweep.workers=0"], ["sweep.workers=0"]),
