@@ -12,6 +12,7 @@ from tests.conftest import REPOSITORY
 PACKAGES = [
     *(
         "output",
+        "installation",
         "errors",
         "options",
         "compute",

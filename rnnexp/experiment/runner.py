@@ -108,6 +108,8 @@ def execute(
             device = backend.named(config["device"])
             with device.errors_in_words():
                 experiment = build.experiment(config)
+            if advice := engine.hint(config["engine"], config["device"]):
+                log.info(advice)
             # both change the rounding: kept, so that what goes on later computes in the same way
             config |= {"threads": experiment.threads, "engine": experiment.engine}
             folder.save_config(config)

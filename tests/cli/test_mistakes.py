@@ -87,7 +87,7 @@ def test_a_missing_driver_is_named_with_its_remedy(line):
     for arguments in ["compare", "study=s"], ["generate", "run=7"]:
         said = line(*arguments, "uri=postgresql+psycopg://nobody@127.0.0.1:1/none")
         assert "uri=postgresql+psycopg:" in said
-        assert "rnnexp[postgres]" in said
+        assert "[postgres]" in said
 
 
 @pytest.mark.parametrize(
