@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from analysis.verdict import Rules
+from rnnexp.analysis.verdict import Rules
 from rnnexp.errors import (
     UserError,
     drop_output,

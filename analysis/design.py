@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.configurations import as_one
+from rnnexp.analysis.configurations import as_one
 
 # settings with which the first weights, or the order of the data, are others: seeds then share nothing
 NOT_PAIRED: tuple[str, ...] = (

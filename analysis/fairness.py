@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.configurations import as_one
+from rnnexp.analysis.configurations import as_one
 
 OK, STATED, REFUSED = "ok", "stated", "refused"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import sqlite
+from rnnexp.analysis import sqlite
 from rnnexp.errors import UserError, about
 from rnnexp.records.address import Address
 from rnnexp.records.names import cell_name

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rnnexp.installation import how_to_add
 from rnnexp.output import safe
 
 
@@ -63,8 +64,8 @@ FOREIGN = {
     "sqlalchemy.exc": "SQLAlchemyError",
     "mlflow.exceptions": "MlflowException",
 }
-# names of modules begin so -> what to install
-ADVICE = {"psycopg": "rnnexp[postgres]", "tokenizers": "rnnexp[bpe]"}
+# names of modules begin so -> the extra that has them
+ADVICE = {"psycopg": "postgres", "tokenizers": "bpe"}
 
 
 def foreign_errors(*modules: str) -> tuple[type[BaseException], ...]:
@@ -89,7 +90,7 @@ def explained(error: BaseException) -> str:
         return first_line(error)
     if isinstance(error, ImportError):
         wanted = [extra for name, extra in ADVICE.items() if (error.name or "").startswith(name)]
-        return safe(f"{error}: pip install '{wanted[0] if wanted else error.name}'")
+        return safe(f"{error}: {how_to_add(wanted[0]) if wanted else f'pip install {error.name}'}")
     composing = foreign_errors("hydra.errors", "omegaconf.errors")
     own_words = isinstance(error, UserError)  # which say all of it
     causes = [error.__cause__] if isinstance(error.__cause__, composing) and not own_words else []

@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 from omegaconf import OmegaConf
 
-from analysis import reproduce
-from analysis.command import ComparisonArguments, StudyArguments
-from analysis.report.command import Arguments as ReportArguments
+from rnnexp.analysis import reproduce
+from rnnexp.analysis.command import ComparisonArguments, StudyArguments
+from rnnexp.analysis.report.command import Arguments as ReportArguments
 from rnnexp.cli import arguments, evaluate, generate, offline, sync, ui
 from rnnexp.cli.main import COMMANDS
 from rnnexp.errors import UserError

@@ -31,13 +31,26 @@ COMMANDS = {
     "offline": Command(
         "FOLDER ...", "prepared runs, where neither Hydra nor MLflow is", "rnnexp.cli.offline"
     ),
-    "compare": Command("study=NAME", "the table and the figure of a study", "analysis.compare"),
-    "report": Command("study=NAME", "a study on one page: verdicts, figures, tables", "analysis.report"),
-    "challenge": Command("study=NAME", "the runs that nobody beats on all counts", "analysis.challenge"),
-    "reproduce": Command("[run=true]", "published figures beside those of our presets", "analysis.reproduce"),
+    "compare": Command("study=NAME", "the table and the figure of a study", "rnnexp.analysis.compare"),
+    "report": Command(
+        "study=NAME", "a study on one page: verdicts, figures, tables", "rnnexp.analysis.report"
+    ),
+    "challenge": Command(
+        "study=NAME", "the runs that nobody beats on all counts", "rnnexp.analysis.challenge"
+    ),
+    "reproduce": Command(
+        "[run=true]", "published figures beside those of our presets", "rnnexp.analysis.reproduce"
+    ),
     "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
 }
 DEFAULT = "train"
+OF_CONFIGS = {
+    "train",
+    "resume",
+    "generate",
+    "evaluate",
+    "offline",
+}  # commands that may meet parts of the user's own
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,10 +75,14 @@ def run_command(name: str, arguments: list[str]) -> int | None:
         near = get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
         raise UserError(f"{name} is no command: did you mean {near}? There are {', '.join(COMMANDS)}")
     module = COMMANDS[name].module
+    if name in OF_CONFIGS:
+        from rnnexp.cli.config_dir import use_own_parts  # imports all that a config can choose
+
+        arguments = use_own_parts(arguments, is_kept=name == DEFAULT)
     if {"-h", "--help"} & set(arguments):
         say(help.overview(arguments, COMMANDS) if name == DEFAULT else import_module(module).__doc__ or "")
         return None
-    if module.startswith("analysis."):
+    if module.startswith("rnnexp.analysis."):
         run_as_main(module, arguments)
         return None
     sys.argv[1:] = arguments  # where Hydra reads them

@@ -17,7 +17,7 @@ from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
-from rnnexp.cli import flags, resume
+from rnnexp.cli import config_dir, flags, resume
 from rnnexp.cli.reporting import report_on
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> None:
     given = flags.read(arguments)
     resumed = [argument for argument in given.overrides if argument.startswith("resume=")]
     if resumed:
-        if len(arguments) > 1:
+        if len(config_dir.split(arguments)[0]) > 1:
             raise UserError(f"{resumed[0]} goes on with the run's own config: give it alone")
         resume.run([resumed[0].removeprefix("resume=")])
         return

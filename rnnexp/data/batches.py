@@ -19,9 +19,11 @@ class Batches(ABC):
     ----------
     loss_denominator : the gradient of a window is that of its summed loss divided by this, which is the same
         for a window that is not full: its few tokens must not weigh more than others.
+    num_targets : of all windows.
     """
 
     loss_denominator: int
+    num_targets: int
 
     @abstractmethod
     def __len__(self) -> int:
@@ -67,6 +69,7 @@ class Streams(Batches):
             np.ascontiguousarray(part[:end].reshape(batch_size, length).T) for part in (inputs, targets)
         )
         self.tail = inputs[end:, None], targets[end:, None]
+        self.num_targets = end
 
     def __len__(self) -> int:
         return -(-len(self.inputs) // self.bptt)
@@ -106,6 +109,7 @@ class Sequences(Batches):
         self.tokens, self.bptt, self.loss_denominator = tokens, bptt, batch_size
         self.stops = np.flatnonzero(tokens == end) + 1
         self.starts = np.concatenate([[0], self.stops[:-1]])
+        self.num_targets = int(self.stops[-1])
         self.order = np.arange(len(self.stops)) if order is None else order
         lengths = (self.stops - self.starts)[self.order]
         longest = np.maximum.reduceat(lengths, np.arange(0, len(lengths), batch_size))

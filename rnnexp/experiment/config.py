@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 from rnnexp.data.datasets import DATASETS
 from rnnexp.evaluation import EVALUATORS
+from rnnexp.experiment import own_parts
 from rnnexp.nn.cells import CELLS
 from rnnexp.optim import OPTIMIZERS
 from rnnexp.optim.schedules import SCHEDULES
@@ -37,6 +38,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "tracking": TRACKERS,
 }
 GIVEN = frozenset({"input_size", "hidden_size"})  # arguments of a cell that come from the model's config
+WITH_EVALUATION = CHOICES | {"evaluation": EVALUATORS}
+own_parts.load_passed_on(WITH_EVALUATION, GIVEN)
 AT_LEAST_1 = at_least(1)
 SEED = Range("from 0 to below 2**63", lambda v: 0 <= v < 2**63)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import keys_of, option_of
 from rnnexp.options import NOTHING, Option, PathTo
 from rnnexp.records.digests import content, digest, leaves
@@ -17,6 +18,7 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
         result.pop(key, None)
         if path:
             result[CONTENT_OF.get(key, key)] = content(Path(path))
+    result |= own_parts.digests(config)
     return digest(result), digest({key: value for key, value in result.items() if key != "seed"})
 
 

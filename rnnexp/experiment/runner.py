@@ -11,7 +11,7 @@ from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
 from rnnexp.evaluation.perplexity import perplexity
-from rnnexp.experiment import artifacts, build, continuation, models, precompile, progress
+from rnnexp.experiment import artifacts, build, continuation, models, own_parts, precompile, progress
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.recorded import (
@@ -26,7 +26,7 @@ from rnnexp.experiment.results import done_at, final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.experiment.text_metrics import seen_metrics
 from rnnexp.experiment.titles import defining_overrides, title
-from rnnexp.records import provenance, system
+from rnnexp.records import provenance, step_records, system
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
 from rnnexp.tracking import client
@@ -108,6 +108,8 @@ def execute(
             device = backend.named(config["device"])
             with device.errors_in_words():
                 experiment = build.experiment(config)
+            if advice := engine.hint(config["engine"], config["device"]):
+                log.info(advice)
             # both change the rounding: kept, so that what goes on later computes in the same way
             config |= {"threads": experiment.threads, "engine": experiment.engine}
             folder.save_config(config)
@@ -198,6 +200,9 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
         "rnnexp.result_keys": ",".join(defining(config)),
         "rnnexp.not_parameters": ",".join(not_parameters(config)),
     }
+    if parts := own_parts.tag(config):
+        identity["rnnexp.own_parts"] = parts
+        own_parts.keep_copies(config, folder)
     gpu = backend.gpu().description() if config["device"] == "gpu" else None
     found = provenance.collect(config["device"], config["engine"] or engine.fastest(config["device"]), gpu)
     folder.add_provenance(found)
@@ -242,6 +247,12 @@ def train_and_test(
                 artifacts.write_samples(experiment, folder, f"step {state.step}{loss}")
             raise_if_asked()
 
+        def on_measured(record: dict[str, float]) -> None:
+            step_records.append(folder, record)
+            if "train/ppl" in record:
+                log.info(f"step {record['step']:,}  train ppl {record['train/ppl']:.3f}")
+
+        step_records.drop_after(folder, checkpoints.step())
         for record in fit(
             experiment.model,
             corpus,
@@ -251,6 +262,7 @@ def train_and_test(
             checkpoints,
             experiment.seed,
             on_step,
+            on_measured,
         ):
             if record["epoch"] <= len(records):  # taken just before a crash
                 continue

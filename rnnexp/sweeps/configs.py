@@ -11,7 +11,7 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import schema
+from rnnexp.experiment import own_parts, schema
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.experiment.versions import VERSION_BASE
 from rnnexp.sweeps.worker import CONF
@@ -21,8 +21,9 @@ from rnnexp.sweeps.worker import CONF
 def open_configs(config_dir: str | None = None) -> Iterator[None]:
     """Let Hydra compose configs within the context; what it refuses is a UserError in plain words.
 
-    config_dir : a folder with more groups and options, as --config-dir names it.
+    config_dir : a folder with more groups and options, as --config-dir names it; None: the one in use, if any.
     """
+    config_dir = config_dir or next(map(str, own_parts.FOLDERS), None)
     schema.register()
     with initialize_config_dir(str(CONF), **VERSION_BASE), in_plain_words():
         if config_dir is not None:

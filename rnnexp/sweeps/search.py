@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from rnnexp.errors import Diverged, UserError
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.installation import how_to_add
 from rnnexp.records.address import Address
 from rnnexp.records.digests import digest
 from rnnexp.records.sqlite import for_sqlalchemy
@@ -31,7 +32,7 @@ from rnnexp.sweeps.scheduler import Sweep, require_possible
 try:
     import optuna
 except ImportError:
-    raise UserError("sweep.trials takes Optuna: .venv/bin/pip install 'optuna>=4'") from None
+    raise UserError(f"sweep.trials takes Optuna: {how_to_add('search')}") from None
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 REPEATS = 100  # so many repeated proposals mean that a combination has nothing new to try

@@ -150,6 +150,10 @@ class Checkpoints:
         progress = (checkpoint.read_meta(self.last) or {}).get("progress", {})
         return progress.get("best_epoch", 0), progress.get("best_loss", math.inf)
 
+    def step(self) -> int:
+        """Return the number of updates that the last checkpoint has; 0 where there is none."""
+        return (checkpoint.read_meta(self.last) or {}).get("progress", {}).get("step", 0)
+
     def read(self, path: Path) -> tuple[dict, dict]:
         """Return arrays and dictionary of a checkpoint; UserError where it is another run's."""
         arrays, meta = checkpoint.read(path)

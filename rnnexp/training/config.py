@@ -13,6 +13,12 @@ def samples(meaning: str) -> Option:
     return Option(meaning, AT_LEAST_1, defines_result=False)
 
 
+def within_epochs(what: str) -> Option:
+    """Return the description of an option for what is measured within epochs, for curves."""
+    meaning = f"steps between lines in steps.jsonl: {what}"
+    return Option(meaning, AT_LEAST_1, defines_result=False, since_default=None)
+
+
 @dataclass
 class TrainConfig:
     """Hold the options of training, which ends with max_epochs, max_steps, max_seconds or patience."""
@@ -75,6 +81,15 @@ class TrainConfig:
             POSITIVE,
             since_default=None,
         ),
+    ] = None
+
+    log_every: Annotated[
+        int | None,
+        within_epochs("training perplexity since the one before; null: of whole epochs only"),
+    ] = None
+    validate_every: Annotated[
+        int | None,
+        within_epochs("validation, besides after each epoch, by which alone weights, rate and patience go"),
     ] = None
 
     @property

@@ -23,6 +23,7 @@ from rnnexp.optim.schedules.base import Schedule
 from rnnexp.training import step as steps
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.config import TrainConfig
+from rnnexp.training.measuring import Record, measure, next_stop
 from rnnexp.training.state import TrainState
 
 
@@ -35,6 +36,7 @@ def fit(
     checkpoints: Checkpoints,
     seed: int,
     on_step: Callable[[TrainState], None] = lambda state: None,
+    on_measured: Callable[[Record], None] = lambda record: None,
 ) -> Iterator[dict[str, float]]:
     """Train, and yield a record after each epoch; at the end the model has the best weights.
 
@@ -50,6 +52,8 @@ def fit(
     seed : of the dropout masks and of the order of sequences.
     on_step : called after each update, on a GPU after every few; where it raises Interrupted, a checkpoint is
         saved before that goes on to the caller.
+    on_measured : called with what log_every and validate_every have measured within an epoch. After a crash it may
+        be called again with what it was called with since the last checkpoint.
 
     Raises
     ------
@@ -62,6 +66,9 @@ def fit(
     def save() -> None:
         checkpoints.save_last(model, optimizer, step.state, state)
 
+    def validate() -> float:
+        return evaluate(model, corpus.splits["valid"], config.eval_streams, corpus.end)
+
     if not stored:
         save()
     clock, cpu_clock = Stopwatch(), Stopwatch(time.process_time)
@@ -70,11 +77,16 @@ def fit(
         there = device_batches(batches, model.backend)
         end = end_of_epoch(len(batches), state, config)
         while state.window < end and not (state.window and state.out_of_time(config)):
-            windows = next_windows(state, end, step.sync_every, config.sample_every)
+            windows = next_windows(state, end, step.sync_every, next_stop(state.step, config))
             run_windows(windows, there, batches, step, state)
             count_windows(windows, batches, step, state, corpus.end, optimizer.clip_norm)
             state.seconds += clock.lap()
             state.measured.cpu_seconds += cpu_clock.lap()
+            before = state.epoch * batches.num_targets
+            if measured := measure(state, config, corpus.level, before, state.window == end, validate):
+                on_measured(measured)
+                clock.lap()  # no part of what an epoch takes
+                cpu_clock.lap()
             try:
                 on_step(state)
             except Interrupted:
@@ -83,12 +95,13 @@ def fit(
             if checkpoints.seconds_since_last() > config.checkpoint_every_s:
                 save()
 
-        valid_loss = evaluate(model, corpus.splits["valid"], config.eval_streams, corpus.end)
+        valid_loss = validate()
         improved = state.end_epoch(valid_loss)
         record = epoch_record(
             state,
             valid_loss,
             corpus.level,
+            tokens=(state.epoch - 1) * batches.num_targets + state.tokens,
             seconds=state.seconds + clock.lap(),
             cpu_seconds=state.measured.cpu_seconds + cpu_clock.lap(),
             clips=optimizer.clip_norm is not None,
@@ -120,13 +133,12 @@ def end_of_epoch(windows: int, state: TrainState, config: TrainConfig) -> int:
     return int(min(windows, state.window + steps_left))
 
 
-def next_windows(state: TrainState, end: int, sync_every: int, sample_every: int | None) -> range:
+def next_windows(state: TrainState, end: int, sync_every: int, stop: int | None) -> range:
     """Return the windows to run before results are asked for.
 
-    They stop where text is to be sampled, because that takes the model of that step.
+    stop : the number of them after which the model of that step is needed, as for a text from it.
     """
-    windows = range(state.window, min(state.window + sync_every, end))
-    return windows[: sample_every - state.step % sample_every] if sample_every else windows
+    return range(state.window, min(state.window + sync_every, end))[:stop]
 
 
 def run_windows(
@@ -171,19 +183,27 @@ def count_windows(
 
 
 def epoch_record(
-    state: TrainState, valid_loss: float, level: str, seconds: float, cpu_seconds: float, clips: bool
+    state: TrainState,
+    valid_loss: float,
+    level: str,
+    tokens: int,
+    seconds: float,
+    cpu_seconds: float,
+    clips: bool,
 ) -> dict[str, float]:
     """Return what is recorded of an epoch; see `loss_metrics` for `level`.
 
     Parameters
     ----------
     valid_loss : nats per token.
+    tokens : that training has seen since it began.
     seconds, cpu_seconds : that training and validation took, by the clock and of all threads together.
     clips : whether the optimizer limits the norm of the gradient.
     """
     record = {
         "epoch": state.epoch,
         "updates": state.step,
+        "tokens": tokens,
         **loss_metrics("train", state.nats / state.tokens, level),
         **loss_metrics("valid", valid_loss, level),
         "lr": state.lr,

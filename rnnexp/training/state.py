@@ -22,6 +22,8 @@ class Measured:
     clipped: int = 0  # updates of the epoch whose gradient was longer than clip_norm
     max_grad_norm: float = 0.0
     cpu_seconds: float = 0.0  # of the epoch so far, of all threads of the process
+    logged_nats: float = 0.0  # of the epoch's nats and tokens, those that train.log_every has told
+    logged_tokens: int = 0
 
 
 @dataclass

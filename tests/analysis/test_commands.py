@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import challenge, compare
+from rnnexp.analysis import challenge, compare
 from tests.conftest import SMALL, command
 from tests.helpers.modules import run_module
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import records
-from analysis.fates import folders_of, left_deleted
-from analysis.records import NoRecords, load_deleted, load_history, load_runs
+from rnnexp.analysis import records
+from rnnexp.analysis.fates import folders_of, left_deleted
+from rnnexp.analysis.records import NoRecords, load_deleted, load_history, load_runs
 from rnnexp.errors import UserError
 
 

@@ -52,7 +52,9 @@ def runs(tmp_path_factory, empty_store):
 def run(in_process, runs, monkeypatch):
     """Carries out a command where the runs are."""
     for command in COMMANDS.values():
-        if command.module.startswith("analysis."):  # runs as __main__, for which none may be loaded before
+        if command.module.startswith(
+            "rnnexp.analysis."
+        ):  # runs as __main__, for which none may be loaded before
             monkeypatch.delitem(sys.modules, command.module, raising=False)
 
     def run(*arguments, cwd=runs):

@@ -23,7 +23,9 @@ from tests.helpers.variants import small_model
 def line(in_process, monkeypatch):
     """Carries out a command that fails; returns the line that it says."""
     for command in COMMANDS.values():
-        if command.module.startswith("analysis."):  # runs as __main__, for which none may be loaded before
+        if command.module.startswith(
+            "rnnexp.analysis."
+        ):  # runs as __main__, for which none may be loaded before
             monkeypatch.delitem(sys.modules, command.module, raising=False)
 
     def run(*arguments):
@@ -85,7 +87,7 @@ def test_a_missing_driver_is_named_with_its_remedy(line):
     for arguments in ["compare", "study=s"], ["generate", "run=7"]:
         said = line(*arguments, "uri=postgresql+psycopg://nobody@127.0.0.1:1/none")
         assert "uri=postgresql+psycopg:" in said
-        assert "rnnexp[postgres]" in said
+        assert "[postgres]" in said
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ sys.exit(exit_status("rnnexp", lambda: print({text!r})))
 """
 ANALYSIS = """
 from dataclasses import dataclass
-from analysis import command
+from rnnexp.analysis import command
 @dataclass
 class Arguments: pass
 command.run(lambda given: print({text!r}), Arguments, "compare", "")

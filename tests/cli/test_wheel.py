@@ -40,10 +40,17 @@ def wheel(tmp_path_factory):
 
 def test_a_wheel_holds_what_is_no_python(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder, pattern in ("conf", "**/*.yaml"), ("rnnexp/compute/cuda", "*.cu"):
+    of = ("conf", "**/*.yaml"), ("conf", "README.md"), ("rnnexp/compute/cuda", "*.cu")
+    for folder, pattern in (*of, ("analysis/report/templates", "*"), ("analysis", "**/*.py")):
         files = [path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / folder).glob(pattern)]
         assert files
         assert {file if file.startswith("rnnexp/") else f"rnnexp/{file}" for file in files} <= names
+
+
+def test_a_wheel_has_one_name_of_its_own(wheel):
+    """An `analysis` of the user's, say, is not shadowed."""
+    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"rnnexp"}
 
 
 def test_an_installed_wheel_works_in_an_empty_folder(wheel, tmp_path):
@@ -66,7 +73,7 @@ def test_an_installed_wheel_works_in_an_empty_folder(wheel, tmp_path):
     assert trained.returncode == 0, trained.stderr
     assert {path.name for path in empty.iterdir()} == {"run"}
     assert (empty / "run" / "result.json").exists()
-    code = "import rnnexp, analysis.compare; print(rnnexp.__file__, analysis.__file__)"
+    code = "import rnnexp.analysis.compare as compare, rnnexp; print(rnnexp.__file__, compare.__file__)"
     where = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=empty,

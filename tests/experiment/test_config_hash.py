@@ -69,6 +69,8 @@ def test_what_computes_is_no_parameter():
         "model.match": "recurrent",
         "model.recurrent_variational": "true",
         "train.keep": "best",
+        "train.log_every": "20",
+        "train.validate_every": "20",
         "tracking.system_metrics": "true",
         "tracking.timeout": "5",
     }

@@ -30,7 +30,7 @@ def multiply_window(layer: RecurrentLayer, workspace: Workspace) -> None:
 def multiply(layer: RecurrentLayer, weights: dict, h, rows: slice) -> None:
     """Do the products of one direction for some rows of h (T, B, H)."""
     if loops.is_compiled(layer):
-        compiled = importlib.import_module("analysis.speed.profile.compiled_recurrence")
+        compiled = importlib.import_module("rnnexp.analysis.speed.profile.compiled_recurrence")
         for group, U in weights.items():
             out = np.empty((len(group), length(rows), layer.hidden_size), h.dtype)
             compiled.multiply_window(h, U, out, rows.start, rows.stop)
