@@ -154,6 +154,9 @@ OPTIMIZERS = {
     for name, make in optim.OPTIMIZERS.items()
 }
 OPTIMIZERS["sgd"] = lambda: SGD(0.5, 0.25)
+OPTIMIZERS["momentum"] = lambda: SGD(0.5, 0.25, momentum=0.5, weight_decay=0.01)
+# at this rate it is chaos where it divides by small numbers
+OPTIMIZERS["rmsprop"] = lambda: optim.OPTIMIZERS["rmsprop"](0.5, epsilon=1.0, weight_decay=0.01)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ OPTIMIZERS["sgd"] = lambda: SGD(0.5, 0.25)
         ("sgd", np.float64, 1e-10),
         ("sgd", np.float32, 2e-5),
         ("adagrad", np.float64, 1e-9),  # it divides by tiny numbers at first, which makes much of rounding
-        *((name, np.float64, 1e-9) for name in optim.OPTIMIZERS.keys() - {"sgd", "adagrad"}),
+        *((name, np.float64, 1e-9) for name in OPTIMIZERS.keys() - {"sgd", "adagrad"}),
     ],
 )
 @pytest.mark.parametrize("name_of_engine", engine.GPU_ENGINES)

@@ -69,6 +69,12 @@ def test_what_computes_is_no_parameter():
         "model.match": "recurrent",
         "model.recurrent_variational": "true",
         "train.keep": "best",
+        "train.warmup_steps": "5",
+        "train.random_bptt": "true",
+        "train.average_trigger": "5",
+        "train.average_from": "5",
+        "optimizer.weight_decay": "0.1",
+        "optimizer.momentum": "0.9",
         "tracking.system_metrics": "true",
         "tracking.timeout": "5",
     }
