@@ -28,7 +28,7 @@ from rnnexp.nn.model import arrays_of
 from rnnexp.optim.sgd import SGD
 from rnnexp.training.step import make as make_step
 from tests.helpers.gradcheck import check_gradients
-from tests.helpers.variants import VARIANTS, bound_layer, small_model
+from tests.helpers.variants import REGULARISED, VARIANTS, bound_layer, small_model
 
 T, B, V = 4, 3, 11
 ENGINES = pytest.mark.parametrize("name_of_engine", ["fused", "cupy"])
@@ -73,6 +73,7 @@ SHAPES = [
     {"num_layers": 2, "recurrent_dropout": 0.3, "clip_through_time": 0.01},
     {"num_layers": 2, "dropout": 0.4, "recurrent_dropout": 0.3, "variational": True},
     {"one_hot": True},
+    {"sizes": [7, 5], "tie": True, **REGULARISED},
 ]
 
 
@@ -176,7 +177,11 @@ def test_fifty_training_steps(gpu, name_of_engine, optimizer, dtype, tolerance):
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("shape", [{"dropout": 0.3, "recurrent_dropout": 0.2}, DEEP], ids=["one", "two"])
+@pytest.mark.parametrize(
+    "shape",
+    [{"dropout": 0.3, "recurrent_dropout": 0.2}, DEEP, {"num_layers": 2, **REGULARISED}],
+    ids=["one", "two", "regularised"],
+)
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_fifty_training_steps_of_every_cell(gpu, name, options, shape):
     given = {"dtype": np.float64, "name": name, "options": options, "shape": shape}

@@ -5,11 +5,14 @@ import pytest
 
 from rnnexp.errors import Interrupted
 from rnnexp.evaluation.perplexity import evaluate
+from rnnexp.nn.cells import CELLS
 from rnnexp.optim.schedules.constant import Constant
+from rnnexp.optim.schedules.exponential import Exponential
+from rnnexp.optim.sgd import SGD
 from rnnexp.records import checkpoint
 from rnnexp.training.average import Average, is_due
 from rnnexp.training.state import TrainState
-from tests.helpers.variants import small_model
+from tests.helpers.variants import REGULARISED, small_model
 from tests.training.test_loop import CORPUS, Run, settings, validation_losses
 
 STEPS = 18  # of an epoch
@@ -56,7 +59,7 @@ def test_the_latest_epoch():
     assert due == [False, False, True, True]
 
 
-def test_what_is_validated_and_kept_is_the_mean_and_training_does_not_see_it(tmp_path):
+def test_what_is_validated_is_the_mean_and_training_does_not_see_it(tmp_path):
     for name in "plain", "averaged":
         (tmp_path / name).mkdir()
     plain, averaged = run(tmp_path / "plain"), run(tmp_path / "averaged", average_from=3)
@@ -67,13 +70,21 @@ def test_what_is_validated_and_kept_is_the_mean_and_training_does_not_see_it(tmp
     assert [record["valid/loss"] for record in records[:2]] == [record["valid/loss"] for record in before[:2]]
     assert records[2]["valid/loss"] != before[2]["valid/loss"]
     assert [record.get("averaged_updates") for record in records] == [None, None, STEPS]
-    mean = np.mean(steps[2 * STEPS :], axis=0, dtype=np.float64)
-    np.testing.assert_allclose(averaged.model.params.values, mean, atol=1e-6)
-    assert evaluate(averaged.model, CORPUS.splits["valid"]) == records[2]["valid/loss"]
-    kept, _ = checkpoint.read(tmp_path / "averaged/best.npz")
-    np.testing.assert_array_equal(kept["decoder.b"], averaged.model.params.value["decoder.b"])
     last, _ = checkpoint.read(tmp_path / "averaged/last.npz")
+    mean = np.mean(steps[2 * STEPS :], axis=0, dtype=np.float64)
+    np.testing.assert_allclose(last["average"], mean, atol=1e-6)
+    averaged.model.params.values[...] = last["average"]
+    assert evaluate(averaged.model, CORPUS.splits["valid"]) == records[2]["valid/loss"]
+
+
+def test_what_is_kept_as_the_best_is_the_mean(tmp_path, monkeypatch):
+    validation_losses(monkeypatch, [3.0, 2.0, 1.0])
+    averaged = run(tmp_path, average_from=3)
+    averaged.records()
+    last, _ = checkpoint.read(tmp_path / "last.npz")
     np.testing.assert_array_equal(last["average"], averaged.model.params.values)
+    kept, _ = checkpoint.read(tmp_path / "best.npz")
+    np.testing.assert_array_equal(kept["decoder.b"], averaged.model.params.value["decoder.b"])
     assert (last["decoder.b"] != kept["decoder.b"]).any()
 
 
@@ -164,3 +175,32 @@ def test_the_rate_of_a_window_of_random_length_goes_with_it(tmp_path):
     for lr, length, scale in found:
         assert lr == pytest.approx(2.0 * length / 10)
         assert scale == pytest.approx(1 / (4 * length))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_everything_at_once_goes_on_to_the_bit(tmp_path, cell):
+    """All that disturbs a model, windows of random lengths, momentum and decay, warm-up, a schedule, an average."""
+
+    def everything(folder):
+        folder.mkdir(exist_ok=True)
+        recipe = {"random_bptt": True, "warmup_steps": 25, "average_from": 3, "average_trigger": 1}
+        one = Run(folder, cell=cell, disturbed=REGULARISED, schedule=Exponential(1.5, 1), **recipe)
+        one.optimizer = SGD(0.3, 0.25, weight_decay=1e-4, momentum=0.5)
+        return one
+
+    whole = everything(tmp_path / "whole")
+    records = whole.records()
+    assert records[-1]["averaged_updates"] > 1
+    last = int(records[-1]["updates"])
+    for stop_at in 1, last // 3 + 2, last - 3, last:
+
+        def stop(state, stop_at=stop_at):
+            if state.step == stop_at:
+                raise Interrupted(15)
+
+        with pytest.raises(Interrupted):
+            everything(tmp_path / str(stop_at)).records(stop)
+        resumed = everything(tmp_path / str(stop_at))
+        rest = resumed.records()
+        assert rest == records[len(records) - len(rest) :]
+        np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
