@@ -15,7 +15,7 @@ from analysis.command import ComparisonArguments, run_on_study
 from analysis.figures.compared import draw_learning_curves
 from analysis.study import load_study
 from analysis.tables import ON_SCREEN, csv, group_text, study_text
-from analysis.texts import text_sentences
+from analysis.texts import text_sentences, token_losses
 from rnnexp.records.files import replace_text
 
 
@@ -24,7 +24,10 @@ def report(arguments: ComparisonArguments, out: Path) -> str:
     study = load_study(
         arguments.studies, arguments.uri, arguments.where, arguments.baseline, arguments.rules()
     )
-    groups = [group_text(study, group, text_sentences(study, group)) for group in study.groups]
+    losses = [token_losses(study.runs, group) for group in study.groups]
+    groups = [
+        group_text(study, group, text_sentences(group, own)) for group, own in zip(study.groups, losses)
+    ]
     out.mkdir(parents=True, exist_ok=True)
     replace_text(out / "compare.md", f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}")
     replace_text(out / "compare.csv", csv(study))

@@ -53,6 +53,10 @@ class Light:
     level: str
     sentence: str
 
+    def __str__(self) -> str:
+        """Return the answer after its question, where it does not open with that itself."""
+        return self.sentence if self.sentence.startswith(self.name) else f"{self.name}: {self.sentence}"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -236,16 +240,15 @@ def _seeds(runs: pd.DataFrame) -> tuple[str, str]:
 def _cut_off(runs: pd.DataFrame) -> tuple[str, str]:
     cut = runs[runs["best_epoch"] >= runs["last_epoch"]]
     if len(cut):
-        return (
-            STATED,
-            f"cut off: the best epoch is the last in {len(cut)} of {len(runs)} runs ({_names(cut)})",
-        )
+        return STATED, f"the best epoch is the last in {len(cut)} of {len(runs)} runs ({_names(cut)})"
     return OK, "every run was past its best epoch"
 
 
 def _untuned(runs: pd.DataFrame) -> tuple[str, str]:
     untuned = runs[runs["trials"] == 0]
-    return (STATED, f"untuned: {_names(untuned)}") if len(untuned) else (OK, "every configuration was tuned")
+    if len(untuned):
+        return STATED, f"no search recorded here chose the settings of {_names(untuned)}"
+    return OK, "every configuration was tuned"
 
 
 def _pruned(runs: pd.DataFrame) -> tuple[str, str]:
@@ -256,7 +259,7 @@ def _pruned(runs: pd.DataFrame) -> tuple[str, str]:
 def _times(runs: pd.DataFrame) -> tuple[str, str]:
     shared = int(runs["shared_machine"].astype(bool).sum())
     if shared:
-        return STATED, f"times: {shared} of {len(runs)} runs shared the machine"
+        return STATED, f"{shared} of {len(runs)} runs shared the machine"
     return OK, "every run had the machine to itself"
 
 

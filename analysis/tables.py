@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.columns import COLUMNS
 from analysis.comparing import Group
-from analysis.fairness import OK, Light
+from analysis.fairness import OK
 from analysis.markdown import aligned_table
 from analysis.study import Study
 
@@ -84,14 +84,8 @@ def light_lines(group: Group) -> list[str]:
     """Return a line for each light that refuses or states something, and one for all others."""
     fine = [light.name for light in group.lights if light.level == OK]
     rest = [light for light in group.lights if light.level != OK]
-    lines = [f"{light.level}: {named(light)}" for light in rest]
+    lines = [f"{light.level}: {light}" for light in rest]
     return lines + ([f"passed: {', '.join(fine)}"] if fine else [])
-
-
-def named(light: Light) -> str:
-    """Return the sentence of a light after its question, where it does not open with that itself."""
-    opens = light.sentence.startswith(f"{light.name}:")
-    return light.sentence if opens else f"{light.name}: {light.sentence}"
 
 
 def left_out(study: Study) -> list[str]:

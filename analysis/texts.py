@@ -1,62 +1,61 @@
 """Say how much a difference between configurations owes to the test text, from the losses of its tokens."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from analysis.comparing import Group
-from analysis.study import Study
-from analysis.text_error import TextError, blocks, sentences, text_error, uncertainty_sentences
-from analysis.verdict import Verdict
-from rnnexp.errors import UserError
-from rnnexp.records.folder import RunFolder
-
-END = "<eos>"
+from analysis.gap import TokenLosses, read_losses
+from analysis.text_error import text_error, uncertainty_sentences
 
 
-def text_sentences(study: Study, group: Group) -> list[str]:
+def token_losses(runs: pd.DataFrame, group: Group) -> dict[str, list[TokenLosses]]:
+    """Return the losses of the test tokens of every run in the numbers, by standing configuration.
+
+    A configuration of which any run kept none, or whose folder is not here, is left out; and all are
+    where they were tested on different text.
+    """
+    counted = runs[(runs["fate"] == "") & runs["configuration"].isin(group.standing)]
+    found = {}
+    for name, own in counted.groupby("configuration"):
+        losses = [read(folder) for folder in own["folder"]]
+        if all(one is not None for one in losses):
+            found[str(name)] = [one for one in losses if one is not None]
+    texts = [one.targets for own in found.values() for one in own]
+    return found if all(np.array_equal(text, texts[0]) for text in texts) else {}
+
+
+def read(folder: Any) -> TokenLosses | None:
+    """Return the losses of the run in a folder, if they can be read."""
+    if not isinstance(folder, str) or not Path(folder).is_dir():
+        return None
+    try:
+        return read_losses(Path(folder))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def text_sentences(group: Group, losses: Mapping[str, Sequence[TokenLosses]]) -> list[str]:
     """Return sentences on what other seeds, and other text, would change, for each pair that was tested.
 
-    None for a pair of which no run folder holds the losses of the tokens, or whose texts are not the same.
+    Parameters
+    ----------
+    losses : of single tokens, as from `token_losses`; nothing is said of a pair that is not in them.
     """
     found = []
     for verdict in group.verdicts:
-        tested = verdict.tested
-        if tested and (error := text_error_of(study, verdict)):
-            gap = tested.difference
+        if not verdict.tested or not {verdict.worse, verdict.better} <= losses.keys():
+            continue
+        worse, better = (losses[name] for name in (verdict.worse, verdict.better))
+        means = (np.mean([run.nats for run in runs], axis=0) for runs in (worse, better))
+        clusters = worse[0].clusters
+        if clusters[-1]:  # one sentence says nothing of others
+            gap = verdict.tested.difference
             seeds = min(gap.n_a, gap.n_b)
+            error = text_error(np.subtract(*means), clusters)
             said = uncertainty_sentences(gap.error * np.sqrt(seeds), seeds, error)
             found.append(f"{verdict.worse} minus {verdict.better}: {' '.join(said)}")
     return found
-
-
-def text_error_of(study: Study, verdict: Verdict) -> TextError | None:
-    """Return the mean difference a token between the two of a verdict, and what it owes to the text."""
-    means, targets, folder = [], [], None
-    for name in (verdict.worse, verdict.better):
-        runs = study.runs
-        own = runs[(runs["configuration"] == name) & runs["reported"] & (runs["status"] == "finished")]
-        nats = []
-        for path in own["folder"].dropna():
-            folder = RunFolder(Path(path))
-            if arrays := folder.test_nats():
-                nats.append(arrays["nats"].astype(np.float64))
-                targets.append(arrays["targets"])
-        if not nats or len(nats) < len(own):
-            return None
-        means.append(nats)
-    if folder is None or any(not np.array_equal(targets[0], other) for other in targets[1:]):
-        return None
-    difference = np.mean(means[0], axis=0) - np.mean(means[1], axis=0)
-    clusters = clusters_of(folder, targets[0])
-    return text_error(difference, clusters) if clusters[-1] else None
-
-
-def clusters_of(folder: RunFolder, targets: np.ndarray) -> np.ndarray:
-    """Return the number of each token's sentence (N,), or of its block where the text has no sentences."""
-    try:
-        corpus = folder.load_vocabulary()
-    except UserError:
-        return blocks(len(targets))
-    end = corpus.vocabulary.index.get(END) if corpus.end is None else corpus.end
-    return blocks(len(targets)) if end is None else sentences(targets, end)

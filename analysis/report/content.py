@@ -90,7 +90,7 @@ def describe(
         "lights": group.lights,
         "numbers": rows,
         "stability": stability(study.runs, group.configurations),
-        "text": text_sentences(study, group),
+        "text": text_sentences(group, losses),
         "tokens": where_from(losses, group.verdicts[:MOST_PAIRS]),
     }
 

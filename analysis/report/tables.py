@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.fairness import REFUSED, STATED
+from analysis.fairness import REFUSED, STATED, Light
 from analysis.markdown import aligned_table
 from analysis.report.columns import shown
 from analysis.report.numbers import MEANS
@@ -34,7 +34,7 @@ def markdown(content: dict[str, Any], rows: list[list[dict[str, Any]]]) -> str:
         columns = shown(own)
         cells = [[with_note(column.cell(row)) for column in columns] for row in own]
         parts.append("\n".join(aligned_table([column.title for column in columns], cells)))
-        if checks := [said_of(light) for light in group["lights"] if is_told(light)]:
+        if checks := [said_of(Light(**light)) for light in group["lights"] if is_told(light)]:
             parts.append(f"Was it fair?\n\n{listed(checks)}")
     parts.append(
         "Losses are nats per token, mean ± standard deviation over the seeds, with the 95% t interval from "
@@ -52,11 +52,9 @@ def is_told(light: dict[str, str]) -> bool:
     return light["level"] in (REFUSED, STATED)
 
 
-def said_of(light: dict[str, str]) -> str:
+def said_of(light: Light) -> str:
     """Return a light in words: what it is about, and what it says."""
-    name, sentence = light["name"], light["sentence"]
-    about = sentence if sentence.startswith(name) else f"{name}: {sentence}"
-    return f"{about} (no verdict)" if light["level"] == REFUSED else about
+    return f"{light} (no verdict)" if light.level == REFUSED else str(light)
 
 
 def escaped(text: str) -> str:

@@ -15,8 +15,8 @@ from analysis.report.page import page
 from analysis.report.pictures import draw
 from analysis.report.plain import folder_name
 from analysis.report.tables import csv, every_run, markdown
-from analysis.report.tokens import token_losses
 from analysis.study import Study, load_study
+from analysis.texts import token_losses
 from analysis.verdict import Rules
 from rnnexp.errors import UserError
 from rnnexp.records.files import replace_text

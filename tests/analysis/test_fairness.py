@@ -68,10 +68,10 @@ STATEMENTS = {
     "seeds": ({"seed": [1, 2, 3, 1, 2, 4]}, "seeds missing: lstm 4; gru 3"),
     "cut off": (
         {"best_epoch": [30] * 5 + [33]},
-        "cut off: the best epoch is the last in 1 of 6 runs (gru)",
+        "the best epoch is the last in 1 of 6 runs (gru)",
     ),
-    "untuned": ({"trials": 0}, "untuned: lstm, gru"),
-    "times": ({"shared_machine": [True, True] + [False] * 4}, "times: 2 of 6 runs shared the machine"),
+    "untuned": ({"trials": 0}, "no search recorded here chose the settings of lstm, gru"),
+    "times": ({"shared_machine": [True, True] + [False] * 4}, "2 of 6 runs shared the machine"),
     "commits": ({"dirty": [True] + [False] * 5}, "1 of 6 runs by code with changes beyond its commit"),
 }
 

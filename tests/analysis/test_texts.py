@@ -7,7 +7,7 @@ import pytest
 
 from analysis.study import make_study
 from analysis.text_error import sentences, text_error
-from analysis.texts import text_sentences
+from analysis.texts import text_sentences, token_losses
 from tests.helpers.recorded_runs import NO_HISTORY, runs_table
 
 
@@ -23,16 +23,21 @@ def study(tmp_path):
     for k in range(6):
         folder = tmp_path / str(k)
         folder.mkdir()
-        np.savez(folder / "test_nats.npz", nats=nats[k], targets=targets)
+        np.savez(folder / "test_nats.npz", nats=nats[k], targets=targets, train_counts=np.arange(5))
         meaning = {"level": "word", "end": None, "symbols": ["a", "b", "<eos>", "c", "d"]}
         (folder / "vocabulary.json").write_text(json.dumps(meaning))
     runs["tags.rnnexp.folder"] = [str(tmp_path / str(k)) for k in range(6)]
     return make_study(["s"], runs, NO_HISTORY), nats, targets, tmp_path
 
 
+def said(made):
+    (group,) = made.groups
+    return text_sentences(group, token_losses(made.runs, group))
+
+
 def test_the_error_is_that_of_the_mean_difference_by_sentence(study):
     made, nats, targets, _ = study
-    (sentence,) = text_sentences(made, made.groups[0])
+    (sentence,) = said(made)
     gap = nats[3:].astype(np.float64).mean(axis=0) - nats[:3].astype(np.float64).mean(axis=0)
     expected = text_error(gap, sentences(targets, 2))
     assert sentence.startswith("gru minus lstm: Other seeds, this text: ±")
@@ -43,10 +48,10 @@ def test_the_error_is_that_of_the_mean_difference_by_sentence(study):
 def test_a_missing_file_is_no_error_and_gives_no_sentence(study):
     made, _, _, folder = study
     (folder / "4" / "test_nats.npz").unlink()
-    assert text_sentences(made, made.groups[0]) == []
+    assert said(made) == []
 
 
 def test_other_texts_give_no_sentence(study):
     made, nats, targets, folder = study
-    np.savez(folder / "4" / "test_nats.npz", nats=nats[4], targets=targets[::-1])
-    assert text_sentences(made, made.groups[0]) == []
+    np.savez(folder / "4" / "test_nats.npz", nats=nats[4], targets=targets[::-1], train_counts=np.arange(5))
+    assert said(made) == []
