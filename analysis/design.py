@@ -19,6 +19,7 @@ NOT_PAIRED: tuple[str, ...] = (
     "model.hidden_size",
     "model.embed_size",
     "model.num_layers",
+    "model.layer_sizes",
     "model.tie_weights",
 )
 NOT_PAIRED += ("model.match_params", "model.init_std", "train.batch_size", "train.bptt")

@@ -43,6 +43,7 @@ class Range:
 POSITIVE = Range("a number greater than 0", lambda v: 0 < v < math.inf)
 NOT_NEGATIVE = Range("0 or more", lambda v: v >= 0)
 SHARE_BELOW_1 = Range("from 0 to below 1", lambda v: 0 <= v < 1)
+BETWEEN_0_AND_1 = Range("between 0 and 1", lambda v: 0 < v < 1)
 
 
 def at_least(least: int) -> Range:

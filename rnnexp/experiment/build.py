@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_info
 
 from rnnexp.compute import backend, engine
 from rnnexp.data.corpus import Corpus
+from rnnexp.errors import UserError
 from rnnexp.evaluation.base import Evaluator
 from rnnexp.experiment import rules
 from rnnexp.experiment.config import make_chosen
@@ -81,6 +82,8 @@ def experiment(config: dict[str, Any]) -> Experiment:
         corpus.require("valid", settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
         if settings.tests:
             corpus.require("test", 2, "its score")
+    elif settings.random_bptt:
+        raise UserError("train.random_bptt=true cuts a stream, and this text is sequences: leave it out")
     for name, evaluator in make_evaluators(config).items() if settings.tests else ():
         evaluator.require(corpus, "test", f"evaluation={name}")
     return on(corpus, config)

@@ -36,8 +36,14 @@ def defining(config: dict[str, Any]) -> dict[str, Any]:
             result[key] = value
     if result.get("model.recurrent_variational") == result["model.variational"]:  # as null
         del result["model.recurrent_variational"]
+    for place in "input", "between", "output":
+        if result.get(f"model.{place}_dropout") == result["model.dropout"]:  # as null
+            del result[f"model.{place}_dropout"]
+    if "model.layer_sizes" in result:  # which stand in their place
+        result.pop("model.hidden_size")
+        result.pop("model.num_layers")
     if result["model.match_params"]:  # it solves for these
-        del result["model.hidden_size"]
+        result.pop("model.hidden_size", None)
         if result["model.tie_weights"]:
             del result["model.embed_size"]
     else:  # nothing is counted

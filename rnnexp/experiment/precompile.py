@@ -74,6 +74,7 @@ def kinds(value: Any) -> Any:
 def use_all(config: dict[str, Any]) -> None:
     """Do all that a run does with its model, with a small model: sizes do not change what is compiled."""
     small = {"embed_size": config["model"]["embed_size"] and 4, "hidden_size": 4, "match_params": None}
+    small["layer_sizes"] = None
     model = make_model(config | {"model": config["model"] | small}, vocab_size=7)
     model.init(0)
     optimizer = make_chosen("optimizer", config["optimizer"])

@@ -220,8 +220,9 @@ def train_and_test(
     corpus, settings = experiment.corpus, experiment.settings
     parts = experiment.model.num_params()
     label = experiment.label
+    sizes = list(dict.fromkeys(cell.hidden_size for cell in experiment.model.cells))
     log.info(
-        f"{label}: {experiment.model.cells[0].hidden_size} hidden units, {sum(parts.values()):,} parameters "
+        f"{label}: {', '.join(map(str, sizes))} hidden units, {sum(parts.values()):,} parameters "
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from rnnexp.data.batches import Batches, Sequences, Streams
+from rnnexp.data.batches import Batches, RandomStreams, Sequences, Streams
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.device import DeviceBatches, device_batches
 from rnnexp.errors import Interrupted
@@ -20,6 +20,7 @@ from rnnexp.nn.model import Model
 from rnnexp.nn.tokens import IGNORE_INDEX
 from rnnexp.optim.base import Optimizer
 from rnnexp.optim.schedules.base import Schedule
+from rnnexp.training import average as averages
 from rnnexp.training import step as steps
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.config import TrainConfig
@@ -59,26 +60,30 @@ def fit(
     ------
     Diverged when a loss or gradient is not finite; the last checkpoint stays as it was.
     """
-    stored = checkpoints.load_last(model, optimizer, config.batch_size)
+    average = averages.Average()
+    stored = checkpoints.load_last(model, optimizer, config.batch_size, average)
     recurrent, state = stored or (None, TrainState.at_start(optimizer.lr, len(corpus.vocabulary)))
     step = steps.make(model, optimizer, seed, config.batch_size, recurrent)
 
     def save() -> None:
-        checkpoints.save_last(model, optimizer, step.state, state)
+        checkpoints.save_last(model, optimizer, step.state, state, average)
 
     def validate() -> float:
-        return evaluate(model, corpus.splits["valid"], config.eval_streams, corpus.end)
+        with average.in_place(model.params):
+            return evaluate(model, corpus.splits["valid"], config.eval_streams, corpus.end)
 
     if not stored:
         save()
     clock, cpu_clock = Stopwatch(), Stopwatch(time.process_time)
     while state.window or not state.is_over(config):  # an epoch that was begun is always completed
+        if averages.is_due(state, config):
+            state.averaged_from = state.step
         batches = train_batches(corpus, config, seed, state.epoch)
         there = device_batches(batches, model.backend)
         end = end_of_epoch(len(batches), state, config)
         while state.window < end and not (state.window and state.out_of_time(config)):
             windows = next_windows(state, end, step.sync_every, next_stop(state.step, config))
-            run_windows(windows, there, batches, step, state)
+            run_windows(windows, there, batches, step, state, average, config.warmup_steps)
             count_windows(windows, batches, step, state, corpus.end, optimizer.clip_norm)
             state.seconds += clock.lap()
             state.measured.cpu_seconds += cpu_clock.lap()
@@ -107,21 +112,27 @@ def fit(
             clips=optimizer.clip_norm is not None,
         )
         if improved:
-            checkpoints.save_best(model, state)
+            with average.in_place(model.params):
+                checkpoints.save_best(model, state)
         yield record
-        state.begin_epoch(schedule.next_lr(state.lr, improved), record["epoch_cpu_s"])
+        state.begin_epoch(schedule.next_lr(state.lr, improved, state.epoch), record["epoch_cpu_s"])
         save()
         clock.lap()
         cpu_clock.lap()
     if state.best_epoch:
-        checkpoints.load_best(model, state)
+        checkpoints.load_best(model, state, average)
 
 
 def train_batches(corpus: Corpus, config: TrainConfig, seed: int, epoch: int) -> Batches:
-    """Return the windows of an epoch of training: sequences in the order of that epoch, a stream as it is."""
+    """Return the windows of an epoch of training: sequences in the order of that epoch, a stream as it is.
+
+    Where its windows have random lengths, these are a function of seed and epoch.
+    """
     tokens, sizes = corpus.splits["train"], (config.batch_size, config.bptt)
     if corpus.end is None:
-        return Streams(tokens, *sizes)
+        return (
+            RandomStreams(tokens, *sizes, [seed, epoch, 1]) if config.random_bptt else Streams(tokens, *sizes)
+        )
     number = np.count_nonzero(tokens == corpus.end)
     order = np.random.default_rng([seed, epoch]).permutation(number) if config.shuffle else None
     return Sequences(tokens, corpus.end, *sizes, order)
@@ -147,18 +158,24 @@ def run_windows(
     batches: Batches,
     step: steps.TrainStep,
     state: TrainState,
+    average: averages.Average,
+    warmup_steps: int,
 ) -> None:
-    """Run each window forward and back, and update the parameters.
+    """Run each window forward and back, update the parameters, and count them in their average where it has begun.
 
     Parameters
     ----------
     source : the windows of `batches` as arrays that the model can read.
+    warmup_steps : updates over which the learning rate rises.
     """
     for number, k in enumerate(windows, state.step):
         if batches.starts_fresh(k):
             step.reset_state()
         inputs, targets = source.window(k)
-        step.run(inputs, targets, number, state.lr, grad_scale=1 / batches.loss_denominator)
+        lr = state.lr * batches.lr_factor(k) * min(1.0, (number + 1) / max(1, warmup_steps))
+        step.run(inputs, targets, number, lr, grad_scale=1 / batches.denominator(k))
+        if state.averaged_from is not None:
+            average.add(step.model.params, number + 1 - state.averaged_from)
 
 
 def count_windows(
@@ -175,7 +192,7 @@ def count_windows(
         state.add_window(
             nats,
             grad_norm,
-            loss=nats / batches.loss_denominator,
+            loss=nats / batches.denominator(k),
             tokens=int(np.count_nonzero(targets != IGNORE_INDEX)),
             sequences=0 if end is None else int(np.count_nonzero(targets == end)),
             clip_norm=clip_norm,
@@ -213,6 +230,8 @@ def epoch_record(
         "epoch_s": seconds,
         "epoch_cpu_s": cpu_seconds,
     }
+    if state.averaged_from is not None:
+        record["averaged_updates"] = state.step - state.averaged_from
     if clips:
         record["clip_share"] = state.measured.clipped / state.window
     if state.sequences:  # none may have ended before max_steps

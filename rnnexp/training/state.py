@@ -46,6 +46,10 @@ class TrainState:
     best_loss: float = math.inf
     best_epoch: int = 0
     cpu_seconds: float = 0.0  # of the epochs done, their validation included
+    valid_losses: list[float] = field(default_factory=list)  # of the epochs done
+    averaged_from: int | None = (
+        None  # updates done before the first whose weights are averaged; None: none are
+    )
     measured: Measured = field(default_factory=Measured)
 
     @classmethod
@@ -110,6 +114,7 @@ class TrainState:
         """
         require_finite("validation loss", valid_loss, self.step)
         self.epoch += 1
+        self.valid_losses.append(valid_loss)
         improved = valid_loss < self.best_loss
         if improved:
             self.best_loss, self.best_epoch = valid_loss, self.epoch

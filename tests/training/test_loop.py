@@ -52,8 +52,12 @@ def settings(**changes):
 class Run:
     """A run that can be begun again in the same folder."""
 
-    def __init__(self, folder, *, cell="lstm", lr=1.0, schedule=None, corpus=CORPUS, **changes):
-        self.model = small_model(cell, num_layers=2, dropout=0.3, vocab_size=V, dtype=np.float32)
+    def __init__(
+        self, folder, *, cell="lstm", lr=1.0, schedule=None, corpus=CORPUS, disturbed=None, **changes
+    ):
+        self.model = small_model(
+            cell, num_layers=2, vocab_size=V, dtype=np.float32, **(disturbed or {"dropout": 0.3})
+        )
         self.model.init(seed=5)
         self.settings, self.corpus = settings(**changes), corpus
         self.optimizer, self.schedule = SGD(lr, 0.25), schedule or Plateau(4)

@@ -14,15 +14,15 @@ from rnnexp.nn.recurrent import RecurrentLayer
 
 def multiply_window(layer: RecurrentLayer, workspace: Workspace) -> None:
     """Repeat the recurrent products of the step that left `workspace`, by the engine and threads in use."""
-    h = workspace["window"].states["h"][1:]
-    parts = workspace["window"].parts
+    w = workspace["window"]
+    h, parts = w.states["h"][1:], w.parts
     form = layer.backend.recurrent_weights
     if loops.is_compiled(layer):
         form = importlib.import_module("rnnexp.nn.loops.jit").form(layer)
     for direction in "forward", "backward":
         # backward makes as many products of the same shapes, with the weights transposed
         weights = recurrent_weights(
-            layer, parts, workspace.child(direction), form, transposed=direction == "backward"
+            w.U, parts, workspace.child(direction), form, transposed=direction == "backward"
         )
         in_parallel(lambda part, weights=weights: multiply(layer, weights[length(part)], h, part), parts)
 
