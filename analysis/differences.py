@@ -74,7 +74,7 @@ def welch(a: Iterable[float], b: Iterable[float], level: float = 0.95) -> Differ
     if total:
         df = 1 / ((share_a / total) ** 2 / (len(a) - 1) + (share_b / total) ** 2 / (len(b) - 1))
     mean = float(a.mean() - b.mean())
-    return _difference(mean, sqrt(total), df, sqrt(var_a + var_b), "Welch", (len(a), len(b)), level)
+    return difference_of(mean, sqrt(total), df, sqrt(var_a + var_b), "Welch", (len(a), len(b)), level)
 
 
 def paired(a: Iterable[float], b: Iterable[float], level: float = 0.95) -> Difference:
@@ -84,13 +84,19 @@ def paired(a: Iterable[float], b: Iterable[float], level: float = 0.95) -> Diffe
         raise ValueError(f"{len(a)} runs cannot be paired with {len(b)}")
     n, gaps = len(a), a - b
     spread = float(gaps.std(ddof=1))
-    return _difference(float(gaps.mean()), spread / sqrt(n), n - 1, spread, "paired t", (n, n), level)
+    return difference_of(float(gaps.mean()), spread / sqrt(n), n - 1, spread, "paired t", (n, n), level)
 
 
-def _difference(
-    mean: float, error: float, df: float, spread: float, method: str, runs: tuple[int, int], level: float
+def difference_of(
+    mean: float,
+    error: float,
+    df: float,
+    spread: float,
+    method: str,
+    runs: tuple[int, int],
+    level: float = 0.95,
 ) -> Difference:
-    """Return the row with its p-value; without any spread it is 1 at no difference, else 0."""
+    """Return a difference with its p-value and interval; without any error p is 1 at no difference, else 0."""
     p = 2 * float(special.stdtr(df, -abs(mean) / error)) if error else float(mean == 0)
     return Difference(mean, error, df, p, mean, mean, level, spread, method, *runs).at(level)
 

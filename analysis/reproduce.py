@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from rnnexp.analysis.command import run
 from rnnexp.analysis.configurations import result_keys
-from rnnexp.analysis.markdown import table_line
+from rnnexp.analysis.markdown import put_between, table_line
 from rnnexp.analysis.published import PUBLISHED, PublishedResult
 from rnnexp.analysis.records import NoRecords, load_runs
 from rnnexp.analysis.where import is_same
@@ -132,11 +132,8 @@ def markdown(results: list[PublishedResult], uri: str) -> str:
 
 def put_into(page: Path, table: str) -> None:
     """Replace what stands between the two marks of a page."""
-    before, first, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, last, after = rest.partition(END)
-    if not last:
-        raise UserError(f"into={page} has no place for the table: write {BEGIN} and {END} there")
-    page.write_text(f"{before}{first}\n{table}{last}{after}", encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    page.write_text(put_between(text, BEGIN, END, table, f"into={page}"), encoding="utf-8")
 
 
 def reproduce(arguments: Arguments) -> None:

@@ -10,6 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from rnnexp.analysis import reproduce
+from rnnexp.analysis.claims.command import Arguments as ClaimsArguments
 from rnnexp.analysis.command import ComparisonArguments, StudyArguments
 from rnnexp.analysis.report.command import Arguments as ReportArguments
 from rnnexp.cli import arguments, evaluate, generate, offline, sync, ui
@@ -32,6 +33,7 @@ OF_ANALYSIS = {
     "report": ReportArguments,
     "challenge": StudyArguments,
     "reproduce": reproduce.Arguments,
+    "claims": ClaimsArguments,
 }
 LONGEST = 160
 

@@ -44,7 +44,13 @@ def overview(arguments: Sequence[str], commands: Mapping[str, Command]) -> str:
     with open_configs(given.config_dir):
         # of several values the first
         config = OmegaConf.to_yaml(compose("config", [values(o)[0] for o in parse(given.overrides)]))
-    options = {folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in CONF.iterdir()}
+    options = {
+        folder.name: sorted(
+            file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml")
+        )
+        for folder in CONF.iterdir()
+        if folder.name != "hydra"
+    }
     groups = [f"{group}: {', '.join(names)}" for group, names in sorted(options.items()) if names]
     return "\n".join(
         [

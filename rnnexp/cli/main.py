@@ -35,6 +35,7 @@ COMMANDS = {
     "report": Command(
         "study=NAME", "a study on one page: verdicts, figures, tables", "rnnexp.analysis.report"
     ),
+    "claims": Command("", "what the documents claim of the cells, each judged", "rnnexp.analysis.claims"),
     "challenge": Command(
         "study=NAME", "the runs that nobody beats on all counts", "rnnexp.analysis.challenge"
     ),

@@ -165,8 +165,16 @@ def folder_name(started: str, *, _root_: DictConfig) -> str:
     return run_name(with_rate(config)) + (f"_{started}" if config["rerun"] else "")
 
 
+def choose(key: str, values: dict[str, Any]) -> Any:
+    """Return the value of a key, as a preset writes it: `${choose:${cell.name},{lstm:8.0,gru:4.0}}`."""
+    if key not in values:
+        raise UserError(f"the preset has no value for {key}, only for {', '.join(values)}")
+    return values[key]
+
+
 # where this is imported, for a job on another machine composes its config without `register`
 register_resolver("folder_name", folder_name, replace=True)
+register_resolver("choose", choose, replace=True)
 
 
 def register() -> None:

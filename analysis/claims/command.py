@@ -1,0 +1,52 @@
+"""Read the arguments of `rnnexp claims`, judge, and write the page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnexp.analysis.claims.claim import Claim
+from rnnexp.analysis.claims.gather import judge_all, tuned_rates
+from rnnexp.analysis.claims.listed import CLAIMS
+from rnnexp.analysis.claims.write import table, write
+from rnnexp.analysis.markdown import put_between
+from rnnexp.errors import UserError
+from rnnexp.output import say
+
+BEGIN, END = "<!-- made by rnnexp claims -->", "<!-- end of what rnnexp claims made -->"
+
+
+@dataclass
+class Arguments:
+    """Hold the arguments of the command; the package's docstring says what they mean."""
+
+    uri: str = "sqlite:///runs/mlflow.db"
+    out: str = "runs/reports"
+    into: str | None = None
+    only: str = ""
+
+
+def chosen(only: str) -> list[Claim]:
+    """Return the claims that a comma-separated list names; all where it is empty."""
+    known = {claim.name: claim for claim in CLAIMS}
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise UserError(f"only={name} is not known: choose from {', '.join(known)}")
+    return [known[name] for name in names] or CLAIMS
+
+
+def command(arguments: Arguments) -> None:
+    """Judge the claims, write their page, and print the table."""
+    claims = chosen(arguments.only)
+    if arguments.into:
+        with_table(arguments.into, "")  # refused before anything is written
+    judged = judge_all(claims, arguments.uri)
+    folder = Path(arguments.out) / "claims"
+    write(judged, tuned_rates(arguments.uri), folder)
+    if arguments.into:
+        Path(arguments.into).write_text(with_table(arguments.into, table(judged)), encoding="utf-8")
+    say(f"{table(judged)}\nWritten: {folder}/index.html, claims.md, claims.json, figures/")
+
+
+def with_table(page: str, rows: str) -> str:
+    """Return the text of a page with the table between its marks."""
+    return put_between(Path(page).read_text(encoding="utf-8"), BEGIN, END, rows, f"into={page}")

@@ -1,0 +1,1 @@
+"""Judge the claims from their studies, a file a claim."""

@@ -1,0 +1,98 @@
+"""Find the runs of the claims in a store, and judge each claim by them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rnnexp.analysis.claims.claim import NOT_TRIED, UNFINISHED, Claim, Finding
+from rnnexp.analysis.claims.runs import number
+from rnnexp.analysis.contrasts import TooFewRuns
+from rnnexp.analysis.fairness import OK, Light
+from rnnexp.analysis.records import NoRecords
+from rnnexp.analysis.study import Study, load_study
+
+STUDY = "claims_{}"  # of a preset
+TUNING = {
+    "grammar": "tuning",
+    "names of dinosaurs": "tuning_names",
+}  # data set -> preset that tuned its rates
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Hold a claim with what the runs say of it, and the studies that they are of, by preset."""
+
+    claim: Claim
+    finding: Finding
+    studies: Mapping[str, Study]
+
+    @property
+    def runs(self) -> int:
+        """Return how many runs were begun for it."""
+        return sum(len(study.runs) for study in self.studies.values())
+
+    @property
+    def lights(self) -> list[Light]:
+        """Return what the checks of fairness state or refuse, each once."""
+        found = {
+            (light.name, light.sentence): light
+            for study in self.studies.values()
+            for group in study.groups
+            for light in group.lights
+            if light.level != OK
+        }
+        return list(found.values())
+
+
+@dataclass(frozen=True)
+class TunedRate:
+    """Hold the mean validation loss (nats per token) of a rate's runs in tuning, and whether it is the cell's best."""
+
+    data: str
+    cell: str
+    lr: float
+    loss: float
+    runs: int
+    is_best: bool
+
+
+def judge_all(claims: Iterable[Claim], uri: str) -> list[Judged]:
+    """Return every claim with what the runs in a store say of it."""
+    return [judge(claim, load(claim.presets, uri)) for claim in claims]
+
+
+def load(presets: Iterable[str], uri: str) -> dict[str, Study]:
+    """Return the studies of those presets that have runs."""
+    found = {}
+    for preset in presets:
+        try:
+            found[preset] = load_study([STUDY.format(preset)], uri)
+        except NoRecords:
+            continue
+    return found
+
+
+def judge(claim: Claim, studies: Mapping[str, Study]) -> Judged:
+    """Return a claim with what its studies say of it; without runs of its first preset it is not tried."""
+    first = next(iter(claim.presets), None)
+    if claim.judge is None or first not in studies:
+        return Judged(claim, Finding(NOT_TRIED, "not tried"), {})
+    try:
+        return Judged(claim, claim.judge(studies), studies)
+    except TooFewRuns:
+        return Judged(claim, Finding(UNFINISHED, "Too few of its runs have finished."), studies)
+
+
+def tuned_rates(uri: str) -> list[TunedRate]:
+    """Return what each rate of the tuning studies reached, by data set, cell and rate; empty without these."""
+    found = []
+    for data, preset in TUNING.items():
+        for study in load([preset], uri).values():
+            finished = study.runs[study.runs["status"] == "finished"]
+            for cell, own in finished.groupby("cell"):
+                means = own.groupby("lr")["valid_loss"].mean()
+                for lr, loss in means.items():
+                    runs = int((own["lr"] == lr).sum())
+                    found.append(
+                        TunedRate(data, str(cell), number(lr), float(loss), runs, lr == means.idxmin())
+                    )
+    return found

@@ -1,0 +1,43 @@
+"""Choose the runs of a study that a claim is judged by."""
+
+from typing import Any
+
+import pandas as pd
+
+from rnnexp.analysis.described import Recorded
+from rnnexp.analysis.study import Study
+
+
+def counted(study: Study, *settings: str) -> pd.DataFrame:
+    """Return the finished runs in the numbers, with these settings as columns of numbers.
+
+    A setting that is null, or not a number, is missing.
+    """
+    runs = everything(study, *settings)
+    return runs[runs["reported"].astype(bool) & (runs["fate"] == "") & (runs["status"] == "finished")]
+
+
+def everything(study: Study, *settings: str) -> pd.DataFrame:
+    """Return all runs that ended or diverged, with these settings as columns of numbers."""
+    has = Recorded(study.recorded)
+    columns = {key: has.number(f"params.{key}") for key in settings}
+    return study.runs.assign(**columns)
+
+
+def values(runs: pd.DataFrame, column: str, **chosen: object) -> list[float]:
+    """Return a column of the runs that have these values, in the order of their seeds."""
+    for key, value in chosen.items():
+        runs = runs[runs[key] == value]
+    return [float(value) for value in runs.sort_values("seed")[column].dropna()]
+
+
+def cells_of(runs: pd.DataFrame) -> list[str]:
+    """Return the cells among runs, in the order LSTM, GRU, RNN, others."""
+    order = ["lstm", "gru", "rnn"]
+    found = {str(cell) for cell in runs["cell"].dropna()}
+    return [cell for cell in order if cell in found] + sorted(found - set(order))
+
+
+def number(key: Any) -> float:
+    """Return a number that pandas has as a key of groups."""
+    return float(key)
