@@ -236,8 +236,9 @@ SIXTY = {
     "tracking=mlflw": "tracking=mlflw is not known: did you mean mlflow? There are mlflow, none",
     "evaluation=[exact,dlfs]": "evaluation=dlfs is not known: did you mean dlfs2? There are ",
     "-m hydra/launcher=slrm": "hydra/launcher=slrm is not known: did you mean slurm? There are basic, slurm",
-    "+model=small": "model is chosen already: write model=OPTION, without +, to choose another",
-    "-m +hydra/launcher=basic": "hydra/launcher is chosen already: write hydra/launcher=OPTION, without +, ",
+    "+model=small": "model is chosen already: write model=OPTION without +, in a file override model: OPTION",
+    "-m +hydra/launcher=basic": "hydra/launcher is chosen already: write hydra/launcher=OPTION without +, in a file "
+    "override hydra/launcher: OPTION",
     # several values
     "cell=lstm,gru": "cell=lstm,gru names several values: add -m for a run of each",
     "seed=range(5)": "seed=range(5) names several values: add -m for a run of each",
