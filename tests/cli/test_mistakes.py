@@ -93,10 +93,10 @@ def test_a_missing_driver_is_named_with_its_remedy(line):
     [
         ("study=[1", "study=[1 "),  # a name like any other
         ("study=a: {b", "study=a: {b "),
-        ("margin=high", "margin=high: "),
-        ("look=1.5", "look=1.5: "),
-        ("stdy=s", "'stdy=s' is not known: the options are study=, uri="),
-        ("s", "'s' is not known"),
+        ("margin=high", "margin=high must be a number"),
+        ("look=1.5", "look=1.5 must be a whole number"),
+        ("stdy=s", "stdy=s is not known: did you mean study=? There are study=, uri="),
+        ("s", "s is not known: the options are study="),
     ],
 )
 def test_arguments_of_the_analysis_are_named(line, given, part):
