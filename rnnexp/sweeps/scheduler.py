@@ -91,7 +91,8 @@ class Sweep:
         ------
         UserError for a job that is impossible, which it names, before any has begun.
         """
-        over, left = [], []
+        over: list[Job] = []
+        left: list[Job] = []
         for job in self.waiting:
             finished = False
             with suppress(OSError, UserError):  # of its folder: its own failure, when its turn comes
