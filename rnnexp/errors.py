@@ -3,8 +3,9 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 from rnnexp.installation import how_to_add
 from rnnexp.output import safe
@@ -95,6 +96,15 @@ def explained(error: BaseException) -> str:
     own_words = isinstance(error, UserError)  # which say all of it
     causes = [error.__cause__] if isinstance(error.__cause__, composing) and not own_words else []
     return "; ".join(one_line(part) for part in [error, *causes] if part) or type(error).__name__
+
+
+def unknown_argument(argument: str, keys: Iterable[str]) -> str:
+    """Return that a command has no such argument, which one may have been meant, and which there are."""
+    known = [f"{key}=" for key in keys]
+    key, equals, _ = argument.partition("=")
+    near = get_close_matches(f"{key}=", known, n=1) if equals else []
+    meant = f"did you mean {near[0]}? There are" if near else "the options are"
+    return f"{argument} is not known: {meant} {', '.join(known)}"
 
 
 @contextmanager

@@ -38,8 +38,11 @@ def plain(error: HydraException | OmegaConfBaseException) -> str:
         return several(found[1], found[2])
     if found := re.match(r"Sweep parameters '(.+)' requires --multirun", said):
         return f"{found[1]} names several values: add -m for a run of each"
-    if found := re.match(r"(\S+) appears more than once in the final defaults list", said):
-        return f"{found[1]} is chosen already: write {found[1]}=OPTION, without +, to choose another"
+    if found := re.match(r"(\S+) appears more than once in|Multiple values for (\S+)\.", said):
+        group = found[1] or found[2]
+        return (
+            f"{group} is chosen already: write {group}=OPTION without +, in a file override {group}: OPTION"
+        )
     if isinstance(cause, ValidationError) and (found := re.match("Error merging override (.+)", said)):
         wanted = must_be(str(cause.full_key))
         return f"{found[1]} must be {wanted}" if wanted else f"{found[1]}: {one_line(cause)}"

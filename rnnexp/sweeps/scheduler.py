@@ -91,29 +91,30 @@ class Sweep:
         ------
         UserError for a job that is impossible, which it names, before any has begun.
         """
-        over = []
+        over: list[Job] = []
+        left: list[Job] = []
         for job in self.waiting:
+            finished = False
             with suppress(OSError, UserError):  # of its folder: its own failure, when its turn comes
-                if job.finished_before():
-                    over.append(job)
-        require_possible([job for job in self.waiting if job not in over])
+                finished = job.finished_before()
+            (over if finished else left).append(job)
+        require_possible(left)
+        self.waiting = left
         for job in over:
-            self.waiting.remove(job)
             try:
                 self.on_finished_before(job)
             except (OSError, UserError) as error:
                 job.outcome, job.error = "failed", one_line(error)
                 self.on_job_end(job)
-        self.tell(self.plan())
+        if plan := self.plan():
+            self.tell(plan)
 
     def plan(self) -> str:
-        """Return a line about the jobs to do."""
-        left = len(self.waiting)
-        before = (
-            f" ({len(self.jobs) - left} of {len(self.jobs)} have ended before)"
-            if left < len(self.jobs)
-            else ""
-        )
+        """Return a line about the jobs to do; empty where there are none."""
+        left, total = len(self.waiting), len(self.jobs)
+        if not left:
+            return ""
+        before = f" ({total - left} of {total} have ended before)" if left < total else ""
         return f"{left} jobs to do, {self.workers} at a time{before}{self.estimate()}"
 
     def estimate(self) -> str:

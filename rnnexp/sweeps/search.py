@@ -156,8 +156,10 @@ class Search(Sweep):
         return Branch(name, overrides, title, storage.to_connect(), study, seed, len(over), tried, left)
 
     def plan(self) -> str:
-        """Return a line about the trials to do."""
+        """Return a line about the trials to do; empty where there are none."""
         left = sum(max(self.trials - branch.begun, 0) for branch in self.branches)
+        if not left:
+            return ""
         before = f" ({self.total - left} of {self.total} have ended before)" if left < self.total else ""
         final = f", then {len(self.branches) * self.seeds} runs of the best" if self.seeds else ""
         return f"{left} trials to do, {self.workers} at a time{before}{final}"

@@ -119,7 +119,7 @@ def test_what_generate_refuses(runs, monkeypatch, arguments, parts):
         ),
         (["sync"], "rnnexp sync: name a folder: rnnexp sync runs/"),
         (["sync", "nowhere"], "rnnexp sync: nowhere is no folder"),
-        (["sync", "runs", "ury=x"], "rnnexp sync: ury=x is not known: the options are uri="),
+        (["sync", "runs", "ury=x"], "rnnexp sync: ury=x is not known: did you mean uri=? There are uri="),
         (["offline"], "rnnexp offline: name run folders"),
         (["offline", "chars", "workers=0"], "rnnexp offline: workers=0 must be a number from 1"),
         (["resume"], "rnnexp resume: name one run folder"),

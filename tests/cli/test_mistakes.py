@@ -95,10 +95,10 @@ def test_a_missing_driver_is_named_with_its_remedy(line):
     [
         ("study=[1", "study=[1 "),  # a name like any other
         ("study=a: {b", "study=a: {b "),
-        ("margin=high", "margin=high: "),
-        ("look=1.5", "look=1.5: "),
-        ("stdy=s", "'stdy=s' is not known: the options are study=, uri="),
-        ("s", "'s' is not known"),
+        ("margin=high", "margin=high must be a number"),
+        ("look=1.5", "look=1.5 must be a whole number"),
+        ("stdy=s", "stdy=s is not known: did you mean study=? There are study=, uri="),
+        ("s", "s is not known: the options are study="),
     ],
 )
 def test_arguments_of_the_analysis_are_named(line, given, part):
@@ -238,8 +238,9 @@ SIXTY = {
     "tracking=mlflw": "tracking=mlflw is not known: did you mean mlflow? There are mlflow, none",
     "evaluation=[exact,dlfs]": "evaluation=dlfs is not known: did you mean dlfs2? There are ",
     "-m hydra/launcher=slrm": "hydra/launcher=slrm is not known: did you mean slurm? There are basic, slurm",
-    "+model=small": "model is chosen already: write model=OPTION, without +, to choose another",
-    "-m +hydra/launcher=basic": "hydra/launcher is chosen already: write hydra/launcher=OPTION, without +, ",
+    "+model=small": "model is chosen already: write model=OPTION without +, in a file override model: OPTION",
+    "-m +hydra/launcher=basic": "hydra/launcher is chosen already: write hydra/launcher=OPTION without +, in a file "
+    "override hydra/launcher: OPTION",
     # several values
     "cell=lstm,gru": "cell=lstm,gru names several values: add -m for a run of each",
     "seed=range(5)": "seed=range(5) names several values: add -m for a run of each",
