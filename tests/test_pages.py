@@ -117,7 +117,11 @@ def test_the_arguments_of_other_commands_are_known(page):
             own, overrides = arguments.split(given, evaluate.Options)
             arguments.read(own, evaluate.Options)
             if any(word.startswith("run=") for word in own):
-                assert {word.partition("=")[0] for word in overrides} <= set(evaluate.OF_A_RUN)
+                scoring = [word for word in overrides if evaluate.is_of_evaluation(word)]
+                evaluate.composed(scoring)
+                assert {word.partition("=")[0] for word in set(overrides) - set(scoring)} <= set(
+                    evaluate.OF_A_RUN
+                )
             else:
                 evaluate.composed(overrides)
         else:

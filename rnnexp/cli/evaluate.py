@@ -68,8 +68,9 @@ def report(given: list[str]) -> str:
     if options.weights and options.run:
         raise UserError("run= and weights= exclude each other: leave one out")
     folder = RunFolder(tracking.path_of(options.run, options.uri).absolute()) if options.run else None
-    chosen = [override for override in overrides if override.partition("=")[0].split(".")[0] == "evaluation"]
-    config = config_of(folder, [o for o in overrides if o not in chosen]) if folder else composed(overrides)
+    chosen = [override for override in overrides if is_of_evaluation(override)]
+    others = [override for override in overrides if not is_of_evaluation(override)]
+    config = config_of(folder, others) if folder else composed(overrides)
     if folder:
         config["evaluation"] = composed(chosen)["evaluation"]
     protocol = PROTOCOLS[options.protocol]
@@ -94,12 +95,20 @@ def report(given: list[str]) -> str:
             weights.load(experiment.model, Path(str(options.weights)))
         rows = config["train"]["eval_streams"] if options.protocol == "streams" else 1
         lines = lines_about(corpus, split)
-        with np.errstate(over="ignore"), engine.use(experiment.engine, experiment.threads, config["tf32"]):
+        with (
+            np.errstate(over="ignore", invalid="ignore"),
+            engine.use(experiment.engine, experiment.threads, config["tf32"]),
+        ):
             for name, evaluator in evaluators.items():
                 scores = evaluator.score(experiment.model, corpus, split, rows)
                 way = options.protocol if name == protocol else name
                 lines += lines_of(scores, corpus.bytes_per_token(split), f"{split} ({way})")
     return "\n".join(lines)
+
+
+def is_of_evaluation(override: str) -> bool:
+    """Return whether an override says how a text is scored."""
+    return override.partition("=")[0].partition(".")[0] == "evaluation"
 
 
 def composed(overrides: Sequence[str]) -> dict[str, Any]:

@@ -35,7 +35,9 @@ class NeuralCache(Tuned):
         super().__init__("neural_cache", window=window, theta=theta, share=share)
 
     def require(self, corpus, split, chosen):
-        super().require(corpus, split, f"{chosen} with evaluation.neural_cache.window={max(self.windows)}")
+        if corpus.end is None:
+            chosen = f"{chosen} with evaluation.neural_cache.window={max(self.windows)}"
+        super().require(corpus, split, chosen)
 
     def nats(self, model, tokens, end, settings, prepared):
         kept, scored = max(window for window, _, _ in settings), list(dict.fromkeys(s[:2] for s in settings))

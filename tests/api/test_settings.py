@@ -11,11 +11,13 @@ from rnnexp.api.settings import config_of, key_of
 from rnnexp.errors import UserError
 from rnnexp.experiment.compose import CONF
 from rnnexp.experiment.config_hash import hashes
-from rnnexp.sweeps.request import compose_one, job_of
+from rnnexp.sweeps.configs import open_configs
+from rnnexp.sweeps.request import make_job
 
 
 def of_command(*overrides):
-    return job_of("", compose_one([*overrides, "tracking=none"]), list(overrides)).config
+    with open_configs():
+        return make_job("", [*overrides, "tracking=none"]).config
 
 
 @pytest.mark.parametrize(

@@ -345,6 +345,12 @@ def test_what_evaluate_refuses_of_a_run(run, scored):
         (["run=run", "weights=w.npz"], "exclude each other"),
         (["run=run", "split=text"], "split=text is not known: choose from train, valid, test"),
         (["run=run", "dataset.path=none.txt"], "none.txt"),
+        (["run=run", "evaluation=none"], "Could not find 'evaluation/none'"),
+        (["run=run", "evaluation=neural_cache", "evaluation.neural_cache.share=[2]"], "from 0 to below 1"),
+        (["run=run", "evaluation=neural_cache"], "evaluation.neural_cache.window=500 takes at least 502"),
+        (["run=run", "evaluation=mc_dropout"], "evaluation=mc_dropout is for a model with dropout"),
+        (["run=run", "dataset.path=other.txt", "evaluation=dynamic"], "score a split of the run's own data"),
+        (["run=run", "dataset.path=other.txt", "evaluation=temperature"], "evaluation.temperature.value=["),
     ]:
         refused = run("evaluate", *arguments, cwd=folder)
         assert refused.returncode == 1

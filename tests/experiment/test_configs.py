@@ -36,6 +36,8 @@ GROUPS = [
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 
+# what an evaluator asks of a model or of the short texts here
+FITTING = {"mc_dropout": "model.dropout=0.1", "neural_cache": "evaluation.neural_cache.window=[100]"}
 FROM_USERS = "text8", "wikitext2"  # data sets that only users have
 
 
@@ -68,7 +70,7 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
     if option in FROM_USERS:
         pytest.skip("no copy of the data set here; its reading is tested in tests/data/test_texts.py")
     overrides += ["dataset.dir=."] if "dino" in option else []
-    overrides += ["model.dropout=0.1"] if option == "mc_dropout" else []  # which is for such models
+    overrides += [FITTING[option]] if option in FITTING else []
     config = composed(*overrides)
     name = config["dataset"]["name"].removesuffix("_char")
     if name in FILES:
