@@ -6,9 +6,12 @@ import re
 import shlex
 from itertools import pairwise
 
+import matplotlib
 import pytest
+from matplotlib import pyplot
 from omegaconf import OmegaConf
 
+import rnnexp
 from rnnexp.analysis import reproduce
 from rnnexp.analysis.claims.command import Arguments as ClaimsArguments
 from rnnexp.analysis.command import ComparisonArguments, StudyArguments
@@ -20,6 +23,7 @@ from rnnexp.experiment import rules, schema
 from rnnexp.sweeps.configs import open_configs
 from rnnexp.sweeps.request import config_of
 from rnnexp.sweeps.worker import CONF
+from tests.api.conftest import SHORT
 from tests.conftest import REPOSITORY
 from tests.helpers.requests import open_request
 
@@ -180,10 +184,21 @@ def test_the_listings_of_a_cell_are_the_file_s():
     code = without_docstrings(REPOSITORY / "rnnexp/nn/cells/rnn.py")
     (whole,) = blocks((REPOSITORY / "rnnexp/README.md").read_text(), "python")
     assert whole == code
-    (part,) = blocks((REPOSITORY / "README.md").read_text(), "python")
+    _, part = blocks((REPOSITORY / "README.md").read_text(), "python")
     assert part in code
     (config,) = blocks((REPOSITORY / "rnnexp/README.md").read_text(), "yaml")
     assert config in (CONF / "cell/rnn.yaml").read_text()
+
+
+def test_the_python_of_the_first_page_runs(monkeypatch, capsys):
+    code, _ = blocks((REPOSITORY / "README.md").read_text(), "python")
+    small = SHORT | {"hidden_size": 8}
+    train = rnnexp.train
+    monkeypatch.setattr("rnnexp.train", lambda **given: train(**(given | small)), raising=False)
+    monkeypatch.setitem(matplotlib.rcParams, "backend", "agg")
+    exec(code, {})
+    pyplot.close("all")
+    assert "says nothing about cells" in capsys.readouterr().out
 
 
 def test_the_table_of_groups_has_every_option():

@@ -21,7 +21,11 @@ LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "valid": ("validation", {"color": BLUE, "linestyle": "-", "marker": "o", "markersize": 5}),
 }
 TITLE = 52  # characters of a line
-MOST_POINTS = 40  # that get markers
+STEPS = (
+    (4, ()),
+    (30, (1, 1.5, 2, 3, 5, 7)),
+)  # of a decade, by how many times the least is the most; () as on a ruler
+MOST_POINTS = 20  # that get markers
 SLIDE = {"figsize": (7.0, 4.2), "layout": "constrained"}  # inches
 
 
@@ -80,7 +84,7 @@ def _draw_points(axes: "Axes", points: list[tuple[float, float]], name: str, loo
     one = {"linestyle": "none", "markersize": 8} if len(points) == 1 else {}
     every = max(len(points) // MOST_POINTS, 1)
     axes.plot(x, y, label=name, linewidth=1.8, markevery=every, **(look | one))
-    if one:
+    if all(len(line.get_xdata()) == 1 for line in axes.lines):
         axes.annotate(
             f"{y[0]:.4g}", (x[0], y[0]), (10, 0), textcoords="offset points", va="center", fontsize=11
         )
@@ -113,9 +117,12 @@ def _plain_ticks(axes: "Axes") -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     low, high = axes.get_ylim()
-    wide = high / low > 5
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12) if wide else MaxNLocator(6))
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    subs = next((steps for most, steps in STEPS if high / low < most), (1, 2, 5))
+    axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=12) if subs else MaxNLocator(6))
+    left, right = axes.get_xlim()
+    if right - left < 1:  # a lone epoch
+        axes.set_xlim(left - 1, right + 1)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     for axis in axes.xaxis, axes.yaxis:
         axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.10g}"))
     axes.yaxis.set_minor_locator(NullLocator())
