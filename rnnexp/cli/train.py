@@ -23,7 +23,7 @@ from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.experiment import recorded, rules, runner, schema
 from rnnexp.experiment.mistakes import in_plain_words
-from rnnexp.experiment.versions import VERSION_BASE
+from rnnexp.experiment.versions import CALLED, VERSION_BASE
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
@@ -105,12 +105,12 @@ def one_run(cfg: DictConfig, overrides: list[str]) -> None:
     rules.check(config, elsewhere=job.finished_before())
     with open_dict(cfg):
         cfg.hydra.runtime.output_dir = str(job.folder.path)
-    configure_log(cfg.hydra.job_logging, cfg.hydra.verbose)
+    configure_log(cfg.hydra.job_logging, cfg.hydra.verbose, **CALLED)
     runner.run_experiment(config, job.folder, overrides=overrides)
 
 
 # SLURM's launcher pickles it by the name of this module, which must therefore never run as __main__
-@hydra.main(**VERSION_BASE, config_path=str(CONF), config_name="config")
+@hydra.main(**VERSION_BASE, **CALLED, config_path=str(CONF), config_name="config")
 def start(cfg: DictConfig) -> float:
     """Do a job that another launcher was given, in the folder that Hydra made; return the best validation perplexity.
 
