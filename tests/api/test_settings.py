@@ -11,11 +11,14 @@ from rnnexp.api.settings import config_of, key_of
 from rnnexp.errors import UserError
 from rnnexp.experiment.compose import CONF
 from rnnexp.experiment.config_hash import hashes
-from rnnexp.sweeps.request import compose_one, job_of
+from rnnexp.sweeps.configs import open_configs
+from rnnexp.sweeps.request import job_of
 
 
 def of_command(*overrides):
-    return job_of("", compose_one([*overrides, "tracking=none"]), list(overrides)).config
+    with open_configs():
+        cfg = compose("config", [*overrides, "tracking=none"], return_hydra_config=True)
+        return job_of("", cfg, list(overrides)).config
 
 
 @pytest.mark.parametrize(
