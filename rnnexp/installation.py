@@ -38,6 +38,7 @@ def requirements(extra: str) -> list[str]:
 def installer() -> str:
     """Return who has installed the program, as it has noted itself; empty where nobody has."""
     try:
-        return (distribution("rnnexp").read_text("INSTALLER") or "").strip()
+        read = distribution("rnnexp").read_text
     except PackageNotFoundError:
         return ""
+    return (read("INSTALLER") or "").strip()

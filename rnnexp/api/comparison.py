@@ -91,12 +91,13 @@ def compare(runs: Iterable[Run | str], baseline: str = "") -> Comparison:
 def row(run_id: str, run: Run) -> dict[str, Any]:
     """Return a run as a row of the table that `rnnexp.analysis.records.load_runs` reads from a store."""
     params, tags = contents.parameters(run.kept), contents.tags(run.kept)
+    started: Any = run.kept.state().get("started")
     metrics = {key: value for key, value in run.result.items() if key not in contents.NOT_METRICS}
     return (
         {"run_id": run_id, "experiment_id": run.config["study"], "study": run.config["study"]}
         | {
             "status": run.status,
-            "start_time": pd.to_datetime(run.kept.state().get("started"), unit="ms", utc=True),
+            "start_time": pd.to_datetime(started, unit="ms", utc=True),
         }
         | {f"params.{key}": value for key, value in params.items()}
         | {f"metrics.{key}": value for key, value in metrics.items()}

@@ -8,6 +8,7 @@ from typing import Any
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
@@ -29,7 +30,7 @@ def composed(overrides: Sequence[str], config_dir: Path | None = None) -> DictCo
     schema.register()
     path = create_config_search_path(str(CONF))
     if config_dir:
-        path.append("command-line", f"file://{config_dir}")
+        path.prepend("command-line", f"file://{config_dir}", SearchPathQuery(provider="schema"))
     with _rules(), in_plain_words():
         loaded = ConfigLoaderImpl(path).load_configuration("config", list(overrides), RunMode.RUN)
     with open_dict(loaded):

@@ -5,6 +5,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -26,14 +28,14 @@ STEPS = (
     (30, (1, 1.5, 2, 3, 5, 7)),
 )  # of a decade, by how many times the least is the most; () as on a ruler
 MOST_POINTS = 20  # that get markers
-SLIDE = {"figsize": (7.0, 4.2), "layout": "constrained"}  # inches
+SLIDE = 7.0, 4.2  # inches
 
 
 def figure(records: Records, steps: Records, result: dict[str, float], title: str) -> "Figure":
     """Return the figure that a run keeps as curves.png; see `draw`."""
     from matplotlib.figure import Figure  # half a second, after training only
 
-    made = Figure(**SLIDE)
+    made = Figure(figsize=SLIDE, layout="constrained")
     draw(made.subplots(), records, steps, result, title)
     return made
 
@@ -61,11 +63,11 @@ def draw(axes: "Axes", records: Records, steps: Records, result: dict[str, float
         points = [(row[over], row[key]) for row in rows if key in row and math.isfinite(row[key])]
         _draw_points(axes, points, name, look)
     _mark_end(axes, records, result, over)
-    axes.set(xlabel=label, ylabel="perplexity", yscale="log")
+    axes.set_yscale("log")
+    axes.set_xlabel(label, fontsize=12)
+    axes.set_ylabel("perplexity", fontsize=12)
     named = textwrap.wrap(title, TITLE, max_lines=2, placeholder=" …")
     axes.set_title("\n".join(named), loc="left", fontsize=13)
-    axes.xaxis.label.set_size(12)
-    axes.yaxis.label.set_size(12)
     axes.tick_params(labelsize=11)
     axes.grid(True, color="#E6E6E6", linewidth=1.0)
     axes.set_axisbelow(True)
@@ -84,7 +86,7 @@ def _draw_points(axes: "Axes", points: list[tuple[float, float]], name: str, loo
     one = {"linestyle": "none", "markersize": 8} if len(points) == 1 else {}
     every = max(len(points) // MOST_POINTS, 1)
     axes.plot(x, y, label=name, linewidth=1.8, markevery=every, **(look | one))
-    if all(len(line.get_xdata()) == 1 for line in axes.lines):
+    if all(np.size(line.get_xdata()) == 1 for line in axes.lines):
         axes.annotate(
             f"{y[0]:.4g}", (x[0], y[0]), (10, 0), textcoords="offset points", va="center", fontsize=11
         )
@@ -95,11 +97,21 @@ def _mark_end(axes: "Axes", records: Records, result: dict[str, float], over: st
     best = next((record for record in records if record["epoch"] == result.get("best/epoch")), None)
     if not best:
         return
-    ring = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.8}
+    ring: dict[str, Any] = {
+        "marker": "o",
+        "markersize": 12,
+        "markerfacecolor": "none",
+        "markeredgewidth": 1.8,
+    }
     said = f"best validation, {best['valid/ppl']:.4g} (epoch {best['epoch']})"
     axes.plot([best[over]], [best["valid/ppl"]], color=BLUE, linestyle="none", label=said, **ring)
     if "test/ppl" in result:
-        star = {"marker": "*", "markersize": 13, "markeredgecolor": "white", "markeredgewidth": 0.6}
+        star: dict[str, Any] = {
+            "marker": "*",
+            "markersize": 13,
+            "markeredgecolor": "white",
+            "markeredgewidth": 0.6,
+        }
         said = f"test, {result['test/ppl']:.4g}"
         axes.plot(
             [best[over]],

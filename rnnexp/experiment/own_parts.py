@@ -25,6 +25,7 @@ from types import ModuleType
 from typing import Any
 
 from rnnexp.errors import UserError
+from rnnexp.experiment.progress import in_sweep
 from rnnexp.options import options_of
 from rnnexp.records.digests import content
 from rnnexp.records.files import replace_text
@@ -64,11 +65,18 @@ FOLDERS: list[Path] = []  # of the user's, in which this process looks for optio
 
 
 def load_passed_on(choices: Choices, given: frozenset[str]) -> None:
-    """Load the parts that the process was started with; UserError where a file has changed since."""
+    """Load the parts that the process was started with, which go on as they were.
+
+    Raises
+    ------
+    UserError in a job of a sweep, where a file has changed since; another command finds its parts itself.
+    """
     for key, where in json.loads(os.environ.get(PASSED_ON, "{}")).items():
         group, _, name = key.partition("/")
         part = Part(**where)
         if content(Path(part.file)) != part.sha256:
+            if not in_sweep():
+                continue
             raise UserError(
                 f"{part.file} was changed or removed while its runs went on: give the command again"
             )

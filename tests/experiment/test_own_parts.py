@@ -11,6 +11,7 @@ from rnnexp.errors import UserError
 from rnnexp.experiment import own_parts, schema
 from rnnexp.experiment.config import GIVEN, WITH_EVALUATION
 from rnnexp.experiment.known_keys import all_keys
+from rnnexp.experiment.progress import REPORT
 from tests.api.conftest import SHORT
 from tests.conftest import QUICK
 
@@ -188,9 +189,11 @@ def test_what_comes_with_rnnexp_keeps_its_name(own):
         schema.use_own_parts(own)
 
 
-def test_a_file_that_changes_while_jobs_go_on_is_refused(own):
+def test_a_file_that_changes_while_jobs_go_on_is_refused(own, monkeypatch, tmp_path):
     schema.use_own_parts(own)
     (own / "cell/mine.py").write_text(CELL + "\n")
+    own_parts.load_passed_on(WITH_EVALUATION, GIVEN)  # of a command, which finds it itself
+    monkeypatch.setenv(REPORT, str(tmp_path / "report"))
     with pytest.raises(UserError, match=r"mine\.py was changed or removed while its runs went on"):
         own_parts.load_passed_on(WITH_EVALUATION, GIVEN)
 
