@@ -23,6 +23,6 @@ pareto          says which of several are beaten on all counts
 figures/        draws them, a file a family
 visible         writes out control characters, which names and errors may hold
 report/         puts a study on a page: verdicts, checks, tables, figures, every run's fate
-compare challenge reproduce    the commands; `command` reads their arguments
+ablation compare challenge reproduce    the commands; `command` reads their arguments
 speed/          measures the training code itself; nothing else here imports it
 """

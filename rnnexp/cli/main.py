@@ -33,6 +33,7 @@ COMMANDS = {
     "compare": Command("study=NAME", "the table and the figure of a study", "analysis.compare"),
     "report": Command("study=NAME", "a study on one page: verdicts, figures, tables", "analysis.report"),
     "challenge": Command("study=NAME", "the runs that nobody beats on all counts", "analysis.challenge"),
+    "ablation": Command("study=NAME", "what each part of a recipe is worth", "analysis.ablation"),
     "reproduce": Command("[run=true]", "published figures beside those of our presets", "analysis.reproduce"),
     "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
 }
