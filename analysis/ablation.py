@@ -94,7 +94,7 @@ def _of_cell(runs: pd.DataFrame) -> list[dict]:
 
 def _without(name: str, value: str) -> str:
     """Return in words that a setting has another value; null is what a run did not record."""
-    return f"no {name}" if value in ("null", "None", "0.0", "False") else f"{name}={value}"
+    return f"no {name}" if value in ("null", "0.0", "false") else f"{name}={value}"
 
 
 def markdown(table: pd.DataFrame) -> str:

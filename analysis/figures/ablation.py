@@ -5,16 +5,7 @@ import pandas as pd
 
 from analysis.figures.labels import wrapped
 from analysis.figures.picture import Picture, drawn
-from analysis.figures.rows import (
-    AXIS,
-    BELOW,
-    LINE,
-    legend_height,
-    name_above,
-    percent_above,
-    row_axes,
-    show_values,
-)
+from analysis.figures.rows import BELOW, LINE, legend_height, name_above, row_axes, show_values
 from analysis.figures.style import GREY, look_of
 
 BETWEEN = 0.28  # rows from one cell's interval to the next
@@ -29,11 +20,11 @@ def draw_ablation(table: pd.DataFrame) -> Picture:
     table : as from `analysis.ablation.worths`.
     """
     parts, cells = list(dict.fromkeys(table["part"])), sorted(table["cell"].unique())
-    label = wrapped("test loss without it less that of the whole recipe, nats per token", 64)
-    below = BELOW + LINE * label.count("\n")
-    picture, axes = row_axes(
-        parts, above=AXIS + legend_height(cells), row=0.22 + 0.14 * len(cells), below=below
+    label = wrapped(
+        "test loss without it less that of the whole recipe, nats per token (0.01 is 1% of perplexity)", 64
     )
+    below = BELOW + LINE * label.count("\n")
+    picture, axes = row_axes(parts, above=legend_height(cells), row=0.22 + 0.14 * len(cells), below=below)
     axes.axvline(0, color=GREY, linewidth=1.0, zorder=0.6)
     places = BETWEEN * (np.arange(len(cells)) - (len(cells) - 1) / 2)
     for cell, place in zip(cells, places):
@@ -43,7 +34,6 @@ def draw_ablation(table: pd.DataFrame) -> Picture:
         axes.plot(own["worth"], rows, **look.marks())
     show_values(axes, [*table["low"], *table["high"]], 0.0)
     axes.set_xlabel(label)
-    percent_above(axes, "perplexity without it is higher by, %")
     name_above(axes, {cell: look_of(cell) for cell in cells})
     picture.heading = "What each part of the recipe is worth"
     said = [f"{r.cell}, {r.part}: {r.worth:+.4f} ({r.low:+.4f} to {r.high:+.4f})" for r in table.itertuples()]

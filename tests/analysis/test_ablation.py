@@ -9,7 +9,7 @@ from rnnexp.errors import UserError
 from tests.helpers.recorded_runs import runs_table
 
 RECIPE = {"model.weight_drop": "0.3", "model.dropout": "0.4", "model.hidden_size": "9"}
-LESS = {"model.weight_drop": None}, {"model.dropout": "0.0"}, {"model.hidden_size": "7", "model.tie": "False"}
+LESS = {"model.weight_drop": None}, {"model.dropout": "0.0"}, {"model.hidden_size": "7", "model.tie": "false"}
 SEEDS = {0: 0.0, 1: 0.5, 2: -0.2}
 
 
