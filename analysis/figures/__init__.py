@@ -10,9 +10,10 @@ learning     learning curves over epochs, seconds and tokens; gradient norms
 cost         loss over what it costs, with the Pareto front
 tuning       the best of n trials, learning rates, which settings matter
 gaps         which kinds of tokens a gap comes from
-challenge compared   the figures of these two commands
+ablation challenge compared   the figures of these commands
 """
 
+from rnnexp.analysis.figures.ablation import draw_ablation
 from rnnexp.analysis.figures.challenge import CHALLENGE_AXES, draw_challenge
 from rnnexp.analysis.figures.compared import draw_learning_curves
 from rnnexp.analysis.figures.cost import draw_pareto
@@ -26,6 +27,7 @@ from rnnexp.analysis.figures.tuning import draw_best_of_n, draw_importances, dra
 __all__ = [
     "CHALLENGE_AXES",
     "Picture",
+    "draw_ablation",
     "draw_best_of_n",
     "draw_challenge",
     "draw_costs",

@@ -39,6 +39,7 @@ COMMANDS = {
     "challenge": Command(
         "study=NAME", "the runs that nobody beats on all counts", "rnnexp.analysis.challenge"
     ),
+    "ablation": Command("study=NAME", "what each part of a recipe is worth", "rnnexp.analysis.ablation"),
     "reproduce": Command(
         "[run=true]", "published figures beside those of our presets", "rnnexp.analysis.reproduce"
     ),

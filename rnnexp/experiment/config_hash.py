@@ -8,6 +8,7 @@ from rnnexp.experiment.config import keys_of, option_of
 from rnnexp.options import NOTHING, Option, PathTo
 from rnnexp.records.digests import content, digest, leaves
 
+REPLACED = "model.hidden_size", "model.num_layers"  # where there is model.layer_sizes
 CONTENT_OF = {"dataset.path": "data"}  # key -> how the hash has always called the content of that file
 
 
@@ -40,8 +41,8 @@ def defining(config: dict[str, Any]) -> dict[str, Any]:
         if result.get(f"model.{place}_dropout") == result["model.dropout"]:  # as null
             del result[f"model.{place}_dropout"]
     if "model.layer_sizes" in result:  # which stand in their place
-        result.pop("model.hidden_size")
-        result.pop("model.num_layers")
+        for key in REPLACED:
+            del result[key]
     if result["model.match_params"]:  # it solves for these
         result.pop("model.hidden_size", None)
         if result["model.tie_weights"]:
@@ -65,10 +66,12 @@ def not_parameters(config: dict[str, Any]) -> list[str]:
     other runs' records is left out where it has the value that they ran with: the runs would seem to differ.
     """
     keys, values = keys_of(config), leaves(config)
+    replaced = REPLACED if values.get("model.layer_sizes") else ()
     return [
         key
         for key, described in keys.items()
-        if key in values and (described.option.runtime or values[key] == described.option.since_default)
+        if key in values
+        and (described.option.runtime or key in replaced or values[key] == described.option.since_default)
     ]
 
 

@@ -116,7 +116,10 @@ def execute(
             folder.save_vocabulary(experiment.corpus)
             folder.save_loader(artifacts.loader())
             tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
-            tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
+            sizes = [str(cell.hidden_size) for cell in experiment.model.cells]
+            tags["rnnexp.hidden_size"] = sizes[-1]
+            if config["model"].get("layer_sizes"):
+                tags["rnnexp.layer_sizes"] = ",".join(sizes)
             tags["rnnexp.data_digest"] = experiment.corpus.digest()
             tags["rnnexp.valid_protocol"] = experiment.valid_protocol
             tags["rnnexp.test_protocol"] = "exact"  # before there was the tag, as the validation split

@@ -162,9 +162,9 @@ class Model:
         """Return the state before any token: the arrays (B, H) of each layer."""
         return [layer.zero_state(batch_size) for layer in self.recurrent]
 
-    def workspace(self) -> Workspace:
-        """Return a fresh workspace for `forward` and `backward`."""
-        return Workspace(self.params.values.dtype, self.backend)
+    def workspace(self, lender: Workspace | None = None) -> Workspace:
+        """Return a fresh workspace for `forward` and `backward`; `lender`: see `Workspace`."""
+        return Workspace(self.params.values.dtype, self.backend, lender)
 
     def features(self, inputs, state, workspace: Workspace, dropout_key=None):
         """Return the inputs of the decoder for a window.

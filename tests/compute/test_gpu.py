@@ -232,8 +232,8 @@ def test_a_graph_keeps_what_it_works_on(gpu, monkeypatch):
     model, workspaces = small_model(dtype=np.float32, where=gpu), []
     make = model.workspace
 
-    def watched():
-        workspace = make()
+    def watched(*lender):
+        workspace = make(*lender)
         workspaces.append(weakref.ref(workspace))
         return workspace
 

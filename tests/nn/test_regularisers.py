@@ -179,3 +179,19 @@ def test_windows_of_many_lengths_share_the_memory_of_the_longest():
         np.testing.assert_array_equal(found[-3], found[-1])
         assert found[-4] == found[-2]
     assert len(memory) == 2
+
+
+def test_a_shorter_window_borrows_the_memory_of_a_longer_one():
+    """As windows that are captured on a GPU do, each of which has a workspace of its own."""
+    model = small_model(num_layers=2, **REGULARISED)
+    longer = model.workspace()
+    trained(model, longer, *window(9), random_state(model))
+    shorter, longest = model.workspace(longer), model.workspace(longer)
+    for workspace, steps, borrows in (shorter, 5, True), (longest, 12, False):
+        nats, *_ = trained(model, workspace, *window(steps), random_state(model))
+        grads = model.params.grads.copy()
+        assert nats == trained(model, model.workspace(), *window(steps), random_state(model))[0]
+        np.testing.assert_array_equal(model.params.grads, grads)
+        assert np.shares_memory(workspace["dlogits"], longer["dlogits"]) == borrows
+    gates = [workspace.child("cell1")["window"].gates for workspace in (shorter, longer)]
+    assert np.shares_memory(*gates)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from rnnexp.compute import engine
+from rnnexp.compute.backend import CPU
 from rnnexp.errors import Interrupted
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.nn.cells import CELLS
@@ -13,7 +15,7 @@ from rnnexp.records import checkpoint
 from rnnexp.training.average import Average, is_due
 from rnnexp.training.state import TrainState
 from tests.helpers.variants import REGULARISED, small_model
-from tests.training.test_loop import CORPUS, Run, settings, validation_losses
+from tests.training.test_loop import CORPUS, Run, V, settings, validation_losses
 
 STEPS = 18  # of an epoch
 
@@ -177,18 +179,18 @@ def test_the_rate_of_a_window_of_random_length_goes_with_it(tmp_path):
         assert scale == pytest.approx(1 / (4 * length))
 
 
+def everything(folder, cell="lstm"):
+    """All that disturbs a model, windows of random lengths, momentum and decay, warm-up, a schedule, an average."""
+    folder.mkdir(exist_ok=True)
+    recipe = {"random_bptt": True, "warmup_steps": 25, "average_from": 3, "average_trigger": 1}
+    one = Run(folder, cell=cell, disturbed=REGULARISED, schedule=Exponential(1.5, 1), **recipe)
+    one.optimizer = SGD(0.3, 0.25, weight_decay=1e-4, momentum=0.5)
+    return one
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_everything_at_once_goes_on_to_the_bit(tmp_path, cell):
-    """All that disturbs a model, windows of random lengths, momentum and decay, warm-up, a schedule, an average."""
-
-    def everything(folder):
-        folder.mkdir(exist_ok=True)
-        recipe = {"random_bptt": True, "warmup_steps": 25, "average_from": 3, "average_trigger": 1}
-        one = Run(folder, cell=cell, disturbed=REGULARISED, schedule=Exponential(1.5, 1), **recipe)
-        one.optimizer = SGD(0.3, 0.25, weight_decay=1e-4, momentum=0.5)
-        return one
-
-    whole = everything(tmp_path / "whole")
+    whole = everything(tmp_path / "whole", cell)
     records = whole.records()
     assert records[-1]["averaged_updates"] > 1
     last = int(records[-1]["updates"])
@@ -199,8 +201,23 @@ def test_everything_at_once_goes_on_to_the_bit(tmp_path, cell):
                 raise Interrupted(15)
 
         with pytest.raises(Interrupted):
-            everything(tmp_path / str(stop_at)).records(stop)
-        resumed = everything(tmp_path / str(stop_at))
+            everything(tmp_path / str(stop_at), cell).records(stop)
+        resumed = everything(tmp_path / str(stop_at), cell)
         rest = resumed.records()
         assert rest == records[len(records) - len(rest) :]
         np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
+
+
+def test_everything_at_once_is_the_same_on_a_gpu(tmp_path, gpu):
+    """But for rounding: windows of each length are a graph of their own there, and results are asked for later."""
+    found = []
+    for name, where in ("numpy", CPU), ("graph", gpu):
+        run = everything(tmp_path / name)
+        run.model = small_model(num_layers=2, vocab_size=V, where=where, **REGULARISED)
+        run.model.init(seed=5)
+        with engine.use(name):
+            found.append((run.records(), where.to_host(run.model.params.values)))
+    (here, values), (there, on_gpu) = found
+    for expected, record in zip(here, there, strict=True):
+        assert record == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(on_gpu, values, rtol=1e-8, atol=1e-10)
