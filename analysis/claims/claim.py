@@ -50,6 +50,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """Hold how many runs `rnnexp -m experiment=claims/NAME` makes, and what else the command needs."""
+
+    runs: int
+    more: str = ""
+
+
+@dataclass(frozen=True)
 class Claim:
     """Hold a claim of the documents and how it is decided.
 
@@ -59,7 +67,7 @@ class Claim:
     says, source : the claim, and who makes it.
     experiment : what decides it, in a sentence.
     literature : what others found.
-    presets : of `experiment=`, each with what else its command needs; none where it is not tried yet.
+    presets : of `experiment=claims/NAME`, by name; none where it is not tried yet.
     judge : takes the studies of the presets that have runs, by preset, the first among them always.
     """
 
@@ -68,15 +76,15 @@ class Claim:
     source: str
     experiment: str
     literature: str
-    presets: Mapping[str, str] = field(default_factory=dict)
+    presets: Mapping[str, Preset] = field(default_factory=dict)
     judge: Callable[[Mapping[str, Study]], Finding] | None = None
 
     @property
     def commands(self) -> list[str]:
         """Return the commands that run it."""
         return [
-            f"rnnexp -m experiment=claims/{preset}{f' {more}' if more else ''}"
-            for preset, more in self.presets.items()
+            f"rnnexp -m experiment=claims/{name} {preset.more}".strip()
+            for name, preset in self.presets.items()
         ]
 
 

@@ -1,11 +1,12 @@
 """Find the runs of the claims in a store, and judge each claim by them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rnnexp.analysis.claims.claim import NOT_TRIED, UNFINISHED, Claim, Finding
 from rnnexp.analysis.claims.runs import number
 from rnnexp.analysis.contrasts import TooFewRuns
+from rnnexp.analysis.described import DONE
 from rnnexp.analysis.fairness import OK, Light
 from rnnexp.analysis.records import NoRecords
 from rnnexp.analysis.study import Study, load_study
@@ -14,6 +15,7 @@ STUDY = "claims_{}"  # of a preset
 TUNING = {
     "grammar": "tuning",
     "names of dinosaurs": "tuning_names",
+    "counting": "tuning_counting",
 }  # data set -> preset that tuned its rates
 
 
@@ -76,10 +78,18 @@ def judge(claim: Claim, studies: Mapping[str, Study]) -> Judged:
     first = next(iter(claim.presets), None)
     if claim.judge is None or first not in studies:
         return Judged(claim, Finding(NOT_TRIED, "not tried"), {})
+    ended = sum(int(study.runs["status"].isin(DONE).sum()) for study in studies.values())
+    planned = sum(preset.runs for preset in claim.presets.values())
     try:
-        return Judged(claim, claim.judge(studies), studies)
+        finding = claim.judge(studies)
     except TooFewRuns:
-        return Judged(claim, Finding(UNFINISHED, "Too few of its runs have finished."), studies)
+        finding = Finding(UNFINISHED, "too few for any answer")
+    if ended < planned or finding.kind == UNFINISHED:
+        so_far = f"{ended} of {planned} runs so far: {finding.sentence}"
+        if finding.kind != UNFINISHED:
+            so_far = f"{ended} of {planned} runs so far, by which it is “{finding.kind}”: {finding.sentence}"
+        finding = replace(finding, kind=UNFINISHED, sentence=so_far)
+    return Judged(claim, finding, studies)
 
 
 def tuned_rates(uri: str) -> list[TunedRate]:

@@ -1,8 +1,9 @@
 """List the claims, those first that most people ask about."""
 
-from rnnexp.analysis.claims.claim import Claim
+from rnnexp.analysis.claims.claim import Claim, Preset
 from rnnexp.analysis.claims.evidence import (
     clipping,
+    counting,
     distance,
     forget_bias,
     learning_rate,
@@ -20,7 +21,7 @@ CLAIMS = [
         "Exact counts; CPU seconds of an epoch at one width and at one size, where the advantage should shrink",
         "Cho et al. 2014 and Chung et al. 2014 introduce the GRU as the simpler unit; by construction it has three "
         "quarters of an LSTM's recurrent weights at one width.",
-        {"parameters": ""},
+        {"parameters": Preset(20)},
         parameters.judge,
     ),
     Claim(
@@ -31,7 +32,7 @@ CLAIMS = [
         "logarithm of the number of words",
         "Chung et al. 2014 find no winner over data sets; the belief itself is common in courses and posts, which "
         "measure no slope.",
-        {"little_data": "", "little_data_names": NAMES_FILE},
+        {"little_data": Preset(40), "little_data_names": Preset(10, NAMES_FILE)},
         little_data.judge,
     ),
     Claim(
@@ -42,7 +43,7 @@ CLAIMS = [
         "Penn Treebank by tenths are not tried",
         "Weiss et al. 2018 separate the two by counting; Jozefowicz et al. 2015 find the GRU ahead on their tasks "
         "except language modelling, and the LSTM as good where its forget gate begins at 1.",
-        {"distance": ""},
+        {"distance": Preset(20)},
         distance.judge,
     ),
     Claim(
@@ -53,7 +54,7 @@ CLAIMS = [
         "divergence by Fisher's exact test",
         "Pascanu et al. 2013 propose it for exploding gradients; Zhang et al. 2020 explain that it lets training "
         "take higher rates.",
-        {"clipping": ""},
+        {"clipping": Preset(135)},
         clipping.judge,
     ),
     Claim(
@@ -63,7 +64,7 @@ CLAIMS = [
         "The norm of dL_T/dh_{T-k} for k up to 200, untrained and trained, in three cells",
         "Hochreiter and Schmidhuber 1997 build the LSTM on a path without loss; Gers et al. 2000 add the forget "
         "gate, by which it loses again.",
-        {"vanishing": "", "vanishing_bias": ""},
+        {"vanishing": Preset(30), "vanishing_bias": Preset(20)},
         vanishing.judge,
     ),
     Claim(
@@ -72,7 +73,7 @@ CLAIMS = [
         "Jozefowicz et al. 2015",
         "First biases of -1, 0, 1 and 2, in windows of 32 and of 128 words",
         "Jozefowicz et al. 2015 recommend 1 or 2; Gers et al. 2000 already begin with an open gate.",
-        {"forget_bias": ""},
+        {"forget_bias": Preset(40)},
         forget_bias.judge,
     ),
     Claim(
@@ -81,7 +82,7 @@ CLAIMS = [
         "the post",
         "Nine rates, five seeds of each cell; the difference of the places where parabolas are lowest",
         "Greff et al. 2017 find the rate by far the most important setting of LSTMs, and do not compare GRUs.",
-        {"learning_rate": ""},
+        {"learning_rate": Preset(90)},
         learning_rate.judge,
     ),
     Claim(
@@ -127,6 +128,8 @@ CLAIMS = [
         "Weiss et al. 2018",
         "A counting corpus trained to n = 30 and tested to 300: the longest n with all right",
         "El-Naggar et al. 2022 disagree.",
+        {"counting": Preset(20)},
+        counting.judge,
     ),
     Claim(
         "reset_gate",

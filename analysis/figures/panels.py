@@ -81,6 +81,7 @@ class Panel:
     series: Sequence[Series]
     zero: bool = False
     apart: bool = True
+    marks: Mapping[float, str] = field(default_factory=dict)  # places on x where a line stands, and its name
     ticks: Mapping[float, str] = field(default_factory=dict)  # places on x and their names; empty: numbers
 
 
@@ -116,6 +117,17 @@ def draw_panels(
             _draw(axes, one, panel.apart * (number - (len(panel.series) - 1) / 2), log_x)
         if panel.zero:
             axes.axhline(0, color=GREY, linewidth=1.0, zorder=1)
+        for place, name in panel.marks.items():
+            axes.axvline(place, color=GREY, linestyle=(0, (2, 2)), linewidth=1.0, zorder=1)
+            axes.annotate(
+                name,
+                (place, 1),
+                (4, -2),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                va="top",
+                color=GREY,
+            )
         axes.set_title(panel.title, loc="left")
         axes.margins(0.08, 0.08)
         plain_axis(axes.xaxis, log=log_x, most=5)

@@ -122,10 +122,10 @@ def test_words_come_as_often_as_the_oracle_says():
     for _ in range(5000):
         writer.sentence()
     for choice in (
-        grammar.start(),
+        grammar.start("all"),
         grammar.noun(may_be_adjective=False),
         grammar.inside_brackets("]", True),
-        grammar.after_ticks(3),
+        grammar.after_ticks(3, grammar.MAX_COUNT),
     ):
         words = [word for word, source in zip(writer.words, choices) if source is choice]
         for word, nats in zip(choice.words, choice.nats):
@@ -203,3 +203,46 @@ def test_splits_have_the_lengths_asked_for_and_an_oracle_each():
     }
     assert all(2.5 < math.exp(corpus.oracle[split]) < 4 for split in corpus.splits)
     assert not np.array_equal(corpus.splits["train"][:3_000], corpus.splits["valid"])
+
+
+def words_of(corpus, split):
+    """The text of a split."""
+    return " ".join(corpus.vocabulary.symbols[token] for token in corpus.splits[split])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "first"), [("agreement", {"the"}), ("bracket", set(grammar.BRACKETS)), ("counting", {"tick"})]
+)
+def test_a_text_can_have_one_kind_of_sentences(kinds, first):
+    corpus = grammar.make(train_tokens=3_000, valid_tokens=500, test_tokens=500, kinds=kinds)
+    words = words_of(corpus, "train")
+    starts = {sentence.split()[0] for sentence in words.split("<eos>") if sentence.strip()}
+    assert starts == first
+
+
+def test_the_test_split_can_count_further():
+    corpus = grammar.make(
+        train_tokens=5_000,
+        valid_tokens=500,
+        test_tokens=20_000,
+        kinds="counting",
+        max_count=7,
+        test_max_count=40,
+    )
+    most = {}
+    for split in corpus.splits:
+        words = words_of(corpus, split)
+        most[split] = max(sentence.count("tick") for sentence in words.split("<eos>"))
+    assert most["train"] == most["valid"] == 7
+    assert 35 <= most["test"] <= 40
+    # every number is as likely: the surprise of a sentence of n ticks is log 40
+    whole = corpus.test_truth.nats.sum() / (np.asarray(words.split()) == "<eos>").sum()
+    assert whole == pytest.approx(math.log(40), rel=0.02)
+
+
+def test_a_text_of_before_is_the_same_with_the_options_said():
+    before = grammar.make(train_tokens=2_000, valid_tokens=200, test_tokens=200)
+    said = grammar.make(
+        train_tokens=2_000, valid_tokens=200, test_tokens=200, kinds="all", max_count=30, test_max_count=30
+    )
+    assert said.digest() == before.digest()

@@ -239,6 +239,14 @@ def test_every_cell_has_a_config_of_its_name():
         assert composed(f"cell={name}")["cell"]["name"] == name
 
 
+def test_a_preset_chooses_a_value_by_another_key():
+    rates = {cell: composed("experiment=claims/grammar", f"cell={cell}")["optimizer"]["lr"] for cell in CELLS}
+    assert rates == {"rnn": 4.0, "lstm": 16.0, "gru": 2.0}
+    assert composed("experiment=claims/grammar", "optimizer.lr=3")["optimizer"]["lr"] == 3
+    with pytest.raises(Exception, match="the preset has no value for mine, only for lstm"):
+        composed("optimizer.lr=${choose:mine,{lstm:1.0}}")
+
+
 def test_an_option_without_a_type_is_named():
     def make(input_size: int, hidden_size: int, leak=0.5):
         pass

@@ -28,19 +28,25 @@ def judge(studies: Mapping[str, Study]) -> Finding:
         raise TooFewRuns("no runs without a limit beside runs with one")
     pairs = [(limit, runs[runs[CLIP] == limit]) for limit in limits]
     p_values = holm([_fisher(free, own) for _, own in pairs])
+    without = _rate(free)
     parts = []
     for (limit, own), p in zip(pairs, p_values):
-        without, with_limit = _rate(free), _rate(own)
-        fewer = without.rate > with_limit.rate
-        kind = UNDECIDED if p >= LEVEL else HOLDS if fewer else OPPOSITE
-        said = f"{_words(with_limit)} against {_words(without)} without"
+        limited = _rate(own)
+        kind = UNDECIDED if p >= LEVEL else HOLDS if limited.rate < without.rate else OPPOSITE
+        said = f"{_words(limited)}; without {_words(without)}"
         how = f"Fisher's exact p = {p:.2g}, Holm over {len(pairs)} tests"
         parts.append(Part(f"diverged with a limit of {limit:g}", said, kind, how=how))
+    each = ", ".join(
+        f"with one of {limit:g} {_words(_rate(own))} (p = {p:.2g})"
+        for (limit, own), p in zip(pairs, p_values)
+    )
+    sentence = (
+        f"Without a limit {_words(without)} of the runs diverged, {each} (Fisher's exact test, Holm over "
+        f"{len(pairs)} tests)."
+    )
     for cell in cells_of(runs):
         for name, own in (("no limit", free), *((f"limit {limit:g}", own) for limit, own in pairs)):
             parts.append(Part(f"{cell}, {name}", _words(_rate(own[own["cell"] == cell])), "", decides=False))
-    each = "; ".join(f"with a limit of {limit:g} {part.said}" for (limit, _), part in zip(pairs, parts))
-    sentence = f"Of the runs {each} diverged ({parts[0].how})"
     picture = draw_panels(
         [_panel("no limit", free), *(_panel(f"limit {limit:g}", own) for limit, own in pairs)],
         "learning rate",
@@ -49,7 +55,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
         log_x=True,
         shared=True,
     )
-    return Finding(whole(parts), f"{sentence}.", parts, {"clipping": picture}, [MEANING])
+    return Finding(whole(parts), sentence, parts, {"clipping": picture}, [MEANING])
 
 
 MEANING = (
@@ -64,8 +70,9 @@ def _rate(runs: pd.DataFrame) -> Rate:
 
 
 def _words(rate: Rate) -> str:
-    share = f"{100 * rate.rate:.0f}%, 95% interval {100 * rate.low:.0f} to {100 * rate.high:.0f}%"
-    return f"{rate.count} of {rate.n} ({share})"
+    """Return "7 in 15, 47% (95% interval 21 to 73%)"."""
+    ends = f"{100 * rate.low:.0f} to {100 * rate.high:.0f}%"
+    return f"{rate.count} in {rate.n}, {100 * rate.rate:.0f}% (95% interval {ends})"
 
 
 def _fisher(a: pd.DataFrame, b: pd.DataFrame) -> float:
@@ -83,4 +90,4 @@ def _panel(title: str, runs: pd.DataFrame) -> Panel:
         lines.append(
             Series.of_rates(cell, look_of(cell), rates, [_rate(own[own[RATE] == rate]) for rate in rates])
         )
-    return Panel(title, lines)
+    return Panel(title, lines, ticks={float(rate): f"{rate:g}" for rate in sorted(runs[RATE].unique())})

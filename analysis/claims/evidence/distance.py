@@ -71,9 +71,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
         f"{parts[1].said}, and with twice as many {LENGTHS[0].label} it changes by {parts[2].said}; at "
         f"{LENGTHS[1].is_long} {parts[3].said}, and with twice as many it changes by {parts[4].said} ({parts[0].how})."
     )
-    picture = draw_panels(
-        panels, "", "nats per token, GRU less LSTM", "Is the LSTM better where more lies between?"
-    )
+    picture = draw_panels(panels, "", "nats per token, GRU less LSTM", "Where more lies between")
     first = replace(parts[0], decides=False)  # the claim is about length
     return Finding(whole(parts[1:]), sentence, [first, *parts[1:]], {"distance": picture}, [GRAMMAR])
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from rnnexp.analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
-from rnnexp.analysis.claims.runs import counted
+from rnnexp.analysis.claims.runs import counted, number
 from rnnexp.analysis.contrasts import TooFewRuns
 from rnnexp.analysis.differences import paired
 from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
@@ -24,7 +24,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     tests, beside, panels = [], [], []
     for window, own in runs.groupby(WINDOW):
         by_bias = {
-            float(bias): same.set_index("seed")["test_loss"].sort_index() for bias, same in own.groupby(BIAS)
+            number(bias): same.set_index("seed")["test_loss"].sort_index() for bias, same in own.groupby(BIAS)
         }
         if {0.0, 1.0} <= by_bias.keys():
             zero, one = by_bias[0.0].align(by_bias[1.0], join="inner")

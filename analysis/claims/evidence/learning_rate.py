@@ -7,7 +7,7 @@ import pandas as pd
 
 from rnnexp.analysis.claims.claim import UNDECIDED, Finding, Part, Test, test_together
 from rnnexp.analysis.claims.runs import counted, everything, number
-from rnnexp.analysis.contrasts import Optimum, contrast, near_best, optimum
+from rnnexp.analysis.contrasts import LEAST_RATES, Optimum, TooFewRuns, contrast, near_best, optimum
 from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
 from rnnexp.analysis.figures.style import look_of
 from rnnexp.analysis.intervals import mean_interval
@@ -23,13 +23,15 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     """Compare where the parabolas through the losses over the rates are lowest, a parabola a seed."""
     study = studies["learning_rate"]
     runs = counted(study)
+    if any((runs["cell"] == cell).sum() < LEAST_RATES for cell in CELLS):
+        raise TooFewRuns("a cell has too few rates")
     found = {cell: _optima(runs[runs["cell"] == cell]) for cell in CELLS}
     diverged = everything(study)
     diverged = diverged[diverged["status"] == "diverged"]
     beside = [_best(cell, runs[runs["cell"] == cell], own) for cell, own in found.items()]
     if len(diverged):
         each = ", ".join(
-            f"{cell} {number}" for cell, number in diverged["cell"].value_counts().sort_index().items()
+            f"{cell} {count}" for cell, count in diverged["cell"].value_counts().sort_index().items()
         )
         beside.append(Part("diverged", f"{each} runs, at rates from {diverged['lr'].min():g}", "", False))
     ticks = {float(rate): f"{rate:g}" for rate in sorted(runs["lr"].unique())}

@@ -33,7 +33,7 @@ import numpy as np
 
 from rnnexp.data.corpus import Corpus, Truth
 from rnnexp.data.vocabulary import END, Vocabulary
-from rnnexp.options import Option, within
+from rnnexp.options import Option, at_least, one_of, within
 
 NOUNS = {  # kind: (singular, plural), the most frequent first
     "animal": [("dog", "dogs"), ("cat", "cats"), ("horse", "horses"), ("owl", "owls")],
@@ -65,7 +65,10 @@ KINDS = OTHER, AGREEMENT, BRACKET, COUNTING = "other", "agreement", "bracket", "
 TYPICAL = 0.9  # how often a verb is one of its subject's kind
 MAX_CLAUSES = 3  # clauses open at once
 MAX_BRACKETS = 10  # brackets open at once
-MAX_COUNT = 30  # ticks in a row, each number from 1 on equally likely
+MAX_COUNT = (
+    30  # ticks in a row, each number from 1 on equally likely, unless a text is asked for with another
+)
+MOST_TICKS = at_least(2)
 LENGTH = within(2, 100_000_000)  # tokens of a split; so many take minutes to draw, and gigabytes
 
 
@@ -108,8 +111,19 @@ def mixture(*parts: tuple[float, dict[str, float]]) -> dict[str, float]:
 
 
 @cache
-def start() -> Choice:
-    """Return the distribution of the first word, which tells what kind of sentence follows."""
+def start(kinds: str) -> Choice:
+    """Return the distribution of the first word, which tells what kind of sentence follows.
+
+    Parameters
+    ----------
+    kinds : "all" three, or one of them alone.
+    """
+    if kinds == AGREEMENT:
+        return certain("the")
+    if kinds == BRACKET:
+        return Choice(alike(BRACKETS))
+    if kinds == COUNTING:
+        return certain("tick")
     return Choice(mixture((0.5, {"the": 1}), (0.4, alike(BRACKETS)), (0.1, {"tick": 1})))
 
 
@@ -142,9 +156,9 @@ def inside_brackets(closing: str, may_nest: bool) -> Choice:
 
 
 @cache
-def after_ticks(count: int) -> Choice:
-    """Return the distribution after some ticks, such that all numbers of ticks up to MAX_COUNT are equally likely."""
-    return Choice({"tick": MAX_COUNT - count, "tock": 1})
+def after_ticks(count: int, max_count: int) -> Choice:
+    """Return the distribution after some ticks, such that all numbers of ticks up to the largest are equally likely."""
+    return Choice({"tick": max_count - count, "tock": 1})
 
 
 @cache
@@ -154,10 +168,16 @@ def certain(word: str) -> Choice:
 
 
 class Writer:
-    """Write sentences of the grammar, and keep the surprise of each word and for what place it was drawn."""
+    """Write sentences of the grammar, and keep the surprise of each word and for what place it was drawn.
 
-    def __init__(self, random: Random):
-        self.random = random
+    Parameters
+    ----------
+    kinds : of sentences, see `start`.
+    max_count : the most ticks in a row.
+    """
+
+    def __init__(self, random: Random, kinds: str = "all", max_count: int = MAX_COUNT):
+        self.random, self.kinds, self.max_count = random, kinds, max_count
         self.words: list[str] = []
         self.nats: list[float] = []
         self.places: list[tuple[str, int]] = []  # kind and size, see above
@@ -172,7 +192,7 @@ class Writer:
 
     def sentence(self) -> None:
         """Write a sentence with its end."""
-        first, kind = self.draw(start()), OTHER
+        first, kind = self.draw(start(self.kinds)), OTHER
         if first == "the":
             self.clause(transitive=False, open_clauses=1)
         elif first == "tick":
@@ -218,7 +238,7 @@ class Writer:
     def counting(self) -> None:
         """Write from after the first tick to the last tock."""
         count = 1
-        while self.draw(after_ticks(count), COUNTING, count) == "tick":
+        while self.draw(after_ticks(count, self.max_count), COUNTING, count) == "tick":
             count += 1
         for left in range(count - 1, 0, -1):
             self.draw(certain("tock"), COUNTING, left)
@@ -239,14 +259,30 @@ def make(
     train_tokens: Annotated[int, Option("length of the training split", LENGTH)] = 200_000,
     valid_tokens: Annotated[int, Option("length of the validation split", LENGTH)] = 20_000,
     test_tokens: Annotated[int, Option("length of the test split", LENGTH)] = 20_000,
+    kinds: Annotated[
+        str,
+        Option(
+            "kinds of sentences",
+            one_of("all", AGREEMENT, BRACKET, COUNTING),
+            since_default="all",
+        ),
+    ] = "all",
+    max_count: Annotated[
+        int, Option("the most ticks in a row", MOST_TICKS, since_default=MAX_COUNT)
+    ] = MAX_COUNT,
+    test_max_count: Annotated[
+        int | None,
+        Option("the same in the test split; null: as many as in the others", MOST_TICKS, since_default=None),
+    ] = None,
 ) -> Corpus:
     """Return the corpus of a seed: the same seed, the same tokens, on every machine.
 
     The last sentence of a split is cut off at its length.
     """
+    most = {"test": max_count if test_max_count is None else test_max_count}
     splits, oracle = {}, {}
     for split, length in ("train", train_tokens), ("valid", valid_tokens), ("test", test_tokens):
-        writer = Writer(Random(f"{seed} {split}"))
+        writer = Writer(Random(f"{seed} {split}"), kinds, most.get(split, max_count))
         while len(writer.words) < length:
             writer.sentence()
         splits[split] = writer.words[:length]

@@ -1,5 +1,8 @@
 """Each claim is judged by its studies: what was put into the records comes out as the verdict."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,7 @@ from rnnexp.analysis.claims.claim import (
     Part,
     whole,
 )
+from rnnexp.analysis.claims.evidence import counting
 from rnnexp.analysis.claims.gather import judge
 from rnnexp.analysis.claims.listed import CLAIMS
 from rnnexp.analysis.gap import TokenLosses
@@ -26,8 +30,10 @@ SEEDS = range(5)
 
 
 def judged(name, **stores):
-    """What the runs in stores say of a claim; the stores by preset."""
-    return judge(BY_NAME[name], {preset: store.load() for preset, store in stores.items()})
+    """What the runs in stores say of a claim, whose design they are all of; the stores by preset."""
+    claim = BY_NAME[name]
+    small = replace(claim, presets={preset: replace(own, runs=0) for preset, own in claim.presets.items()})
+    return judge(small, {preset: store.load() for preset, store in stores.items()})
 
 
 def timed(store, seconds):
@@ -90,7 +96,11 @@ def test_a_claim_without_enough_runs_is_not_finished_and_one_without_any_not_tri
     store = little_data({5000: 0.1, 20_000: 0.1}, cells=["lstm"])
     assert judged("little_data", little_data=store).finding.kind == UNFINISHED
     assert judged("little_data").finding.kind == NOT_TRIED
-    assert judged("counting").finding.kind == NOT_TRIED
+    assert judged("depth").finding.kind == NOT_TRIED
+    few = little_data({5000: 0.2, 200_000: 0.0})
+    finding = judge(BY_NAME["little_data"], {"little_data": few.load()}).finding
+    assert finding.kind == UNFINISHED
+    assert finding.sentence.startswith("20 of 50 runs so far, by which it is “holds”: At 5,000 words")
 
 
 def distance(monkeypatch, gaps):
@@ -155,7 +165,7 @@ def clipping(lost):
 def test_clipping(lost, kind):
     finding = judged("clipping", clipping=clipping(lost)).finding
     assert finding.kind == kind
-    assert f"{lost['5.0']} of 15" in finding.sentence
+    assert f"{lost['5.0']} in 15" in finding.sentence
 
 
 def vanishing(slopes):
@@ -212,14 +222,52 @@ def test_learning_rate(best, kind):
     store = Store("claims_learning_rate")
     for cell, place in best.items():
         for seed in SEEDS:
-            own = place + 0.1 * NOISE[100 + len(store.runs)]
+            own = place + 0.05 * (-1) ** seed
             for log in range(-1, 8):
                 loss = 1.3 + 0.05 * (log - own) ** 2
                 store.add(cell, seed, loss, params={"optimizer.lr": f"{2.0**log}"})
                 store.runs[-1]["metrics.best/valid_ppl"] = np.exp(loss)
     finding = judged("learning_rate", learning_rate=store).finding
     assert finding.kind == kind
-    assert "times the GRU's" in finding.sentence
+    times = re.search(r"The LSTM's best rate is ([\d.]+) times", finding.sentence)
+    assert float(times[1]) == pytest.approx(2 ** (best["lstm"] - best["gru"]), rel=0.15)
+
+
+def test_the_longest_number_with_all_right():
+    """Sentences of 1, 3 and 2 ticks; in that of 3 the second tock is wrong, in that of 2 nothing that is certain."""
+    size = np.array([1, 1, 1, 2, 3, 2, 1, 1, 1, 2, 1, 1])
+    best = np.array([3, 3, 0, 3, 3, 3, 0, 0, 3, 3, 0, 0.0])
+    nats = np.array([9, 9, 0.1, 9, 9, 9, 0.7, 0.1, 9, 9, 0.6, 0.1])
+    is_end = np.array([0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1]).astype(bool)
+    counts, right = counting.counts_and_right(nats, best, size, is_end)
+    assert counts.tolist() == [1, 3, 2]
+    assert right.tolist() == [True, False, True]
+    assert counting.longest_right(counts, right) == 2
+    assert counting.longest_right(counts, np.array([False, True, True])) == 0
+    assert counting.longest_right(counts, np.array([True, True, True])) == 3
+
+
+@pytest.mark.parametrize(
+    ("longest", "kind"),
+    [
+        ({"lstm": 90, "gru": 20}, HOLDS),
+        ({"lstm": 90, "gru": 90}, IN_PART),
+        ({"lstm": 9, "gru": 20}, OPPOSITE),
+    ],
+)
+def test_counting(longest, kind, monkeypatch):
+    store, found = Store("claims_counting"), {}
+    for seed in range(10):
+        for cell, n in longest.items():
+            store.add(cell, seed, params={"dataset.max_count": "30"})
+            own = n + seed % 3
+            found[store.runs[-1]["tags.rnnexp.folder"]] = np.arange(1, 200), np.arange(1, 200) <= own
+    monkeypatch.setattr(counting, "_sentences", lambda folders: [found[folder] for folder in folders])
+    finding = judged("counting", counting=store).finding
+    assert finding.kind == kind
+    assert f"each run: {longest['gru']}, {longest['gru'] + 1}" in " ".join(
+        part.said for part in finding.parts
+    )
 
 
 @pytest.mark.parametrize(
