@@ -10,6 +10,7 @@ from rnnexp.analysis.claims.write import table, write
 from rnnexp.analysis.markdown import put_between
 from rnnexp.errors import UserError
 from rnnexp.output import say
+from rnnexp.records.files import replace_text
 
 BEGIN, END = "<!-- made by rnnexp claims -->", "<!-- end of what rnnexp claims made -->"
 
@@ -43,7 +44,7 @@ def command(arguments: Arguments) -> None:
     folder = Path(arguments.out) / "claims"
     write(judged, tuned_rates(arguments.uri), folder)
     if arguments.into:
-        Path(arguments.into).write_text(with_table(arguments.into, table(judged)), encoding="utf-8")
+        replace_text(Path(arguments.into), with_table(arguments.into, table(judged)))
     say(f"{table(judged)}\nWritten: {folder}/index.html, claims.md, claims.json, figures/")
 
 
