@@ -30,6 +30,7 @@ OF_ANALYSIS = {
     "compare": ComparisonArguments,
     "report": ReportArguments,
     "challenge": StudyArguments,
+    "ablation": StudyArguments,
     "reproduce": reproduce.Arguments,
 }
 LONGEST = 160
