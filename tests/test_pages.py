@@ -36,6 +36,7 @@ OF_ANALYSIS = {
     "compare": ComparisonArguments,
     "report": ReportArguments,
     "challenge": StudyArguments,
+    "ablation": StudyArguments,
     "reproduce": reproduce.Arguments,
     "claims": ClaimsArguments,
 }

@@ -52,7 +52,13 @@ def damaged(tmp_path, empty_store):
 @pytest.mark.parametrize("name", ["cut.db", "junk.db", "folder.db", "pipe.db"])
 @pytest.mark.parametrize(
     "arguments",
-    [["compare", "study=s"], ["report", "study=s"], ["challenge", "study=s"], ["generate", "run=7"]],
+    [
+        ["compare", "study=s"],
+        ["report", "study=s"],
+        ["challenge", "study=s"],
+        ["ablation", "study=s"],
+        ["generate", "run=7"],
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_what_is_no_store_is_named(line, arguments, name):
