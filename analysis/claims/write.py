@@ -80,14 +80,14 @@ def described(one: Judged) -> dict[str, Any]:
 def page(judged: Sequence[Judged], rates: Sequence[TunedRate]) -> str:
     """Return the page: one file of HTML that asks nobody for anything, in the style of the report."""
     environment = Environment(
-        loader=PackageLoader("analysis.claims"),
+        loader=PackageLoader("rnnexp.analysis.claims"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=lambda value: visible(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    own = (resources.files("analysis.claims") / "templates" / "claims.css").read_text(encoding="utf-8")
+    own = (resources.files("rnnexp.analysis.claims") / "templates" / "claims.css").read_text(encoding="utf-8")
     return environment.get_template("claims.html").render(
         judged=judged,
         rates=rates,

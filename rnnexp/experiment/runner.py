@@ -74,14 +74,11 @@ def run_experiment(
                 set_tracking(config, folder)
                 complete(config, folder)
                 say_other_code(folder)
-                reached = f"validation perplexity {metrics['best/valid_ppl']:.4g}"
-                if "test/ppl" in metrics:
-                    reached = f"test perplexity {metrics['test/ppl']:.4g}"
-                log.info(f"{folder} has finished: {reached} (rerun=true makes a new run)")
+                split, key = ("test", "test/ppl") if "test/ppl" in metrics else ("validation", "best/valid_ppl")
+                log.info(f"{folder} has finished: {split} perplexity {metrics[key]:.4g} (rerun=true: a new run)")
                 return metrics
-            if (
-                not folder.label() or not folder.checkpoint_file.exists()
-            ):  # it may be that of another run, which failed
+            # without a checkpoint the label may be that of another run, which failed
+            if not (folder.label() and folder.checkpoint_file.exists()):
                 folder.give_label({"name": title(config, defining_overrides(config, overrides))})
             with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
                 return execute(config, folder, teller, more_tags or {})
