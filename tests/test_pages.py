@@ -33,7 +33,6 @@ PAGES += [REPOSITORY / folder / "README.md" for folder in ("analysis/speed", "te
 IDS = [path.relative_to(REPOSITORY).as_posix() for path in PAGES]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OF_ANALYSIS = {
-    "ablation": StudyArguments,
     "compare": ComparisonArguments,
     "report": ReportArguments,
     "challenge": StudyArguments,
