@@ -26,6 +26,6 @@ visible         writes out control characters, which names and errors may hold
 report/         puts a study on a page: verdicts, checks, tables, figures, every run's fate
 contrasts       tests weighted sums of means: slopes, differences of differences, lowest points of parabolas
 claims/         judges what the documents claim of the cells, a section each
-compare challenge reproduce    the commands; `command` reads their arguments
+ablation compare challenge reproduce    the commands; `command` reads their arguments
 speed/          measures the training code itself; nothing else here imports it
 """

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.command import StudyArguments, run_on_study
-from analysis.configurations import name_configurations, varying_settings
-from analysis.figures import CHALLENGE_AXES, draw_challenge
-from analysis.markdown import table_line
-from analysis.pareto import is_beaten
-from analysis.records import load_history, load_runs
+from rnnexp.analysis.command import StudyArguments, run_on_study
+from rnnexp.analysis.configurations import name_configurations, varying_settings
+from rnnexp.analysis.figures import CHALLENGE_AXES, draw_challenge
+from rnnexp.analysis.markdown import table_line
+from rnnexp.analysis.pareto import is_beaten
+from rnnexp.analysis.records import load_history, load_runs
 from rnnexp.errors import UserError
 from rnnexp.records.files import replace_text
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from analysis.verdict import Rules
+from rnnexp.analysis.verdict import Rules
 from rnnexp.errors import (
     UserError,
     drop_output,
@@ -18,12 +18,14 @@ from rnnexp.errors import (
     is_mistake,
     one_line,
     show_all_letters,
+    unknown_argument,
 )
 from rnnexp.output import say
 from rnnexp.records.address import clean_arguments
 from rnnexp.records.names import require_name
 
 T = TypeVar("T")
+IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 @dataclass
@@ -116,11 +118,14 @@ def read(given: Sequence[str], arguments: type[T]) -> T:
     for argument in given:
         key, _, value = argument.partition("=")
         if key not in hints or "=" not in argument:
-            raise UserError(f"{argument!r} is not known: the options are {', '.join(f'{k}=' for k in hints)}")
+            raise UserError(unknown_argument(argument, hints))
         try:
             config[key] = None if value == "null" and type(None) in get_args(hints[key]) else value
         except OmegaConfBaseException as error:
-            raise UserError(f"{argument}: {one_line(error)}") from error
+            what = IN_WORDS.get(hints[key])
+            raise UserError(
+                f"{argument} must be {what}" if what else f"{argument}: {one_line(error)}"
+            ) from error
     for key in OmegaConf.missing_keys(config):
         raise UserError(f"{key} has no value: add {key}=VALUE")
     made: Any = OmegaConf.to_object(config)

@@ -11,11 +11,11 @@ compare.csv and curves.png; a page with all figures is made by rnnexp report.
 
 from pathlib import Path
 
-from analysis.command import ComparisonArguments, run_on_study
-from analysis.figures.compared import draw_learning_curves
-from analysis.study import load_study
-from analysis.tables import ON_SCREEN, csv, group_text, study_text
-from analysis.texts import text_sentences, token_losses
+from rnnexp.analysis.command import ComparisonArguments, run_on_study
+from rnnexp.analysis.figures.compared import draw_learning_curves
+from rnnexp.analysis.study import load_study
+from rnnexp.analysis.tables import ON_SCREEN, csv, group_text, study_text
+from rnnexp.analysis.texts import text_sentences, token_losses
 from rnnexp.records.files import replace_text
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from analysis import fairness
-from analysis.about_text import about_text
-from analysis.configurations import as_one, tuned_keys
-from analysis.design import Design, find_design
-from analysis.fairness import OK, REFUSED, STATED, Light
-from analysis.verdict import Configuration, Question, Rules, Verdict, judge_together
+from rnnexp.analysis import fairness
+from rnnexp.analysis.about_text import about_text
+from rnnexp.analysis.configurations import as_one, tuned_keys
+from rnnexp.analysis.design import Design, find_design
+from rnnexp.analysis.fairness import OK, REFUSED, STATED, Light
+from rnnexp.analysis.verdict import Configuration, Question, Rules, Verdict, judge_together
 from rnnexp.errors import UserError
 
 SEVERITY = {OK: 0, STATED: 1, REFUSED: 2}

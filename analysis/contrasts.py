@@ -6,8 +6,8 @@ from math import sqrt
 
 import numpy as np
 
-from analysis.differences import Difference, difference_of
-from analysis.intervals import finite
+from rnnexp.analysis.differences import Difference, difference_of
+from rnnexp.analysis.intervals import finite
 
 LEAST_RATES = 4  # that a parabola is fitted to
 LEAST_RUNS = 2  # of a group

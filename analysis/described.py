@@ -5,6 +5,7 @@ import pandas as pd
 
 DONE = ("finished", "diverged")  # statuses of runs whose losses were recorded
 NOTHING = ("", "null", "None")
+SCORES = ("dlfs2", "neural_cache", "dynamic", "temperature", "mc_dropout")  # besides the exact one
 
 
 class Recorded:
@@ -85,7 +86,7 @@ def describe(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             "unseen": has.number("metrics.unseen/test"),
             "vocab_size": has.number("metrics.vocab_size"),
             **{f"ngram_{n}": has.number(f"metrics.ngram/{n}_ppl") for n in ("uniform", "unigram", "trigram")},
-            "dlfs2_loss": has.number("metrics.test/dlfs2_loss"),
+            **{f"{name}_loss": has.number(f"metrics.test/{name}_loss") for name in SCORES},
             "hidden_size": has.number("tags.rnnexp.hidden_size", "params.model.hidden_size"),
             "recurrent_parameters": has.number("metrics.num_params/recurrent"),
             "operations_per_token": has.number("metrics.operations_per_token"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.configurations import as_one
+from rnnexp.analysis.configurations import as_one
 
 # settings with which the first weights, or the order of the data, are others: seeds then share nothing
 NOT_PAIRED: tuple[str, ...] = (
@@ -19,6 +19,7 @@ NOT_PAIRED: tuple[str, ...] = (
     "model.hidden_size",
     "model.embed_size",
     "model.num_layers",
+    "model.layer_sizes",
     "model.tie_weights",
 )
 NOT_PAIRED += ("model.match_params", "model.init_std", "train.batch_size", "train.bptt")

@@ -8,7 +8,7 @@ from math import comb, copysign, exp, inf, lgamma, sqrt
 import numpy as np
 from scipy import special
 
-from analysis.intervals import finite, t_quantile
+from rnnexp.analysis.intervals import finite, t_quantile
 
 MOST_REARRANGEMENTS = 5_000_000  # of an exact test: 10 and 10 runs have 184,756, 12 and 12 have 2,704,156
 

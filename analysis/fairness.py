@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.configurations import as_one
+from rnnexp.analysis.configurations import as_one
 
 OK, STATED, REFUSED = "ok", "stated", "refused"
 
@@ -41,8 +41,7 @@ COLUMNS = {
 }
 MOST_APART = 0.02  # of parameters
 OUTER = 0.1  # of a range, at each end
-SAME_RESULT = 1e-6  # of a loss: engines round differently
-LEAST_RUNS = 3
+SAME_RESULT, LEAST_RUNS = 1e-6, 3  # of a loss: engines round differently
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.described import DONE
+from rnnexp.analysis.described import DONE
 
 REASONS = {
     "running": "still running, or killed without a chance to say so",

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.intervals import t_quantile
-from analysis.text_error import blocks, sentences, text_error
+from rnnexp.analysis.intervals import t_quantile
+from rnnexp.analysis.text_error import blocks, sentences, text_error
 from rnnexp.records.folder import RunFolder
 
 END = "<eos>"  # ends a sentence of a stream, where the vocabulary has it

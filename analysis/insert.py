@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from rnnexp.errors import UserError
+from rnnexp.records.files import replace_text
 
 
 def put_into(page: str | Path, begin: str, end: str, table: str) -> None:
     """Replace what stands between two marks of a page; see `with_table`."""
     text = with_table(page, begin, end, table)
-    Path(page).write_text(text, encoding="utf-8")
+    replace_text(Path(page), text)
 
 
 def with_table(page: str | Path, begin: str, end: str, table: str) -> str:

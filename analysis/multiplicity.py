@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.differences import Difference
+from rnnexp.analysis.differences import Difference
 
 # Pocock 1977 (Biometrika 64:191) for two looks at equal steps: .0294 each is 5% in both together
 ALPHA_OF_LOOKS = {1: 0.05, 2: 0.029}

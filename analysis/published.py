@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.records import load_history
+from rnnexp.analysis.records import load_history
 
 
 def test_perplexity(runs: pd.DataFrame, uri: str) -> pd.Series:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import sqlite
+from rnnexp.analysis import sqlite
 from rnnexp.errors import UserError, about
 from rnnexp.records.address import Address
+from rnnexp.records.names import cell_name
 from rnnexp.records.sqlite import file_of
 from rnnexp.records.trash import InTrash
 
@@ -57,7 +58,16 @@ def load_runs(studies: str | Sequence[str], uri: str) -> pd.DataFrame:
                 raise NoRecords(f"study={name} has no runs")
         metrics = [str(column) for column in runs.columns if str(column).startswith("metrics.")]
         runs[metrics] = runs[metrics].mask(runs[metrics] > LARGEST, np.inf)
+        name_cells(runs)
     return runs
+
+
+def name_cells(runs: pd.DataFrame) -> None:
+    """Give each run's cell, in place, the name that conf/cell/ has for it."""
+    column, option = "params.cell.name", "params.cell.forget_bias"
+    if {column, option} <= {*runs.columns}:
+        named = [cell_name(name, {"forget_bias": bias}) for name, bias in zip(runs[column], runs[option])]
+        runs[column] = named
 
 
 def load_deleted(studies: Sequence[str], uri: str) -> pd.DataFrame:

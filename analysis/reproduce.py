@@ -18,13 +18,13 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from analysis.command import run
-from analysis.configurations import result_keys
-from analysis.insert import put_into
-from analysis.markdown import table_line
-from analysis.published import PUBLISHED, PublishedResult
-from analysis.records import NoRecords, load_runs
-from analysis.where import is_same
+from rnnexp.analysis.command import run
+from rnnexp.analysis.configurations import result_keys
+from rnnexp.analysis.insert import put_into
+from rnnexp.analysis.markdown import table_line
+from rnnexp.analysis.published import PUBLISHED, PublishedResult
+from rnnexp.analysis.records import NoRecords, load_runs
+from rnnexp.analysis.where import is_same
 from rnnexp.errors import UserError
 from rnnexp.output import say
 from rnnexp.records.files import replace_text

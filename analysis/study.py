@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from analysis import where as conditions
-from analysis.comparing import Group, compare_groups
-from analysis.configurations import name_configurations, varying_settings
-from analysis.described import DONE, describe
-from analysis.fates import fates, folders_of, left_deleted, roles, runs_without_config, unrecorded
-from analysis.records import load_deleted, load_history, load_runs
-from analysis.verdict import Rules
-from analysis.visible import visible_texts
+from rnnexp.analysis import where as conditions
+from rnnexp.analysis.comparing import Group, compare_groups
+from rnnexp.analysis.configurations import name_configurations, varying_settings
+from rnnexp.analysis.described import DONE, describe
+from rnnexp.analysis.fates import fates, folders_of, left_deleted, roles, runs_without_config, unrecorded
+from rnnexp.analysis.records import load_deleted, load_history, load_runs
+from rnnexp.analysis.verdict import Rules
+from rnnexp.analysis.visible import visible_texts
 
 HISTORY = [
     *("valid/loss", "train/loss", "train/sequence_loss", "lr", "grad_norm", "max_grad_norm", "clip_share"),

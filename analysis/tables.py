@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.columns import COLUMNS
-from analysis.comparing import Group
-from analysis.fairness import OK
-from analysis.markdown import aligned_table
-from analysis.study import Study
+from rnnexp.analysis.columns import COLUMNS
+from rnnexp.analysis.comparing import Group
+from rnnexp.analysis.fairness import OK
+from rnnexp.analysis.markdown import aligned_table
+from rnnexp.analysis.study import Study
 
 ON_SCREEN = 10  # of the runs that are not in the numbers
 

@@ -5,7 +5,7 @@ from math import sqrt
 
 import numpy as np
 
-from analysis.intervals import t_quantile
+from rnnexp.analysis.intervals import t_quantile
 
 LEAST_BLOCK = 35  # tokens: shorter blocks of a stream still depend on each other
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.comparing import Group
-from analysis.gap import TokenLosses, read_losses
-from analysis.text_error import text_error, uncertainty_sentences
+from rnnexp.analysis.comparing import Group
+from rnnexp.analysis.gap import TokenLosses, read_losses
+from rnnexp.analysis.text_error import text_error, uncertainty_sentences
 
 
 def token_losses(runs: pd.DataFrame, group: Group) -> dict[str, list[TokenLosses]]:

@@ -11,13 +11,13 @@ from math import comb, isfinite
 
 from scipy import stats
 
-from analysis import differences
-from analysis.differences import MOST_REARRANGEMENTS, Difference, Equivalence, Superiority
-from analysis.fairness import Light, refusals
-from analysis.intervals import Rate, rate_interval
-from analysis.multiplicity import Adjusted, adjust, alpha_of_look
-from analysis.planning import needs_margin, seeds_to_decide
-from analysis.wording import Wording
+from rnnexp.analysis import differences
+from rnnexp.analysis.differences import MOST_REARRANGEMENTS, Difference, Equivalence, Superiority
+from rnnexp.analysis.fairness import Light, refusals
+from rnnexp.analysis.intervals import Rate, rate_interval
+from rnnexp.analysis.multiplicity import Adjusted, adjust, alpha_of_look
+from rnnexp.analysis.planning import needs_margin, seeds_to_decide
+from rnnexp.analysis.wording import Wording
 
 ONE_RUN, VALUES, PROVISIONAL = "one run each", "values only", "provisional"
 BETTER, PERHAPS, AS_GOOD, UNDECIDED = "better by at least", "better perhaps", "as good", "undecided"

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, exp, expm1, log10
 
-from analysis.configurations import as_one
-from analysis.differences import Difference, Equivalence, Superiority
-from analysis.intervals import Rate
-from analysis.multiplicity import Adjusted
-from analysis.planning import MOST_SEEDS
+from rnnexp.analysis.configurations import as_one
+from rnnexp.analysis.differences import Difference, Equivalence, Superiority
+from rnnexp.analysis.intervals import Rate
+from rnnexp.analysis.multiplicity import Adjusted
+from rnnexp.analysis.planning import MOST_SEEDS
 
 
 @dataclass(frozen=True)

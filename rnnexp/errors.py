@@ -3,9 +3,11 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
+from rnnexp.installation import how_to_add
 from rnnexp.output import safe
 
 
@@ -63,8 +65,8 @@ FOREIGN = {
     "sqlalchemy.exc": "SQLAlchemyError",
     "mlflow.exceptions": "MlflowException",
 }
-# names of modules begin so -> what to install
-ADVICE = {"psycopg": "rnnexp[postgres]", "tokenizers": "rnnexp[bpe]"}
+# names of modules begin so -> the extra that has them
+ADVICE = {"psycopg": "postgres", "tokenizers": "bpe"}
 
 
 def foreign_errors(*modules: str) -> tuple[type[BaseException], ...]:
@@ -89,10 +91,20 @@ def explained(error: BaseException) -> str:
         return first_line(error)
     if isinstance(error, ImportError):
         wanted = [extra for name, extra in ADVICE.items() if (error.name or "").startswith(name)]
-        return safe(f"{error}: pip install '{wanted[0] if wanted else error.name}'")
+        return safe(f"{error}: {how_to_add(wanted[0]) if wanted else f'pip install {error.name}'}")
     composing = foreign_errors("hydra.errors", "omegaconf.errors")
-    causes = [error.__cause__] if isinstance(error.__cause__, composing) else []
+    own_words = isinstance(error, UserError)  # which say all of it
+    causes = [error.__cause__] if isinstance(error.__cause__, composing) and not own_words else []
     return "; ".join(one_line(part) for part in [error, *causes] if part) or type(error).__name__
+
+
+def unknown_argument(argument: str, keys: Iterable[str]) -> str:
+    """Return that a command has no such argument, which one may have been meant, and which there are."""
+    known = [f"{key}=" for key in keys]
+    key, equals, _ = argument.partition("=")
+    near = get_close_matches(f"{key}=", known, n=1) if equals else []
+    meant = f"did you mean {near[0]}? There are" if near else "the options are"
+    return f"{argument} is not known: {meant} {', '.join(known)}"
 
 
 @contextmanager

@@ -43,6 +43,7 @@ class Range:
 POSITIVE = Range("a number greater than 0", lambda v: 0 < v < math.inf)
 NOT_NEGATIVE = Range("0 or more", lambda v: v >= 0)
 SHARE_BELOW_1 = Range("from 0 to below 1", lambda v: 0 <= v < 1)
+BETWEEN_0_AND_1 = Range("between 0 and 1", lambda v: 0 < v < 1)
 
 
 def at_least(least: int) -> Range:
@@ -64,6 +65,11 @@ def one_of(*names: str | None) -> Range:
     """Return the range of these words; None among them adds null to the message."""
     words = ["null" if name is None else name for name in names]
     return Range(f"{', '.join(words[:-1])} or {words[-1]}", lambda v: v in names)
+
+
+def several(allowed: Range) -> Range:
+    """Return the range of lists of one or more values, each of which is in a range."""
+    return Range(f"a list, each of it {allowed.text}", lambda v: len(v) > 0 and all(map(allowed.holds, v)))
 
 
 def matching(pattern: str, text: str) -> Range:

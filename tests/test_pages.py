@@ -6,21 +6,26 @@ import re
 import shlex
 from itertools import pairwise
 
+import matplotlib
 import pytest
-from hydra import initialize_config_dir
+from matplotlib import pyplot
 from omegaconf import OmegaConf
 
-from analysis import reproduce
-from analysis.claims.command import Arguments as ClaimsArguments
-from analysis.command import ComparisonArguments, StudyArguments
-from analysis.report.command import Arguments as ReportArguments
+import rnnexp
+from rnnexp.analysis import reproduce
+from rnnexp.analysis.claims.command import Arguments as ClaimsArguments
+from rnnexp.analysis.command import ComparisonArguments, StudyArguments
+from rnnexp.analysis.report.command import Arguments as ReportArguments
 from rnnexp.cli import arguments, evaluate, generate, offline, sync, ui
 from rnnexp.cli.main import COMMANDS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
-from rnnexp.sweeps.request import config_of, open_request
+from rnnexp.sweeps.configs import open_configs
+from rnnexp.sweeps.request import config_of
 from rnnexp.sweeps.worker import CONF
+from tests.api.conftest import SHORT
 from tests.conftest import REPOSITORY
+from tests.helpers.requests import open_request
 
 PAGES = [REPOSITORY / "README.md"]
 PAGES += [REPOSITORY / folder / "README.md" for folder in ("conf", "rnnexp", "rnnexp/sweeps", "analysis")]
@@ -31,6 +36,7 @@ OF_ANALYSIS = {
     "compare": ComparisonArguments,
     "report": ReportArguments,
     "challenge": StudyArguments,
+    "ablation": StudyArguments,
     "reproduce": reproduce.Arguments,
     "claims": ClaimsArguments,
 }
@@ -82,7 +88,7 @@ def test_a_command_that_trains_is_accepted(text, tmp_path, monkeypatch):
         pytest.importorskip("submitit", reason="the launcher of SLURM is an extra")
     schema.register()
     if "-m" not in words:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
+        with open_configs():
             accept(config_of([word for word in words if word not in ("--cfg", "job")]))
         return
     with open_request([word for word in words if word != "-m"]) as request:
@@ -116,7 +122,11 @@ def test_the_arguments_of_other_commands_are_known(page):
             own, overrides = arguments.split(given, evaluate.Options)
             arguments.read(own, evaluate.Options)
             if any(word.startswith("run=") for word in own):
-                assert {word.partition("=")[0] for word in overrides} <= set(evaluate.OF_A_RUN)
+                scoring = [word for word in overrides if evaluate.is_of_evaluation(word)]
+                evaluate.composed(scoring)
+                assert {word.partition("=")[0] for word in set(overrides) - set(scoring)} <= set(
+                    evaluate.OF_A_RUN
+                )
             else:
                 evaluate.composed(overrides)
         else:
@@ -175,10 +185,21 @@ def test_the_listings_of_a_cell_are_the_file_s():
     code = without_docstrings(REPOSITORY / "rnnexp/nn/cells/rnn.py")
     (whole,) = blocks((REPOSITORY / "rnnexp/README.md").read_text(), "python")
     assert whole == code
-    (part,) = blocks((REPOSITORY / "README.md").read_text(), "python")
+    _, part = blocks((REPOSITORY / "README.md").read_text(), "python")
     assert part in code
     (config,) = blocks((REPOSITORY / "rnnexp/README.md").read_text(), "yaml")
     assert config in (CONF / "cell/rnn.yaml").read_text()
+
+
+def test_the_python_of_the_first_page_runs(monkeypatch, capsys):
+    code, _ = blocks((REPOSITORY / "README.md").read_text(), "python")
+    small = SHORT | {"hidden_size": 8}
+    train = rnnexp.train
+    monkeypatch.setattr("rnnexp.train", lambda **given: train(**(given | small)), raising=False)
+    monkeypatch.setitem(matplotlib.rcParams, "backend", "agg")
+    exec(code, {})
+    pyplot.close("all")
+    assert "says nothing about cells" in capsys.readouterr().out
 
 
 def test_the_table_of_groups_has_every_option():
@@ -197,6 +218,5 @@ def test_what_a_page_gets_wrong_is_found(tmp_path):
     ]
     assert prose("a\n```\nlong\n```\n| table |\nb\n") == ["a", "", "b"]
     assert anchors("# A `b` c, d\n") == {"a-b-c-d"}
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"), pytest.raises(UserError, match="hidden_size"):
+    with open_configs(), pytest.raises(UserError, match="hidden_size"):
         accept(config_of(["model.hidden_size=0"]))

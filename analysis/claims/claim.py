@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from analysis.differences import Difference, equivalence
-from analysis.figures.picture import Picture
-from analysis.multiplicity import Adjusted, adjust
-from analysis.planning import needs_margin
-from analysis.study import Study
-from analysis.verdict import ALL, FULL, LEAST
+from rnnexp.analysis.differences import Difference, equivalence
+from rnnexp.analysis.figures.picture import Picture
+from rnnexp.analysis.multiplicity import Adjusted, adjust
+from rnnexp.analysis.planning import needs_margin
+from rnnexp.analysis.study import Study
+from rnnexp.analysis.verdict import ALL, FULL, LEAST
 
 HOLDS, PERHAPS = "holds", "holds, perhaps by less than matters"
 OPPOSITE, NO_DIFFERENCE = "the opposite", "no difference that matters"

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.claims.claim import Claim
-from analysis.claims.gather import judge_all, tuned_rates
-from analysis.claims.listed import CLAIMS
-from analysis.claims.write import table, write
-from analysis.insert import put_into, with_table
+from rnnexp.analysis.claims.claim import Claim
+from rnnexp.analysis.claims.gather import judge_all, tuned_rates
+from rnnexp.analysis.claims.listed import CLAIMS
+from rnnexp.analysis.claims.write import table, write
+from rnnexp.analysis.insert import put_into, with_table
 from rnnexp.errors import UserError
 from rnnexp.output import say
 

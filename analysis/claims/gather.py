@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from analysis.claims.claim import NOT_TRIED, UNFINISHED, Claim, Finding
-from analysis.claims.runs import number
-from analysis.contrasts import TooFewRuns
-from analysis.described import DONE
-from analysis.fairness import OK, Light
-from analysis.records import NoRecords
-from analysis.study import Study, load_study
+from rnnexp.analysis.claims.claim import NOT_TRIED, UNFINISHED, Claim, Finding
+from rnnexp.analysis.claims.runs import number
+from rnnexp.analysis.contrasts import TooFewRuns
+from rnnexp.analysis.described import DONE
+from rnnexp.analysis.fairness import OK, Light
+from rnnexp.analysis.records import NoRecords
+from rnnexp.analysis.study import Study, load_study
 
 STUDY = "claims_{}"  # of a preset
 TUNING = {

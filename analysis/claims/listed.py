@@ -1,7 +1,7 @@
 """List the claims, those first that most people ask about."""
 
-from analysis.claims.claim import Claim, Preset
-from analysis.claims.evidence import (
+from rnnexp.analysis.claims.claim import Claim, Preset
+from rnnexp.analysis.claims.evidence import (
     clipping,
     counting,
     depth,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.described import Recorded
-from analysis.study import Study
+from rnnexp.analysis.described import Recorded
+from rnnexp.analysis.study import Study
 
 
 def counted(study: Study, *settings: str) -> pd.DataFrame:

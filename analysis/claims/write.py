@@ -9,15 +9,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.claims.claim import NOT_TRIED
-from analysis.claims.gather import Judged, TunedRate
-from analysis.fairness import REFUSED
-from analysis.figures.picture import markup, save
-from analysis.markdown import table_line
-from analysis.report.page import sentence, text
-from analysis.report.plain import plain
-from analysis.report.tables import escaped
-from analysis.visible import visible
+from rnnexp.analysis.claims.claim import NOT_TRIED
+from rnnexp.analysis.claims.gather import Judged, TunedRate
+from rnnexp.analysis.fairness import REFUSED
+from rnnexp.analysis.figures.picture import markup, save
+from rnnexp.analysis.markdown import table_line
+from rnnexp.analysis.report.page import sentence, text
+from rnnexp.analysis.report.plain import plain
+from rnnexp.analysis.report.tables import escaped
+from rnnexp.analysis.visible import visible
 from rnnexp.records.files import replace_text
 
 TITLES = "claim", "says", "verdict", "what the runs say", "command"
@@ -80,14 +80,14 @@ def described(one: Judged) -> dict[str, Any]:
 def page(judged: Sequence[Judged], rates: Sequence[TunedRate]) -> str:
     """Return the page: one file of HTML that asks nobody for anything, in the style of the report."""
     environment = Environment(
-        loader=PackageLoader("analysis.claims"),
+        loader=PackageLoader("rnnexp.analysis.claims"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=lambda value: visible(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    own = (resources.files("analysis.claims") / "templates" / "claims.css").read_text(encoding="utf-8")
+    own = (resources.files("rnnexp.analysis.claims") / "templates" / "claims.css").read_text(encoding="utf-8")
     return environment.get_template("claims.html").render(
         judged=judged,
         rates=rates,

@@ -10,22 +10,24 @@ learning     learning curves over epochs, seconds and tokens; gradient norms
 cost         loss over what it costs, with the Pareto front
 tuning       the best of n trials, learning rates, which settings matter
 gaps         which kinds of tokens a gap comes from
-challenge compared   the figures of these two commands
+ablation challenge compared   the figures of these commands
 """
 
-from analysis.figures.challenge import CHALLENGE_AXES, draw_challenge
-from analysis.figures.compared import draw_learning_curves
-from analysis.figures.cost import draw_pareto
-from analysis.figures.differences import draw_differences
-from analysis.figures.gaps import draw_excess, draw_gap
-from analysis.figures.learning import draw_costs, draw_curves, draw_gradient_norms
-from analysis.figures.picture import Picture, markup, save
-from analysis.figures.seeds import draw_divergence, draw_seeds
-from analysis.figures.tuning import draw_best_of_n, draw_importances, draw_learning_rates
+from rnnexp.analysis.figures.ablation import draw_ablation
+from rnnexp.analysis.figures.challenge import CHALLENGE_AXES, draw_challenge
+from rnnexp.analysis.figures.compared import draw_learning_curves
+from rnnexp.analysis.figures.cost import draw_pareto
+from rnnexp.analysis.figures.differences import draw_differences
+from rnnexp.analysis.figures.gaps import draw_excess, draw_gap
+from rnnexp.analysis.figures.learning import draw_costs, draw_curves, draw_gradient_norms
+from rnnexp.analysis.figures.picture import Picture, markup, save
+from rnnexp.analysis.figures.seeds import draw_divergence, draw_seeds
+from rnnexp.analysis.figures.tuning import draw_best_of_n, draw_importances, draw_learning_rates
 
 __all__ = [
     "CHALLENGE_AXES",
     "Picture",
+    "draw_ablation",
     "draw_best_of_n",
     "draw_challenge",
     "draw_costs",

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.figures.picture import Picture
-from analysis.figures.style import FAINT, styled
-from analysis.figures.ticks import plain_axis
+from rnnexp.analysis.figures.picture import Picture
+from rnnexp.analysis.figures.style import FAINT, styled
+from rnnexp.analysis.figures.ticks import plain_axis
 
 CHALLENGE_AXES = {
     "loss": "validation loss, nats per token",

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from analysis.figures.learning import draw_curves
-from analysis.figures.picture import DPI
-from analysis.figures.style import styled
-from analysis.study import Study
+from rnnexp.analysis.figures.learning import draw_curves
+from rnnexp.analysis.figures.picture import DPI
+from rnnexp.analysis.figures.style import styled
+from rnnexp.analysis.study import Study
 
 
 def draw_learning_curves(study: Study, path: Path) -> None:

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from analysis.figures import select
-from analysis.figures.labels import End, name_points
-from analysis.figures.picture import Picture, drawn
-from analysis.figures.rows import show_reachable
-from analysis.figures.style import GREY, WIDE, looks
-from analysis.figures.ticks import plain_axis
-from analysis.intervals import mean_interval
-from analysis.pareto import is_beaten
+from rnnexp.analysis.figures import select
+from rnnexp.analysis.figures.labels import End, name_points
+from rnnexp.analysis.figures.picture import Picture, drawn
+from rnnexp.analysis.figures.rows import show_reachable
+from rnnexp.analysis.figures.style import GREY, WIDE, looks
+from rnnexp.analysis.figures.ticks import plain_axis
+from rnnexp.analysis.intervals import mean_interval
+from rnnexp.analysis.pareto import is_beaten
 
 COSTS = {
     "parameters": "parameters",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.figures.select import counted
-from analysis.intervals import t_quantile
+from rnnexp.analysis.figures.select import counted
+from rnnexp.analysis.intervals import t_quantile
 
 LEAST_BAND = 3  # seeds
 

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
-from analysis.figures.curve_data import Curve, leaving, limits
-from analysis.figures.labels import End
-from analysis.figures.style import Look
+from rnnexp.analysis.figures.curve_data import Curve, leaving, limits
+from rnnexp.analysis.figures.labels import End
+from rnnexp.analysis.figures.style import Look
 
 
 def set_limits(axes: Axes, found: Sequence[Curve], is_log: bool, skipped: float) -> None:

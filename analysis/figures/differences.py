@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures import select
-from analysis.figures.labels import wrapped
-from analysis.figures.picture import Picture, drawn
-from analysis.figures.rows import AXIS, BELOW, LINE, percent_above, row_axes, show_values
-from analysis.figures.style import GREY, PALE, Look, look_of, looks
-from analysis.verdict import Verdict
+from rnnexp.analysis.figures import select
+from rnnexp.analysis.figures.labels import wrapped
+from rnnexp.analysis.figures.picture import Picture, drawn
+from rnnexp.analysis.figures.rows import AXIS, BELOW, LINE, percent_above, row_axes, show_values
+from rnnexp.analysis.figures.style import GREY, PALE, Look, look_of, looks
+from rnnexp.analysis.verdict import Verdict
 
 MOST_PAIRS = 24
 APART = 0.2  # rows between the interval and the dots of either configuration

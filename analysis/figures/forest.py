@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from analysis.differences import Difference
-from analysis.figures.picture import Picture, drawn
-from analysis.figures.rows import row_axes, show_values
-from analysis.figures.style import GREY
+from rnnexp.analysis.differences import Difference
+from rnnexp.analysis.figures.picture import Picture, drawn
+from rnnexp.analysis.figures.rows import row_axes, show_values
+from rnnexp.analysis.figures.style import GREY
 
 
 @drawn

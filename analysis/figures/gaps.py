@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from analysis.figures import select
-from analysis.figures.picture import Picture, drawn
-from analysis.figures.rows import legend_height, name_above, row_axes, show_values
-from analysis.figures.style import GREY, PALE, looks
-from analysis.figures.ticks import plain
-from analysis.gap import EVERY
+from rnnexp.analysis.figures import select
+from rnnexp.analysis.figures.picture import Picture, drawn
+from rnnexp.analysis.figures.rows import legend_height, name_above, row_axes, show_values
+from rnnexp.analysis.figures.style import GREY, PALE, looks
+from rnnexp.analysis.figures.ticks import plain
+from rnnexp.analysis.gap import EVERY
 
 MOST = 6  # configurations
 UNITS = {"agreement": "distance {}", "bracket": "{} open", "counting": "{} ticks left"}  # what a size counts

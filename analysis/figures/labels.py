@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.figures.picture import Picture
-from analysis.figures.style import Look
+from rnnexp.analysis.figures.picture import Picture
+from rnnexp.analysis.figures.style import Look
 
 GAP = 0.15  # inches between axes and names
 AIR = 1.15  # of a name's height

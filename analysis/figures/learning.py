@@ -6,14 +6,14 @@ from math import ceil
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures import select
-from analysis.figures.curve_data import Curve, curves, seconds_column
-from analysis.figures.curve_lines import draw_curve, longest, set_limits, with_count
-from analysis.figures.labels import name_ends, room_for, wrapped
-from analysis.figures.picture import Picture, drawn
-from analysis.figures.rows import FAR
-from analysis.figures.style import FAINT, GREY, WIDE, Look, looks
-from analysis.figures.ticks import plain_axis
+from rnnexp.analysis.figures import select
+from rnnexp.analysis.figures.curve_data import Curve, curves, seconds_column
+from rnnexp.analysis.figures.curve_lines import draw_curve, longest, set_limits, with_count
+from rnnexp.analysis.figures.labels import name_ends, room_for, wrapped
+from rnnexp.analysis.figures.picture import Picture, drawn
+from rnnexp.analysis.figures.rows import FAR
+from rnnexp.analysis.figures.style import FAINT, GREY, WIDE, Look, looks
+from rnnexp.analysis.figures.ticks import plain_axis
 
 MOST_TOGETHER = 6  # configurations in one pair of axes
 LEAST_ENLARGED = 8  # epochs of which the second half is worth axes of its own

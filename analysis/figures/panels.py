@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.differences import Difference
-from analysis.figures.labels import End, name_ends, room_for
-from analysis.figures.picture import Picture, drawn
-from analysis.figures.style import GREY, WIDE, Look
-from analysis.figures.ticks import plain_axis
-from analysis.intervals import Rate, mean_interval
+from rnnexp.analysis.differences import Difference
+from rnnexp.analysis.figures.labels import End, name_ends, room_for
+from rnnexp.analysis.figures.picture import Picture, drawn
+from rnnexp.analysis.figures.style import GREY, WIDE, Look
+from rnnexp.analysis.figures.ticks import plain_axis
+from rnnexp.analysis.intervals import Rate, mean_interval
 
 LEFT, BELOW, ABOVE, BETWEEN = 0.72, 0.46, 0.32, 0.5  # inches
 HEIGHT = 3.0

@@ -11,7 +11,7 @@ from typing import ParamSpec
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.figures.style import styled
+from rnnexp.analysis.figures.style import styled
 from rnnexp.records.files import replace_text
 
 NO_DATES: dict[str, dict[str, str | None]] = {

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.figures.labels import wrapped
-from analysis.figures.picture import Picture
-from analysis.figures.style import GREY, WIDE, Look
-from analysis.figures.ticks import plain_axis
+from rnnexp.analysis.figures.labels import wrapped
+from rnnexp.analysis.figures.picture import Picture
+from rnnexp.analysis.figures.style import GREY, WIDE, Look
+from rnnexp.analysis.figures.ticks import plain_axis
 
 LINE, LEAST_ROW = 0.155, 0.26  # inches: a line of text, a row
 BELOW, ABOVE, RIGHT = 0.45, 0.12, 0.15  # inches

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures import select
-from analysis.figures.picture import Picture, drawn
-from analysis.figures.rows import AXIS, perplexity_above, row_axes, show_reachable, show_values
-from analysis.figures.style import looks
-from analysis.figures.ticks import plain_axis
-from analysis.intervals import mean_interval, rate_interval
+from rnnexp.analysis.figures import select
+from rnnexp.analysis.figures.picture import Picture, drawn
+from rnnexp.analysis.figures.rows import AXIS, perplexity_above, row_axes, show_reachable, show_values
+from rnnexp.analysis.figures.style import looks
+from rnnexp.analysis.figures.ticks import plain_axis
+from rnnexp.analysis.intervals import mean_interval, rate_interval
 
 LEAST_INTERVAL = 3  # seeds
 

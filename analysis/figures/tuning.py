@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from analysis.figures import select
-from analysis.figures.labels import End, name_ends, room_for
-from analysis.figures.picture import Picture, drawn
-from analysis.figures.rows import row_axes
-from analysis.figures.style import WIDE, Look, look_of
-from analysis.figures.ticks import plain_axis
-from analysis.tuning import best_of_n, best_so_far
+from rnnexp.analysis.figures import select
+from rnnexp.analysis.figures.labels import End, name_ends, room_for
+from rnnexp.analysis.figures.picture import Picture, drawn
+from rnnexp.analysis.figures.rows import row_axes
+from rnnexp.analysis.figures.style import WIDE, Look, look_of
+from rnnexp.analysis.figures.ticks import plain_axis
+from rnnexp.analysis.tuning import best_of_n, best_so_far
 
 FAILED = ("failed", "diverged", "pruned")
 LOG_FROM = 3.0  # times the least rate

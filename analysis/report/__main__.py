@@ -1,8 +1,8 @@
 """Carry out `rnnexp report`."""
 
-from analysis import report
-from analysis.command import run
-from analysis.report.command import Arguments, command
+from rnnexp.analysis import report
+from rnnexp.analysis.command import run
+from rnnexp.analysis.report.command import Arguments, command
 
 if __name__ == "__main__":
     run(command, Arguments, "report", report.__doc__)

@@ -3,8 +3,8 @@
 import sys
 from dataclasses import dataclass
 
-from analysis.command import ComparisonArguments
-from analysis.report.write import Request, write
+from rnnexp.analysis.command import ComparisonArguments
+from rnnexp.analysis.report.write import Request, write
 from rnnexp.output import say
 
 

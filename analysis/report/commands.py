@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.study import Study
+from rnnexp.analysis.study import Study
 
 PLAIN = re.compile(r"[\w.+/-]+")  # what Hydra takes for a value without quotes
 SEVERAL = "evaluation"  # a group of which a config may have several options

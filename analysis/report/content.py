@@ -5,15 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.fairness import refusals
-from analysis.gap import TokenLosses
-from analysis.report.left_out import left_out
-from analysis.report.plain import plain
-from analysis.report.provenance import provenance
-from analysis.report.stability import stability
-from analysis.report.tokens import where_from
-from analysis.study import Group, Study
-from analysis.texts import text_sentences
+from rnnexp.analysis.fairness import refusals
+from rnnexp.analysis.gap import TokenLosses
+from rnnexp.analysis.report.left_out import left_out
+from rnnexp.analysis.report.plain import plain
+from rnnexp.analysis.report.provenance import provenance
+from rnnexp.analysis.report.stability import stability
+from rnnexp.analysis.report.tokens import where_from
+from rnnexp.analysis.study import Group, Study
+from rnnexp.analysis.texts import text_sentences
 
 NOTHING = "no run came to an end: nothing to compare"
 MOST_PAIRS = 12  # that are read out; more are a list to open

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.report.tables import flattened
-from analysis.visible import visible
+from rnnexp.analysis.report.tables import flattened
+from rnnexp.analysis.visible import visible
 
 PREAMBLE = r"% needs \usepackage{booktabs} and \usepackage{siunitx}; as wide as both columns of a page"
 SPECIAL = {

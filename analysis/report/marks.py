@@ -5,8 +5,8 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.markers import MarkerStyle
 
-from analysis.figures.style import Look, looks
-from analysis.visible import visible
+from rnnexp.analysis.figures.style import Look, looks
+from rnnexp.analysis.visible import visible
 
 WIDTH, HEIGHT, RADIUS = 38.0, 16.0, 6.0
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.intervals import mean_interval
+from rnnexp.analysis.intervals import mean_interval
 
 # losses a run -> the name of their mean, standard deviation and interval
 MEANS = {"valid_loss": "valid", "test_loss": "test", "excess": "excess"}

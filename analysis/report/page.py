@@ -11,12 +11,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.fairness import OK, REFUSED, STATED
-from analysis.report.columns import shown
-from analysis.report.pictures import Drawn
-from analysis.visible import visible
+from rnnexp.analysis.fairness import OK, REFUSED, STATED
+from rnnexp.analysis.report.columns import shown
+from rnnexp.analysis.report.pictures import Drawn
+from rnnexp.analysis.visible import visible
 
-PACKAGE = "analysis.report"
+PACKAGE = "rnnexp.analysis.report"
 WORDS = {REFUSED: "refused", STATED: "stated", OK: "passed"}
 SECTIONS = {
     1: "Which cell?",

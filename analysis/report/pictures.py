@@ -7,17 +7,17 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.configurations import varying_settings
-from analysis.figures.cost import draw_pareto
-from analysis.figures.differences import draw_differences
-from analysis.figures.gaps import draw_excess, draw_gap
-from analysis.figures.learning import draw_costs, draw_curves, draw_gradient_norms
-from analysis.figures.picture import Picture, save
-from analysis.figures.seeds import draw_divergence, draw_seeds
-from analysis.figures.tuning import draw_best_of_n, draw_importances, draw_learning_rates
-from analysis.gap import TokenLosses, excess_by_class, gap_by_class
-from analysis.importance import importances
-from analysis.study import Group, Study
+from rnnexp.analysis.configurations import varying_settings
+from rnnexp.analysis.figures.cost import draw_pareto
+from rnnexp.analysis.figures.differences import draw_differences
+from rnnexp.analysis.figures.gaps import draw_excess, draw_gap
+from rnnexp.analysis.figures.learning import draw_costs, draw_curves, draw_gradient_norms
+from rnnexp.analysis.figures.picture import Picture, save
+from rnnexp.analysis.figures.seeds import draw_divergence, draw_seeds
+from rnnexp.analysis.figures.tuning import draw_best_of_n, draw_importances, draw_learning_rates
+from rnnexp.analysis.gap import TokenLosses, excess_by_class, gap_by_class
+from rnnexp.analysis.importance import importances
+from rnnexp.analysis.study import Group, Study
 
 
 @dataclass(frozen=True)

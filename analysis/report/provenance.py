@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.report.commands import commands
-from analysis.study import Study
+from rnnexp.analysis.report.commands import commands
+from rnnexp.analysis.study import Study
 
 # title -> the tag that a run records it by
 FACTS = {

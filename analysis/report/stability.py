@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.intervals import rate_interval
+from rnnexp.analysis.intervals import rate_interval
 
 
 def stability(runs: pd.DataFrame, configurations: Sequence[str]) -> list[dict[str, Any]]:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.fairness import REFUSED, STATED, Light
-from analysis.markdown import aligned_table
-from analysis.report.columns import shown
-from analysis.report.numbers import MEANS
-from analysis.visible import visible
+from rnnexp.analysis.fairness import REFUSED, STATED, Light
+from rnnexp.analysis.markdown import aligned_table
+from rnnexp.analysis.report.columns import shown
+from rnnexp.analysis.report.numbers import MEANS
+from rnnexp.analysis.visible import visible
 
 MEANINGFUL = 6  # digits
 # what Markdown or the HTML within it would take for markup; brackets only where they would make a link

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.gap import TokenLosses, excess_by_class, gap_by_class
-from analysis.verdict import Verdict
+from rnnexp.analysis.gap import TokenLosses, excess_by_class, gap_by_class
+from rnnexp.analysis.verdict import Verdict
 
 
 def where_from(losses: Mapping[str, Sequence[TokenLosses]], verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.report.content import gather
-from analysis.report.latex import latex
-from analysis.report.marks import marks
-from analysis.report.numbers import numbers
-from analysis.report.page import page
-from analysis.report.pictures import draw
-from analysis.report.plain import folder_name
-from analysis.report.tables import csv, every_run, markdown
-from analysis.study import Study, load_study
-from analysis.texts import token_losses
-from analysis.verdict import Rules
+from rnnexp.analysis.report.content import gather
+from rnnexp.analysis.report.latex import latex
+from rnnexp.analysis.report.marks import marks
+from rnnexp.analysis.report.numbers import numbers
+from rnnexp.analysis.report.page import page
+from rnnexp.analysis.report.pictures import draw
+from rnnexp.analysis.report.plain import folder_name
+from rnnexp.analysis.report.tables import csv, every_run, markdown
+from rnnexp.analysis.study import Study, load_study
+from rnnexp.analysis.texts import token_losses
+from rnnexp.analysis.verdict import Rules
 from rnnexp.errors import UserError
 from rnnexp.records.files import replace_text
 

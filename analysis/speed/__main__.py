@@ -10,9 +10,9 @@ with cuDNN, the shape is the first one unless others are named, and the files ar
 
 from pathlib import Path
 
-from analysis.speed.arguments import choose, run_command, whole_number
-from analysis.speed.report import report, report_gpu
-from analysis.speed.tasks import SHAPES, VARIANTS
+from rnnexp.analysis.speed.arguments import choose, run_command, whole_number
+from rnnexp.analysis.speed.report import report, report_gpu
+from rnnexp.analysis.speed.tasks import SHAPES, VARIANTS
 
 DEFAULTS = {"shapes": "", "cells": "", "rounds": "5", "out": "runs", "device": "cpu"}
 

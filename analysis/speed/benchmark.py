@@ -8,10 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from analysis.speed.contenders import takes_part, variant_of
-from analysis.speed.contenders.service import Service
-from analysis.speed.process import Worker
-from analysis.speed.rounds import (
+from rnnexp.analysis.speed.contenders import takes_part, variant_of
+from rnnexp.analysis.speed.contenders.service import Service
+from rnnexp.analysis.speed.process import Worker
+from rnnexp.analysis.speed.rounds import (
     STEPS_COMPARED,
     largest_difference,
     medians,
@@ -19,7 +19,7 @@ from analysis.speed.rounds import (
     require_same_work,
     seconds_in_turn,
 )
-from analysis.speed.tasks import SHAPES, Task, Variant
+from rnnexp.analysis.speed.tasks import SHAPES, Task, Variant
 from rnnexp.compute import engine
 
 TURN_S = 0.4

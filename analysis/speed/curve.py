@@ -15,11 +15,11 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from analysis.speed.arguments import choose, folder, run_command, whole_number
-from analysis.speed.contenders import has_torch, variant_of
-from analysis.speed.figures import draw_curve, mean_of_each
-from analysis.speed.tables import machine
-from analysis.speed.tasks import GRU, GRU_RESET_AFTER, SHAPES, Task, Variant
+from rnnexp.analysis.speed.arguments import choose, folder, run_command, whole_number
+from rnnexp.analysis.speed.contenders import has_torch, variant_of
+from rnnexp.analysis.speed.figures import draw_curve, mean_of_each
+from rnnexp.analysis.speed.tables import machine
+from rnnexp.analysis.speed.tasks import GRU, GRU_RESET_AFTER, SHAPES, Task, Variant
 from rnnexp.data.batches import Streams
 from rnnexp.data.datasets import ptb
 
@@ -40,7 +40,7 @@ def train(who: str, task: Task, text: np.ndarray, valid_text: np.ndarray, steps:
     valid = Streams(valid_text, *EVALUATION)
     start = time.perf_counter()
     if who == "torch":
-        from analysis.speed.contenders.pytorch import PyTorch  # an extra
+        from rnnexp.analysis.speed.contenders.pytorch import PyTorch  # an extra
 
         theirs = PyTorch(task)
         theirs.use_threads(1)
@@ -48,7 +48,7 @@ def train(who: str, task: Task, text: np.ndarray, valid_text: np.ndarray, steps:
         losses = [theirs.step() for _ in windows]
         seconds, nats = time.perf_counter() - start, theirs.nats(valid)
     else:
-        from analysis.speed.contenders.ours import Ours
+        from rnnexp.analysis.speed.contenders.ours import Ours
         from rnnexp.evaluation.perplexity import summed_nats
 
         ours = Ours(task)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.speed.tasks import GOALS, SHAPES, VARIANTS
+from rnnexp.analysis.speed.tasks import GOALS, SHAPES, VARIANTS
 
 COLORS = {variant.label: f"C{k % 10}" for k, variant in enumerate(VARIANTS)}
 

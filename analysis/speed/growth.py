@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from analysis.speed.arguments import folder, run_command
-from analysis.speed.benchmark import cores
-from analysis.speed.contenders import takes_part, variant_of
-from analysis.speed.contenders.service import Service
-from analysis.speed.figures import draw_growth
-from analysis.speed.process import Worker
-from analysis.speed.rounds import seconds_in_turn
-from analysis.speed.tables import machine
-from analysis.speed.tasks import GRU, LSTM, Shape, Task, Variant
+from rnnexp.analysis.speed.arguments import folder, run_command
+from rnnexp.analysis.speed.benchmark import cores
+from rnnexp.analysis.speed.contenders import takes_part, variant_of
+from rnnexp.analysis.speed.contenders.service import Service
+from rnnexp.analysis.speed.figures import draw_growth
+from rnnexp.analysis.speed.process import Worker
+from rnnexp.analysis.speed.rounds import seconds_in_turn
+from rnnexp.analysis.speed.tables import machine
+from rnnexp.analysis.speed.tasks import GRU, LSTM, Shape, Task, Variant
 
 BASE = Shape(vocab_size=2000, hidden_size=256, num_layers=1, batch_size=32, bptt=32)
 AXES = {

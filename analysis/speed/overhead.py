@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.speed.arguments import folder, run_command
-from analysis.speed.tables import machine
+from rnnexp.analysis.speed.arguments import folder, run_command
+from rnnexp.analysis.speed.tables import machine
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def overhead(runs: str, text: Path, case: Case) -> dict[str, float]:
 
 def timed_run(runs: str, overrides: list[str]) -> tuple[float, dict]:
     """Run `rnnexp`; return its start in seconds since 1970, and what `profile.timed_run` prints."""
-    command = [sys.executable, "-m", "analysis.speed.profile.timed_run", *overrides, "rerun=true"]
+    command = [sys.executable, "-m", "rnnexp.analysis.speed.profile.timed_run", *overrides, "rerun=true"]
     started = time.time()
     result = subprocess.run(command, cwd=runs, capture_output=True, text=True)
     if result.returncode:

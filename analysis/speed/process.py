@@ -6,7 +6,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from analysis.speed.tasks import Task
+from rnnexp.analysis.speed.tasks import Task
 
 
 class Worker:

@@ -4,13 +4,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.speed import tables, tables_gpu
-from analysis.speed.arguments import BenchmarkError
-from analysis.speed.benchmark import benchmark
-from analysis.speed.benchmark_gpu import benchmark_gpu
-from analysis.speed.contenders import has_torch
-from analysis.speed.figures import draw_ratios
-from analysis.speed.tasks import VARIANTS
+from rnnexp.analysis.speed import tables, tables_gpu
+from rnnexp.analysis.speed.arguments import BenchmarkError
+from rnnexp.analysis.speed.benchmark import benchmark
+from rnnexp.analysis.speed.benchmark_gpu import benchmark_gpu
+from rnnexp.analysis.speed.contenders import has_torch
+from rnnexp.analysis.speed.figures import draw_ratios
+from rnnexp.analysis.speed.tasks import VARIANTS
 from rnnexp.compute import backend, engine
 from rnnexp.errors import UserError
 

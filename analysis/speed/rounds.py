@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.speed.arguments import BenchmarkError
+from rnnexp.analysis.speed.arguments import BenchmarkError
 
 STEPS_COMPARED = 10
 # Relative difference of losses that ten steps of rounding errors can make (7e-5 was seen); the two forms of

@@ -5,9 +5,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from analysis.markdown import aligned_table
-from analysis.speed.profile.parts import PARTS
-from analysis.speed.tasks import GOALS, SHAPES
+from rnnexp.analysis.markdown import aligned_table
+from rnnexp.analysis.speed.profile.parts import PARTS
+from rnnexp.analysis.speed.tasks import GOALS, SHAPES
 
 NOTES = """x PyTorch, x textbook: times as fast, median of the rounds; engine=numba, engine=numpy: the slower
 engines, times as fast as PyTorch. PyTorch's GRU has the reset gate after the product, whichever form

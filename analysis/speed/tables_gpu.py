@@ -1,7 +1,7 @@
 """Write the records of the benchmark on a GPU as sentences and tables."""
 
-from analysis.speed.tables import aligned, number
-from analysis.speed.tasks import SHAPES
+from rnnexp.analysis.speed.tables import aligned, number
+from rnnexp.analysis.speed.tasks import SHAPES
 
 GOALS = {("lstm", "torch"): 1.0, ("gru", "torch, step by step"): 1.3, (None, "cupy"): 10.0}
 EPOCH = 929_588  # tokens of Penn Treebank's training text

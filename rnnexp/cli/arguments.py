@@ -6,7 +6,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from rnnexp.errors import UserError
+from rnnexp.errors import UserError, unknown_argument
 
 T = TypeVar("T")
 SWITCH = {"true": True, "false": False}
@@ -43,8 +43,7 @@ def read(arguments: Sequence[str], options: type[T]) -> T:
     own, others = split(arguments, options)
     named = {key_of(field): field for field in fields(options)}  # type: ignore[arg-type]
     if others:
-        known = ", ".join(f"{key}=" for key in named)
-        raise UserError(f"{others[0]} is not known: the options are {known}")
+        raise UserError(unknown_argument(others[0], named))
     hints = get_type_hints(options)
     given = {}
     for argument in own:

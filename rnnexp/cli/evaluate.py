@@ -1,7 +1,7 @@
 """Score a text with the weights of a run, or with weights from elsewhere.
 
-rnnexp evaluate run=FOLDER_OR_ID [dataset.path=FILE] [split=test] [protocol=exact] [uri=MLFLOW_STORE]
-rnnexp evaluate weights=FILE [split=test] [protocol=exact] [OVERRIDE ...]
+rnnexp evaluate run=FOLDER_OR_ID [dataset.path=FILE] [split=test] [evaluation=NAME] [protocol=exact] [uri=MLFLOW_STORE]
+rnnexp evaluate weights=FILE [split=test] [evaluation=NAME] [protocol=exact] [OVERRIDE ...]
 
 run: a run folder, or the id of an MLflow run in the store `uri`. It is scored with its best weights, on its own
 data; on another text, whole, with dataset.path; dataset.dir or data.root say where its data set lies now.
@@ -9,7 +9,9 @@ weights: an npz file; `rnnexp.interop.weights` says which names and shapes it ho
 from the book's layout, from PyTorch's and from Keras's. The overrides say which model and data they belong
 to, as for `rnnexp`: cell=lstm dataset=ptb model.hidden_size=650. protocol=exact: every token once, the split
 as one stream. protocol=streams: in train.eval_streams rows side by side, as in training. protocol=book: as
-"Deep Learning from Scratch 2" does, in 10 rows and windows of 35 steps, the tail dropped.
+"Deep Learning from Scratch 2" does, in 10 rows and windows of 35 steps, the tail dropped. evaluation=neural_cache,
+or another way of the group `evaluation` with its options, scores so besides; the settings that it then chooses on
+the validation split stand behind its score.
 """
 
 import math
@@ -19,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from rnnexp import tracking
@@ -29,16 +30,16 @@ from rnnexp.data.corpus import Corpus
 from rnnexp.data.datasets.text import read_text
 from rnnexp.data.texts import read_as
 from rnnexp.errors import UserError
-from rnnexp.evaluation import EVALUATORS
 from rnnexp.evaluation.perplexity import perplexity
-from rnnexp.experiment import build, models, schema
+from rnnexp.experiment import build, models, rules, schema
 from rnnexp.interop import weights
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.worker import CONF
+from rnnexp.sweeps.configs import open_configs
+from rnnexp.sweeps.overrides import parse, texts
+from rnnexp.sweeps.request import config_of as config_from
 
 PROTOCOLS = {"exact": "exact", "streams": "exact", "book": "dlfs2"}
-PROTOCOLS |= {name: name for name in EVALUATORS if name not in ("exact", "dlfs2")}
 OF_A_RUN = "dataset.path", "dataset.dir", "data.root", "device", "engine", "threads"  # what may be said anew
 
 
@@ -67,32 +68,53 @@ def report(given: list[str]) -> str:
     if options.weights and options.run:
         raise UserError("run= and weights= exclude each other: leave one out")
     folder = RunFolder(tracking.path_of(options.run, options.uri).absolute()) if options.run else None
-    config = config_of(folder, overrides) if folder else composed(overrides)
-    name = PROTOCOLS[options.protocol]
-    config["evaluation"] = {name: {"name": name}}
-    evaluator = models.make_evaluators(config)[name]
+    chosen = [override for override in overrides if is_of_evaluation(override)]
+    others = [override for override in overrides if not is_of_evaluation(override)]
+    config = config_of(folder, others) if folder else composed(overrides)
+    if folder:
+        config["evaluation"] = composed(chosen)["evaluation"]
+    protocol = PROTOCOLS[options.protocol]
+    if protocol != "exact":
+        config["evaluation"] = {protocol: {"name": protocol}} | config["evaluation"]
+    rules.check(config)
+    evaluators = models.make_evaluators(config)
+    if protocol != "exact":
+        del evaluators["exact"]
+    asked = {name: f"evaluation={name}" for name in evaluators} | {protocol: f"protocol={options.protocol}"}
     with backend.named(config["device"]).errors_in_words():
         experiment = experiment_of(folder, config) if folder else build.experiment(config)
         corpus = experiment.corpus
         split = options.split or ("test" if "test" in corpus.splits else OTHER)
         if split not in corpus.splits:
             raise UserError(f"split={split} is not known: choose from {', '.join(corpus.splits)}")
-        evaluator.require(corpus, split, f"protocol={options.protocol}")
+        for name, evaluator in evaluators.items():
+            evaluator.require(corpus, split, asked[name])
         if folder:
             models.load_weights(experiment.model, folder.path)
         else:
             weights.load(experiment.model, Path(str(options.weights)))
         rows = config["train"]["eval_streams"] if options.protocol == "streams" else 1
-        with np.errstate(over="ignore"), engine.use(experiment.engine, experiment.threads, config["tf32"]):
-            scores = evaluator.score(experiment.model, corpus, split, rows)
-    return "\n".join(lines_of(scores, corpus, split, options.protocol))
+        lines = lines_about(corpus, split)
+        with (
+            np.errstate(over="ignore", invalid="ignore"),
+            engine.use(experiment.engine, experiment.threads, config["tf32"]),
+        ):
+            for name, evaluator in evaluators.items():
+                scores = evaluator.score(experiment.model, corpus, split, rows)
+                way = options.protocol if name == protocol else name
+                lines += lines_of(scores, corpus.bytes_per_token(split), f"{split} ({way})")
+    return "\n".join(lines)
+
+
+def is_of_evaluation(override: str) -> bool:
+    """Return whether an override says how a text is scored."""
+    return override.partition("=")[0].partition(".")[0] == "evaluation"
 
 
 def composed(overrides: Sequence[str]) -> dict[str, Any]:
     """Return the config that overrides describe."""
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return schema.resolve(schema.typed(compose("config", overrides=list(overrides))))
+    with open_configs():
+        return config_from(texts(parse(overrides)))
 
 
 def config_of(folder: RunFolder, overrides: Sequence[str]) -> dict[str, Any]:
@@ -124,21 +146,29 @@ def experiment_of(folder: RunFolder, config: dict[str, Any]) -> build.Experiment
     return experiment
 
 
-def lines_of(scores: dict[str, float], corpus: Corpus, split: str, protocol: str) -> list[str]:
-    """Return a line for each loss, after one on what else there is to know of the text."""
-    lines = []
+def lines_about(corpus: Corpus, split: str) -> list[str]:
+    """Return a line on what else there is to know of a text; none where there is no written text."""
     size = corpus.bytes_per_token(split)
-    if size:
-        lines.append(
-            f"{split}: {corpus.targets(split):,} tokens are predicted, of {size:.2f} bytes; "
-            f"{100 * corpus.unseen_share(split):.2f}% of them are not in the vocabulary"
-        )
+    if not size:
+        return []
+    return [
+        f"{split}: {corpus.targets(split):,} tokens are predicted, of {size:.2f} bytes; "
+        f"{100 * corpus.unseen_share(split):.2f}% of them are not in the vocabulary"
+    ]
+
+
+def lines_of(scores: dict[str, float], size: float | None, what: str) -> list[str]:
+    """Return a line for each loss of an evaluator, with what else it says of the text.
+
+    size : bytes of a token; None: unknown. what : the split and how it is scored, in words.
+    """
+    beside = ", ".join(f"{name} {value:g}" for name, value in scores.items() if not name.endswith("loss"))
+    lines = []
     for name, loss in scores.items():
         if name.endswith("loss"):
             bits = f"{loss / math.log(2) / size:.4f} bits a byte, " if size else ""
-            lines.append(
-                f"{split} ({protocol}): {loss:.6f} nats per token, {bits}perplexity {perplexity(loss):.4f}"
-            )
+            line = f"{what}: {loss:.6f} nats per token, {bits}perplexity {perplexity(loss):.4f}"
+            lines.append(f"{line} ({beside})" if beside else line)
     return lines
 
 

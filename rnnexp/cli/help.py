@@ -10,12 +10,16 @@ rnnexp trains recurrent language models and records how they did.
   rnnexp -m cell=lstm,gru seed=0,1,2      a sweep: every combination, in parallel over the cores
   rnnexp experiment=dlfs2_rnnlm           a preset
   rnnexp resume=RUN_FOLDER                the same as rnnexp resume RUN_FOLDER
-  rnnexp --cfg job                        only show the config
+  rnnexp --cfg job                        only show the config; with -m the jobs and their folders
+  rnnexp --config-dir FOLDER              with groups and options of your own
+  rnnexp --version
 
 Commands (rnnexp COMMAND --help says more):
 
 """
-FOOT = "Options of the command itself: rnnexp --hydra-help. What the keys mean: conf/README.md"
+FOOT = """\
+Flags of Hydra's: rnnexp --hydra-help. What the keys mean: conf/README.md
+TAB completes groups, options and keys after: eval "$(rnnexp -sc install=bash)"; also zsh and fish"""
 
 
 class Command(NamedTuple):
@@ -28,16 +32,18 @@ class Command(NamedTuple):
 
 def overview(arguments: Sequence[str], commands: Mapping[str, Command]) -> str:
     """Return the commands, the groups of conf/, and the config with the overrides among the arguments."""
-    from hydra import compose, initialize_config_dir
+    from hydra import compose
     from omegaconf import OmegaConf
 
-    from rnnexp.experiment import schema
+    from rnnexp.cli import flags
+    from rnnexp.sweeps.configs import open_configs
+    from rnnexp.sweeps.overrides import parse, values
     from rnnexp.sweeps.worker import CONF
 
-    schema.register()
-    overrides = [argument for argument in arguments if not argument.startswith("-")]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_yaml(compose("config", overrides=overrides))
+    given = flags.read(arguments)
+    with open_configs(given.config_dir):
+        # of several values the first
+        config = OmegaConf.to_yaml(compose("config", [values(o)[0] for o in parse(given.overrides)]))
     options = {
         folder.name: sorted(
             file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml")

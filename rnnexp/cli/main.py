@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
+from rnnexp import __version__
 from rnnexp.cli import help, process
 from rnnexp.cli.help import Command
 from rnnexp.cli.reporting import run_as_main
@@ -24,20 +25,34 @@ COMMANDS = {
     ),
     "generate": Command("run=RUN_FOLDER", "text from a trained model", "rnnexp.cli.generate"),
     "evaluate": Command(
-        "weights=FILE ...", "the perplexity of weights from elsewhere", "rnnexp.cli.evaluate"
+        "run=RUN_FOLDER", "its perplexity, or with weights=FILE that of others", "rnnexp.cli.evaluate"
     ),
     "sync": Command("runs/", "records that a store missed, into MLflow", "rnnexp.cli.sync"),
     "offline": Command(
         "FOLDER ...", "prepared runs, where neither Hydra nor MLflow is", "rnnexp.cli.offline"
     ),
-    "compare": Command("study=NAME", "the table and the figure of a study", "analysis.compare"),
-    "report": Command("study=NAME", "a study on one page: verdicts, figures, tables", "analysis.report"),
-    "claims": Command("", "what the documents claim of the cells, each judged", "analysis.claims"),
-    "challenge": Command("study=NAME", "the runs that nobody beats on all counts", "analysis.challenge"),
-    "reproduce": Command("[run=true]", "published figures beside those of our presets", "analysis.reproduce"),
+    "compare": Command("study=NAME", "the table and the figure of a study", "rnnexp.analysis.compare"),
+    "report": Command(
+        "study=NAME", "a study on one page: verdicts, figures, tables", "rnnexp.analysis.report"
+    ),
+    "claims": Command("", "what the documents claim of the cells, each judged", "rnnexp.analysis.claims"),
+    "challenge": Command(
+        "study=NAME", "the runs that nobody beats on all counts", "rnnexp.analysis.challenge"
+    ),
+    "ablation": Command("study=NAME", "what each part of a recipe is worth", "rnnexp.analysis.ablation"),
+    "reproduce": Command(
+        "[run=true]", "published figures beside those of our presets", "rnnexp.analysis.reproduce"
+    ),
     "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
 }
 DEFAULT = "train"
+OF_CONFIGS = {
+    "train",
+    "resume",
+    "generate",
+    "evaluate",
+    "offline",
+}  # commands that may meet parts of the user's own
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     word = given[0] if given else ""
     # what is left has the form of an override (KEY=VALUE or ~KEY) or of a flag
-    named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~")
+    named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~+")
     name, rest = (word, given[1:]) if named else (DEFAULT, given)
     prefix = "rnnexp" if name == DEFAULT or name not in COMMANDS else f"rnnexp {name}"
     return process.exit_status(prefix, lambda: run_command(name, clean_arguments(rest)))
@@ -53,14 +68,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_command(name: str, arguments: list[str]) -> int | None:
     """Carry out a subcommand, or print its help; return the exit status, None being 0."""
+    if sys.platform == "win32":  # whose files, signals and processes nobody has tried it with
+        raise UserError("Windows is not supported: use WSL, or another machine with Linux")
+    if "--version" in arguments:
+        say(f"rnnexp {__version__}")
+        return None
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
         raise UserError(f"{name} is no command: did you mean {near}? There are {', '.join(COMMANDS)}")
     module = COMMANDS[name].module
+    if name in OF_CONFIGS:
+        from rnnexp.cli.config_dir import use_own_parts  # imports all that a config can choose
+
+        arguments = use_own_parts(arguments, is_kept=name == DEFAULT)
     if {"-h", "--help"} & set(arguments):
         say(help.overview(arguments, COMMANDS) if name == DEFAULT else import_module(module).__doc__ or "")
         return None
-    if module.startswith("analysis."):
+    if module.startswith("rnnexp.analysis."):
         run_as_main(module, arguments)
         return None
     sys.argv[1:] = arguments  # where Hydra reads them

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-REPORT = "analysis.report"  # what a sweep with sweep.report=true ends with
+REPORT = "rnnexp.analysis.report"  # what a sweep with sweep.report=true ends with
 REPORTS = Path("runs/reports")  # where it writes
 
 

@@ -15,7 +15,7 @@ from rnnexp.sweeps.worker import log_to
 
 def run(arguments: list[str]) -> None:
     """Go on with the run in the folder that the arguments name."""
-    if len(arguments) != 1:
+    if len(arguments) != 1 or not arguments[0]:
         raise UserError("name one run folder: rnnexp resume RUN_FOLDER")
     folder = RunFolder(Path(arguments[0]).resolve())
     config = schema.saved(folder.load_config(), folder.config_file)

@@ -4,51 +4,90 @@ rnnexp [train] [GROUP=OPTION] [KEY=VALUE] ...
 """
 
 import sys
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import hydra
-from hydra._internal.utils import get_args_parser
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
+from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
-from rnnexp.cli import resume
+from rnnexp.cli import config_dir, flags, resume
 from rnnexp.cli.reporting import report_on
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.experiment import recorded, rules, runner, schema
+from rnnexp.experiment.mistakes import in_plain_words
+from rnnexp.experiment.versions import CALLED, VERSION_BASE
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
+from rnnexp.sweeps.configs import open_configs
+from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
-from rnnexp.sweeps.request import compose_one, job_of, open_request
-from rnnexp.sweeps.scheduler import Sweep, run_sweep
+from rnnexp.sweeps.overrides import parse, texts
+from rnnexp.sweeps.request import Request, job_of, require_same_folder
+from rnnexp.sweeps.scheduler import AGAIN, RERUN_AGAIN, Sweep, run_sweep
 from rnnexp.sweeps.worker import CONF
 
-SHOWING = "cfg", "info", "hydra_help", "shell_completion"  # Hydra's flags that run nothing
+MANY, ONE = RunMode.MULTIRUN.name, RunMode.RUN.name  # of hydra.mode
 
 
 def run(arguments: list[str]) -> None:
     """Carry out a command line that trains: one run, or with -m a sweep."""
-    schema.register()
-    resumed = [argument for argument in arguments if argument.startswith("resume=")]
+    given = flags.read(arguments)
+    resumed = [argument for argument in given.overrides if argument.startswith("resume=")]
     if resumed:
-        if len(arguments) > 1:
+        if len(config_dir.split(arguments)[0]) > 1:
             raise UserError(f"{resumed[0]} goes on with the run's own config: give it alone")
         resume.run([resumed[0].removeprefix("resume=")])
-    elif {"-m", "--multirun"} & set(arguments):
-        sweep([argument for argument in arguments if argument not in ("-m", "--multirun")])
-    elif any(getattr(given := get_args_parser().parse_args(arguments), flag) for flag in SHOWING):
-        start()
+        return
+    if any(getattr(given, flag) for flag in flags.SHOWING):
+        hydra_itself(given, given.overrides)
+        return
+    with open_configs(given.config_dir):
+        overrides = parse(given.overrides)
+        modes = [override.value() for override in overrides if override.key_or_group == "hydra.mode"]
+        several = given.multirun or MANY in modes
+        cfg: Any = None if several else compose(given.config_name or "config", texts(overrides), True)
+        several = several or cfg.hydra.mode == RunMode.MULTIRUN
+        if several:
+            refuse_with_many(given, modes)
+            request = Request(overrides, given.overrides)
+            if given.cfg:
+                say(request.listing())
+                return
+            jobs = jobs_of(request)
+    if several:
+        given.multirun = True
+        sweep(request, jobs, flags.for_hydra(given, texts(overrides)))
+    elif given.cfg:
+        hydra_itself(given, texts(overrides))
     else:
-        if given.config_path or given.experimental_rerun:
-            raise UserError(
-                "--config-path and --experimental-rerun do not go here: --config-dir adds configs"
-            )
-        more = [f"hydra.searchpath=[file://{Path(given.config_dir).absolute()}]"] if given.config_dir else []
-        one_run(compose_one([*given.overrides, *more], given.config_name or "config"), given.overrides)
+        one_run(cfg, given.overrides)
+
+
+def refuse_with_many(given: Namespace, modes: Sequence[object]) -> None:
+    """Raise UserError for what does not go with -m, given the flags and the values of hydra.mode."""
+    if ONE in modes:
+        raise UserError("hydra.mode=RUN is for one run, -m for many: leave one out")
+    if given.config_name:
+        raise UserError("--config-name does not go with -m: leave it out")
+    if given.cfg not in (None, "job"):
+        raise UserError(f"--cfg {given.cfg} shows one config: leave -m out")
+
+
+def hydra_itself(given: Namespace, overrides: list[str]) -> None:
+    """Have Hydra show a config, or tell about itself."""
+    sys.argv[1:] = flags.for_hydra(given, overrides)
+    schema.register()
+    with in_plain_words():
+        start()
 
 
 def one_run(cfg: DictConfig, overrides: list[str]) -> None:
@@ -59,18 +98,19 @@ def one_run(cfg: DictConfig, overrides: list[str]) -> None:
     for key in "trials", "prepare":
         if cfg.sweep[key]:
             raise UserError(f"sweep.{key}={str(cfg.sweep[key]).lower()} is for many runs: add -m")
+    require_same_folder(cfg)
     job = job_of("", cfg, overrides)
     recorded.require_same_engine(job.config, job.folder)
     config = recorded.with_recorded_engine(job.config, job.folder)
     rules.check(config, elsewhere=job.finished_before())
     with open_dict(cfg):
         cfg.hydra.runtime.output_dir = str(job.folder.path)
-    configure_log(cfg.hydra.job_logging, cfg.hydra.verbose)
+    configure_log(cfg.hydra.job_logging, cfg.hydra.verbose, **CALLED)
     runner.run_experiment(config, job.folder, overrides=overrides)
 
 
 # SLURM's launcher pickles it by the name of this module, which must therefore never run as __main__
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+@hydra.main(**VERSION_BASE, **CALLED, config_path=str(CONF), config_name="config")
 def start(cfg: DictConfig) -> float:
     """Do a job that another launcher was given, in the folder that Hydra made; return the best validation perplexity.
 
@@ -85,42 +125,51 @@ def start(cfg: DictConfig) -> float:
     return runner.run_experiment(config, folder, wait=True, overrides=overrides)["best/valid_ppl"]
 
 
-def sweep(overrides: list[str]) -> None:
-    """Run every combination of the overrides, or search for good ones; UserError where a job failed."""
-    with open_request(overrides) as request:
-        if request.settings["prepare"] and request.settings["trials"]:
-            raise UserError("a search must see results: leave sweep.prepare out")
-        launchers.check(request)
-        reports = request.settings["report"]
-        if reports and request.tracker != "mlflow":
-            raise UserError("the report reads what MLflow has: add tracking=mlflow or sweep.report=false")
-        how = {key: request.settings[key] for key in ("workers", "timeout", "on_error")}
-        if request.settings["trials"]:
-            from rnnexp.sweeps.search import Search  # imports Optuna, which is an extra
+def jobs_of(request: Request) -> list[Job]:
+    """Return the jobs of a sweep; of a search, which is done here, those with the best settings."""
+    if request.settings["prepare"] and request.settings["trials"]:
+        raise UserError("a search must see results: leave sweep.prepare out")
+    launchers.check(request)
+    if request.settings["report"] and request.tracker != "mlflow":
+        raise UserError("the report reads what MLflow has: add tracking=mlflow or sweep.report=false")
+    if request.settings["trials"]:
+        from rnnexp.sweeps.search import Search  # imports Optuna, which is an extra
 
-            search = Search(request, **how)
-            run_sweep(search, search.run)
-            jobs = search.best()
-        else:
-            jobs = request.jobs()
-            for job in jobs:
-                job.label = label(job, request)
+        search = Search(request, **request.limits)
+        run_sweep(search, search.run, again(request))
+        return search.best()
+    jobs = request.jobs()
+    for job in jobs:
+        job.label = label(job, request)
+    return jobs
+
+
+def sweep(request: Request, jobs: list[Job], for_launcher: list[str]) -> None:
+    """Run the jobs of a sweep; UserError where one failed.
+
+    for_launcher : the command line with which Hydra itself has another launcher do the same.
+    """
     if request.settings["prepare"]:
         say(offline.prepare(jobs))
         return
-    work = Sweep(jobs, **how)
+    work = Sweep(jobs, **request.limits)
     do: Callable[[], None] = work.run
     if request.launcher:
-        sys.argv[1:] = ["-m", *overrides]
+        sys.argv[1:] = for_launcher
         do = partial(launchers.hand_over, work, start)
     else:
         for device in {job.config["device"] for job in jobs if not job.folder.result_file.exists()} - {"cpu"}:
             engine.require(engine.fastest(device), device)
     try:
-        run_sweep(work, do)
+        run_sweep(work, do, again(request))
     except UserError:  # of jobs that failed: the others count all the same
-        if reports:
+        if request.settings["report"]:
             report_on(jobs)
         raise
-    if reports:
+    if request.settings["report"]:
         report_on(jobs)
+
+
+def again(request: Request) -> str:
+    """Return what to do about the jobs of a sweep that have not finished."""
+    return RERUN_AGAIN if request.rerun else AGAIN

@@ -1,11 +1,14 @@
 """Cut a text into the windows of truncated backpropagation through time."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from rnnexp.nn.tokens import BOS_INPUT, IGNORE_INDEX
+
+# Random lengths of windows, as salesforce/awd-lstm-lm draws them; the most is four standard deviations above.
+SHARE_OF_FULL, LENGTH_STD, LEAST_LENGTH, MOST_ABOVE = 0.95, 5, 5, 20
 
 
 class Batches(ABC):
@@ -17,11 +20,23 @@ class Batches(ABC):
 
     Attributes
     ----------
-    loss_denominator : the gradient of a window is that of its summed loss divided by this, which is the same
-        for a window that is not full: its few tokens must not weigh more than others.
+    loss_denominator : see `denominator`.
+    num_targets : of all windows.
     """
 
     loss_denominator: int
+    num_targets: int
+
+    def denominator(self, k: int) -> int:
+        """Return by what the summed loss of window k is divided, whose gradient is then that of the window.
+
+        It is the same for a window that is not full: its few tokens must not weigh more than others.
+        """
+        return self.loss_denominator
+
+    def lr_factor(self, k: int) -> float:
+        """Return by what the learning rate of window k is multiplied."""
+        return 1.0
 
     @abstractmethod
     def __len__(self) -> int:
@@ -59,29 +74,64 @@ class Streams(Batches):
     """
 
     def __init__(self, tokens, batch_size: int, bptt: int):
-        self.bptt, self.loss_denominator = bptt, batch_size * bptt
+        self.loss_denominator = batch_size * bptt
         length = (len(tokens) - 1) // batch_size
+        self.cuts = self.cut(length, bptt)  # where windows begin, and where the last one ends
         inputs, targets = tokens[:-1], tokens[1:]
         end = batch_size * length
         self.inputs, self.targets = (
             np.ascontiguousarray(part[:end].reshape(batch_size, length).T) for part in (inputs, targets)
         )
         self.tail = inputs[end:, None], targets[end:, None]
+        self.num_targets = end
+
+    def cut(self, length: int, bptt: int) -> list[int]:
+        """Return the steps, of `length`, at which a window begins, and `length`."""
+        return [*range(0, length, bptt), length]
 
     def __len__(self) -> int:
-        return -(-len(self.inputs) // self.bptt)
+        return len(self.cuts) - 1
 
     def starts_fresh(self, k: int) -> bool:
         return k == 0
 
     def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        steps = slice(k * self.bptt, (k + 1) * self.bptt)
+        steps = slice(self.cuts[k], self.cuts[k + 1])
         return self.inputs[steps], self.targets[steps]
 
     def positions(self, k: int) -> np.ndarray:
         length, rows = self.targets.shape
-        steps = np.arange(length)[k * self.bptt : (k + 1) * self.bptt]
+        steps = np.arange(self.cuts[k], self.cuts[k + 1])
         return 1 + steps[:, None] + length * np.arange(rows)  # the first token is no target
+
+
+class RandomStreams(Streams):
+    """Read a text as `Streams` does, in windows of random lengths, so that it is not always cut in the same places.
+
+    A length is drawn from a normal distribution about `bptt`, now and then about half of it. The gradient is that of
+    the mean loss of a window's own tokens, and the learning rate in proportion to its length: so every token of the
+    text counts alike. Merity et al. 2018, "Regularizing and optimizing LSTM language models".
+
+    seed : of the lengths, as NumPy's generators take it.
+    """
+
+    def __init__(self, tokens, batch_size: int, bptt: int, seed: Sequence[int]):
+        self.rng, self.bptt, self.batch_size = np.random.default_rng(seed), bptt, batch_size
+        super().__init__(tokens, batch_size, bptt)
+
+    def cut(self, length: int, bptt: int) -> list[int]:
+        least = min(LEAST_LENGTH, bptt)
+        number = length // least + 1  # of windows, at most
+        about = np.where(self.rng.random(number) < SHARE_OF_FULL, bptt, bptt / 2)
+        lengths = self.rng.normal(about, LENGTH_STD).astype(int)
+        stops = np.cumsum(lengths.clip(least, bptt + MOST_ABOVE))
+        return [0, *stops[stops < length].tolist(), length]
+
+    def denominator(self, k: int) -> int:
+        return self.batch_size * (self.cuts[k + 1] - self.cuts[k])
+
+    def lr_factor(self, k: int) -> float:
+        return (self.cuts[k + 1] - self.cuts[k]) / self.bptt
 
 
 class Sequences(Batches):
@@ -106,6 +156,7 @@ class Sequences(Batches):
         self.tokens, self.bptt, self.loss_denominator = tokens, bptt, batch_size
         self.stops = np.flatnonzero(tokens == end) + 1
         self.starts = np.concatenate([[0], self.stops[:-1]])
+        self.num_targets = int(self.stops[-1])
         self.order = np.arange(len(self.stops)) if order is None else order
         lengths = (self.stops - self.starts)[self.order]
         longest = np.maximum.reduceat(lengths, np.arange(0, len(lengths), batch_size))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnexp.errors import UserError
+from rnnexp.installation import how_to_add
 
 SIZE = 4000  # symbols, where nobody says
 BYTES = 256  # which have a symbol each
@@ -23,7 +24,7 @@ def library() -> Any:
         import tokenizers
     except ModuleNotFoundError:
         raise UserError(
-            'dataset.level=bpe takes the package tokenizers: pip install "rnnexp[bpe]", or choose word or char'
+            f"dataset.level=bpe takes the package tokenizers: {how_to_add('bpe')}; or choose word or char"
         ) from None
     return tokenizers
 

@@ -1,6 +1,7 @@
 """State the contract of a way of evaluating."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,10 +21,14 @@ class Evaluator(ABC):
     ----------
     takes_sequences : whether the text may be a set of sequences.
     min_tokens : the least number of tokens of a text of one stream.
+    reads : the splits that it reads besides, with the least number of tokens of each.
+    instead : what to do, in words, where a text has no such splits.
     """
 
     takes_sequences = True
     min_tokens = 2
+    reads: Mapping[str, int] = {}
+    instead = ""
 
     @abstractmethod
     def score(self, model: Model, corpus: Corpus, split: str, rows: int = 1) -> dict[str, float]:
@@ -56,10 +61,16 @@ class Evaluator(ABC):
         ----------
         chosen : how the user asked for it, as KEY=VALUE.
         """
-        if corpus.end is None:
-            corpus.require(split, self.min_tokens, chosen)
-        elif not self.takes_sequences:
+        if corpus.end is not None and not self.takes_sequences:
             raise UserError(f"{chosen} is for one stream of text; this data set has sequences")
+        for name, least in {**self.reads, split: self.min_tokens}.items():
+            if name not in corpus.splits:
+                raise UserError(f"{chosen} reads a {name} split, which this text lacks: {self.instead}")
+            if corpus.end is None:
+                corpus.require(name, least, chosen)
+
+    def require_model(self, model: Model, chosen: str) -> None:  # noqa: B027, for most take every model
+        """Raise UserError where this cannot score by a model, of any vocabulary; see `require`."""
 
 
 def in_units(

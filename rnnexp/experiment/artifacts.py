@@ -2,17 +2,17 @@
 
 import platform
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
 
 from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import sample
+from rnnexp.experiment import curves
 from rnnexp.experiment.build import Experiment
 from rnnexp.nn.tokens import BOS_INPUT
 from rnnexp.output import safe
-from rnnexp.records import npz, reading
+from rnnexp.records import npz, reading, step_records
 from rnnexp.records.files import append_text, replace_text, replacing
 from rnnexp.records.folder import RunFolder
 
@@ -35,7 +35,8 @@ def write_all(experiment: Experiment, folder: RunFolder) -> None:
         replace_text(folder.samples_file, before)
     write_samples(experiment, folder, AT_THE_END)
     if records := folder.records():
-        figure = draw_curves(records)
+        name = folder.label().get("name", folder.path.name)
+        figure = curves.figure(records, step_records.read(folder), folder.result() or {}, name)
         with folder.exclusive(), replacing(folder.curves_file) as file:
             figure.savefig(file, dpi=120, format="png")
 
@@ -80,17 +81,3 @@ def write_samples(experiment: Experiment, folder: RunFolder, when: str) -> None:
     lines = "".join(f"{corpus.text(tokens)}\n" for tokens in texts)
     with folder.exclusive():
         append_text(folder.samples_file, safe(f"# {when}\n{lines}\n"))
-
-
-def draw_curves(records: list[dict[str, Any]]) -> Any:
-    """Draw training and validation perplexity over the epochs; return the matplotlib figure."""
-    from matplotlib.figure import Figure  # half a second, after training only
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    epochs = [record["epoch"] for record in records]
-    for split in "train", "valid":
-        axes.plot(epochs, [record[f"{split}/ppl"] for record in records], marker=".", label=split)
-    axes.set(xlabel="epoch", ylabel="perplexity", yscale="log")
-    axes.legend()
-    return figure

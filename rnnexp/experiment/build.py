@@ -7,9 +7,10 @@ from threadpoolctl import threadpool_info
 
 from rnnexp.compute import backend, engine
 from rnnexp.data.corpus import Corpus
+from rnnexp.errors import UserError
 from rnnexp.evaluation.base import Evaluator
 from rnnexp.experiment import rules
-from rnnexp.experiment.config import make_chosen
+from rnnexp.experiment.config import RUNTIME, make_chosen
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.models import make_evaluators, make_model
 from rnnexp.nn.model import Model
@@ -42,6 +43,18 @@ class Experiment:
     def fingerprint(self) -> str:
         """Return a hash of config and data, which this experiment's checkpoints have and no others."""
         return f"{hashes(self.config)[0]}-{self.corpus.digest()[:16]}"
+
+    def tags(self, config: dict[str, Any]) -> dict[str, str]:
+        """Return what the records say of the run besides its config, which now has what computes it."""
+        sizes = [str(cell.hidden_size) for cell in self.model.cells]
+        tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
+        tags["rnnexp.hidden_size"] = sizes[-1]
+        if config["model"].get("layer_sizes"):
+            tags["rnnexp.layer_sizes"] = ",".join(sizes)
+        tags["rnnexp.data_digest"] = self.corpus.digest()
+        tags["rnnexp.valid_protocol"] = self.valid_protocol
+        tags["rnnexp.test_protocol"] = "exact"  # before there was the tag, as the validation split
+        return tags
 
     @property
     def threads(self) -> int:
@@ -81,6 +94,8 @@ def experiment(config: dict[str, Any]) -> Experiment:
         corpus.require("valid", settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
         if settings.tests:
             corpus.require("test", 2, "its score")
+    elif settings.random_bptt:
+        raise UserError("train.random_bptt=true cuts a stream, and this text is sequences: leave it out")
     for name, evaluator in make_evaluators(config).items() if settings.tests else ():
         evaluator.require(corpus, "test", f"evaluation={name}")
     return on(corpus, config)

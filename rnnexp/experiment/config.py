@@ -9,13 +9,14 @@ from typing import Annotated, Any, get_type_hints
 
 from rnnexp.data.datasets import DATASETS
 from rnnexp.evaluation import EVALUATORS
+from rnnexp.experiment import own_parts
 from rnnexp.nn.cells import CELLS
+from rnnexp.nn.config import ModelConfig
 from rnnexp.optim import OPTIMIZERS
 from rnnexp.optim.schedules import SCHEDULES
 from rnnexp.options import (
     NOT_NEGATIVE,
     POSITIVE,
-    SHARE_BELOW_1,
     Key,
     Option,
     Range,
@@ -37,6 +38,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "tracking": TRACKERS,
 }
 GIVEN = frozenset({"input_size", "hidden_size"})  # arguments of a cell that come from the model's config
+WITH_EVALUATION = CHOICES | {"evaluation": EVALUATORS}
+own_parts.load_passed_on(WITH_EVALUATION, GIVEN)
 AT_LEAST_1 = at_least(1)
 SEED = Range("from 0 to below 2**63", lambda v: 0 <= v < 2**63)
 
@@ -73,50 +76,6 @@ class TrackingChoice(Choice):
     """Choose where the records go, besides the run folder."""
 
     name: Annotated[str, beside_result("the kind of store")]
-
-
-@dataclass
-class ModelConfig:
-    """Hold the options of the model around the cells."""
-
-    embed_size: Annotated[
-        int | None, Option("null: no embedding, a symbol is a vector with a single one", AT_LEAST_1)
-    ]
-    hidden_size: Annotated[int, Option("numbers of a cell's output", AT_LEAST_1)]
-    num_layers: Annotated[int, Option("cells on top of each other", AT_LEAST_1)]
-    dropout: Annotated[float, Option("before every cell and before the decoder", SHARE_BELOW_1)]
-    recurrent_dropout: Annotated[
-        float, Option("of the hidden state, where the recurrent products read it", SHARE_BELOW_1)
-    ]
-    variational: Annotated[bool, Option("true: one mask of dropout for all steps of a window")]
-    tie_weights: Annotated[
-        bool, Option("one matrix as embedding and decoder; needs embed_size == hidden_size")
-    ]
-    clip_through_time: Annotated[
-        float | None,
-        Option("limit of every number of the gradients that go from step to step; null: none", POSITIVE),
-    ]
-    init_std: Annotated[
-        float | None,
-        Option("standard deviation of the first weights, biases apart; null: as each layer says", POSITIVE),
-    ]
-    match_params: Annotated[
-        int | None,
-        Option(
-            "number of parameters; hidden_size (where tied, embed_size too) is then solved for", AT_LEAST_1
-        ),
-    ] = None
-    recurrent_variational: Annotated[
-        bool | None, Option("the same of recurrent_dropout; null: as variational", since_default=None)
-    ] = None
-    match: Annotated[
-        str,
-        Option(
-            "which parameters match_params counts: all, or those of the recurrent layers",
-            one_of("all", "recurrent"),
-            since_default="all",
-        ),
-    ] = "all"
 
 
 @dataclass

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import keys_of, option_of
 from rnnexp.options import NOTHING, Option, PathTo
 from rnnexp.records.digests import content, digest, leaves
 
+REPLACED = "model.hidden_size", "model.num_layers"  # where there is model.layer_sizes
 CONTENT_OF = {"dataset.path": "data"}  # key -> how the hash has always called the content of that file
 
 
@@ -17,6 +19,7 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
         result.pop(key, None)
         if path:
             result[CONTENT_OF.get(key, key)] = content(Path(path))
+    result |= own_parts.digests(config)
     return digest(result), digest({key: value for key, value in result.items() if key != "seed"})
 
 
@@ -34,8 +37,14 @@ def defining(config: dict[str, Any]) -> dict[str, Any]:
             result[key] = value
     if result.get("model.recurrent_variational") == result["model.variational"]:  # as null
         del result["model.recurrent_variational"]
+    for place in "input", "between", "output":
+        if result.get(f"model.{place}_dropout") == result["model.dropout"]:  # as null
+            del result[f"model.{place}_dropout"]
+    if "model.layer_sizes" in result:  # which stand in their place
+        for key in REPLACED:
+            del result[key]
     if result["model.match_params"]:  # it solves for these
-        del result["model.hidden_size"]
+        result.pop("model.hidden_size", None)
         if result["model.tie_weights"]:
             del result["model.embed_size"]
     else:  # nothing is counted
@@ -57,10 +66,12 @@ def not_parameters(config: dict[str, Any]) -> list[str]:
     other runs' records is left out where it has the value that they ran with: the runs would seem to differ.
     """
     keys, values = keys_of(config), leaves(config)
+    replaced = REPLACED if values.get("model.layer_sizes") else ()
     return [
         key
         for key, described in keys.items()
-        if key in values and (described.option.runtime or values[key] == described.option.since_default)
+        if key in values
+        and (described.option.runtime or key in replaced or values[key] == described.option.since_default)
     ]
 
 

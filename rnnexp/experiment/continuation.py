@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from rnnexp.errors import UserError
+from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import RUNTIME, make_chosen
 from rnnexp.experiment.config_hash import defining, hashes, run_name
-from rnnexp.records import checkpoint
+from rnnexp.records import checkpoint, step_records
 from rnnexp.records.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,8 @@ def hindrance(before: RunFolder, config: dict[str, Any]) -> str:
         return f"schedule={config['schedule']['name']} depends on how long a run is"
     if progress["step"] >= limit_of(defining(old), "train.max_steps"):
         return "train.max_steps ended it within an epoch, which a longer run goes through"
+    if before.tags().get("rnnexp.own_parts", "") != own_parts.tag(config):
+        return "it was made by other code of yours"
     for key in RUNTIME:
         if config[key] and old.get(key) and config[key] != old[key]:
             return f"it was computed with {key}={old[key]}"
@@ -91,6 +94,8 @@ def copy(before: RunFolder, config: dict[str, Any], folder: RunFolder) -> None:
     folder.save_tags(tags | {"rnnexp.config_hash": hashes(config)[0], "rnnexp.continues": before.path.name})
     folder.add_provenance({"continues": str(before.path)})
     folder.replace_records(before.records())
+    if steps := step_records.read(before):
+        step_records.write(folder, steps)
     with folder.exclusive():
         for name in "best.npz", "last.npz":
             if (before.path / name).exists():

@@ -13,15 +13,18 @@ from rnnexp.experiment.config import make_chosen
 from rnnexp.nn.model import Model
 from rnnexp.records import checkpoint
 
+# keys from which the sizes of the cells follow
+SIZES = "hidden_size", "num_layers", "layer_sizes", "match_params", "match"
+
 
 def make_model(config: dict[str, Any], vocab_size: int, where: Ops = CPU) -> Model:
-    """Return the model of a config, of the hidden size it names or the one nearest to model.match_params.
+    """Return the model of a config, of the sizes it names or those nearest to model.match_params.
 
     where : the backend of its parameters and of all that it computes.
     """
     target = config["model"]["match_params"]
     if target is None:
-        return model_of_size(config, vocab_size, config["model"]["hidden_size"], where)
+        return model_of_size(config, vocab_size, None, where)
 
     def excess(size: int) -> int:
         return matched_params(config, model_of_size(config, vocab_size, size)) - target
@@ -44,15 +47,32 @@ def matched_params(config: dict[str, Any], model: Model) -> int:
     return parts["recurrent"] if config["model"].get("match") == "recurrent" else sum(parts.values())
 
 
-def model_of_size(config: dict[str, Any], vocab_size: int, hidden_size: int, where: Ops = CPU) -> Model:
-    """Return the model of a config, with the given hidden size."""
-    shape = dict(config["model"])
-    del shape["hidden_size"]
-    shape.pop("match", None)
-    if shape.pop("match_params") and shape["tie_weights"]:
-        shape["embed_size"] = hidden_size
-    inputs = [shape["embed_size"] or vocab_size] + [hidden_size] * (shape.pop("num_layers") - 1)
-    cells = [make_chosen("cell", config["cell"], input_size, hidden_size) for input_size in inputs]
+def model_of_size(config: dict[str, Any], vocab_size: int, last: int | None, where: Ops = CPU) -> Model:
+    """Return the model of a config.
+
+    last : the size of the last cell, in proportion to which the others are; None: all sizes are the config's.
+    """
+    shape = {key: value for key, value in config["model"].items() if key not in SIZES}
+    sizes = (
+        config["model"].get("layer_sizes") or [config["model"]["hidden_size"]] * config["model"]["num_layers"]
+    )
+    if last is not None:
+        sizes = [max(1, round(size * last / sizes[-1])) for size in sizes]
+        if shape["tie_weights"]:
+            shape["embed_size"] = last
+    elif config["model"].get("layer_sizes") and shape["tie_weights"] and sizes[-1] != shape["embed_size"]:
+        raise UserError(
+            f"model.layer_sizes={sizes} must end with model.embed_size={shape['embed_size']}, for "
+            "model.tie_weights=true makes one matrix serve as embedding and decoder"
+        )
+    inputs = [shape["embed_size"] or vocab_size, *sizes[:-1]]
+    cells = [make_chosen("cell", config["cell"], *pair) for pair in zip(inputs, sizes, strict=True)]
+    for key in "weight_drop", "recurrent_dropout":
+        if shape.get(key) and not all(cell.recurrent_matmuls for cell in cells):
+            raise UserError(
+                f"model.{key}={shape[key]} is for recurrent products, and cell={config['cell']['name']} has none: "
+                f"leave model.{key} out"
+            )
     return Model(cells, vocab_size, **shape, backend=where)
 
 

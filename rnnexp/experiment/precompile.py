@@ -35,7 +35,7 @@ def compile_first(config: dict[str, Any]) -> None:
     if not add.stats.cache_path:  # nowhere: each process compiles them itself
         return
     here = Path(__file__).parents[1]
-    parts = {key: config[key] for key in ("cell", "model", "optimizer", "engine")}
+    parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
     parts["sources"] = [
         [str(path), content(path)]
         for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))
@@ -57,9 +57,24 @@ def compile_first(config: dict[str, Any]) -> None:
             mark.touch()
 
 
+def kinds(value: Any) -> Any:
+    """Return a part of a config with each number but 0 replaced by its kind, for no code depends on which it is.
+
+    That a rate of dropout is 0, or that there is no limit of the gradient, does say which loops a run needs.
+    """
+    if isinstance(value, dict):  # but how many layers there are says what feeds them
+        return {key: inner if key == "num_layers" else kinds(inner) for key, inner in value.items()}
+    return (
+        type(value).__name__
+        if isinstance(value, int | float) and not isinstance(value, bool) and value
+        else value
+    )
+
+
 def use_all(config: dict[str, Any]) -> None:
     """Do all that a run does with its model, with a small model: sizes do not change what is compiled."""
     small = {"embed_size": config["model"]["embed_size"] and 4, "hidden_size": 4, "match_params": None}
+    small["layer_sizes"] = None
     model = make_model(config | {"model": config["model"] | small}, vocab_size=7)
     model.init(0)
     optimizer = make_chosen("optimizer", config["optimizer"])

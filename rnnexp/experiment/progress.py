@@ -2,9 +2,11 @@
 
 import json
 import os
+import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -14,24 +16,18 @@ EVERY_S = 0.5
 
 
 class RunBar:
-    """Show the progress of one run in updates, with rate and time left, where the output is a terminal.
+    """Show the progress of one run in updates, with rate and time left, in a terminal and in a notebook.
 
-    Until it is closed, log messages appear above it.
+    Until it is closed, log messages appear above it. In a notebook it stays, for there the cell is kept.
     """
 
     def __init__(self, label: str, done: int, total: int):
         self.label = label
         self.open = ExitStack()
         self.open.enter_context(logging_redirect_tqdm())
-        self.bar = tqdm(
-            total=total,
-            initial=done,
-            unit="step",
-            disable=None,
-            leave=False,
-            mininterval=0.2,
-            dynamic_ncols=True,
-        )
+        shown = {"disable": False, "leave": True, "ncols": 100} if in_notebook() else {"dynamic_ncols": True}
+        hidden_in_files: dict[str, Any] = {"disable": None, "leave": False}
+        self.bar = tqdm(total=total, initial=done, unit="step", mininterval=0.2, **(hidden_in_files | shown))
         self.bar.set_postfix_str(label, refresh=False)
 
     def step(self, done: int) -> None:
@@ -77,6 +73,12 @@ def in_words(metrics: dict[str, float]) -> str:
     """Return the final metrics of a run as part of a sentence; without test where that was not scored."""
     test = f", test ppl {metrics['test/ppl']:.4g}" if "test/ppl" in metrics else ""
     return f"best epoch {metrics['best/epoch']}, valid ppl {metrics['best/valid_ppl']:.4g}{test}"
+
+
+def in_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook, whose output is no terminal and yet is looked at."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
 
 
 def in_sweep() -> bool:

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from rnnexp.errors import UserError
+from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, hashes
 from rnnexp.records import provenance
@@ -15,12 +16,18 @@ log = logging.getLogger(__name__)
 
 
 def require_same(config: dict[str, Any], folder: RunFolder) -> None:
-    """Raise UserError where a folder holds a checkpoint of a run with another config."""
+    """Raise UserError where a folder holds a run with another config: its checkpoint, or the result that it left."""
     require_own(folder.path)
     folder.state()  # refuses a newer format
     config_hash = hashes(config)[0]
     other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
-    if other and folder.checkpoint_file.exists():
+    if other and (folder.checkpoint_file.exists() or folder.result_file.exists()):
+        before, now_ = folder.tags().get("rnnexp.own_parts", ""), own_parts.tag(config)
+        if before != now_ and same_result(config, folder):
+            raise UserError(
+                f"{folder} was made by other code: {before or 'none of your own'}, now {now_ or 'there is none'}; "
+                f"what made it is in {folder}/parts"
+            )
         raise UserError(
             f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
         )

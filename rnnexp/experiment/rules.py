@@ -25,8 +25,9 @@ def check(config: dict[str, Any], elsewhere: bool = False) -> None:
     if config["engine"] or config["device"] == "gpu":
         chosen = config["engine"] or engine.fastest(config["device"]), config["device"]
         (engine.require_known if elsewhere else engine.require)(*chosen)
-    make_model(config, vocab_size=1)  # which says what does not go together in a model
-    make_evaluators(config)
+    model = make_model(config, vocab_size=1)  # which says what does not go together in a model
+    for name, evaluator in make_evaluators(config).items():
+        evaluator.require_model(model, f"evaluation={name}")
 
 
 def check_values(config: dict[str, Any]) -> None:

@@ -11,8 +11,7 @@ from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
 from rnnexp.evaluation.perplexity import perplexity
-from rnnexp.experiment import artifacts, build, continuation, models, precompile, progress
-from rnnexp.experiment.config import RUNTIME
+from rnnexp.experiment import artifacts, build, continuation, models, own_parts, precompile, progress
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.recorded import (
     require_same,
@@ -26,7 +25,7 @@ from rnnexp.experiment.results import done_at, final_metrics, score_test
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.experiment.text_metrics import seen_metrics
 from rnnexp.experiment.titles import defining_overrides, title
-from rnnexp.records import provenance, system
+from rnnexp.records import provenance, step_records, system
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
 from rnnexp.tracking import client
@@ -74,14 +73,10 @@ def run_experiment(
                 set_tracking(config, folder)
                 complete(config, folder)
                 say_other_code(folder)
-                reached = f"validation perplexity {metrics['best/valid_ppl']:.4g}"
-                if "test/ppl" in metrics:
-                    reached = f"test perplexity {metrics['test/ppl']:.4g}"
-                log.info(f"{folder} has finished: {reached} (rerun=true makes a new run)")
+                log.info(f"{folder} has finished: {reached(metrics)} (rerun=true makes a new run)")
                 return metrics
-            if (
-                not folder.label() or not folder.checkpoint_file.exists()
-            ):  # it may be that of another run, which failed
+            # without a checkpoint the label may be that of another run, which failed
+            if not (folder.label() and folder.checkpoint_file.exists()):
                 folder.give_label({"name": title(config, defining_overrides(config, overrides))})
             with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
                 return execute(config, folder, teller, more_tags or {})
@@ -89,6 +84,13 @@ def run_experiment(
             if tracker and tracker.may_lack(folder):
                 teller.changed(folder.path)
             teller.wait()
+
+
+def reached(metrics: dict[str, float]) -> str:
+    """Return the perplexity that a finished run is known by."""
+    if "test/ppl" in metrics:
+        return f"test perplexity {metrics['test/ppl']:.4g}"
+    return f"validation perplexity {metrics['best/valid_ppl']:.4g}"
 
 
 def execute(
@@ -108,17 +110,14 @@ def execute(
             device = backend.named(config["device"])
             with device.errors_in_words():
                 experiment = build.experiment(config)
+            if advice := engine.hint(config["engine"], config["device"]):
+                log.info(advice)
             # both change the rounding: kept, so that what goes on later computes in the same way
             config |= {"threads": experiment.threads, "engine": experiment.engine}
             folder.save_config(config)
             folder.save_vocabulary(experiment.corpus)
             folder.save_loader(artifacts.loader())
-            tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
-            tags["rnnexp.hidden_size"] = str(experiment.model.cells[0].hidden_size)
-            tags["rnnexp.data_digest"] = experiment.corpus.digest()
-            tags["rnnexp.valid_protocol"] = experiment.valid_protocol
-            tags["rnnexp.test_protocol"] = "exact"  # before there was the tag, as the validation split
-            folder.save_tags(folder.tags() | tags)
+            folder.save_tags(folder.tags() | experiment.tags(config))
             precompile.compile_first(config)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (
@@ -198,6 +197,9 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
         "rnnexp.result_keys": ",".join(defining(config)),
         "rnnexp.not_parameters": ",".join(not_parameters(config)),
     }
+    if parts := own_parts.tag(config):
+        identity["rnnexp.own_parts"] = parts
+        own_parts.keep_copies(config, folder)
     gpu = backend.gpu().description() if config["device"] == "gpu" else None
     found = provenance.collect(config["device"], config["engine"] or engine.fastest(config["device"]), gpu)
     folder.add_provenance(found)
@@ -215,8 +217,9 @@ def train_and_test(
     corpus, settings = experiment.corpus, experiment.settings
     parts = experiment.model.num_params()
     label = experiment.label
+    sizes = list(dict.fromkeys(cell.hidden_size for cell in experiment.model.cells))
     log.info(
-        f"{label}: {experiment.model.cells[0].hidden_size} hidden units, {sum(parts.values()):,} parameters "
+        f"{label}: {', '.join(map(str, sizes))} hidden units, {sum(parts.values()):,} parameters "
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )
@@ -242,6 +245,12 @@ def train_and_test(
                 artifacts.write_samples(experiment, folder, f"step {state.step}{loss}")
             raise_if_asked()
 
+        def on_measured(record: dict[str, float]) -> None:
+            step_records.append(folder, record)
+            if "train/ppl" in record:
+                log.info(f"step {record['step']:,}  train ppl {record['train/ppl']:.3f}")
+
+        step_records.drop_after(folder, checkpoints.step())
         for record in fit(
             experiment.model,
             corpus,
@@ -251,6 +260,7 @@ def train_and_test(
             checkpoints,
             experiment.seed,
             on_step,
+            on_measured,
         ):
             if record["epoch"] <= len(records):  # taken just before a crash
                 continue

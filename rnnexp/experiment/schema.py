@@ -8,15 +8,26 @@ from typing import Any, get_origin
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from rnnexp import tracking
-from rnnexp.errors import UserError, one_line
+from rnnexp.errors import UserError, about, one_line
 from rnnexp.evaluation import EVALUATORS
-from rnnexp.experiment import rules
-from rnnexp.experiment.config import CHOICES, GIVEN, SECTIONS, Choice, Config, keys_of, keys_of_choice
+from rnnexp.experiment import own_parts, rules
+from rnnexp.experiment.config import (
+    CHOICES,
+    GIVEN,
+    SECTIONS,
+    WITH_EVALUATION,
+    Choice,
+    Config,
+    keys_of,
+    keys_of_choice,
+)
 from rnnexp.experiment.config_hash import run_name
 from rnnexp.experiment.defaults import with_rate
+from rnnexp.experiment.known_keys import all_keys, unknown
+from rnnexp.experiment.versions import REPLACE, register_resolver
 from rnnexp.options import NOTHING, Key, options_of
 from rnnexp.records.address import clean_config
 from rnnexp.records.digests import with_texts
@@ -69,7 +80,8 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
         if name in choices:
             checked[group] = OmegaConf.structured(options(group, choices[name]))
         elif name:
-            raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}")
+            own = f"; one of your own needs --config-dir FOLDER, which has it as {group}/{name}.py"
+            raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}{own}")
     for name in config.get("evaluation", {}):
         if name not in EVALUATORS:
             raise UserError(f"evaluation={name} is not known: choose from {', '.join(EVALUATORS)}")
@@ -77,6 +89,8 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     try:
         plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
         merged = OmegaConf.merge(checked, OmegaConf.create(plain))
+    except ConfigKeyError as error:
+        raise UserError(unknown(str(error.full_key))) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {one_line(error)}") from error
     assert isinstance(merged, DictConfig)
@@ -159,14 +173,39 @@ def choose(key: str, values: dict[str, Any]) -> Any:
 
 
 # where this is imported, for a job on another machine composes its config without `register`
-OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
-OmegaConf.register_new_resolver("choose", choose, replace=True)
+register_resolver("folder_name", folder_name, replace=True)
+register_resolver("choose", choose, replace=True)
 
 
 def register() -> None:
     """Tell Hydra the schema; the files of `conf/` name its parts in their defaults lists."""
     store = ConfigStore.instance()
-    store.store(name="schema", node=whole())
-    for group, choices in (CHOICES | {"evaluation": EVALUATORS}).items():
+    store.store(name="schema", node=whole(), **REPLACE)
+    for group, choices in WITH_EVALUATION.items():
         for name, chosen in choices.items():
-            store.store(group=f"hydra/schema/{group}", name=name, node=options(group, chosen))
+            store.store(group=f"hydra/schema/{group}", name=name, node=options(group, chosen), **REPLACE)
+    for (group, name), part in own_parts.PARTS.items():
+        values, package = (
+            values_of(group, name, part),
+            f"evaluation.{name}" if group == "evaluation" else None,
+        )
+        if part.entry:  # those of a folder are found there
+            store.store(group=group, name=name, node=values, package=package, **REPLACE)
+
+
+def use_own_parts(config_dir: Path | None) -> None:
+    """Let configs choose the user's own parts: those in a folder, if one is named, and those of installed packages."""
+    own_parts.use(config_dir, WITH_EVALUATION, GIVEN)
+    all_keys.cache_clear()
+
+
+def values_of(group: str, name: str, part: own_parts.Part) -> dict[str, Any]:
+    """Return what the file of a part of the user's holds; UserError where it does not say of which part it is."""
+    of_part = f"/hydra/schema/{group}/{name}@_here_"
+    if not part.yaml.exists():
+        return {"defaults": [of_part], "name": name}
+    with about(str(part.yaml)):
+        values: Any = OmegaConf.to_container(OmegaConf.load(part.yaml))
+    if of_part not in (values.get("defaults") or []):
+        raise UserError(f"{part.yaml} lacks a line by which its keys are checked: defaults: [{of_part}]")
+    return values

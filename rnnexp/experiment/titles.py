@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rnnexp.experiment.config import keys_of, option_of
+from rnnexp.records.names import cell_name
 
 LENGTH = 120  # characters of a name
 BESIDE = "tracking", "sweep", "hydra"  # groups that do not define a result
@@ -28,7 +29,9 @@ def defining_overrides(config: dict[str, Any], overrides: Iterable[str]) -> list
 def title(config: dict[str, Any], overrides: Iterable[str]) -> str:
     """Return the name of a run, such as `gru dropout=0.2 seed=1`."""
     others = [override for override in overrides if key_of(override) not in ("cell", "seed")]
-    return cut([config["cell"]["name"], *briefly(others), f"seed={config['seed']}"])
+    return cut(
+        [cell_name(config["cell"]["name"], config["cell"]), *briefly(others), f"seed={config['seed']}"]
+    )
 
 
 def briefly(overrides: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Compute the layers around the recurrent ones: embedding, dropout, decoder."""
+"""Compute the layers around the recurrent ones: embedding and decoder."""
 
 import math
 from functools import partial
@@ -85,47 +85,6 @@ class OneHot(Embedding):
 
     def backward(self, dx, workspace, accumulate):
         pass
-
-
-class Dropout:
-    """Multiply by a fresh random mask while training.
-
-    Between layers, in the depth direction: Zaremba et al. 2014, "Recurrent neural network regularization".
-
-    Parameters
-    ----------
-    rate : the share of numbers that are dropped.
-    place : the number of this mask in its model, so that each mask of the model is another.
-    variational : whether one mask serves all steps of a window (Gal & Ghahramani 2016, "A theoretically grounded
-        application of dropout in recurrent neural networks"); else each step has its own.
-    """
-
-    def __init__(self, rate: float, place: int, variational: bool = False):
-        self.rate, self.place, self.variational = rate, place, variational
-
-    def active(self, key: tuple[int, int] | None) -> bool:
-        """Return whether numbers are dropped. `key` (seed, step) is the rest of a mask's address; None: no dropout."""
-        return key is not None and self.rate > 0
-
-    def mask(self, shape: tuple[int, int, int], workspace: Workspace, key: tuple[int, int] | None):
-        """Return the mask (T, B, D) of a window; None where there is no dropout."""
-        if key is None or not self.active(key):
-            return None
-        T, B, D = shape
-        mask = workspace.array("a mask", (1 if self.variational else T, B, D))
-        workspace.backend.dropout_mask(self.rate, (*key, self.place), mask)
-        return np.broadcast_to(mask, shape)
-
-    def forward(self, x, workspace: Workspace, key: tuple[int, int] | None):
-        """Return x (T, B, D) times its mask, in new memory; x itself where there is no dropout."""
-        mask = workspace["mask"] = self.mask(x.shape, workspace, key)
-        return x if mask is None else np.multiply(x, mask, out=workspace.array("y", x.shape))
-
-    def backward(self, dy, workspace: Workspace):
-        """Return dx (T, B, D), computed in the memory of dy."""
-        if workspace["mask"] is not None:
-            dy *= workspace["mask"]
-        return dy
 
 
 class Decoder(Layer):

@@ -13,8 +13,9 @@ from rnnexp.errors import UserError
 from rnnexp.nn import loops
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.inputs import DenseInputs, TokenInputs
-from rnnexp.nn.layers import Decoder, Dropout, Embedding, Layer, OneHot
+from rnnexp.nn.layers import Decoder, Embedding, Layer, OneHot
 from rnnexp.nn.recurrent import RecurrentLayer
+from rnnexp.nn.regularisers import Dropout, EmbeddingDropout, Penalties, StateDrop, WeightDrop
 
 
 class Model:
@@ -25,12 +26,15 @@ class Model:
     cells : those of the recurrent layers, bottom first; the first takes vectors of `embed_size` numbers.
     vocab_size, embed_size : V and D; embed_size None: one-hot vectors, D = V, instead of an embedding.
     dropout : the rate before every cell and before the decoder, while training.
+    input_dropout, between_dropout, output_dropout : the rates before the first cell, before the other ones and before
+        the decoder; None: `dropout`.
     recurrent_dropout : the rate for the hidden state that the recurrent products read, while training.
     variational, recurrent_variational : whether the masks of the one and of the other are the same for all steps
         of a window; None: of both as `variational` says.
     tie_weights : whether the decoder uses the embedding's matrix.
     clip_through_time : limit of every number of the gradients that go from step to step; None: none.
     init_std : standard deviation of the first weights, biases apart; None: as each layer says.
+    embedding_dropout, weight_drop, drop_state, activation_penalty, temporal_penalty : see `rnnexp.nn.regularisers`.
     dtype : the type of the parameters and of everything computed from them.
     backend : the device where they are.
 
@@ -52,6 +56,14 @@ class Model:
         clip_through_time: float | None = None,
         init_std: float | None = None,
         recurrent_variational: bool | None = None,
+        input_dropout: float | None = None,
+        between_dropout: float | None = None,
+        output_dropout: float | None = None,
+        embedding_dropout: float = 0.0,
+        weight_drop: float = 0.0,
+        drop_state: float = 0.0,
+        activation_penalty: float = 0.0,
+        temporal_penalty: float = 0.0,
         dtype=np.float32,
         backend: Ops = CPU,
     ):
@@ -71,10 +83,17 @@ class Model:
         else:
             self.embedding = Embedding(vocab_size, embed_size)
         L, in_time = len(cells), variational if recurrent_variational is None else recurrent_variational
-        self.dropouts = [Dropout(dropout, place, variational) for place in range(L + 1)]
+        rates = [input_dropout, *[between_dropout] * (L - 1), output_dropout]
+        self.dropouts = [
+            Dropout(dropout if rate is None else rate, place, variational) for place, rate in enumerate(rates)
+        ]
         self.recurrent_dropouts = [
             Dropout(recurrent_dropout, place, in_time) for place in range(L + 1, 2 * L + 1)
         ]
+        self.embedding_dropout = EmbeddingDropout(embedding_dropout, 2 * L + 1)
+        self.weight_drops = [WeightDrop(weight_drop, place) for place in range(2 * L + 2, 3 * L + 2)]
+        self.state_drop = StateDrop(drop_state, 3 * L + 2)
+        self.penalties = Penalties(activation_penalty, temporal_penalty)
         self.decoder = Decoder(vocab_size, hidden_size, self.embedding if tie_weights else None)
         self.layers: dict[str, Layer] = {
             "embedding": self.embedding,
@@ -143,9 +162,9 @@ class Model:
         """Return the state before any token: the arrays (B, H) of each layer."""
         return [layer.zero_state(batch_size) for layer in self.recurrent]
 
-    def workspace(self) -> Workspace:
-        """Return a fresh workspace for `forward` and `backward`."""
-        return Workspace(self.params.values.dtype, self.backend)
+    def workspace(self, lender: Workspace | None = None) -> Workspace:
+        """Return a fresh workspace for `forward` and `backward`; `lender`: see `Workspace`."""
+        return Workspace(self.params.values.dtype, self.backend, lender)
 
     def features(self, inputs, state, workspace: Workspace, dropout_key=None):
         """Return the inputs of the decoder for a window.
@@ -154,18 +173,23 @@ class Model:
         ----------
         inputs : (T, B) tokens; BOS_INPUT (-1) is a vector of zeros.
         state : the state before the window, as from `zero_state` or an earlier call.
-        dropout_key : (seed, step), the address of the dropout masks; None: no dropout. On a GPU the step may
-            be an array there, of one uint64.
+        dropout_key : (seed, step), the address of the dropout masks; None: no dropout and no penalties, as where a
+            model is evaluated. On a GPU the step may be an array there, of one uint64.
 
         Returns
         -------
         (T B, H) features, an array of the workspace, and the state after the window.
         """
         next_state = []
-        bottom = workspace.child("embedding")
-        later = TokenInputs.is_cheaper(inputs, self.embedding.p["W"], self.backend)
-        workspace["looked up later"] = later and not self.dropouts[0].active(dropout_key)
-        x = None if workspace["looked up later"] else self.embedding.forward(inputs, bottom)
+        state = self.state_drop.forward(state, workspace.child("drop_state"), dropout_key)
+        bottom, W = workspace.child("embedding"), self.embedding.p["W"]
+        masked = self.dropouts[0].active(dropout_key) or self.embedding_dropout.active(dropout_key)
+        later = not masked and TokenInputs.is_cheaper(inputs, W, self.backend)
+        workspace["looked up later"], x = later, None
+        if not later:
+            x = self.embedding.forward(inputs, bottom)
+            child = workspace.child("embedding_dropout")
+            x = self.embedding_dropout.forward(x, inputs, len(W), child, dropout_key)
         for k, layer in enumerate(self.recurrent):
             source: DenseInputs | TokenInputs
             if x is None:
@@ -176,10 +200,13 @@ class Model:
             mask = self.recurrent_dropouts[k].mask(
                 shape, workspace.child(f"recurrent_dropout{k}"), dropout_key
             )
-            x, after = layer.forward(source, state[k], workspace.child(f"cell{k}"), mask)
+            U = layer.recurrent_part(layer.p)
+            U = self.weight_drops[k].forward(U, workspace.child(f"weight_drop{k}"), dropout_key)
+            x, after = layer.forward(source, state[k], workspace.child(f"cell{k}"), mask, U)
             # copies: what a cell returns may be part of the workspace, which the next window overwrites
             next_state.append(tuple(array.copy() for array in after))
-        x = self.dropouts[-1].forward(x, workspace.child("dropout_top"), dropout_key)
+        h, x = x, self.dropouts[-1].forward(x, workspace.child("dropout_top"), dropout_key)
+        self.penalties.forward(h, x, workspace.child("penalties"), dropout_key)
         return x.reshape(-1, x.shape[-1]), next_state
 
     def logits(self, inputs, state, workspace: Workspace):
@@ -223,6 +250,8 @@ class Model:
     def backward(self, workspace: Workspace, dstate=None):
         """Set the gradients of `grad_scale` times the summed loss of the last `forward` on this workspace.
 
+        With a `dropout_key` there, those of the penalties are added, which are means over the window.
+
         Parameters
         ----------
         dstate : gradient of the state after the window, in the shape of the state; None: zeros, because
@@ -236,14 +265,19 @@ class Model:
         dstate = dstate or self.zero_state(B)
         dprevious: list[tuple] = []
         dx = self.decoder.backward(workspace["dlogits"], workspace.child("decoder")).reshape(T, B, -1)
+        dx = self.penalties.backward_dropped(dx, workspace.child("penalties"))
         dx = self.dropouts[-1].backward(dx, workspace.child("dropout_top"))
+        dx = self.penalties.backward(dx, workspace.child("penalties"))
         for k, layer in reversed(list(enumerate(self.recurrent))):
             dx, before = layer.backward(dx, dstate[k], workspace.child(f"cell{k}"))
+            self.weight_drops[k].backward(layer.recurrent_part(layer.g), workspace.child(f"weight_drop{k}"))
             if k > 0 or not workspace["looked up later"]:
                 dx = self.dropouts[k].backward(dx, workspace.child(f"dropout{k}"))
             dprevious.insert(0, before)
+        if not workspace["looked up later"]:
+            dx = self.embedding_dropout.backward(dx, workspace.child("embedding_dropout"))
         self.embedding.backward(dx, workspace.child("embedding"), accumulate=self.tie_weights)
-        return dprevious
+        return self.state_drop.backward(dprevious, workspace.child("drop_state"))
 
 
 def arrays_of(state: Iterable[tuple]) -> list:

@@ -38,7 +38,18 @@ class RecurrentLayer(Layer):
         shape = batch_size, self.hidden_size
         return tuple(self.backend.zeros(shape, self.p["b"].dtype) for _ in self.cell.states)
 
-    def forward(self, x: DenseInputs | TokenInputs, state: tuple, workspace: Workspace, mask=None):
+    def recurrent_part(self, arrays: dict) -> dict:
+        """Return of named parameters or gradients those of the recurrent products, by the gates these feed."""
+        return {group: arrays[f"U_{group}"] for group in self.cell.recurrent_matmuls}
+
+    def forward(
+        self,
+        x: DenseInputs | TokenInputs,
+        state: tuple,
+        workspace: Workspace,
+        mask=None,
+        U: dict | None = None,
+    ):
         """Run the cell over a window.
 
         Parameters
@@ -47,6 +58,8 @@ class RecurrentLayer(Layer):
         state : the state before the first step, arrays (B, H).
         mask : (T, B, H), multiplied with the factor of each recurrent product (dropout in the time direction);
             None: no mask.
+        U : the weights of the recurrent products, by their gates; `backward` sets their gradients, as those of the
+            parameters; None: the parameters.
 
         Returns
         -------
@@ -54,8 +67,9 @@ class RecurrentLayer(Layer):
         """
         cell, shape = self.cell, x.window
         w = workspace.get_or_create(
-            "window", shape, lambda: Window(cell, shape, workspace, cell.states, cell.saved)
+            "window", shape, lambda: Window(cell, shape, workspace.child("window"), cell.states, cell.saved)
         )
+        w.U = self.recurrent_part(self.p) if U is None else U
         workspace["x"], workspace["window"], workspace["mask"] = x, w, mask
         fed = len(cell.input_gates)
         x.project(self.p["W"], self.p["b"][:fed], w.gates[:fed], workspace)
@@ -80,7 +94,9 @@ class RecurrentLayer(Layer):
         cell, w, mask = self.cell, workspace["window"], workspace["mask"]
         shape = w.gates.shape[1:3]
         dw = workspace.get_or_create(
-            "gradients", shape, lambda: Window(cell, shape, workspace, (), cell.more_gradients)
+            "gradients",
+            shape,
+            lambda: Window(cell, shape, workspace.child("gradients"), (), cell.more_gradients),
         )
         dstate = tuple(array.copy() for array in dstate)
         loops.backward(self, w, dw, dh, dstate, mask, workspace)

@@ -12,6 +12,7 @@ class Window:
     Attributes
     ----------
     gates : (G, T, B, H). states : name -> (T + 1, B, H). saved : name -> (T, B, H).
+    U : gates of a recurrent product -> the weights (gates, H, H) that multiply in this window.
     parts : the rows that each thread took.
     """
 
@@ -23,11 +24,12 @@ class Window:
         states: tuple[str, ...],
         saved: tuple[str, ...],
     ):
-        (T, B), H, empty, dtype = shape, cell.hidden_size, workspace.backend.empty, workspace.dtype
+        (T, B), H, array = shape, cell.hidden_size, workspace.array
         self.gate_groups = cell.gate_groups
-        self.gates = empty((len(cell.gates), T, B, H), dtype)
-        self.states = {name: empty((T + 1, B, H), dtype) for name in states}
-        self.saved = {name: empty((T, B, H), dtype) for name in saved}
+        self.gates = array("gates", (len(cell.gates), T, B, H))
+        self.states = {name: array(f"state {name}", (T + 1, B, H)) for name in states}
+        self.saved = {name: array(f"saved {name}", (T, B, H)) for name in saved}
+        self.U: dict = {}
         self.views: dict = {}
         self.parts: list[slice] = []
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from rnnexp.optim.base import ClipNorm, ClipValue, LearningRate, Optimizer
+from rnnexp.optim.base import ClipNorm, ClipValue, LearningRate, Optimizer, WeightDecay
 from rnnexp.options import POSITIVE, Option
 
 
@@ -24,8 +24,9 @@ class Adagrad(Optimizer):
         ] = 1e-8,
         clip_norm: ClipNorm = None,
         clip_value: ClipValue = None,
+        weight_decay: WeightDecay = 0.0,
     ):
-        super().__init__(lr, clip_norm, clip_value)
+        super().__init__(lr, clip_norm, clip_value, weight_decay)
         self.epsilon = epsilon
 
     def step(self, values, g, lr, t, squares):

@@ -10,7 +10,7 @@ from rnnexp.compute.cuda.kernels import Kernels
 from rnnexp.compute.cuda.tracer import Address, Scalar, Tracer
 from rnnexp.compute.parameters import Parameters
 from rnnexp.compute.threads import in_parts
-from rnnexp.options import POSITIVE, Option
+from rnnexp.options import NOT_NEGATIVE, POSITIVE, Option
 
 LearningRate = Annotated[
     float | None,
@@ -23,6 +23,14 @@ ClipNorm = Annotated[
 ]
 ClipValue = Annotated[
     float | None, Option("limit of every number of the gradient, after clip_norm; null: none", POSITIVE)
+]
+WeightDecay = Annotated[
+    float,
+    Option(
+        "this times the parameters is added to their gradient, once it is clipped",
+        NOT_NEGATIVE,
+        since_default=0.0,
+    ),
 ]
 
 
@@ -39,6 +47,7 @@ class Optimizer:
         None: no limit.
     clip_value : the limit of every number of the gradient, which is clipped to between -clip_value and
         clip_value after that. None: no limit.
+    weight_decay : see `decay`.
 
     Attributes
     ----------
@@ -50,9 +59,15 @@ class Optimizer:
 
     first_values: dict[str, float] = {}
 
-    def __init__(self, lr: LearningRate, clip_norm: ClipNorm = None, clip_value: ClipValue = None):
+    def __init__(
+        self,
+        lr: LearningRate,
+        clip_norm: ClipNorm = None,
+        clip_value: ClipValue = None,
+        weight_decay: WeightDecay = 0.0,
+    ):
         assert lr is not None, "the config's null is still to be resolved"
-        self.lr, self.clip_norm, self.clip_value = lr, clip_norm, clip_value
+        self.lr, self.clip_norm, self.clip_value, self.weight_decay = lr, clip_norm, clip_value, weight_decay
         self.state: dict[str, Any] = {}
         self.compiled: dict[Kernels, Callable] = {}
 
@@ -69,6 +84,13 @@ class Optimizer:
         remembered : the arrays of `first_values`, in its order, to be changed in place.
         """
         raise NotImplementedError
+
+    def decay(self, values, g, lr) -> None:
+        """Add the gradient of weight_decay / 2 times the sum of squares of the parameters; arguments as of `step`.
+
+        It is added to the clipped gradient, and so not clipped itself.
+        """
+        g += self.weight_decay * values
 
     def update(self, params: Parameters, lr):
         """Take one step and return the norm of the gradient before clipping.
@@ -123,7 +145,9 @@ class Optimizer:
         return own.compile({"update": tracer.kernels[0]}, unless="!isfinite(s_clip[0])")["update"]
 
     def clip_and_step(self, values, g, lr, t, *remembered) -> None:
-        """Clip g by value, then do `step`."""
+        """Clip g by value, decay, then do `step`."""
         if self.clip_value:
             np.clip(g, -self.clip_value, self.clip_value, out=g)
+        if self.weight_decay:
+            self.decay(values, g, lr)
         self.step(values, g, lr, t, *remembered)

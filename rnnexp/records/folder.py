@@ -7,13 +7,13 @@ state.json       the format of the folder; RUNNING, FINISHED, FAILED or KILLED; 
                  heartbeat is the time of the file
 vocabulary.json  what the tokens mean
 label.json       what the run is called where there are others, and the sweep that it belongs to
-records.jsonl    a line an epoch; system.jsonl, where it was asked for, a line every 10 s about the machine
+records.jsonl    a line an epoch; where asked for, steps.jsonl, lines within epochs, see `step_records`, and
+                 system.jsonl, a line every 10 s about the machine
 last.npz         the checkpoint to go on from; best.npz the best weights
 result.json      the final metrics, once there are any
 MLmodel          how MLflow loads the model from this folder
 test_nats.npz    the exact test loss token by token, see `token_losses`; stores do not get it
-traceback.txt    the traceback of the error that ended it
-delivered.json   what the stores have of all this
+traceback.txt    the traceback of the error that ended it; delivered.json what the stores have of all this
 rnnexp.log       what was logged; output.txt what else a job of a sweep printed
 .lock            held for the moment of a write; .delivery.lock during a delivery
 """

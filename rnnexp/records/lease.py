@@ -1,5 +1,6 @@
 """Let one process at a time write a run folder, which shows by a heartbeat that it lives."""
 
+import errno
 import json
 import os
 import socket
@@ -9,17 +10,23 @@ import traceback
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import psutil
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from rnnexp.errors import Superseded, UserError, one_line
 from rnnexp.output import safe
 from rnnexp.records import reading
 from rnnexp.records.files import FULL, overwrite, replace_text, require_own
 
+WITHOUT_LOCKS = errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP  # what such a file system answers
+# From its version 3.30 on filelock would leave a mark instead, which a killed process never takes away.
+NO_MARK: dict[str, Any] = (
+    {"fallback_to_soft": False} if "fallback_to_soft" in signature(BaseFileLock.__init__).parameters else {}
+)
 HEARTBEAT_S = 5.0
 LEASE_S = 60.0  # without a heartbeat for so long, a process counts as dead, wherever it runs
 REQUIRED = "number", "pid", "born", "host", "status", "started", "ended", "error"  # entries of state.json
@@ -40,7 +47,7 @@ class LeasedFolder:
 
     def __init__(self, path: Path):
         self.path = path
-        self.lock = FileLock(path / ".lock", timeout=LEASE_S)
+        self.lock = FileLock(path / ".lock", timeout=LEASE_S, **NO_MARK)
         self.state_file = path / "state.json"
         self.result_file = path / "result.json"
         self.traceback_file = path / "traceback.txt"
@@ -93,6 +100,7 @@ class LeasedFolder:
         Raises
         ------
         InUse where one has kept the lock for so long that it must hang: it is named, for nobody can do without it.
+        UserError where files cannot be locked.
         """
         try:
             self.lock.acquire()
@@ -103,6 +111,14 @@ class LeasedFolder:
                 f"{self} is locked since {LEASE_S:g} s: {who} is suspended or hangs in a write; let it go on or end it "
                 f"(kill -9 {owner.get('pid', 'PID')}), then give the command again"
             ) from None
+        except (NotImplementedError, OSError) as error:
+            # before its version 3.30 filelock has the first for ENOSYS
+            if isinstance(error, OSError) and error.errno not in WITHOUT_LOCKS:
+                raise
+            raise UserError(
+                f"{self} lies where files cannot be locked, as on some NFS mounts: give the command in a folder of "
+                "another file system, or have this one mounted with locks"
+            ) from error
         try:
             yield
         finally:

@@ -1,9 +1,12 @@
 """Say what a name must be that becomes a part of a path."""
 
 import re
+from collections.abc import Mapping
 
 from rnnexp.errors import UserError
 
+# what conf/cell/ calls a cell with one option of its own: (cell, option, value) -> name
+CELLS_BY_OPTION = {("lstm", "forget_bias", 0.0): "lstm_dlfs2"}
 MEANING = "letters, digits, '.', '_', '-', the first no sign"
 
 
@@ -16,3 +19,11 @@ def require_name(key: str, value: object) -> None:
     """Raise UserError where the value of a key is no name."""
     if not isinstance(value, str) or not is_name(value):
         raise UserError(f"{key}={value} must be {MEANING}")
+
+
+def cell_name(name: str, options: Mapping[str, object]) -> str:
+    """Return what a cell with these options is called in conf/cell/, values being numbers or texts of them."""
+    for (cell, option, value), called in CELLS_BY_OPTION.items():
+        if name == cell and str(options.get(option)) in (str(value), f"{value:g}"):
+            return called
+    return name

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,16 @@ from rnnexp.records.files import replace_text
 from rnnexp.records.folder import RunFolder
 
 GRACE_S = 30.0  # between asking a job to stop and killing it
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Have a mistake found within the context name the job that it belongs to."""
+    try:
+        yield
+    except UserError as error:
+        said = str(error)
+        raise UserError(said if not name or name in said else f"{name}: {said}") from error
 
 
 @dataclass

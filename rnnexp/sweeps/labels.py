@@ -6,7 +6,8 @@ from typing import Any
 from rnnexp.experiment.titles import brief_keys, briefly, cut, defining_overrides, key_of, title
 from rnnexp.records.digests import digest
 from rnnexp.sweeps.job import Job
-from rnnexp.sweeps.request import Request, is_one, text
+from rnnexp.sweeps.overrides import is_one, text
+from rnnexp.sweeps.request import Request
 
 
 def label(job: Job, request: Request, final: bool = False) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from rnnexp.errors import UserError, one_line
-from rnnexp.experiment import rules
+from rnnexp.output import say
 from rnnexp.sweeps.request import Request
-from rnnexp.sweeps.scheduler import Sweep
+from rnnexp.sweeps.scheduler import Sweep, require_possible
 
 PATHS = {"hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir"}
 
@@ -35,8 +35,8 @@ def hand_over(work: Sweep, start: Callable[[], object]) -> None:
     ------
     UserError where a job is impossible, before anything is made, or where the launcher fails.
     """
-    for job in work.jobs:
-        rules.check(job.config, elsewhere=True)
+    require_possible(work.jobs, elsewhere=True)
+    say(f"{len(work.jobs)} jobs are handed to the launcher")
     for job in work.jobs:
         job.give_label()
     try:

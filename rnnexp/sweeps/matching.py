@@ -10,7 +10,10 @@ from rnnexp.experiment.models import make_model, matched_params
 
 Combination = tuple[str, list[str]]  # the name of a combination, and its overrides with one value each
 # what the number of parameters depends on, besides all of the cell and the data set
-SIZES = {f"model.{key}" for key in ("embed_size", "hidden_size", "num_layers", "tie_weights", "match")}
+SIZES = {
+    f"model.{key}"
+    for key in ("embed_size", "hidden_size", "num_layers", "layer_sizes", "tie_weights", "match")
+}
 
 
 def match_cells(

@@ -9,14 +9,13 @@ from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.reading import Damaged
 from rnnexp.sweeps.job import Job
-from rnnexp.sweeps.scheduler import Sweep, run_sweep
+from rnnexp.sweeps.scheduler import Sweep, require_possible, run_sweep
 from rnnexp.tracking.client import NullClient
 
 
 def prepare(jobs: list[Job]) -> str:
     """Write the configs of the jobs into their folders, for `rnnexp offline`; return a line about it."""
-    for job in jobs:
-        rules.check(job.config, elsewhere=True)
+    require_possible(jobs, elsewhere=True)
     new = [job for job in jobs if not job.folder.state()]
     for job in new:
         job.folder.prepare(job.config)

@@ -4,7 +4,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
 
-from rnnexp.sweeps.request import text, values
+from rnnexp.sweeps.overrides import text, values
 
 RATE = "optimizer.lr"
 

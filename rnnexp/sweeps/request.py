@@ -1,34 +1,25 @@
 """Read a sweep from the command line: overrides, some with several values, composed by Hydra."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra import compose
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.records.brought import require_room
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.job import Job, named
 from rnnexp.sweeps.matching import match_cells, require_matchable
-from rnnexp.sweeps.worker import CONF
+from rnnexp.sweeps.overrides import is_one, parse, text, values
 
-
-@contextmanager
-def open_request(arguments: Sequence[str]) -> Iterator["Request"]:
-    """Yield what `rnnexp -m ARGUMENTS` asks for; Hydra can compose configs within the context."""
-    if flags := [argument for argument in arguments if argument.startswith("-")]:
-        raise UserError(f"{flags[0]} does not go with -m: give overrides (KEY=VALUE) only")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        yield Request(arguments)
+ONLY = "the only job"  # the name of a job beside which there is none
 
 
 class Request:
@@ -37,20 +28,20 @@ class Request:
     Attributes
     ----------
     settings : the section `sweep` of the config.
+    limits : those of its settings that `Sweep` takes.
     launcher : the name of the Hydra launcher that does the jobs, whether the command or a preset names it;
         None: our own scheduler.
     rerun : whether each job makes a new run.
-    arguments : the command line, without -m.
+    arguments : the overrides as the command line has them.
     tracker : the name of where the records go.
     overrides : those that a preset names in `hydra.sweeper.params`, then those of the command.
     space : the overrides that a search draws values for: those of `sweep.params`, and every interval.
     """
 
-    def __init__(self, arguments: Sequence[str]):
-        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-        given = parser.parse_overrides(list(arguments))
+    def __init__(self, given: list[Override], arguments: Sequence[str]):
         # composed with the first value of each sweep, because a key may come with a group's option
         plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
+        require_same_folder(plain)
         self.arguments = list(arguments)
         self.settings: dict[str, Any] = dict(plain.sweep)
         self.launcher = launcher_of(plain)
@@ -61,6 +52,7 @@ class Request:
                     f"hydra/launcher={self.launcher} comes from a preset that is swept over, and one "
                     f"launcher does all jobs: add hydra/launcher={self.launcher}"
                 )
+        self.limits = {key: self.settings[key] for key in ("workers", "timeout", "on_error")}
         self.rerun, self.tracker = bool(plain.rerun), str(plain.tracking.name)
         rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
@@ -68,7 +60,7 @@ class Request:
         named = {override.key_or_group for override in given}
 
         def of_config(params: Any) -> list[Override]:
-            return parser.parse_overrides([f"{k}={v}" for k, v in (params or {}).items() if k not in named])
+            return parse([f"{k}={v}" for k, v in (params or {}).items() if k not in named])
 
         self.overrides = of_config(OmegaConf.select(plain, "hydra.sweeper.params")) + given
         self.space: dict[str, Override] = {}
@@ -96,9 +88,21 @@ class Request:
         found = [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
         return match_cells(found, config_of) if self.settings["match_cells"] else found
 
+    def listing(self) -> str:
+        """Return a line for each job, with the folder of its run; of a search, for each combination searched for."""
+        jobs = self.jobs()
+        if self.space:
+            over = ", ".join(text(override) for override in self.space.values())
+            return "\n".join(
+                f"{job.name if job.name != ONLY else 'all'}: {self.settings['trials']} trials over {over}, in "
+                f"{RunFolder(job.folder.path.parent)}"
+                for job in jobs
+            )
+        return "\n".join(f"{job.name}: {job.folder}" for job in jobs)
+
     def jobs(self) -> list[Job]:
         """Return a job for each combination; combinations that are the same experiment share one."""
-        return distinct(make_job(name or "the only job", texts) for name, texts in self.combinations())
+        return distinct(make_job(name or ONLY, texts) for name, texts in self.combinations())
 
 
 def launcher_of(cfg: DictConfig) -> str | None:
@@ -117,12 +121,6 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
     return list(found.values())
 
 
-def compose_one(overrides: list[str], config_name: str = "config") -> DictConfig:
-    """Return the config of a single run, with Hydra's own section."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(config_name, overrides, return_hydra_config=True)
-
-
 def config_of(overrides: list[str]) -> dict[str, Any]:
     """Return the config of these overrides, each with one value."""
     return schema.resolve(schema.typed(compose("config", overrides)))
@@ -130,7 +128,17 @@ def config_of(overrides: list[str]) -> dict[str, Any]:
 
 def make_job(name: str, overrides: list[str]) -> Job:
     """Return the job of these overrides, each with one value."""
-    return job_of(name, compose("config", overrides, return_hydra_config=True), overrides)
+    with named("" if name == ONLY else name), in_plain_words():
+        return job_of(name, compose("config", overrides, return_hydra_config=True), overrides)
+
+
+def require_same_folder(cfg: DictConfig) -> None:
+    """Raise UserError where a config asks Hydra to change the current folder, from which all paths lead."""
+    if cfg.hydra.job.chdir:
+        raise UserError(
+            "hydra.job.chdir=true does not go here, paths lead from the current folder: hydra.run.dir=FOLDER says "
+            "where a run goes"
+        )
 
 
 def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:
@@ -144,27 +152,3 @@ def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:
     folder = RunFolder(Path(path).absolute())
     require_room(folder.path)
     return Job(name, config, folder, overrides)
-
-
-def values(override: Override) -> list[str]:
-    """Return an override for each value that this one sweeps over, or this one where it has a single value."""
-    if is_one(override):
-        return [text(override)]
-    if not override.is_discrete_sweep():
-        raise UserError(
-            f"{text(override)}: name the values, as in KEY=1,2,3 or KEY=range(3), or search: sweep=search"
-        )
-    key = override.get_key_element()
-    if texts := [f"{key}={value}" for value in override.sweep_string_iterator()]:
-        return texts
-    raise UserError(f"{text(override)} names no values: there is nothing to run")
-
-
-def is_one(override: Override) -> bool:
-    """Return whether an override names one value."""
-    return not override.is_sweep_override()
-
-
-def text(override: Override) -> str:
-    """Return an override as it was written."""
-    return override.input_line or ""

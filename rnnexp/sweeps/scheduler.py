@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,11 +19,18 @@ from rnnexp.experiment.recorded import goes_elsewhere, set_tracking
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.output import safe, say
 from rnnexp.records.lease import InUse
-from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.job import Job, named
+from rnnexp.sweeps.outlook import Outlook, duration, size
 from rnnexp.tracking.base import TIMEOUT_S
 from rnnexp.tracking.client import Client, WorkerClient
 
+AGAIN = "the same command again takes up what is left"
+RERUN_AGAIN = (
+    "rnnexp resume RUN_FOLDER goes on with one; the same command again, with rerun=true, begins anew"
+)
 LOOK_S = 0.25  # seconds from one look at the jobs to the next
+SAY_S = 60.0  # seconds from one line about the jobs to the next, where no bar shows them
+WORTH_SAYING_S = 10.0  # less is over before it is read
 
 
 class Sweep:
@@ -56,6 +63,7 @@ class Sweep:
         self.threads = max(1, cores // self.workers)
         limits = [job.config["tracking"].get("timeout", TIMEOUT_S) for job in jobs if job.config]
         self.tracker: Client = WorkerClient(max(limits, default=TIMEOUT_S))
+        self.outlook = Outlook()
 
     def run(self) -> None:
         """Do every job; on SIGINT or SIGTERM stop the jobs and raise KeyboardInterrupt."""
@@ -64,6 +72,8 @@ class Sweep:
             stop_requests() as raise_if_asked,
             progress.sweep_bar(self.total) as self.bar,
         ):
+            self.settle()
+            self.begun_at = self.said_at = time.monotonic()
             try:
                 self.work(Path(reports), raise_if_asked)
             except KeyboardInterrupt:
@@ -74,6 +84,60 @@ class Sweep:
                     job.process.kill()
         self.tracker.wait()
 
+    def settle(self) -> None:
+        """Set aside the jobs that have finished before, check all others, and say how many there are to do.
+
+        Raises
+        ------
+        UserError for a job that is impossible, which it names, before any has begun.
+        """
+        over: list[Job] = []
+        left: list[Job] = []
+        for job in self.waiting:
+            finished = False
+            with suppress(OSError, UserError):  # of its folder: its own failure, when its turn comes
+                finished = job.finished_before()
+            (over if finished else left).append(job)
+        require_possible(left)
+        self.waiting = left
+        for job in over:
+            try:
+                self.on_finished_before(job)
+            except (OSError, UserError) as error:
+                job.outcome, job.error = "failed", one_line(error)
+                self.on_job_end(job)
+        if plan := self.plan():
+            self.tell(plan)
+
+    def plan(self) -> str:
+        """Return a line about the jobs to do; empty where there are none."""
+        left, total = len(self.waiting), len(self.jobs)
+        if not left:
+            return ""
+        before = f" ({total - left} of {total} have ended before)" if left < total else ""
+        return f"{left} jobs to do, {self.workers} at a time{before}{self.estimate()}"
+
+    def estimate(self) -> str:
+        """Return about what time and disk the jobs that are left take, as the end of a sentence; empty if unknown."""
+        known = len(self.waiting) + len(self.running())
+        more = max(self.total - len(self.jobs), 0)
+        running = [(job, time.monotonic() - job.started) for job in self.running()]
+        seconds = self.outlook.seconds_left(self.waiting, running, more) / self.workers
+        if not self.outlook.seconds or seconds < WORTH_SAYING_S:
+            return ""
+        disk = size(self.outlook.bytes_left(known + more))
+        return f"; what is left takes some {duration(seconds)} and {disk} of disk"
+
+    def on_finished_before(self, job: Job) -> None:
+        """Do what is left to do for a job that has finished before."""
+        job.give_label()
+        job.outcome = "finished before"
+        job.folder.mark_dead()
+        if goes_elsewhere(job.config, job.folder):
+            with suppress(InUse), job.folder.claimed():
+                set_tracking(job.config, job.folder)
+        self.on_job_end(job)
+
     def work(self, reports: Path, raise_if_asked: Callable[[], None]) -> None:
         """Start a job for each free worker, and look after those that run, until all have ended."""
         begun = 0
@@ -82,18 +146,11 @@ class Sweep:
                 raise_if_asked()
                 begun += 1
                 try:
-                    finished = job.finished_before()
-                    if not finished:
-                        rules.check(job.config)  # before anything is made
-                    job.give_label()
-                    if finished:
-                        job.outcome = "finished before"
-                        job.folder.mark_dead()
-                        if goes_elsewhere(job.config, job.folder):
-                            with suppress(InUse), job.folder.claimed():
-                                set_tracking(job.config, job.folder)
-                        self.on_job_end(job)
+                    if job.finished_before():  # by another process, or it is the trial of a search
+                        self.on_finished_before(job)
                         continue
+                    rules.check(job.config)  # before anything is made
+                    job.give_label()
                     job.start(self.threads, reports / f"{begun}.json")
                 except (OSError, UserError) as error:
                     job.outcome, job.error = "failed", one_line(error)
@@ -131,9 +188,12 @@ class Sweep:
         running = [(job, *progress.reported(job.report)) for job in self.running()]
         done = sum(job.outcome not in ("running", "not begun") for job in self.jobs)
         self.bar.n = done + sum(share for _, share, _ in running)
-        self.bar.set_postfix_str(
-            safe("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
-        )
+        where = safe("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
+        self.bar.set_postfix_str(where)
+        if self.bar.disable and time.monotonic() - self.said_at >= SAY_S:
+            self.said_at = time.monotonic()
+            after = duration(self.said_at - self.begun_at)
+            self.tell(f"after {after}: {done} of {self.total} jobs have ended{self.estimate()}; {where}")
 
     def stop_all(self) -> None:
         """Have the running jobs save and end, and wait for them."""
@@ -150,35 +210,58 @@ class Sweep:
             if tracker and tracker.may_lack(job.folder):
                 self.tracker.changed(job.folder.path)
 
+    def tell(self, line: str) -> None:
+        """Print a line, above the bar where there is one."""
+        with self.bar.external_write_mode():
+            say(line)
+
     def on_job_end(self, job: Job) -> None:
         """Have the store told how a job ended, and print it."""
         Sweep.on_job_news(self, job)
-        self.bar.write(safe(str(job)))
+        self.tell(str(job))
+        if job.outcome in ("finished", "finished before"):
+            took = time.monotonic() - job.started if job.outcome == "finished" else None
+            first = self.outlook.note(job, took)
+            if first and took and (words := self.estimate()):
+                self.tell(words.removeprefix("; "))
 
     def summary(self) -> str:
-        """Return a line about how the jobs went, and one for each that failed; nothing where there are no jobs."""
+        """Return a line about how the jobs went, and one for each that failed; nothing where none was begun."""
         counts = Counter(job.outcome for job in self.jobs)
+        if counts.keys() <= {"not begun"}:
+            return ""
         failed = [
             f"failed: {job.name}: {job.error}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
             for job in self.jobs
             if job.outcome == "failed"
         ]
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *failed] if self.jobs)
+        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *failed])
 
 
-def run_sweep(work: Sweep, run: Callable[[], None]) -> None:
-    """Call `run`, which does the jobs, and print how they went; UserError where one failed."""
+def require_possible(jobs: Iterable[Job], elsewhere: bool = False) -> None:
+    """Raise UserError for the first job whose config is impossible, which it names.
+
+    elsewhere : whether another machine will compute; see `rules.check`.
+    """
+    for job in jobs:
+        with named(job.name):
+            rules.check(job.config, elsewhere)
+
+
+def run_sweep(work: Sweep, run: Callable[[], None], again: str = AGAIN) -> None:
+    """Call `run`, which does the jobs, and print how they went; UserError where one failed.
+
+    again : what to do about jobs that have not finished.
+    """
     try:
         try:
             run()
         finally:
             say(work.summary(), end="")
     except KeyboardInterrupt:
-        say("stopped; the same command again takes up what is left")
+        say(f"stopped; {again}")
         raise
     failed = sum(job.outcome == "failed" for job in work.jobs)
     if failed:
-        raise UserError(
-            f"{failed} of {len(work.jobs)} jobs failed; the same command again takes up what is left"
-        )
+        raise UserError(f"{failed} of {len(work.jobs)} jobs failed; {again}")

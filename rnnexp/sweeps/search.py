@@ -17,21 +17,22 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rnnexp.errors import Diverged, UserError
-from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.installation import how_to_add
 from rnnexp.records.address import Address
 from rnnexp.records.digests import digest
 from rnnexp.records.sqlite import for_sqlalchemy
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
+from rnnexp.sweeps.overrides import text
 from rnnexp.sweeps.ranges import range_tags, shown, suggest
-from rnnexp.sweeps.request import Request, distinct, make_job, text
-from rnnexp.sweeps.scheduler import Sweep
+from rnnexp.sweeps.request import Request, distinct, make_job
+from rnnexp.sweeps.scheduler import Sweep, require_possible
 
 try:
     import optuna
 except ImportError:
-    raise UserError("sweep.trials takes Optuna: .venv/bin/pip install 'optuna>=4'") from None
+    raise UserError(f"sweep.trials takes Optuna: {how_to_add('search')}") from None
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 REPEATS = 100  # so many repeated proposals mean that a combination has nothing new to try
@@ -90,8 +91,7 @@ class Search(Sweep):
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.trials * len(combinations))
         bases = [make_job(*combination) for combination in combinations]
-        for base in bases:  # before anything is made
-            rules.check(base.config)
+        require_possible(bases)  # before anything is made
         folder = bases[0].folder.path.parent
         folder.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(folder / ".search.lock", timeout=0)
@@ -154,6 +154,15 @@ class Search(Sweep):
         }
         left = [params for words, params in again.items() if words not in tried]
         return Branch(name, overrides, title, storage.to_connect(), study, seed, len(over), tried, left)
+
+    def plan(self) -> str:
+        """Return a line about the trials to do; empty where there are none."""
+        left = sum(max(self.trials - branch.begun, 0) for branch in self.branches)
+        if not left:
+            return ""
+        before = f" ({self.total - left} of {self.total} have ended before)" if left < self.total else ""
+        final = f", then {len(self.branches) * self.seeds} runs of the best" if self.seeds else ""
+        return f"{left} trials to do, {self.workers} at a time{before}{final}"
 
     def chosen(self, params: dict[str, Any]) -> list[str]:
         """Return the overrides of a trial."""

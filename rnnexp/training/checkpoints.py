@@ -15,6 +15,7 @@ from rnnexp.errors import UserError
 from rnnexp.nn.model import Model
 from rnnexp.optim.base import Optimizer
 from rnnexp.records import checkpoint
+from rnnexp.training.average import Average
 from rnnexp.training.state import Measured, TrainState, require_finite
 
 
@@ -45,13 +46,19 @@ class Checkpoints:
         return time.perf_counter() - self.saved_at
 
     def save_last(
-        self, model: Model, optimizer: Optimizer, recurrent: list[tuple], state: TrainState
+        self,
+        model: Model,
+        optimizer: Optimizer,
+        recurrent: list[tuple],
+        state: TrainState,
+        average: Average | None = None,
     ) -> None:
         """Write a checkpoint of all that the next step depends on.
 
         Parameters
         ----------
         recurrent : the state of the model, per layer its arrays (B, H).
+        average : of the parameters; None: there is none.
 
         Raises
         ------
@@ -64,6 +71,8 @@ class Checkpoints:
             f"state.{k}.{j}": to_host(a) for k, layer in enumerate(recurrent) for j, a in enumerate(layer)
         }
         arrays |= {f"optimizer.{name}": to_host(a) for name, a in optimizer.state.items()}
+        if average and average.array is not None:
+            arrays["average"] = to_host(average.array)
         progress = asdict(state)
         measured = progress.pop("measured")
         meta = {"fingerprint": self.fingerprint, "progress": progress, "measured": measured}
@@ -73,9 +82,9 @@ class Checkpoints:
         self.saved_at = time.perf_counter()
 
     def load_last(
-        self, model: Model, optimizer: Optimizer, batch_size: int
+        self, model: Model, optimizer: Optimizer, batch_size: int, average: Average | None = None
     ) -> tuple[list[tuple], TrainState] | None:
-        """Set parameters and optimizer to those of the last checkpoint.
+        """Set parameters, optimizer and the average of the parameters to those of the last checkpoint.
 
         Returns
         -------
@@ -113,7 +122,12 @@ class Checkpoints:
             raise UserError(
                 f"{origin} does not say how far training was ({error}): rerun=true makes a new run"
             ) from error
+        mean = None
+        if state.averaged_from is not None and state.step > state.averaged_from:
+            mean = model.backend.to_device(found(arrays, "average", size, dtype, origin))
         model.params.set(arrays, origin)
+        if average:
+            average.array = mean
         optimizer.state = {name: model.backend.to_device(a) for name, a in saved.items()}
         return recurrent, state
 
@@ -123,8 +137,11 @@ class Checkpoints:
         with self.exclusive():
             checkpoint.write(self.best, model.params.on_host(), meta)
 
-    def load_best(self, model: Model, state: TrainState) -> None:
-        """Set the parameters to those of the best epoch; where the model has them and the file has not, mend that."""
+    def load_best(self, model: Model, state: TrainState, average: Average) -> None:
+        """Set the parameters to those of the best epoch; where the model has them and the file has not, mend that.
+
+        average : of the parameters, which stands for them where there is one.
+        """
         try:
             arrays, meta = self.read(self.best)
         except (FileNotFoundError, UserError):
@@ -132,7 +149,10 @@ class Checkpoints:
         if meta.get("epoch") == state.best_epoch:
             model.params.set(arrays, str(self.best))
         elif state.best_epoch == state.epoch:  # as they were trained, just before
-            self.save_best(model, state)
+            with average.in_place(model.params):
+                self.save_best(model, state)
+                best = model.params.values.copy()
+            model.params.values[...] = best
         else:  # `read` may have returned the file before it
             raise UserError(
                 f"{self.best} is damaged or gone, and with it the best weights: rerun=true makes a new run"
@@ -140,15 +160,20 @@ class Checkpoints:
 
     def load_trained(self, model: Model, optimizer: Optimizer, batch_size: int) -> None:
         """Set the parameters to those with which training ended: the best, or the first where no epoch was done."""
-        if not (stored := self.load_last(model, optimizer, batch_size)):
+        average = Average()
+        if not (stored := self.load_last(model, optimizer, batch_size, average)):
             raise UserError(f"{self.last} does not exist")
         if stored[1].best_epoch:
-            self.load_best(model, stored[1])
+            self.load_best(model, stored[1], average)
 
     def best_so_far(self) -> tuple[int, float]:
         """Return the epoch with the best validation loss, 0 before the first, and that loss, of the last checkpoint."""
         progress = (checkpoint.read_meta(self.last) or {}).get("progress", {})
         return progress.get("best_epoch", 0), progress.get("best_loss", math.inf)
+
+    def step(self) -> int:
+        """Return the number of updates that the last checkpoint has; 0 where there is none."""
+        return (checkpoint.read_meta(self.last) or {}).get("progress", {}).get("step", 0)
 
     def read(self, path: Path) -> tuple[dict, dict]:
         """Return arrays and dictionary of a checkpoint; UserError where it is another run's."""

@@ -13,6 +13,12 @@ def samples(meaning: str) -> Option:
     return Option(meaning, AT_LEAST_1, defines_result=False)
 
 
+def within_epochs(what: str) -> Option:
+    """Return the description of an option for what is measured within epochs, for curves."""
+    meaning = f"steps between lines in steps.jsonl: {what}"
+    return Option(meaning, AT_LEAST_1, defines_result=False, since_default=None)
+
+
 @dataclass
 class TrainConfig:
     """Hold the options of training, which ends with max_epochs, max_steps, max_seconds or patience."""
@@ -75,6 +81,44 @@ class TrainConfig:
             POSITIVE,
             since_default=None,
         ),
+    ] = None
+
+    log_every: Annotated[
+        int | None,
+        within_epochs("training perplexity since the one before; null: of whole epochs only"),
+    ] = None
+    validate_every: Annotated[
+        int | None,
+        within_epochs("validation, besides after each epoch, by which alone weights, rate and patience go"),
+    ] = None
+    warmup_steps: Annotated[
+        int,
+        Option(
+            "updates over which the learning rate rises in proportion to the schedule's; 0: none",
+            NOT_NEGATIVE,
+            since_default=0,
+        ),
+    ] = 0
+    random_bptt: Annotated[
+        bool,
+        Option(
+            "true: each window of a stream has a length of its own, mostly near bptt, seldom near half of it, "
+            "and a learning rate in proportion",
+            since_default=False,
+        ),
+    ] = False
+    average_trigger: Annotated[
+        int | None,
+        Option(
+            "n: average the weights of all updates once a validation loss is above the least of all but the "
+            "last n; null: not for that reason",
+            AT_LEAST_1,
+            since_default=None,
+        ),
+    ] = None
+    average_from: Annotated[
+        int | None,
+        Option("epoch with which averaging begins at the latest; null: none", AT_LEAST_1, since_default=None),
     ] = None
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from rnnexp.data.batches import Batches, Sequences, Streams
+from rnnexp.data.batches import Batches, RandomStreams, Sequences, Streams
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.device import DeviceBatches, device_batches
 from rnnexp.errors import Interrupted
@@ -20,9 +20,11 @@ from rnnexp.nn.model import Model
 from rnnexp.nn.tokens import IGNORE_INDEX
 from rnnexp.optim.base import Optimizer
 from rnnexp.optim.schedules.base import Schedule
+from rnnexp.training import average as averages
 from rnnexp.training import step as steps
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.config import TrainConfig
+from rnnexp.training.measuring import Record, measure, next_stop
 from rnnexp.training.state import TrainState
 
 
@@ -35,6 +37,7 @@ def fit(
     checkpoints: Checkpoints,
     seed: int,
     on_step: Callable[[TrainState], None] = lambda state: None,
+    on_measured: Callable[[Record], None] = lambda record: None,
 ) -> Iterator[dict[str, float]]:
     """Train, and yield a record after each epoch; at the end the model has the best weights.
 
@@ -50,31 +53,45 @@ def fit(
     seed : of the dropout masks and of the order of sequences.
     on_step : called after each update, on a GPU after every few; where it raises Interrupted, a checkpoint is
         saved before that goes on to the caller.
+    on_measured : called with what log_every and validate_every have measured within an epoch. After a crash it may
+        be called again with what it was called with since the last checkpoint.
 
     Raises
     ------
     Diverged when a loss or gradient is not finite; the last checkpoint stays as it was.
     """
-    stored = checkpoints.load_last(model, optimizer, config.batch_size)
+    average = averages.Average()
+    stored = checkpoints.load_last(model, optimizer, config.batch_size, average)
     recurrent, state = stored or (None, TrainState.at_start(optimizer.lr, len(corpus.vocabulary)))
     step = steps.make(model, optimizer, seed, config.batch_size, recurrent)
 
     def save() -> None:
-        checkpoints.save_last(model, optimizer, step.state, state)
+        checkpoints.save_last(model, optimizer, step.state, state, average)
+
+    def validate() -> float:
+        with average.in_place(model.params):
+            return evaluate(model, corpus.splits["valid"], config.eval_streams, corpus.end)
 
     if not stored:
         save()
     clock, cpu_clock = Stopwatch(), Stopwatch(time.process_time)
     while state.window or not state.is_over(config):  # an epoch that was begun is always completed
+        if averages.is_due(state, config):
+            state.averaged_from = state.step
         batches = train_batches(corpus, config, seed, state.epoch)
         there = device_batches(batches, model.backend)
         end = end_of_epoch(len(batches), state, config)
         while state.window < end and not (state.window and state.out_of_time(config)):
-            windows = next_windows(state, end, step.sync_every, config.sample_every)
-            run_windows(windows, there, batches, step, state)
+            windows = next_windows(state, end, step.sync_every, next_stop(state.step, config))
+            run_windows(windows, there, batches, step, state, average, config.warmup_steps)
             count_windows(windows, batches, step, state, corpus.end, optimizer.clip_norm)
             state.seconds += clock.lap()
             state.measured.cpu_seconds += cpu_clock.lap()
+            before = state.epoch * batches.num_targets
+            if measured := measure(state, config, corpus.level, before, state.window == end, validate):
+                on_measured(measured)
+                clock.lap()  # no part of what an epoch takes
+                cpu_clock.lap()
             try:
                 on_step(state)
             except Interrupted:
@@ -83,32 +100,39 @@ def fit(
             if checkpoints.seconds_since_last() > config.checkpoint_every_s:
                 save()
 
-        valid_loss = evaluate(model, corpus.splits["valid"], config.eval_streams, corpus.end)
+        valid_loss = validate()
         improved = state.end_epoch(valid_loss)
         record = epoch_record(
             state,
             valid_loss,
             corpus.level,
+            tokens=(state.epoch - 1) * batches.num_targets + state.tokens,
             seconds=state.seconds + clock.lap(),
             cpu_seconds=state.measured.cpu_seconds + cpu_clock.lap(),
             clips=optimizer.clip_norm is not None,
         )
         if improved:
-            checkpoints.save_best(model, state)
+            with average.in_place(model.params):
+                checkpoints.save_best(model, state)
         yield record
-        state.begin_epoch(schedule.next_lr(state.lr, improved), record["epoch_cpu_s"])
+        state.begin_epoch(schedule.next_lr(state.lr, improved, state.epoch), record["epoch_cpu_s"])
         save()
         clock.lap()
         cpu_clock.lap()
     if state.best_epoch:
-        checkpoints.load_best(model, state)
+        checkpoints.load_best(model, state, average)
 
 
 def train_batches(corpus: Corpus, config: TrainConfig, seed: int, epoch: int) -> Batches:
-    """Return the windows of an epoch of training: sequences in the order of that epoch, a stream as it is."""
+    """Return the windows of an epoch of training: sequences in the order of that epoch, a stream as it is.
+
+    Where its windows have random lengths, these are a function of seed and epoch.
+    """
     tokens, sizes = corpus.splits["train"], (config.batch_size, config.bptt)
     if corpus.end is None:
-        return Streams(tokens, *sizes)
+        return (
+            RandomStreams(tokens, *sizes, [seed, epoch, 1]) if config.random_bptt else Streams(tokens, *sizes)
+        )
     number = np.count_nonzero(tokens == corpus.end)
     order = np.random.default_rng([seed, epoch]).permutation(number) if config.shuffle else None
     return Sequences(tokens, corpus.end, *sizes, order)
@@ -120,13 +144,12 @@ def end_of_epoch(windows: int, state: TrainState, config: TrainConfig) -> int:
     return int(min(windows, state.window + steps_left))
 
 
-def next_windows(state: TrainState, end: int, sync_every: int, sample_every: int | None) -> range:
+def next_windows(state: TrainState, end: int, sync_every: int, stop: int | None) -> range:
     """Return the windows to run before results are asked for.
 
-    They stop where text is to be sampled, because that takes the model of that step.
+    stop : the number of them after which the model of that step is needed, as for a text from it.
     """
-    windows = range(state.window, min(state.window + sync_every, end))
-    return windows[: sample_every - state.step % sample_every] if sample_every else windows
+    return range(state.window, min(state.window + sync_every, end))[:stop]
 
 
 def run_windows(
@@ -135,18 +158,24 @@ def run_windows(
     batches: Batches,
     step: steps.TrainStep,
     state: TrainState,
+    average: averages.Average,
+    warmup_steps: int,
 ) -> None:
-    """Run each window forward and back, and update the parameters.
+    """Run each window forward and back, update the parameters, and count them in their average where it has begun.
 
     Parameters
     ----------
     source : the windows of `batches` as arrays that the model can read.
+    warmup_steps : updates over which the learning rate rises.
     """
     for number, k in enumerate(windows, state.step):
         if batches.starts_fresh(k):
             step.reset_state()
         inputs, targets = source.window(k)
-        step.run(inputs, targets, number, state.lr, grad_scale=1 / batches.loss_denominator)
+        lr = state.lr * batches.lr_factor(k) * min(1.0, (number + 1) / max(1, warmup_steps))
+        step.run(inputs, targets, number, lr, grad_scale=1 / batches.denominator(k))
+        if state.averaged_from is not None:
+            average.add(step.model.params, number + 1 - state.averaged_from)
 
 
 def count_windows(
@@ -163,7 +192,7 @@ def count_windows(
         state.add_window(
             nats,
             grad_norm,
-            loss=nats / batches.loss_denominator,
+            loss=nats / batches.denominator(k),
             tokens=int(np.count_nonzero(targets != IGNORE_INDEX)),
             sequences=0 if end is None else int(np.count_nonzero(targets == end)),
             clip_norm=clip_norm,
@@ -171,19 +200,27 @@ def count_windows(
 
 
 def epoch_record(
-    state: TrainState, valid_loss: float, level: str, seconds: float, cpu_seconds: float, clips: bool
+    state: TrainState,
+    valid_loss: float,
+    level: str,
+    tokens: int,
+    seconds: float,
+    cpu_seconds: float,
+    clips: bool,
 ) -> dict[str, float]:
     """Return what is recorded of an epoch; see `loss_metrics` for `level`.
 
     Parameters
     ----------
     valid_loss : nats per token.
+    tokens : that training has seen since it began.
     seconds, cpu_seconds : that training and validation took, by the clock and of all threads together.
     clips : whether the optimizer limits the norm of the gradient.
     """
     record = {
         "epoch": state.epoch,
         "updates": state.step,
+        "tokens": tokens,
         **loss_metrics("train", state.nats / state.tokens, level),
         **loss_metrics("valid", valid_loss, level),
         "lr": state.lr,
@@ -193,6 +230,8 @@ def epoch_record(
         "epoch_s": seconds,
         "epoch_cpu_s": cpu_seconds,
     }
+    if state.averaged_from is not None:
+        record["averaged_updates"] = state.step - state.averaged_from
     if clips:
         record["clip_share"] = state.measured.clipped / state.window
     if state.sequences:  # none may have ended before max_steps

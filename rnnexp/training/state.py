@@ -22,6 +22,8 @@ class Measured:
     clipped: int = 0  # updates of the epoch whose gradient was longer than clip_norm
     max_grad_norm: float = 0.0
     cpu_seconds: float = 0.0  # of the epoch so far, of all threads of the process
+    logged_nats: float = 0.0  # of the epoch's nats and tokens, those that train.log_every has told
+    logged_tokens: int = 0
 
 
 @dataclass
@@ -44,6 +46,10 @@ class TrainState:
     best_loss: float = math.inf
     best_epoch: int = 0
     cpu_seconds: float = 0.0  # of the epochs done, their validation included
+    valid_losses: list[float] = field(default_factory=list)  # of the epochs done
+    averaged_from: int | None = (
+        None  # updates done before the first whose weights are averaged; None: none are
+    )
     measured: Measured = field(default_factory=Measured)
 
     @classmethod
@@ -108,6 +114,7 @@ class TrainState:
         """
         require_finite("validation loss", valid_loss, self.step)
         self.epoch += 1
+        self.valid_losses.append(valid_loss)
         improved = valid_loss < self.best_loss
         if improved:
             self.best_loss, self.best_epoch = valid_loss, self.epoch

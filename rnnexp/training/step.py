@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rnnexp.compute.workspace import Workspace
 from rnnexp.data.device import CapturedWindow
 from rnnexp.nn.model import Model, arrays_of, copy_state
 from rnnexp.optim.base import Optimizer
@@ -78,12 +79,13 @@ class GpuTrainStep(TrainStep):
         self.log = device.empty((self.sync_every, 2), np.float64)  # of the pending steps
         self.num_pending = 0
         self.captured: dict[tuple, CapturedWindow] = {}  # by the shape of the window
+        self.longest: tuple[int, Workspace] | None = None  # steps of a window, and its workspace
 
     def run(self, inputs, targets, number, lr, grad_scale):
         shape = inputs.shape
         if shape not in self.captured:
             self.captured[shape] = CapturedWindow(
-                self.step_on_fixed_places(grad_scale), shape, self.model.backend
+                self.step_on_fixed_places(grad_scale, shape[0]), shape, self.model.backend
             )
         self.number.fill(number)
         self.lr.fill(lr)
@@ -91,9 +93,15 @@ class GpuTrainStep(TrainStep):
         self.log[self.num_pending] = self.result
         self.num_pending += 1
 
-    def step_on_fixed_places(self, grad_scale: float) -> Callable:
-        """Return a function that takes a step on windows of one shape, with a workspace of its own."""
-        workspace, key = self.model.workspace(), (self.seed, self.number)
+    def step_on_fixed_places(self, grad_scale: float, steps: int) -> Callable:
+        """Return a function that takes a step on windows of one length, with a workspace of its own.
+
+        It has the memory of the longest before it, where it is shorter: one step at a time is alive.
+        """
+        workspace = self.model.workspace(self.longest[1] if self.longest else None)
+        if not self.longest or steps > self.longest[0]:
+            self.longest = steps, workspace
+        key = self.seed, self.number
 
         def step(inputs, targets) -> None:
             self.result[0], after = self.model.forward(

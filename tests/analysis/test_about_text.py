@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis.about_text import about_text
+from rnnexp.analysis.about_text import about_text
 
 COUNTED = {"ngram_uniform": 10000.0, "ngram_unigram": 641.64, "ngram_trigram": 183.21}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.challenge import is_beaten, markdown, rank_entries
+from rnnexp.analysis.challenge import is_beaten, markdown, rank_entries
 from rnnexp.errors import UserError
 from tests.helpers.recorded_runs import finished
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import challenge, compare
+from rnnexp.analysis import challenge, compare
 from tests.conftest import SMALL, command
 from tests.helpers.modules import run_module
 
@@ -99,7 +99,7 @@ def test_the_challenge_ranks_the_runs_of_a_study(study, monkeypatch, capsys):
 MISTAKES = [
     (["study=none"], "uri=sqlite:///runs/mlflow.db holds no records"),
     ([], "study"),
-    (["stdy=x"], "'stdy=x' is not known: the options are study="),
+    (["stdy=x"], "stdy=x is not known: did you mean study=? There are study="),
     (["study=s", "margin=0"], "the margin must be above 0 nats, is 0.0"),
     (["study=s", "look=3"], "look must be 1 or 2, is 3"),
     (["study=,"], "study= has no value"),

@@ -1,6 +1,6 @@
 """What tells configurations apart is what defines their results."""
 
-from analysis.study import make_study
+from rnnexp.analysis.study import make_study
 from tests.helpers.recorded_runs import NO_HISTORY, finished, runs_table
 
 

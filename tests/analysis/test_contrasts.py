@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.contrasts import TooFewRuns, contrast, near_best, optimum, slope_of_difference
-from analysis.differences import welch
+from rnnexp.analysis.contrasts import TooFewRuns, contrast, near_best, optimum, slope_of_difference
+from rnnexp.analysis.differences import welch
 
 RANDOM = np.random.default_rng(3)
 A, B, C = RANDOM.normal(1.0, 0.1, 5), RANDOM.normal(0.8, 0.3, 7), RANDOM.normal(0.2, 0.2, 4)

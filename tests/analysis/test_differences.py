@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.differences import (
+from rnnexp.analysis.differences import (
     equivalence,
     hedges_g,
     paired,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.fairness import CHECKS, COLUMNS, OK, REFUSED, STATED, lights, refusals
+from rnnexp.analysis.fairness import CHECKS, COLUMNS, OK, REFUSED, STATED, lights, refusals
 
 
 def study(**changes):

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from analysis.gap import excess_by_class, gap_by_class, read_losses, token_losses
-from analysis.importance import importances
+from rnnexp.analysis.gap import excess_by_class, gap_by_class, read_losses, token_losses
+from rnnexp.analysis.importance import importances
 from tests.helpers.study_tables import trials
 
 END = 9

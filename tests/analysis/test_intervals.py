@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.intervals import mean_interval, rate_interval
+from rnnexp.analysis.intervals import mean_interval, rate_interval
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.differences import welch
-from analysis.multiplicity import adjust, alpha_of_look, holm
+from rnnexp.analysis.differences import welch
+from rnnexp.analysis.multiplicity import adjust, alpha_of_look, holm
 
 
 def test_holm_by_hand():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.differences import equivalence, paired, welch
-from analysis.planning import needs_margin, seeds_to_decide
+from rnnexp.analysis.differences import equivalence, paired, welch
+from rnnexp.analysis.planning import needs_margin, seeds_to_decide
 
 
 @pytest.mark.parametrize("gap", [0.8, 1.5])

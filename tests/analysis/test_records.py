@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import records
-from analysis.fates import folders_of, left_deleted
-from analysis.records import NoRecords, load_deleted, load_history, load_runs
+from rnnexp.analysis import records
+from rnnexp.analysis.fates import folders_of, left_deleted
+from rnnexp.analysis.records import NoRecords, load_deleted, load_history, load_runs
 from rnnexp.errors import UserError
 
 
@@ -164,3 +164,11 @@ def test_a_study_in_the_trash_is_said_to_be_there(store, tmp_path, monkeypatch, 
         load_runs("t", uri)
     client.restore_experiment(number)
     assert len(load_runs("s", uri)) >= 2
+
+
+def test_a_cell_keeps_the_name_that_it_has_among_the_configs():
+    runs = pd.DataFrame(
+        {"params.cell.name": ["lstm", "lstm", "gru"], "params.cell.forget_bias": ["0.0", "1.0", None]}
+    )
+    records.name_cells(runs)
+    assert list(runs["params.cell.name"]) == ["lstm_dlfs2", "lstm", "gru"]

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.insert import put_into
-from analysis.published import PUBLISHED
-from analysis.reproduce import BEGIN, END, choose_results, main, table_row
-from analysis.where import is_same
+from rnnexp.analysis.insert import put_into
+from rnnexp.analysis.published import PUBLISHED
+from rnnexp.analysis.reproduce import BEGIN, END, choose_results, main, table_row
+from rnnexp.analysis.where import is_same
 from rnnexp.errors import UserError
 from tests.conftest import REPOSITORY
 from tests.helpers.modules import run_module
@@ -23,7 +23,7 @@ def reproduce(monkeypatch, tmp_path, capsys):
     """The command on a preset made small; returns what it prints."""
     preset = next(result for result in PUBLISHED if result.name == "char_gru_hackathon")
     small = replace(preset, overrides=(*preset.overrides, *TINY))
-    monkeypatch.setattr("analysis.reproduce.PUBLISHED", [small])
+    monkeypatch.setattr("rnnexp.analysis.reproduce.PUBLISHED", [small])
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments):

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis.configurations import result_keys, varying_settings
+from rnnexp.analysis.configurations import result_keys, varying_settings
 
 RUNS = pd.DataFrame(
     {

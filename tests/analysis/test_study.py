@@ -5,9 +5,9 @@ from math import inf, log, nan
 import pandas as pd
 import pytest
 
-from analysis.fates import unrecorded
-from analysis.study import make_study
-from analysis.tables import csv, group_text, left_out, study_text
+from rnnexp.analysis.fates import unrecorded
+from rnnexp.analysis.study import make_study
+from rnnexp.analysis.tables import csv, group_text, left_out, study_text
 from rnnexp.errors import UserError
 from tests.helpers.recorded_runs import NO_HISTORY, runs_table
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.text_error import blocks, sentences, text_error, total_error, uncertainty_sentences
+from rnnexp.analysis.text_error import blocks, sentences, text_error, total_error, uncertainty_sentences
 
 
 def text(seed=0, number=400):

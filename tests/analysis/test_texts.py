@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from analysis.study import make_study
-from analysis.text_error import sentences, text_error
-from analysis.texts import text_sentences, token_losses
+from rnnexp.analysis.study import make_study
+from rnnexp.analysis.text_error import sentences, text_error
+from rnnexp.analysis.texts import text_sentences, token_losses
 from tests.helpers.recorded_runs import NO_HISTORY, runs_table
 
 

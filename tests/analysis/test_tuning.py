@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from analysis.tuning import best_of_n, best_so_far
+from rnnexp.analysis.tuning import best_of_n, best_so_far
 
 LOSSES = [3.9, 3.6, 3.61, 4.4, 3.75, 3.6, 5.2, 3.8]
 

@@ -7,9 +7,9 @@ from math import log
 import numpy as np
 import pytest
 
-from analysis.fairness import OK, REFUSED, STATED, Light
-from analysis.multiplicity import holm
-from analysis.verdict import Configuration, Rules, verdict, verdicts
+from rnnexp.analysis.fairness import OK, REFUSED, STATED, Light
+from rnnexp.analysis.multiplicity import holm
+from rnnexp.analysis.verdict import Configuration, Rules, verdict, verdicts
 
 LSTM = log(3.64)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.where import keep, parse
+from rnnexp.analysis.where import keep, parse
 from rnnexp.errors import UserError
 from tests.helpers.recorded_runs import runs_table
 

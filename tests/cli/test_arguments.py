@@ -36,7 +36,7 @@ def test_values_have_the_types_of_their_fields():
         (["name=a", "wanted=1"], "wanted=1 must be true or false"),
         (
             ["name=a", "folder=x"],
-            "folder=x is not known: the options are name=, number=, share=, wanted=, data",
+            "folder=x is not known: did you mean data.folder=? There are name=",
         ),
         (["name=a", "name"], "name is not known"),
     ],

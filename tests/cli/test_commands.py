@@ -6,13 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import chdir
+from threading import Thread
 from unittest.mock import Mock
 
 import numpy as np
+import psutil
 import pytest
 
-from rnnexp.cli import generate
+from rnnexp.cli import generate, ui
 from rnnexp.cli.arguments import read
 from rnnexp.cli.evaluate import report
 from rnnexp.cli.main import COMMANDS
@@ -49,7 +52,9 @@ def runs(tmp_path_factory, empty_store):
 def run(in_process, runs, monkeypatch):
     """Carries out a command where the runs are."""
     for command in COMMANDS.values():
-        if command.module.startswith("analysis."):  # runs as __main__, for which none may be loaded before
+        if command.module.startswith(
+            "rnnexp.analysis."
+        ):  # runs as __main__, for which none may be loaded before
             monkeypatch.delitem(sys.modules, command.module, raising=False)
 
     def run(*arguments, cwd=runs):
@@ -108,10 +113,13 @@ def test_what_generate_refuses(runs, monkeypatch, arguments, parts):
         (["generate", "nonsense=1"], "rnnexp generate: nonsense=1 is not known: the options are run=, "),
         (["generate"], "rnnexp generate: run has no value: add run=VALUE"),
         (["evaluate", "nonsense=1"], "rnnexp evaluate: weights has no value"),
-        (["evaluate", "weights=w.npz", "nonsense=1"], "rnnexp evaluate: Could not override 'nonsense'."),
+        (
+            ["evaluate", "weights=w.npz", "nonsense=1"],
+            "rnnexp evaluate: nonsense is not known: rnnexp --help lists the keys",
+        ),
         (["sync"], "rnnexp sync: name a folder: rnnexp sync runs/"),
         (["sync", "nowhere"], "rnnexp sync: nowhere is no folder"),
-        (["sync", "runs", "ury=x"], "rnnexp sync: ury=x is not known: the options are uri="),
+        (["sync", "runs", "ury=x"], "rnnexp sync: ury=x is not known: did you mean uri=? There are uri="),
         (["offline"], "rnnexp offline: name run folders"),
         (["offline", "chars", "workers=0"], "rnnexp offline: workers=0 must be a number from 1"),
         (["resume"], "rnnexp resume: name one run folder"),
@@ -199,14 +207,41 @@ def test_a_reader_that_has_had_enough_is_no_mistake(tmp_path):
 
 
 def test_ui_is_mlflows_on_the_store(in_process, tmp_path, monkeypatch):
-    started = Mock()
-    monkeypatch.setattr(os, "execve", started)
+    started = Mock(return_value=0)
+    monkeypatch.setattr(ui, "serve", started)
     (tmp_path / "mine.db").touch()
-    assert in_process("ui", "uri=sqlite:///mine.db", "port=5001").returncode == 0
-    (_, command, environment), _ = started.call_args
-    assert command[1:] == ["-m", "mlflow", "ui", "--port", "5001"]
+    said = in_process("ui", "uri=sqlite:///mine.db", "port=5001")
+    assert said.returncode == 0
+    assert "http://127.0.0.1:5001" in said.stdout
+    (command, environment), _ = started.call_args
+    assert command[1:6] == ["-m", "mlflow", "ui", "--port", "5001"]
     assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mine.db"
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+def test_a_server_that_is_stopped_leaves_no_process_and_says_one_word(tmp_path, capfd):
+    """Also none that it has started itself."""
+    sleeper = "import subprocess, sys; print(subprocess.Popen(['sleep', '60']).pid, flush=True); input()"
+    out = tmp_path / "out"
+    out.touch()
+
+    def interrupt():
+        while not out.read_text():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    stops = Thread(target=interrupt)
+    stops.start()
+    server = ["sh", "-c", f'sleep 60 | exec "$0" -c "$1" > {out}', sys.executable, sleeper]
+    assert ui.serve(server, dict(os.environ)) == 0
+    stops.join()
+    assert capfd.readouterr() == ("stopped\n", "")
+    child = int(out.read_text())
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 GRAMMAR = ["dataset.train_tokens=3000", "dataset.valid_tokens=400", "dataset.test_tokens=800"]
@@ -310,6 +345,12 @@ def test_what_evaluate_refuses_of_a_run(run, scored):
         (["run=run", "weights=w.npz"], "exclude each other"),
         (["run=run", "split=text"], "split=text is not known: choose from train, valid, test"),
         (["run=run", "dataset.path=none.txt"], "none.txt"),
+        (["run=run", "evaluation=none"], "Could not find 'evaluation/none'"),
+        (["run=run", "evaluation=neural_cache", "evaluation.neural_cache.share=[2]"], "from 0 to below 1"),
+        (["run=run", "evaluation=neural_cache"], "evaluation.neural_cache.window=500 takes at least 502"),
+        (["run=run", "evaluation=mc_dropout"], "evaluation=mc_dropout is for a model with dropout"),
+        (["run=run", "dataset.path=other.txt", "evaluation=dynamic"], "score a split of the run's own data"),
+        (["run=run", "dataset.path=other.txt", "evaluation=temperature"], "evaluation.temperature.value=["),
     ]:
         refused = run("evaluate", *arguments, cwd=folder)
         assert refused.returncode == 1

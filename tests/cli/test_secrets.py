@@ -21,7 +21,7 @@ ONE = [*SMALL, "train.max_steps=3"]
 @pytest.fixture(autouse=True)
 def not_loaded(monkeypatch):
     """Run what runs as __main__, for which it must not have been loaded before."""
-    monkeypatch.delitem(sys.modules, "analysis.compare", raising=False)
+    monkeypatch.delitem(sys.modules, "rnnexp.analysis.compare", raising=False)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from tests.conftest import QUICK, REPOSITORY
 
 setuptools = pytest.importorskip("setuptools", minversion="77")  # what pyproject.toml builds with
 
+OWN_YAML = "defaults: [/hydra/schema/cell/mine@_here_]\nname: mine\nbias: true\nlr: {sgd: 1.0}\n"
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
@@ -40,10 +42,17 @@ def wheel(tmp_path_factory):
 
 def test_a_wheel_holds_what_is_no_python(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder, pattern in ("conf", "**/*.yaml"), ("rnnexp/compute/cuda", "*.cu"):
+    of = ("conf", "**/*.yaml"), ("conf", "README.md"), ("rnnexp/compute/cuda", "*.cu")
+    for folder, pattern in (*of, ("analysis/report/templates", "*"), ("analysis", "**/*.py")):
         files = [path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / folder).glob(pattern)]
         assert files
         assert {file if file.startswith("rnnexp/") else f"rnnexp/{file}" for file in files} <= names
+
+
+def test_a_wheel_has_one_name_of_its_own(wheel):
+    """An `analysis` of the user's, say, is not shadowed."""
+    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"rnnexp"}
 
 
 def test_an_installed_wheel_works_in_an_empty_folder(wheel, tmp_path):
@@ -66,7 +75,16 @@ def test_an_installed_wheel_works_in_an_empty_folder(wheel, tmp_path):
     assert trained.returncode == 0, trained.stderr
     assert {path.name for path in empty.iterdir()} == {"run"}
     assert (empty / "run" / "result.json").exists()
-    code = "import rnnexp, analysis.compare; print(rnnexp.__file__, analysis.__file__)"
+    (empty / "own/cell").mkdir(parents=True)
+    for kind, text in {"py": "from rnnexp.nn.cells.rnn import make", "yaml": OWN_YAML}.items():
+        (empty / f"own/cell/mine.{kind}").write_text(text)
+    small = {"hidden_size": 4, "train_tokens": 3000, "max_steps": 2, "engine": "numpy"}
+    train = f"rnnexp.train(cell='mine', config_dir='own', **{small})"
+    python = [sys.executable, "-P", "-c", f"import rnnexp; print({train}.test_ppl)"]
+    environment = os.environ | {"PYTHONPATH": str(target)}
+    made = subprocess.run(python, cwd=empty, env=environment, capture_output=True, text=True, timeout=120)
+    assert float(made.stdout) > 1, made.stderr
+    code = "import rnnexp.analysis.compare as compare, rnnexp; print(rnnexp.__file__, compare.__file__)"
     where = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=empty,

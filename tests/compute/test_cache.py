@@ -68,3 +68,20 @@ def test_nothing_is_compiled_first_where_it_cannot_be_kept(monkeypatch):
     monkeypatch.setattr(maths, "add", SimpleNamespace(stats=SimpleNamespace(cache_path=None)))
     monkeypatch.setattr(precompile, "subprocess", None)
     precompile.compile_first({"device": "cpu", "engine": "numba", "cell": {}, "model": {}, "optimizer": {}})
+
+
+def test_a_number_does_not_say_what_is_compiled():
+    """Another rate or size starts no process; a dropout that was 0 or a limit that was not there does."""
+    base = {
+        "lr": 1.0,
+        "clip_norm": None,
+        "dropout": 0.0,
+        "hidden_size": 8,
+        "num_layers": 2,
+        "tie_weights": False,
+    }
+    same = {"lr": 2.5}, {"hidden_size": 9}
+    other = {"clip_norm": 1.0}, {"dropout": 0.5}, {"num_layers": 3}, {"tie_weights": True}
+    found = precompile.kinds(base)
+    assert all(precompile.kinds(base | change) == found for change in same)
+    assert all(precompile.kinds(base | change) != found for change in other)

@@ -28,7 +28,7 @@ from rnnexp.nn.model import arrays_of
 from rnnexp.optim.sgd import SGD
 from rnnexp.training.step import make as make_step
 from tests.helpers.gradcheck import check_gradients
-from tests.helpers.variants import VARIANTS, bound_layer, small_model
+from tests.helpers.variants import REGULARISED, VARIANTS, bound_layer, small_model
 
 T, B, V = 4, 3, 11
 ENGINES = pytest.mark.parametrize("name_of_engine", ["fused", "cupy"])
@@ -73,6 +73,7 @@ SHAPES = [
     {"num_layers": 2, "recurrent_dropout": 0.3, "clip_through_time": 0.01},
     {"num_layers": 2, "dropout": 0.4, "recurrent_dropout": 0.3, "variational": True},
     {"one_hot": True},
+    {"sizes": [7, 5], "tie": True, **REGULARISED},
 ]
 
 
@@ -154,6 +155,9 @@ OPTIMIZERS = {
     for name, make in optim.OPTIMIZERS.items()
 }
 OPTIMIZERS["sgd"] = lambda: SGD(0.5, 0.25)
+OPTIMIZERS["momentum"] = lambda: SGD(0.5, 0.25, momentum=0.5, weight_decay=0.01)
+# at this rate it is chaos where it divides by small numbers
+OPTIMIZERS["rmsprop"] = lambda: optim.OPTIMIZERS["rmsprop"](0.5, epsilon=1.0, weight_decay=0.01)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,7 @@ OPTIMIZERS["sgd"] = lambda: SGD(0.5, 0.25)
         ("sgd", np.float64, 1e-10),
         ("sgd", np.float32, 2e-5),
         ("adagrad", np.float64, 1e-9),  # it divides by tiny numbers at first, which makes much of rounding
-        *((name, np.float64, 1e-9) for name in optim.OPTIMIZERS.keys() - {"sgd", "adagrad"}),
+        *((name, np.float64, 1e-9) for name in sorted(OPTIMIZERS.keys() - {"sgd", "adagrad"})),
     ],
 )
 @pytest.mark.parametrize("name_of_engine", engine.GPU_ENGINES)
@@ -173,7 +177,11 @@ def test_fifty_training_steps(gpu, name_of_engine, optimizer, dtype, tolerance):
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("shape", [{"dropout": 0.3, "recurrent_dropout": 0.2}, DEEP], ids=["one", "two"])
+@pytest.mark.parametrize(
+    "shape",
+    [{"dropout": 0.3, "recurrent_dropout": 0.2}, DEEP, {"num_layers": 2, **REGULARISED}],
+    ids=["one", "two", "regularised"],
+)
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_fifty_training_steps_of_every_cell(gpu, name, options, shape):
     given = {"dtype": np.float64, "name": name, "options": options, "shape": shape}
@@ -224,8 +232,8 @@ def test_a_graph_keeps_what_it_works_on(gpu, monkeypatch):
     model, workspaces = small_model(dtype=np.float32, where=gpu), []
     make = model.workspace
 
-    def watched():
-        workspace = make()
+    def watched(*lender):
+        workspace = make(*lender)
         workspaces.append(weakref.ref(workspace))
         return workspace
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnnexp.data.batches import Sequences, Streams
+from rnnexp.data.batches import RandomStreams, Sequences, Streams
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.nn.tokens import BOS_INPUT, IGNORE_INDEX
 from tests.helpers.variants import VARIANTS, small_model
@@ -120,3 +120,31 @@ def test_windows_of_a_long_sequence_pass_on_their_state():
     assert [inputs.shape for inputs, _ in batches] == [(7, 3)] * 143
     assert [k for k in range(143) if batches.starts_fresh(k)] == [0]
     assert evaluate(model, tokens, end=END) * len(tokens) == pytest.approx(whole, rel=1e-12)
+
+
+def lengths(epoch, number=200_000, bptt=35):
+    return [len(inputs) for inputs, _ in RandomStreams(np.arange(number), 2, bptt, [7, epoch])]
+
+
+def test_random_lengths_are_a_function_of_their_seed():
+    assert lengths(0) == lengths(0) != lengths(1)
+
+
+def test_random_lengths_are_mostly_near_bptt_and_seldom_near_half_of_it():
+    found = np.array(lengths(0)[:-1])
+    assert 5 <= found.min() < 17.5 < 35 < found.max() <= 55
+    assert np.median(found) == pytest.approx(35, abs=1)
+    assert (np.abs(found - 17) < 6).mean() == pytest.approx(0.05, abs=0.01)
+    assert max(lengths(0, number=2000, bptt=3)) <= 23
+
+
+def test_every_target_stands_in_one_window_of_random_length():
+    streams = RandomStreams(TOKENS, 3, 4, [0, 0])
+    plain = Streams(TOKENS, 3, 4)
+    for part in 0, 1:
+        found = np.concatenate([window[part] for window in streams])
+        np.testing.assert_array_equal(found, (plain.inputs, plain.targets)[part])
+    where = np.concatenate([streams.positions(k) for k in range(len(streams))])
+    np.testing.assert_array_equal(where, np.concatenate([plain.positions(k) for k in range(len(plain))]))
+    assert [streams.denominator(k) for k in range(len(streams))] == [inputs.size for inputs, _ in streams]
+    assert sum(streams.lr_factor(k) for k in range(len(streams))) == pytest.approx(len(plain.inputs) / 4)

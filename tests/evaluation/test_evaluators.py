@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 import pytest
 
+from rnnexp.cli import evaluate as evaluate_command
 from rnnexp.cli.train import CONF
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.vocabulary import Vocabulary
@@ -30,7 +31,8 @@ CORPUS = Corpus(Vocabulary("abcdefghijk"), dict.fromkeys(("train", "valid", "tes
 
 def evaluators(*names):
     """The evaluators that a run with these options has, by name."""
-    return models.make_evaluators(composed(f"evaluation=[{','.join(names)}]"))
+    fewer = ["evaluation.dynamic.valid_tokens=50"] if "dynamic" in names else []  # of which each takes a step
+    return models.make_evaluators(composed(f"evaluation=[{','.join(names)}]", *fewer))
 
 
 def test_every_evaluator_has_a_config_of_its_name():
@@ -121,6 +123,50 @@ def test_a_run_records_the_exact_loss_and_what_else_is_chosen(tmp_path):
     assert more.keys() - plain.keys() == {"test/dlfs2_loss", "test/dlfs2_ppl"}
     assert more["test/loss"] == plain["test/loss"]
     assert more["test/dlfs2_ppl"] == math.exp(more["test/dlfs2_loss"])
+
+
+AT_TEST_TIME = [
+    "evaluation=[neural_cache,dynamic,temperature,mc_dropout]",
+    "evaluation.neural_cache.window=[5,20]",
+    "evaluation.dynamic.valid_tokens=50",
+    "evaluation.mc_dropout.samples=2",
+]
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_a_run_records_what_can_be_done_at_test_time_with_its_settings(tmp_path, cell):
+    own = [f"cell={cell}", "model.dropout=0.2"]
+    plain, more = run(tmp_path / "plain", *own), run(tmp_path / "more", *own, *AT_TEST_TIME)
+    names = {
+        **{"neural_cache": {"_window", "_theta", "_share"}, "dynamic": {"_lr", "_decay"}},
+        **{"temperature": {"_value"}, "mc_dropout": set()},
+    }
+    assert more.keys() - plain.keys() == {
+        f"test/{name}{part}" for name, settings in names.items() for part in settings | {"_loss", "_ppl"}
+    }
+    assert {key: more[key] for key in plain if key != "time" and "cpu_s" not in key} == {
+        key: plain[key] for key in plain if key != "time" and "cpu_s" not in key
+    }  # the weights were put back before anything else was computed from them
+    said = evaluate_command.report([f"run={tmp_path / 'plain'}", *AT_TEST_TIME])
+    for name in names:
+        assert f"test ({name}): {more[f'test/{name}_loss']:.6f} nats" in said
+    assert f"(dynamic_lr {more['test/dynamic_lr']:g}, dynamic_decay {more['test/dynamic_decay']:g})" in said
+
+
+def test_sequences_are_scored_by_those_that_can(tmp_path):
+    lines = ["dataset=gettysburg", "tracking=none", "model.dropout=0.2", "train.max_epochs=1"]
+    can = "evaluation=[temperature,mc_dropout]"
+    metrics = runner.run_experiment(composed(*lines, can), RunFolder(tmp_path))
+    assert {"test/temperature_ppl", "test/mc_dropout_ppl"} < metrics.keys()
+    for name in "neural_cache", "dynamic":
+        with pytest.raises(
+            UserError, match=f"evaluation={name} is for one stream of text; this data set has"
+        ):
+            build.experiment(composed(*lines, f"evaluation={name}"))
+        with pytest.raises(
+            UserError, match=f"evaluation={name} is for one stream of text; this data set has"
+        ):
+            evaluate_command.report([f"run={tmp_path}", f"evaluation={name}"])
 
 
 def test_an_evaluator_is_found_by_its_name(tmp_path, monkeypatch):

@@ -69,13 +69,27 @@ def test_what_computes_is_no_parameter():
         "model.match": "recurrent",
         "model.recurrent_variational": "true",
         "train.keep": "best",
+        "train.log_every": "20",
+        "train.validate_every": "20",
+        "model.layer_sizes": "[5,4]",
+        **{f"model.{place}_dropout": "0.1" for place in ("input", "between", "output", "embedding")},
+        "model.weight_drop": "0.1",
+        "model.drop_state": "0.1",
+        "model.activation_penalty": "0.1",
+        "model.temporal_penalty": "0.1",
+        "train.warmup_steps": "5",
+        "train.random_bptt": "true",
+        "train.average_trigger": "5",
+        "train.average_from": "5",
+        "optimizer.weight_decay": "0.1",
+        "optimizer.momentum": "0.9",
         "tracking.system_metrics": "true",
         "tracking.timeout": "5",
     }
     what_computes = {"device", "threads", "engine"}
     assert set(not_parameters(composed())) == what_computes | new.keys()
     changed = composed("device=gpu", *(f"{key}={value}" for key, value in new.items()))
-    assert set(not_parameters(changed)) == what_computes
+    assert set(not_parameters(changed)) == what_computes | {"model.hidden_size", "model.num_layers"}
 
 
 def test_what_is_solved_for_does_not_define_the_result():
@@ -92,3 +106,18 @@ def test_masks_in_time_have_a_switch_of_their_own():
     both, one = composed("model.variational=true"), "model.recurrent_variational"
     assert hashes(composed("model.variational=true", f"{one}=true")) == hashes(both)
     assert hashes(composed("model.variational=true", f"{one}=false")) != hashes(both)
+
+
+def test_a_rate_of_a_place_counts_where_it_differs_from_that_of_all():
+    plain = composed("model.dropout=0.3")
+    for place in "input", "between", "output":
+        assert hashes(composed("model.dropout=0.3", f"model.{place}_dropout=0.3")) == hashes(plain)
+        assert hashes(composed("model.dropout=0.3", f"model.{place}_dropout=0.2")) != hashes(plain)
+
+
+def test_sizes_of_layers_stand_in_place_of_one_size_and_a_number():
+    sizes = composed("model.layer_sizes=[5,4]")
+    assert hashes(sizes) != hashes(composed("model.layer_sizes=[5,5]"))
+    assert hashes(sizes) == hashes(
+        composed("model.layer_sizes=[5,4]", "model.hidden_size=7", "model.num_layers=1")
+    )

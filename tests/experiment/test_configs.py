@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose
 
 from rnnexp.cli.train import CONF
 from rnnexp.errors import UserError
-from rnnexp.experiment import models, schema
+from rnnexp.experiment import models, rules, schema
 from rnnexp.experiment.build import experiment
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.cells import CELLS
+from rnnexp.nn.cells.base import Cell
+from rnnexp.sweeps.configs import open_configs
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.loop import fit
 from tests.conftest import FILES, SMALL, data_folder
@@ -29,10 +31,14 @@ GROUPS = [
     "tracking",
     "sweep",
     "experiment",
+    "without",
 ]
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 
+# what an evaluator asks of a model or of the short texts here
+FITTING = {"mc_dropout": "model.dropout=0.1", "neural_cache": "evaluation.neural_cache.window=[100]"}
+FOR_A_GPU = "awd_lstm", "awd_gru", "zaremba_medium"
 FROM_USERS = "text8", "wikitext2"  # data sets that only users have
 
 
@@ -44,8 +50,7 @@ def composed(*overrides):
 @cache
 def composed_in(folder, *overrides):
     """The same in the current folder, from which relative paths lead."""
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with open_configs():
         return schema.resolve(compose("config", overrides=list(overrides)))
 
 
@@ -56,6 +61,10 @@ def test_every_group_is_tested():
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{g}={o}" for g, o in OPTIONS])
 def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
     overrides = [f"{group}={option}", "train.max_steps=2", "train.max_epochs=1"]
+    if group == "experiment" and not option.startswith(("char", "dino")):
+        overrides += ["train.batch_size=2", "train.bptt=8"]
+    if option in FOR_A_GPU:  # built at their size elsewhere
+        overrides += ["model.layer_sizes=[9,8]", "model.embed_size=8", "model.match_params=null"]
     if group not in ("dataset", "experiment"):  # which say how long their texts are
         overrides += SMALL[:3]
     if option == "text":
@@ -64,6 +73,7 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
     if option in FROM_USERS:
         pytest.skip("no copy of the data set here; its reading is tested in tests/data/test_texts.py")
     overrides += ["dataset.dir=."] if "dino" in option else []
+    overrides += [FITTING[option]] if option in FITTING else []
     config = composed(*overrides)
     name = config["dataset"]["name"].removesuffix("_char")
     if name in FILES:
@@ -85,6 +95,10 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path):
         ("dlfs2_rnnlm", 10_000 * 100 + 4 * 201 * 100 + 10_000 * 101),
         ("dlfs2_better_lstm", 10_000 * 650 + 2 * 4 * 1301 * 650 + 10_000),
         ("dlfs2_better_gru", 10_000 * 650 + 2 * 3 * 1301 * 650 + 10_000),
+        ("awd_small_lstm", 10_000 * 300 + 4 * (701 * 400 + 701 * 300) + 10_000),
+        ("awd_small_gru", 10_000 * 324 + 3 * (757 * 432 + 757 * 324) + 10_000),
+        ("awd_lstm", 24_210_800),
+        ("zaremba_medium", 2 * 10_000 * 650 + 2 * 4 * 1301 * 650 + 10_000),
         ("dinosaur_names", (27 + 50 + 1) * 50 + 51 * 27),
         ("demo", 77_787),
         ("demo_gru", 78_215),
@@ -161,6 +175,63 @@ def test_the_size_that_matches_the_recurrent_parameters_alone():
         assert abs(counts[match] / number - 1) < 0.02
         widths[match] = found.cells[0].hidden_size
     assert 64 < widths["all"] < widths["recurrent"]
+
+
+@pytest.mark.parametrize("tie", [True, False])
+def test_sizes_of_layers(tie):
+    config = composed("model.layer_sizes=[40,30]", "model.embed_size=30", f"model.tie_weights={tie}")
+    model = models.make_model(config, vocab_size=50)
+    assert [cell.hidden_size for cell in model.cells] == [40, 30]
+    assert model.params.value["cell0.W"].shape[1:] == (30, 40)
+    number = len(model.params.values)
+    for factor in 0.5, 2:
+        config["model"]["match_params"] = int(number * factor)
+        matched = models.make_model(config, vocab_size=50)
+        first, last = (cell.hidden_size for cell in matched.cells)
+        assert first == round(4 / 3 * last)
+        assert len(matched.params.values) / number == pytest.approx(factor, rel=0.05)
+        assert matched.params.value["embedding.W"].shape == (50, last if tie else 30)
+
+
+def test_sizes_that_do_not_end_with_the_tied_embedding():
+    config = composed("model.layer_sizes=[40,30]", "model.embed_size=40", "model.tie_weights=true")
+    with pytest.raises(
+        UserError, match=r"^model\.layer_sizes=\[40, 30\] must end with model.embed_size=40, for"
+    ):
+        rules.check(config)
+    config["model"]["layer_sizes"] = []
+    with pytest.raises(UserError, match="must be sizes of at least 1"):
+        rules.check(config)
+
+
+@pytest.mark.parametrize("key", ["weight_drop", "recurrent_dropout"])
+def test_a_part_that_a_cell_cannot_have(key, monkeypatch):
+    """As a cell whose gates see the input alone."""
+    monkeypatch.setitem(CELLS, "rnn", WithoutProducts)
+    config = composed("cell=rnn", f"model.{key}=0.2")
+    with pytest.raises(
+        UserError, match=rf"^model\.{key}=0\.2 is for recurrent products, and cell=rnn has none"
+    ):
+        rules.check(config)
+
+
+def test_momentum_below_one():
+    config = composed("optimizer.momentum=1")
+    with pytest.raises(UserError, match=r"^optimizer\.momentum=1\.0 must be from 0 to below 1$"):
+        rules.check(config)
+
+
+def test_windows_of_random_length_are_of_a_stream():
+    config = composed("dataset=gettysburg", "train.random_bptt=true")
+    with pytest.raises(
+        UserError, match=r"^train\.random_bptt=true cuts a stream, and this text is sequences"
+    ):
+        experiment(config)
+
+
+class WithoutProducts(Cell):
+    gates = input_gates = "n"
+    recurrent_matmuls = {}
 
 
 def test_every_cell_has_a_config_of_its_name():

@@ -13,7 +13,7 @@ from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import artifacts, build, rules, runner, schema
+from rnnexp.experiment import build, curves, rules, runner, schema
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.model import Model
 from rnnexp.records.folder import RunFolder
@@ -231,7 +231,7 @@ def test_artifacts_that_fail_do_not_fail_the_run(listener, tmp_path, monkeypatch
     def fail(*args):
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(artifacts, "draw_curves", fail)
+    monkeypatch.setattr(curves, "figure", fail)
     run(tmp_path)
     assert listener.seen[-2:] == [("FINISHED", 2), "wait"]
     assert "no ink" in caplog.text

@@ -12,6 +12,7 @@ from tests.experiment.test_configs import composed
         ([], "lstm seed=0"),
         (["cell=gru", "model.dropout=0.2", "seed=1"], "gru dropout=0.2 seed=1"),
         (["seed=3", "++model.dropout=0.5", "cell=rnn"], "rnn dropout=0.5 seed=3"),
+        (["cell=lstm_dlfs2", "seed=2"], "lstm_dlfs2 seed=2"),  # by the name it has in conf/
         (["dataset=dinos", "dataset.dir=/a/folder"], "lstm dataset=dinos seed=0"),
         (["experiment=demo", "study=s", "engine=numpy", "tracking=none"], "lstm experiment=demo seed=0"),
         (["tracking.uri=sqlite:///x.db", "sweep.workers=2", "hydra.run.dir=run"], "lstm seed=0"),

@@ -22,6 +22,21 @@ VARIANTS = [
 ]
 
 
+# everything that disturbs a model in training
+REGULARISED = {
+    "input_dropout": 0.3,
+    "between_dropout": 0.2,
+    "output_dropout": 0.4,
+    "recurrent_dropout": 0.1,
+    "variational": True,
+    "embedding_dropout": 0.2,
+    "weight_drop": 0.5,
+    "drop_state": 0.5,
+    "activation_penalty": 2.0,
+    "temporal_penalty": 1.0,
+}
+
+
 def bound_layer(cell, dtype=np.float64, where=CPU):
     """Return a recurrent layer of a cell, with parameters of its own, all of them zero."""
     layer = RecurrentLayer(cell)
@@ -45,6 +60,7 @@ def small_model(
     *,
     vocab_size=11,
     size=6,
+    sizes=None,
     num_layers=1,
     dropout=0.0,
     tie=False,
@@ -55,9 +71,10 @@ def small_model(
     **more,
 ):
     """Return a model with random parameters, large enough for every gradient to matter."""
-    embed_size = None if one_hot else embed_size or size
-    inputs = [embed_size or vocab_size] + [size] * (num_layers - 1)
-    cells = [CELLS[name](input_size, size, **(options or {})) for input_size in inputs]
+    sizes = sizes or [size] * num_layers
+    embed_size = None if one_hot else embed_size or sizes[-1]
+    inputs = [embed_size or vocab_size, *sizes[:-1]]
+    cells = [CELLS[name](*pair, **(options or {})) for pair in zip(inputs, sizes, strict=True)]
     model = Model(cells, vocab_size, embed_size, dropout, tie_weights=tie, dtype=dtype, backend=where, **more)
     values = np.random.default_rng(3).normal(0, 0.4, len(model.params.values))
     model.params.set(model.params.split(values))

@@ -1,6 +1,7 @@
 """What an optimizer can rely on: shown by Adam, which needs first values, a step number and nothing else."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from rnnexp.compute import backend, engine
 from rnnexp.compute.parameters import Parameters
 from rnnexp.optim import OPTIMIZERS
 from rnnexp.optim.adagrad import Adagrad
+from rnnexp.optim.adam import Adam
 from rnnexp.optim.base import Optimizer
 from rnnexp.optim.schedules import SCHEDULES
 from rnnexp.optim.sgd import SGD
@@ -20,21 +22,6 @@ from tests.helpers.variants import small_model
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 SIZE, STEPS, LR = 7, 50, 0.02
-
-
-class Adam(Optimizer):
-    """Kingma & Ba 2015, algorithm 1."""
-
-    first_values = {"m": 0.0, "v": 0.0}
-
-    def step(self, values, g, lr, t, m, v):
-        m *= BETA1
-        m += (1 - BETA1) * g
-        v *= BETA2
-        v += (1 - BETA2) * g * g
-        m_hat = m / (1 - np.exp(t * math.log(BETA1)))
-        v_hat = v / (1 - np.exp(t * math.log(BETA2)))
-        values -= lr * m_hat / (np.sqrt(v_hat) + EPSILON)
 
 
 def by_hand(grads):
@@ -76,7 +63,9 @@ def test_adam_for_fifty_steps(request, name_of_engine):
     assert float(where.to_host(optimizer.state["step"])[0]) == STEPS
 
 
-@pytest.mark.parametrize("make", [Adam, Adagrad, SGD])
+@pytest.mark.parametrize(
+    "make", [*OPTIMIZERS.values(), partial(SGD, momentum=0.9)], ids=[*OPTIMIZERS, "momentum"]
+)
 @pytest.mark.parametrize("name_of_engine", ["numpy", "fused"])
 def test_a_saved_state_goes_on_to_the_bit(request, name_of_engine, make):
     where = backend.CPU if name_of_engine == "numpy" else request.getfixturevalue("gpu")

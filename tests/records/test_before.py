@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.command import ComparisonArguments
-from analysis.compare import report
+from rnnexp.analysis.command import ComparisonArguments
+from rnnexp.analysis.compare import report
 from rnnexp.cli.sync import sync
 from rnnexp.records.folder import RunFolder
 from tests.conftest import REPOSITORY, command

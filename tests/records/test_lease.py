@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import time
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from filelock import FileLock
@@ -89,3 +91,18 @@ def test_a_full_disk_names_the_file_and_leaves_a_state(tmp_path, monkeypatch):
     assert folder.state()["status"] == "FAILED"
     assert str(folder.tags_file) in folder.state()["error"]
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "said", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError("no flock")]
+)
+def test_a_file_system_without_locks_is_refused(folder, monkeypatch, said):
+    monkeypatch.setattr(folder, "lock", SimpleNamespace(acquire=Mock(side_effect=said)))
+    with (
+        pytest.raises(UserError, match="run lies where files cannot be locked, as on some NFS"),
+        folder.claimed(),
+    ):
+        pass
+    monkeypatch.setattr(folder.lock, "acquire", Mock(side_effect=PermissionError(errno.EACCES, "no")))
+    with pytest.raises(PermissionError), folder.claimed():
+        pass

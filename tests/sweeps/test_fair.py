@@ -4,9 +4,9 @@ import pytest
 
 from rnnexp.experiment import models
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.request import open_request
 from rnnexp.sweeps.search import FINISHED_STATES, Search
 from tests.conftest import QUICK, SMALL
+from tests.helpers.requests import open_request
 from tests.sweeps.test_sweep import proposals
 
 SYMBOLS = 89  # of the small grammar

@@ -4,8 +4,9 @@ import pytest
 
 from rnnexp.experiment import schema
 from rnnexp.sweeps.labels import label
-from rnnexp.sweeps.request import make_job, open_request
+from rnnexp.sweeps.request import make_job
 from tests.conftest import QUICK
+from tests.helpers.requests import open_request
 
 schema.register()
 

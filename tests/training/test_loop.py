@@ -23,6 +23,7 @@ from rnnexp.training import loop
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.config import TrainConfig
 from rnnexp.training.loop import fit, next_windows, train_batches
+from rnnexp.training.measuring import next_stop
 from rnnexp.training.state import TrainState, has_diverged
 from tests.helpers.variants import small_model
 
@@ -51,8 +52,12 @@ def settings(**changes):
 class Run:
     """A run that can be begun again in the same folder."""
 
-    def __init__(self, folder, *, cell="lstm", lr=1.0, schedule=None, corpus=CORPUS, **changes):
-        self.model = small_model(cell, num_layers=2, dropout=0.3, vocab_size=V, dtype=np.float32)
+    def __init__(
+        self, folder, *, cell="lstm", lr=1.0, schedule=None, corpus=CORPUS, disturbed=None, **changes
+    ):
+        self.model = small_model(
+            cell, num_layers=2, vocab_size=V, dtype=np.float32, **(disturbed or {"dropout": 0.3})
+        )
         self.model.init(seed=5)
         self.settings, self.corpus = settings(**changes), corpus
         self.optimizer, self.schedule = SGD(lr, 0.25), schedule or Plateau(4)
@@ -278,7 +283,9 @@ def test_the_windows_between_two_results_stop_where_text_is_sampled():
     def stops(sync_every, sample_every, end=40):
         state, found = TrainState(lr=1.0, step=100), []
         while state.window < end:
-            windows = next_windows(state, end, sync_every, sample_every)
+            windows = next_windows(
+                state, end, sync_every, next_stop(state.step, settings(sample_every=sample_every))
+            )
             assert windows.start == state.window
             state.window = windows.stop
             state.step += len(windows)
@@ -315,7 +322,8 @@ def test_a_checkpoint_without_measurements_goes_on(tmp_path):
     with pytest.raises(Interrupted):
         run.records(stop)
     arrays, meta = checkpoint.read(tmp_path / "last.npz")
-    assert meta["measured"].keys() == {"clipped", "max_grad_norm", "cpu_seconds"}
+    names = {"clipped", "max_grad_norm", "cpu_seconds", "logged_nats", "logged_tokens"}
+    assert meta["measured"].keys() == names
     del meta["measured"]
     checkpoint.write(tmp_path / "last.npz", arrays, meta)
     assert len(Run(tmp_path).records()) == 3

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import pandas as pd
 from scipy import stats
 
-from analysis.claims.claim import HOLDS, OPPOSITE, UNDECIDED, Finding, Part, whole
-from analysis.claims.runs import cells_of, everything
-from analysis.contrasts import TooFewRuns
-from analysis.figures.panels import Panel, Series, draw_panels
-from analysis.figures.style import look_of
-from analysis.intervals import Rate, rate_interval
-from analysis.multiplicity import holm
-from analysis.study import Study
+from rnnexp.analysis.claims.claim import HOLDS, OPPOSITE, UNDECIDED, Finding, Part, whole
+from rnnexp.analysis.claims.runs import cells_of, everything
+from rnnexp.analysis.contrasts import TooFewRuns
+from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
+from rnnexp.analysis.figures.style import look_of
+from rnnexp.analysis.intervals import Rate, rate_interval
+from rnnexp.analysis.multiplicity import holm
+from rnnexp.analysis.study import Study
 
 CLIP, RATE = "optimizer.clip_norm", "lr"
 LEVEL = 0.05

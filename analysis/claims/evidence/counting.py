@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.claims.claim import Finding, Part, Test, test_together, whole
-from analysis.claims.runs import counted, number
-from analysis.contrasts import contrast
-from analysis.figures.panels import Panel, Series, draw_panels
-from analysis.figures.style import look_of
-from analysis.intervals import mean_interval
-from analysis.study import Study
+from rnnexp.analysis.claims.claim import Finding, Part, Test, test_together, whole
+from rnnexp.analysis.claims.runs import counted, number
+from rnnexp.analysis.contrasts import contrast
+from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
+from rnnexp.analysis.figures.style import look_of
+from rnnexp.analysis.intervals import mean_interval
+from rnnexp.analysis.study import Study
 from rnnexp.records.folder import RunFolder
 
 MARGIN = 0.1  # of the logarithm to the base 2: 7%

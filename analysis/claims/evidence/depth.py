@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from analysis.claims.claim import Finding, Test, signed, test_together, whole
-from analysis.claims.runs import cells_of, counted, number, values
-from analysis.contrasts import TooFewRuns, contrast
-from analysis.figures.panels import Panel, Series, draw_panels
-from analysis.figures.style import look_of
-from analysis.study import Study
+from rnnexp.analysis.claims.claim import Finding, Test, signed, test_together, whole
+from rnnexp.analysis.claims.runs import cells_of, counted, number, values
+from rnnexp.analysis.contrasts import TooFewRuns, contrast
+from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
+from rnnexp.analysis.figures.style import look_of
+from rnnexp.analysis.study import Study
 
 MARGIN = 0.01  # nats per token
 LAYERS = "model.num_layers"

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.claims.claim import Finding, Test, signed, test_together, whole
-from analysis.claims.runs import counted, values
-from analysis.contrasts import contrast
-from analysis.differences import Difference
-from analysis.figures.panels import Panel, Series, draw_panels
-from analysis.gap import TokenLosses
-from analysis.study import Study
-from analysis.texts import read
+from rnnexp.analysis.claims.claim import Finding, Test, signed, test_together, whole
+from rnnexp.analysis.claims.runs import counted, values
+from rnnexp.analysis.contrasts import contrast
+from rnnexp.analysis.differences import Difference
+from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
+from rnnexp.analysis.gap import TokenLosses
+from rnnexp.analysis.study import Study
+from rnnexp.analysis.texts import read
 
 MARGIN, SLOPE_MARGIN = 0.01, 0.005  # nats per token, and nats a doubling
 LEAST_TOKENS = 30  # of a class

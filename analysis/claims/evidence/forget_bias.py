@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
-from analysis.claims.runs import counted, number
-from analysis.contrasts import TooFewRuns
-from analysis.differences import paired
-from analysis.figures.panels import Panel, Series, draw_panels
-from analysis.figures.style import look_of
-from analysis.intervals import mean_interval
-from analysis.study import Study
+from rnnexp.analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
+from rnnexp.analysis.claims.runs import counted, number
+from rnnexp.analysis.contrasts import TooFewRuns
+from rnnexp.analysis.differences import paired
+from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
+from rnnexp.analysis.figures.style import look_of
+from rnnexp.analysis.intervals import mean_interval
+from rnnexp.analysis.study import Study
 
 MARGIN = 0.01  # nats per token
 BIAS, WINDOW = "cell.forget_bias", "train.bptt"

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.claims.claim import UNDECIDED, Finding, Part, Test, test_together
-from analysis.claims.runs import counted, everything, number
-from analysis.contrasts import LEAST_RATES, Optimum, TooFewRuns, contrast, near_best, optimum
-from analysis.figures.panels import Panel, Series, draw_panels
-from analysis.figures.style import look_of
-from analysis.intervals import mean_interval
-from analysis.study import Study
+from rnnexp.analysis.claims.claim import UNDECIDED, Finding, Part, Test, test_together
+from rnnexp.analysis.claims.runs import counted, everything, number
+from rnnexp.analysis.contrasts import LEAST_RATES, Optimum, TooFewRuns, contrast, near_best, optimum
+from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
+from rnnexp.analysis.figures.style import look_of
+from rnnexp.analysis.intervals import mean_interval
+from rnnexp.analysis.study import Study
 
 MARGIN = 0.5  # of the logarithm to the base 2: half a step of the grid
 EACH_SIDE = 2  # rates of the grid beside the best, through which a parabola is laid

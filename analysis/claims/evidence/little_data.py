@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from math import log10
 
-from analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
-from analysis.claims.runs import counted, values
-from analysis.contrasts import TooFewRuns, contrast, slope_of_difference
-from analysis.differences import Difference
-from analysis.figures.panels import Panel, Series, draw_panels
-from analysis.figures.style import look_of
-from analysis.study import Study
+from rnnexp.analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
+from rnnexp.analysis.claims.runs import counted, values
+from rnnexp.analysis.contrasts import TooFewRuns, contrast, slope_of_difference
+from rnnexp.analysis.differences import Difference
+from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
+from rnnexp.analysis.figures.style import look_of
+from rnnexp.analysis.study import Study
 
 MARGIN = 0.01  # nats per token
 LEAST_SIZES = 2

@@ -7,11 +7,11 @@ from math import exp
 import numpy as np
 import pandas as pd
 
-from analysis.claims.claim import Finding, Part, Test, test_together
-from analysis.claims.runs import counted, values
-from analysis.contrasts import contrast
-from analysis.figures.forest import draw_forest
-from analysis.study import Study
+from rnnexp.analysis.claims.claim import Finding, Part, Test, test_together
+from rnnexp.analysis.claims.runs import counted, values
+from rnnexp.analysis.contrasts import contrast
+from rnnexp.analysis.figures.forest import draw_forest
+from rnnexp.analysis.study import Study
 
 MARGIN = 0.02  # of the logarithm of a time: 2%
 MATCHED = "model.match_params"

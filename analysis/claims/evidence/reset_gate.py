@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from analysis.claims.claim import (
+from rnnexp.analysis.claims.claim import (
     HOLDS,
     NO_DIFFERENCE,
     OPPOSITE,
@@ -14,12 +14,12 @@ from analysis.claims.claim import (
     signed,
     test_together,
 )
-from analysis.claims.runs import counted
-from analysis.contrasts import TooFewRuns
-from analysis.described import Recorded
-from analysis.differences import equivalence, paired
-from analysis.figures.forest import draw_forest
-from analysis.study import Study
+from rnnexp.analysis.claims.runs import counted
+from rnnexp.analysis.contrasts import TooFewRuns
+from rnnexp.analysis.described import Recorded
+from rnnexp.analysis.differences import equivalence, paired
+from rnnexp.analysis.figures.forest import draw_forest
+from rnnexp.analysis.study import Study
 
 MARGIN = 0.01  # nats per token: 1% of perplexity
 PLACE, USUAL = "params.cell.reset", "before"  # the second where that is not recorded

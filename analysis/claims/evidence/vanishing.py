@@ -6,14 +6,14 @@ from math import exp, log
 import numpy as np
 import pandas as pd
 
-from analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
-from analysis.claims.runs import cells_of, counted, number
-from analysis.contrasts import TooFewRuns, contrast
-from analysis.described import Recorded
-from analysis.figures.panels import Panel, Series, draw_panels
-from analysis.figures.style import look_of
-from analysis.intervals import mean_interval
-from analysis.study import Study
+from rnnexp.analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
+from rnnexp.analysis.claims.runs import cells_of, counted, number
+from rnnexp.analysis.contrasts import TooFewRuns, contrast
+from rnnexp.analysis.described import Recorded
+from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
+from rnnexp.analysis.figures.style import look_of
+from rnnexp.analysis.intervals import mean_interval
+from rnnexp.analysis.study import Study
 
 MARGIN = 0.3  # decimal orders: a factor of 2
 LATE = 50  # steps, over which the norms are compared

@@ -4,25 +4,25 @@ import importlib
 from importlib.util import find_spec
 from typing import Any
 
-from analysis.speed.tasks import PYTORCH_VARIANTS, TEXTBOOK_LABELS, Task, Variant
+from rnnexp.analysis.speed.tasks import PYTORCH_VARIANTS, TEXTBOOK_LABELS, Task, Variant
 
 CPU = {
-    "ours": "analysis.speed.contenders.ours.Ours",
-    "numba": "analysis.speed.contenders.ours.Numba",
-    "numpy": "analysis.speed.contenders.ours.NumPy",
-    "torch": "analysis.speed.contenders.pytorch.PyTorch",
-    "textbook": "analysis.speed.contenders.textbook.Textbook",
+    "ours": "rnnexp.analysis.speed.contenders.ours.Ours",
+    "numba": "rnnexp.analysis.speed.contenders.ours.Numba",
+    "numpy": "rnnexp.analysis.speed.contenders.ours.NumPy",
+    "torch": "rnnexp.analysis.speed.contenders.pytorch.PyTorch",
+    "textbook": "rnnexp.analysis.speed.contenders.textbook.Textbook",
 }
 GPU = {
-    "graph": "analysis.speed.contenders.ours_gpu.Graph",
-    "fused": "analysis.speed.contenders.ours_gpu.Fused",
-    "cupy": "analysis.speed.contenders.ours_gpu.Plain",
-    "torch": "analysis.speed.contenders.pytorch_gpu.CuDNN",
-    "torch in a graph": "analysis.speed.contenders.pytorch_gpu.InGraph",
-    "torch, step by step": "analysis.speed.contenders.pytorch_gpu.StepByStep",
-    "graph, tf32": "analysis.speed.contenders.ours_gpu.GraphTF32",
-    "torch, tf32": "analysis.speed.contenders.pytorch_gpu.CuDNNTF32",
-    "torch in a graph, tf32": "analysis.speed.contenders.pytorch_gpu.InGraphTF32",
+    "graph": "rnnexp.analysis.speed.contenders.ours_gpu.Graph",
+    "fused": "rnnexp.analysis.speed.contenders.ours_gpu.Fused",
+    "cupy": "rnnexp.analysis.speed.contenders.ours_gpu.Plain",
+    "torch": "rnnexp.analysis.speed.contenders.pytorch_gpu.CuDNN",
+    "torch in a graph": "rnnexp.analysis.speed.contenders.pytorch_gpu.InGraph",
+    "torch, step by step": "rnnexp.analysis.speed.contenders.pytorch_gpu.StepByStep",
+    "graph, tf32": "rnnexp.analysis.speed.contenders.ours_gpu.GraphTF32",
+    "torch, tf32": "rnnexp.analysis.speed.contenders.pytorch_gpu.CuDNNTF32",
+    "torch in a graph, tf32": "rnnexp.analysis.speed.contenders.pytorch_gpu.InGraphTF32",
 }
 STEP_BY_STEP = "torch, step by step"  # the GRU with the reset gate before the product
 

@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from analysis.speed.profile.parts import seconds_by_part
-from analysis.speed.profile.recurrence import multiply_window
-from analysis.speed.tasks import SEED, Task
+from rnnexp.analysis.speed.profile.parts import seconds_by_part
+from rnnexp.analysis.speed.profile.recurrence import multiply_window
+from rnnexp.analysis.speed.tasks import SEED, Task
 from rnnexp.compute import engine, threads
 from rnnexp.compute.backend import CPU
 from rnnexp.optim.sgd import SGD

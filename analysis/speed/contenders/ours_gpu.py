@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from analysis.speed.contenders.timing import STEPS_PER_GROUP, seconds_of_a_step
-from analysis.speed.tasks import SEED, Task
+from rnnexp.analysis.speed.contenders.timing import STEPS_PER_GROUP, seconds_of_a_step
+from rnnexp.analysis.speed.tasks import SEED, Task
 from rnnexp.compute import backend, engine
 from rnnexp.compute.cuda.cublas import Cublas
 from rnnexp.compute.cuda.graph import Graph as CudaGraph

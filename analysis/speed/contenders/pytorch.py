@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from analysis.speed.tasks import Task
+from rnnexp.analysis.speed.tasks import Task
 from rnnexp.nn.model import Model
 
 ORDER = {"rnn": "n", "lstm": "ifgo", "gru": "rzn"}  # of PyTorch's blocks

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from analysis.speed.contenders.pytorch import PyTorch
-from analysis.speed.contenders.timing import seconds_of_a_step
-from analysis.speed.tasks import Shape, Task
+from rnnexp.analysis.speed.contenders.pytorch import PyTorch
+from rnnexp.analysis.speed.contenders.timing import seconds_of_a_step
+from rnnexp.analysis.speed.tasks import Shape, Task
 from rnnexp.nn.model import Model
 
 

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-from analysis.speed.contenders import CPU, load
-from analysis.speed.profile.memory import bytes_held, reset_peak
-from analysis.speed.tasks import Task
+from rnnexp.analysis.speed.contenders import CPU, load
+from rnnexp.analysis.speed.profile.memory import bytes_held, reset_peak
+from rnnexp.analysis.speed.tasks import Task
 
 
 class Contender(Protocol):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.speed.tasks import SEED, Task
+from rnnexp.analysis.speed.tasks import SEED, Task
 
 
 def sigmoid(x):

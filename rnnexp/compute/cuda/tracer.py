@@ -22,6 +22,7 @@ FUNCTIONS = {
     np.square: "{0} * {0}",
     np.absolute: "fabs({})",
     np.exp: "exp({})",
+    np.expm1: "expm1({})",
     np.log: "log({})",
     np.sqrt: "sqrt({})",
     np.tanh: "tanh({})",

@@ -17,8 +17,7 @@ from rnnexp.nn.window import Window
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
     """Run the steps as `rnnexp.nn.loops.forward` does; a GPU takes all rows at once."""
     loop = loop_of(layer, step, 1, mask, workspace)
-    U = {group: layer.p[f"U_{group}"] for group in layer.cell.recurrent_matmuls}
-    loop.run(w, U, mask, {}, workspace)
+    loop.run(w, w.U, mask, {}, workspace)
 
 
 def backward(
@@ -26,7 +25,7 @@ def backward(
 ) -> None:
     """Run the steps in reverse as `rnnexp.nn.loops.backward` does; a GPU takes all rows at once."""
     loop = loop_of(layer, step_backward, -1, mask, workspace)
-    U = {group: layer.p[f"U_{group}"].swapaxes(1, 2) for group in layer.cell.recurrent_matmuls}
+    U = {group: weights.swapaxes(1, 2) for group, weights in w.U.items()}
     more = {"da": dw.gates, "dout": dh, **dict(zip(map(gradient, layer.cell.states), dstate))}
     loop.run(w, U, mask, more, workspace)
 

@@ -14,7 +14,7 @@ PART = 32_000
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
     """Run the steps as `rnnexp.nn.loops.forward` does; each thread takes one of `parts` of the rows."""
     backend = layer.backend
-    weights = recurrent_weights(layer, parts, workspace.child("forward"), backend.recurrent_weights)
+    weights = recurrent_weights(w.U, parts, workspace.child("forward"), backend.recurrent_weights)
 
     def loop(rows: slice) -> None:
         recurrent = RecurrentProducts(backend, weights[length(rows)], rows, mask)
@@ -31,7 +31,7 @@ def backward(
     cell, backend, limit = layer.cell, layer.backend, layer.clip_through_time
     _, T, B, H = w.gates.shape
     child = workspace.child("backward")
-    weights = recurrent_weights(layer, parts, child, backend.recurrent_weights, transposed=True)
+    weights = recurrent_weights(w.U, parts, child, backend.recurrent_weights, transposed=True)
 
     def loop(rows: slice) -> None:
         several = max(1, PART // (B * H))

@@ -6,17 +6,17 @@ from rnnexp.compute.workspace import Workspace
 
 
 def recurrent_weights(
-    layer, parts: list[slice], workspace: Workspace, form: Callable, transposed: bool = False
+    U: dict, parts: list[slice], workspace: Workspace, form: Callable, transposed: bool = False
 ) -> dict[int, dict]:
-    """Return the recurrent weights in a form for products with the rows of each part, one for each number of rows.
+    """Return recurrent weights in a form for products with the rows of each part, one for each number of rows.
 
-    form : form(U, rows, workspace), of U (G, K, H).
+    U : gates of a recurrent product -> weights (G, K, H).
+    form : form(weights, rows, workspace), of weights (G, K, H).
 
     Returns
     -------
     number of rows -> gates of a recurrent product -> weights.
     """
-    U = {group: layer.p[f"U_{group}"] for group in layer.cell.recurrent_matmuls}
     if transposed:
         # a product with a transposed view is slower by more than the copy costs that `form` makes
         U = {group: array.swapaxes(1, 2) for group, array in U.items()}

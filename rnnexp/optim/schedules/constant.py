@@ -4,7 +4,7 @@
 class Constant:
     """Keep the learning rate."""
 
-    def next_lr(self, lr: float, improved: bool) -> float:
+    def next_lr(self, lr: float, improved: bool, epoch: int) -> float:
         return lr
 
 

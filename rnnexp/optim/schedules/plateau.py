@@ -19,7 +19,7 @@ class Plateau:
     ):
         self.factor = factor
 
-    def next_lr(self, lr: float, improved: bool) -> float:
+    def next_lr(self, lr: float, improved: bool, epoch: int) -> float:
         return lr if improved else lr / self.factor
 
 

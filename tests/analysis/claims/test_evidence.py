@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.claims.claim import (
+from rnnexp.analysis.claims.claim import (
     HOLDS,
     IN_PART,
     NO_DIFFERENCE,
@@ -19,10 +19,10 @@ from analysis.claims.claim import (
     Part,
     whole,
 )
-from analysis.claims.evidence import counting
-from analysis.claims.gather import judge
-from analysis.claims.listed import CLAIMS
-from analysis.gap import TokenLosses
+from rnnexp.analysis.claims.evidence import counting
+from rnnexp.analysis.claims.gather import judge
+from rnnexp.analysis.claims.listed import CLAIMS
+from rnnexp.analysis.gap import TokenLosses
 from tests.analysis.report.studies import NOISE, Store
 
 BY_NAME = {claim.name: claim for claim in CLAIMS}
@@ -116,7 +116,7 @@ def distance(monkeypatch, gaps):
             nats = 1.0 + lead + 0.01 * NOISE[seed * 40 + (cell == "gru")]
             folder = store.runs[-1]["tags.rnnexp.folder"]
             losses[folder] = TokenLosses(nats, None, classes, class_of, class_of, class_of)
-    monkeypatch.setattr("analysis.claims.evidence.distance.read", losses.get)
+    monkeypatch.setattr("rnnexp.analysis.claims.evidence.distance.read", losses.get)
     return store
 
 
@@ -136,7 +136,7 @@ def test_distance(gaps, kind, monkeypatch):
 
 def test_distance_without_the_losses_of_tokens_says_so(monkeypatch):
     store = distance(monkeypatch, [0.1] * 5)
-    monkeypatch.setattr("analysis.claims.evidence.distance.read", lambda folder: None)
+    monkeypatch.setattr("rnnexp.analysis.claims.evidence.distance.read", lambda folder: None)
     finding = judged("distance", distance=store).finding
     assert any("single tokens" in note for note in finding.notes)
     assert not finding.pictures

@@ -5,15 +5,16 @@ import re
 
 import pytest
 
-from analysis.claims import command as module
-from analysis.claims.command import BEGIN, END, Arguments, chosen, command
-from analysis.claims.gather import TUNING, judge
-from analysis.claims.listed import CLAIMS
+from rnnexp.analysis.claims import command as module
+from rnnexp.analysis.claims.command import BEGIN, END, Arguments, chosen, command
+from rnnexp.analysis.claims.gather import TUNING, judge
+from rnnexp.analysis.claims.listed import CLAIMS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
-from rnnexp.sweeps.request import config_of, open_request
+from rnnexp.sweeps.request import config_of
 from rnnexp.sweeps.worker import CONF
 from tests.analysis.claims.test_evidence import clipping
+from tests.helpers.requests import open_request
 
 
 @pytest.fixture

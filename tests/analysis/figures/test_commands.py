@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.figures import draw_challenge, draw_learning_curves
-from analysis.study import make_study
+from rnnexp.analysis.figures import draw_challenge, draw_learning_curves
+from rnnexp.analysis.study import make_study
 from tests.helpers.recorded_runs import finished
 
 

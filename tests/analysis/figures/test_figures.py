@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import figures
-from analysis.figures.curve_data import curves
-from analysis.figures.labels import spread
-from analysis.figures.style import looks
-from analysis.verdict import Configuration, verdicts
+from rnnexp.analysis import figures
+from rnnexp.analysis.figures.curve_data import curves
+from rnnexp.analysis.figures.labels import spread
+from rnnexp.analysis.figures.style import looks
+from rnnexp.analysis.verdict import Configuration, verdicts
 from tests.helpers.study_tables import study, trials
 
 DRAW = {
@@ -174,7 +174,7 @@ def test_trials_that_a_sampler_chose_have_no_best_of_n():
 
 
 def test_the_pareto_front_is_who_nobody_beats():
-    from analysis.figures.cost import pareto_rows
+    from rnnexp.analysis.figures.cost import pareto_rows
 
     runs = pd.DataFrame(
         {

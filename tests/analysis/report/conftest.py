@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from analysis.report import write
-from analysis.report.write import Request, write_study
+from rnnexp.analysis.report import write
+from rnnexp.analysis.report.write import Request, write_study
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from analysis.study import make_study
-from analysis.verdict import Rules
+from rnnexp.analysis.study import make_study
+from rnnexp.analysis.verdict import Rules
 
 DATES = pd.date_range("2026-01-05", periods=3000, freq="min", tz="UTC")
 NOISE = np.random.default_rng(7).standard_normal(3000)

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from analysis.report import write
-from analysis.report.command import Arguments, command
+from rnnexp.analysis.report import write
+from rnnexp.analysis.report.command import Arguments, command
 from rnnexp.cli.main import main
 from rnnexp.errors import UserError
 from tests.analysis.report.studies import of_seeds

@@ -6,7 +6,7 @@ import shlex
 import pandas as pd
 import pytest
 
-from analysis.report.commands import commands, overrides, quoted
+from rnnexp.analysis.report.commands import commands, overrides, quoted
 from rnnexp.records.digests import leaves
 from tests.analysis.report.studies import Store, of_seeds
 from tests.experiment.test_configs import composed

@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from analysis.report import write
-from analysis.report.latex import escaped as latex_escaped
-from analysis.report.plain import folder_name, plain
-from analysis.report.tables import escaped
-from analysis.report.write import Request, write_study
-from analysis.visible import visible
+from rnnexp.analysis.report import write
+from rnnexp.analysis.report.latex import escaped as latex_escaped
+from rnnexp.analysis.report.plain import folder_name, plain
+from rnnexp.analysis.report.tables import escaped
+from rnnexp.analysis.report.write import Request, write_study
+from rnnexp.analysis.visible import visible
 from tests.analysis.report.studies import Store, of_seeds
 
 EVIL = "<script>alert(1)</script> \x1b[31mred\x1b[0m \u202eback | `code` & \\input{x} 50% $a_b$ [x](http://x.example)"

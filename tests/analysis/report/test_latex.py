@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from analysis.report import write
-from analysis.report.write import Request, write_study
+from rnnexp.analysis.report import write
+from rnnexp.analysis.report.write import Request, write_study
 from tests.analysis.report.studies import grid, of_seeds
 from tests.analysis.report.test_files import evil_store
 

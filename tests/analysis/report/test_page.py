@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from analysis.report.write import Request, write_study
+from rnnexp.analysis.report.write import Request, write_study
 from tests.analysis.report.studies import Store, grid, of_seeds, tuned
 from tests.analysis.report.test_files import EVIL
 from tests.helpers.browser import browser, need_browser, print_a4, requests, resize

@@ -9,14 +9,14 @@ import sys
 import numpy as np
 import pytest
 
-from analysis.speed import __main__ as speed
-from analysis.speed import benchmark, curve, growth, overhead
-from analysis.speed.arguments import BenchmarkError
-from analysis.speed.contenders.ours import Ours
-from analysis.speed.contenders.service import Service
-from analysis.speed.contenders.textbook import STEPS, Textbook
-from analysis.speed.process import Worker
-from analysis.speed.rounds import (
+from rnnexp.analysis.speed import __main__ as speed
+from rnnexp.analysis.speed import benchmark, curve, growth, overhead
+from rnnexp.analysis.speed.arguments import BenchmarkError
+from rnnexp.analysis.speed.contenders.ours import Ours
+from rnnexp.analysis.speed.contenders.service import Service
+from rnnexp.analysis.speed.contenders.textbook import STEPS, Textbook
+from rnnexp.analysis.speed.process import Worker
+from rnnexp.analysis.speed.rounds import (
     TOLERANCE,
     largest_difference,
     medians,
@@ -24,8 +24,8 @@ from analysis.speed.rounds import (
     require_same_work,
     seconds_in_turn,
 )
-from analysis.speed.tables import machine, table
-from analysis.speed.tasks import LSTM, SHAPES, VARIANTS, Task
+from rnnexp.analysis.speed.tables import machine, table
+from rnnexp.analysis.speed.tasks import LSTM, SHAPES, VARIANTS, Task
 from tests.conftest import HAS_GPU, REPOSITORY, STANDIN
 
 
@@ -96,7 +96,7 @@ def service(monkeypatch):
     made = Service.__new__(Service)
     made.contender = Counting()
     clock = type("Clock", (), {"perf_counter": staticmethod(lambda: made.contender.now)})
-    monkeypatch.setattr("analysis.speed.contenders.service.time", clock)
+    monkeypatch.setattr("rnnexp.analysis.speed.contenders.service.time", clock)
     return made
 
 
@@ -145,7 +145,7 @@ def test_a_record_holds_what_was_measured(monkeypatch):
     assert record["ranges"] == {"ours/textbook": [1.5, 2.0]}
     assert record["matmul_only_ratio"] == (1.5 / 4 + 1.5 / 2) / 2
     assert record["loss_differences"] == {"textbook": pytest.approx(TOLERANCE / 2)}
-    monkeypatch.setattr("analysis.speed.rounds.TOLERANCE", TOLERANCE / 4)
+    monkeypatch.setattr("rnnexp.analysis.speed.rounds.TOLERANCE", TOLERANCE / 4)
     with pytest.raises(BenchmarkError, match=r"names, lstm: .* they do not do the same work"):
         benchmark.benchmark("names", LSTM, ["ours", "textbook"], 2)
 
@@ -190,7 +190,7 @@ def test_the_command_on_a_gpu(tmp_path):
     )
     script.write_text(
         f"import sys\nfor name in {heavy.split()}:\n    sys.modules[name] = None\n"
-        "from analysis.speed.__main__ import main\nif __name__ == '__main__':\n    main()\n"
+        "from rnnexp.analysis.speed.__main__ import main\nif __name__ == '__main__':\n    main()\n"
     )
     path = [REPOSITORY, *([] if HAS_GPU else [STANDIN])]
     result = subprocess.run(

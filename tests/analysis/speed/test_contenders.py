@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from analysis.speed.contenders import CPU, GPU, STEP_BY_STEP, takes_part, variant_of
-from analysis.speed.contenders.ours import Numba, NumPy, Ours
-from analysis.speed.contenders.textbook import STEPS, Textbook
-from analysis.speed.tasks import (
+from rnnexp.analysis.speed.contenders import CPU, GPU, STEP_BY_STEP, takes_part, variant_of
+from rnnexp.analysis.speed.contenders.ours import Numba, NumPy, Ours
+from rnnexp.analysis.speed.contenders.textbook import STEPS, Textbook
+from rnnexp.analysis.speed.tasks import (
     GOALS,
     GRU,
     GRU_RESET_AFTER,
@@ -53,7 +53,7 @@ SAME_IN_PYTORCH = [variant for variant in VARIANTS if PYTORCH_VARIANTS.get(varia
 @pytest.mark.parametrize("tie", [False, True])
 def test_pytorch_does_the_same_work(variant, tie):
     pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
-    from analysis.speed.contenders.pytorch import PyTorch
+    from rnnexp.analysis.speed.contenders.pytorch import PyTorch
 
     task = small_task(variant, tie)
     np.testing.assert_allclose(losses(PyTorch, task), losses(Ours, task), rtol=1e-5)
@@ -64,7 +64,7 @@ def test_pytorch_does_the_same_work(variant, tie):
 def test_pytorch_on_a_gpu_does_the_same_work(variant, name, tie, monkeypatch):
     """Tried on the CPU, where PyTorch needs no GPU."""
     pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
-    from analysis.speed.contenders import pytorch_gpu
+    from rnnexp.analysis.speed.contenders import pytorch_gpu
 
     monkeypatch.setattr(pytorch_gpu.CuDNN, "device", "cpu")
     task = small_task(variant, tie)
@@ -72,7 +72,7 @@ def test_pytorch_on_a_gpu_does_the_same_work(variant, name, tie, monkeypatch):
 
 
 def test_a_step_on_a_gpu_is_what_it_is_on_the_cpu(gpu):
-    from analysis.speed.contenders.ours_gpu import Graph, Plain
+    from rnnexp.analysis.speed.contenders.ours_gpu import Graph, Plain
 
     task = small_task(GRU)
     expected = losses(Ours, task, 40)
@@ -97,17 +97,17 @@ def test_the_textbook_has_the_cells_that_are_said_to_be_in_it():
 
 
 def test_a_cell_that_only_we_have_is_measured_without_the_others(monkeypatch):
-    monkeypatch.setattr("analysis.speed.contenders.has_torch", lambda: True)
+    monkeypatch.setattr("rnnexp.analysis.speed.contenders.has_torch", lambda: True)
     ours_alone = Variant("peephole", "peephole")
     assert [who for who in CPU if takes_part(who, ours_alone)] == ["ours", "numba", "numpy"]
     assert [who for who in GPU if takes_part(who, ours_alone)] == ["graph", "fused", "cupy", "graph, tf32"]
 
 
 def test_pytorch_trains_the_gru_that_it_has(monkeypatch):
-    monkeypatch.setattr("analysis.speed.contenders.has_torch", lambda: True)
+    monkeypatch.setattr("rnnexp.analysis.speed.contenders.has_torch", lambda: True)
     assert variant_of("torch", GRU) == GRU_RESET_AFTER
     assert variant_of(STEP_BY_STEP, GRU) == variant_of("textbook", GRU) == GRU
     assert takes_part(STEP_BY_STEP, GRU)
     assert not takes_part(STEP_BY_STEP, LSTM)
-    monkeypatch.setattr("analysis.speed.contenders.has_torch", lambda: False)
+    monkeypatch.setattr("rnnexp.analysis.speed.contenders.has_torch", lambda: False)
     assert not any(takes_part(who, GRU) for who in [*CPU, *GPU] if who.startswith("torch"))

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from analysis.speed import curve
-from analysis.speed.contenders import has_torch
-from analysis.speed.figures import mean_of_each
-from analysis.speed.tasks import Shape
+from rnnexp.analysis.speed import curve
+from rnnexp.analysis.speed.contenders import has_torch
+from rnnexp.analysis.speed.figures import mean_of_each
+from rnnexp.analysis.speed.tasks import Shape
 from rnnexp.data.batches import Streams
 from rnnexp.evaluation.perplexity import summed_nats
 
@@ -48,7 +48,7 @@ def test_the_epoch_from_the_command_to_its_files(text, monkeypatch, tmp_path, ca
 
 
 def test_the_validation_text_is_scored_after_the_steps(text):
-    from analysis.speed.contenders.ours import Ours
+    from rnnexp.analysis.speed.contenders.ours import Ours
 
     task = curve.TASKS["gru"]
     record = curve.train("ours", task, text["train"], text["valid"], 9)

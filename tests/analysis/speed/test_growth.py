@@ -4,9 +4,9 @@ import json
 import sys
 from dataclasses import replace
 
-from analysis.speed import growth
-from analysis.speed.contenders import has_torch
-from analysis.speed.tasks import GRU, LSTM, Shape
+from rnnexp.analysis.speed import growth
+from rnnexp.analysis.speed.contenders import has_torch
+from rnnexp.analysis.speed.tasks import GRU, LSTM, Shape
 
 AXES = {"hidden_size": [3, 5], "bptt": [2]}
 BASE = Shape(vocab_size=11, hidden_size=4, num_layers=1, batch_size=2, bptt=3)
@@ -43,7 +43,7 @@ def records_of(monkeypatch, tmp_path, axes, variants):
 
 def test_one_axis_is_varied_at_a_time(monkeypatch, tmp_path):
     monkeypatch.setattr(growth, "Worker", InThisProcess)
-    monkeypatch.setattr("analysis.speed.contenders.has_torch", lambda: True)
+    monkeypatch.setattr("rnnexp.analysis.speed.contenders.has_torch", lambda: True)
     records = records_of(monkeypatch, tmp_path, AXES, (LSTM, GRU))
     shapes = [replace(BASE, hidden_size=3), replace(BASE, hidden_size=5), replace(BASE, bptt=2)]
     assert len(records) == len(shapes) * 2 * 2

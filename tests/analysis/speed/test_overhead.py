@@ -3,8 +3,8 @@
 import json
 import sys
 
-from analysis.speed import overhead
-from analysis.speed.overhead import Case, write_text
+from rnnexp.analysis.speed import overhead
+from rnnexp.analysis.speed.overhead import Case, write_text
 
 
 def test_a_case_is_run_and_its_share_recorded(monkeypatch, tmp_path):

@@ -7,12 +7,12 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from analysis.speed.contenders.ours import NumPy, Ours
-from analysis.speed.profile import parts, recurrence
-from analysis.speed.profile.memory import bytes_held, reset_peak
-from analysis.speed.profile.parts import PARTS, seconds_by_part
-from analysis.speed.profile.timed_run import FIRST_UPDATE, TIMED, Stopwatch
-from analysis.speed.tasks import LSTM, VARIANTS, Shape, Task
+from rnnexp.analysis.speed.contenders.ours import NumPy, Ours
+from rnnexp.analysis.speed.profile import parts, recurrence
+from rnnexp.analysis.speed.profile.memory import bytes_held, reset_peak
+from rnnexp.analysis.speed.profile.parts import PARTS, seconds_by_part
+from rnnexp.analysis.speed.profile.timed_run import FIRST_UPDATE, TIMED, Stopwatch
+from rnnexp.analysis.speed.tasks import LSTM, VARIANTS, Shape, Task
 
 SMALL = Shape(11, 6, 2, 3, 4, dropout=0.4)
 clock = SimpleNamespace(now=0.0)
@@ -134,7 +134,7 @@ def test_memory_is_counted_from_where_the_peak_was_reset():
 
 def test_computation_within_computation_counts_once(monkeypatch):
     monkeypatch.setattr(
-        "analysis.speed.profile.timed_run.time",
+        "rnnexp.analysis.speed.profile.timed_run.time",
         SimpleNamespace(perf_counter=lambda: clock.now, time=lambda: clock.now),
     )
     clock.now = 100.0

@@ -12,11 +12,13 @@ struct Index { long long x, y; };
 static Index threadIdx, blockIdx, blockDim, gridDim;
 
 static float exp(float x) { return __builtin_expf(x); }
+static float expm1(float x) { return __builtin_expm1f(x); }
 static float log(float x) { return __builtin_logf(x); }
 static float sqrt(float x) { return __builtin_sqrtf(x); }
 static float tanh(float x) { return __builtin_tanhf(x); }
 static float fabs(float x) { return __builtin_fabsf(x); }
 static double exp(double x) { return __builtin_exp(x); }
+static double expm1(double x) { return __builtin_expm1(x); }
 static double log(double x) { return __builtin_log(x); }
 static double sqrt(double x) { return __builtin_sqrt(x); }
 static double tanh(double x) { return __builtin_tanh(x); }

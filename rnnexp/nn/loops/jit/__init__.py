@@ -27,7 +27,7 @@ LOOPS: dict[type[Cell], ModuleType] = {GRU: gru, GRUResetAfter: gru_reset_after,
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
     """Run the steps as `rnnexp.nn.loops.forward` does, without a mask."""
     loop = LOOPS[type(layer.cell)]
-    weights = recurrent_weights(layer, parts, workspace.child("forward"), form(layer))
+    weights = recurrent_weights(w.U, parts, workspace.child("forward"), form(layer))
     in_parallel(lambda rows: loop.forward(w, weights[length(rows)], rows.start, rows.stop), parts)
 
 
@@ -36,7 +36,7 @@ def backward(
 ) -> None:
     """Run the steps in reverse as `rnnexp.nn.loops.backward` does, without mask or limit of the gradient."""
     loop = LOOPS[type(layer.cell)]
-    weights = recurrent_weights(layer, parts, workspace.child("backward"), form(layer), transposed=True)
+    weights = recurrent_weights(w.U, parts, workspace.child("backward"), form(layer), transposed=True)
 
     def some(rows: slice) -> None:
         loop.backward(w, dw, weights[length(rows)], dh, dstate, rows.start, rows.stop)

@@ -1,0 +1,51 @@
+"""Average the predictions of several readings of a text with dropout, each with masks of its own.
+
+Gal & Ghahramani 2016, "A theoretically grounded application of dropout in recurrent neural networks". Masks that
+stay (model.variational) do so for a window of an evaluation.
+"""
+
+import math
+from typing import Annotated
+
+import numpy as np
+
+from rnnexp.errors import UserError
+from rnnexp.evaluation.base import Evaluator
+from rnnexp.evaluation.reading import put, read
+from rnnexp.options import Option, at_least, within
+
+
+class McDropout(Evaluator):
+    """Score a text in nats per token by the mean probability of `samples` readings: `mc_dropout_loss`."""
+
+    def __init__(self, samples: int, seed: int):
+        self.samples, self.seed = samples, seed
+
+    def require_model(self, model, chosen):
+        if not any(layer.rate > 0 for layer in (*model.dropouts, *model.recurrent_dropouts)):
+            raise UserError(
+                f"{chosen} is for a model with dropout: give model.dropout or model.recurrent_dropout, or leave it out"
+            )
+
+    def score(self, model, corpus, split, rows=1):
+        return self.score_tokens(model, corpus, split, rows)[0]
+
+    def score_tokens(self, model, corpus, split, rows=1):
+        tokens = corpus.splits[split]
+        summed = np.full(len(tokens), -np.inf)  # log of the sum of the probabilities so far
+        nats = np.empty(len(tokens))
+        for number in range(self.samples):
+            for window in read(model, tokens, corpus.end, (self.seed, number)):
+                put(nats, window.places, window.nats(window.logits(), model.decoder.p["b"]))
+            first = corpus.first_target
+            np.logaddexp(summed[first:], -nats[first:], out=summed[first:])
+        each = math.log(self.samples) - summed[corpus.first_target :]
+        return {"mc_dropout_loss": float(each.mean())}, each
+
+
+def make(
+    samples: Annotated[int, Option("readings of the text, each as long as the exact one", at_least(1))],
+    seed: Annotated[int, Option("of the masks, apart from that of the run", within(0, 2**63 - 1))],
+) -> McDropout:
+    """Return the evaluator."""
+    return McDropout(samples, seed)

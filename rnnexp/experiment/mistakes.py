@@ -1,0 +1,87 @@
+"""Say what Hydra and OmegaConf refuse in one plain line: which argument, and what to write instead."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
+
+from rnnexp.errors import UserError, one_line
+from rnnexp.experiment.known_keys import all_keys, is_text, must_be, unknown
+
+
+@contextmanager
+def in_plain_words() -> Iterator[None]:
+    """Turn what Hydra and OmegaConf refuse within the context into a UserError."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(plain(error)) from error
+
+
+def plain(error: HydraException | OmegaConfBaseException) -> str:
+    """Return what is wrong, and what to do, in one line."""
+    if isinstance(error, OverrideParseException):
+        return unreadable(error.override)
+    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
+        return unknown_option(error)
+    said, cause = str(error).partition("\n")[0], error.__cause__
+    if found := re.match(r"Could not override '([^']+)'", said):
+        return unknown(found[1])
+    if found := re.match(r"Could not delete from config\. '([^']+)'", said):
+        return f"~{found[1]}: {unknown(found[1])}"
+    if found := re.match(r"Ambiguous value for argument '([^=]+)=(.*)'$", said):
+        return several(found[1], found[2])
+    if found := re.match(r"Sweep parameters '(.+)' requires --multirun", said):
+        return f"{found[1]} names several values: add -m for a run of each"
+    if found := re.match(r"(\S+) appears more than once in|Multiple values for (\S+)\.", said):
+        group = found[1] or found[2]
+        return (
+            f"{group} is chosen already: write {group}=OPTION without +, in a file override {group}: OPTION"
+        )
+    if isinstance(cause, ValidationError) and (found := re.match("Error merging override (.+)", said)):
+        wanted = must_be(str(cause.full_key))
+        return f"{found[1]} must be {wanted}" if wanted else f"{found[1]}: {one_line(cause)}"
+    return "; ".join(one_line(part) for part in [error, cause] if isinstance(part, Exception))
+
+
+def unreadable(override: str) -> str:
+    """Return that Hydra's grammar does not take an override, and how to quote its value where that helps."""
+    key, equals, value = override.partition("=")
+    if not equals:
+        return f"{override} is no override: write KEY=VALUE or GROUP=OPTION"
+    quoted = f"{key}='{value}'"
+    if "'" not in value and (is_text(key) or key not in all_keys()):
+        with suppress(HydraException):
+            OverridesParser.create().parse_override(quoted)
+            return f'{override} is not read as a text: quote the value, for a shell as "{quoted}"'
+    return f"{override} cannot be read: {key} must be {must_be(key) or 'a value that is quoted or has no brackets'}"
+
+
+def unknown_option(error: MissingConfigException) -> str:
+    """Return that a group has no such option, and which one may have been meant."""
+    group, _, name = str(error.missing_cfg_file).rpartition("/")
+    group = group.removeprefix("./")
+    there = list(error.options or GlobalHydra.instance().config_loader().get_group_options(group))
+    if not there:
+        return unknown(group)
+    near = get_close_matches(name, there, n=1)
+    meant = f"did you mean {near[0]}? There are" if near else "there are"
+    return f"{group}={name} is not known: {meant} {', '.join(there)}{installed(group)}"
+
+
+def installed(group: str) -> str:
+    """Return what more there could be of a group that plugins fill, as the end of a sentence."""
+    return "; others are plugins, to be installed" if group == "hydra/launcher" else ""
+
+
+def several(key: str, values: str) -> str:
+    """Return what to write for several values of a key."""
+    more = f", or {key}=[{values}] for all in one" if key == "evaluation" else ""
+    if "list" in must_be(key):
+        return f"{key}={values} must be a list: write {key}=[{values}]"
+    return f"{key}={values} names several values: add -m for a run of each{more}"

@@ -1,0 +1,204 @@
+"""Find the user's own parts: cells, data sets, optimizers, schedules and evaluators outside this package.
+
+A part is a Python file with a `make`, and a YAML of the same stem beside it. It comes from the folder that a command
+names with --config-dir, FOLDER/cell/x.py and FOLDER/cell/x.yaml, or from an installed package, which names its `make`
+as an entry point:
+
+    [project.entry-points."rnnexp.cells"]
+    x = "package.x:make"
+
+A saved config names neither file nor folder: nothing is run because a run folder says so. The processes that a command
+starts know its parts by the environment.
+"""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rnnexp.errors import UserError
+from rnnexp.experiment.progress import in_sweep
+from rnnexp.options import options_of
+from rnnexp.records.digests import content
+from rnnexp.records.files import replace_text
+from rnnexp.records.folder import RunFolder
+
+ENTRY_POINTS = {  # group of the config -> of entry points
+    "cell": "rnnexp.cells",
+    "dataset": "rnnexp.datasets",
+    "optimizer": "rnnexp.optimizers",
+    "schedule": "rnnexp.schedules",
+    "evaluation": "rnnexp.evaluations",
+}
+PASSED_ON = "RNNEXP_OWN_PARTS"  # environment variable: the parts of the command that started this process
+
+Choices = dict[str, dict[str, Callable]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Say where a part is.
+
+    file : its Python file. sha256 : of that. entry : MODULE:NAME, where an entry point has named it.
+    """
+
+    file: str
+    sha256: str
+    entry: str = ""
+
+    @property
+    def yaml(self) -> Path:
+        """Return the file of its values, which a part without options need not have."""
+        return Path(self.file).with_suffix(".yaml")
+
+
+PARTS: dict[tuple[str, str], Part] = {}  # by group and name, in this process
+FOLDERS: list[Path] = []  # of the user's, in which this process looks for options of groups
+
+
+def load_passed_on(choices: Choices, given: frozenset[str]) -> None:
+    """Load the parts that the process was started with, which go on as they were.
+
+    Raises
+    ------
+    UserError in a job of a sweep, where a file has changed since; another command finds its parts itself.
+    """
+    for key, where in json.loads(os.environ.get(PASSED_ON, "{}")).items():
+        group, _, name = key.partition("/")
+        part = Part(**where)
+        if content(Path(part.file)) != part.sha256:
+            if not in_sweep():
+                continue
+            raise UserError(
+                f"{part.file} was changed or removed while its runs went on: give the command again"
+            )
+        _load(group, name, part, choices, given)
+
+
+def use(config_dir: Path | None, choices: Choices, given: frozenset[str]) -> None:
+    """Load the parts in a folder of the user's, if one is named, and those of installed packages.
+
+    A file that has changed since it was loaded is loaded anew.
+
+    Parameters
+    ----------
+    choices : to which they are added, group -> name -> `make`.
+    given : the arguments of a `make` that are no options.
+
+    Raises
+    ------
+    UserError, which names the file.
+    """
+    FOLDERS[:] = [config_dir.absolute()] if config_dir else []
+    for group, name, part in [*_in_folder(config_dir), *_installed()]:
+        known = PARTS.get((group, name))
+        if known != part:
+            if name in choices[group] and not known:
+                raise UserError(f"{part.file}: {group}={name} comes with rnnexp, so yours needs another name")
+            _load(group, name, part, choices, given)
+    os.environ[PASSED_ON] = json.dumps(
+        {f"{group}/{name}": asdict(part) for (group, name), part in PARTS.items()}
+    )
+
+
+def chosen(config: Mapping[str, Any]) -> dict[str, Part]:
+    """Return the parts that a config chooses, by group and name as in "cell/x"."""
+    names = [(group, config.get(group, {}).get("name")) for group in ENTRY_POINTS if group != "evaluation"]
+    names += [("evaluation", name) for name in config.get("evaluation", {})]
+    return {f"{group}/{name}": PARTS[group, name] for group, name in names if (group, name) in PARTS}
+
+
+def digests(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sha256 of the code of the parts that a config chooses, by which their runs are told apart."""
+    return {f"{key.replace('/', '.')}.code": part.sha256 for key, part in chosen(config).items()}
+
+
+def keep_copies(config: Mapping[str, Any], folder: RunFolder) -> None:
+    """Copy the Python files of the parts that a config chooses into the folder of its run, to be read and never run."""
+    for key, part in chosen(config).items():
+        with folder.exclusive():
+            (folder.path / "parts").mkdir(exist_ok=True)
+            text = Path(part.file).read_text(encoding="utf-8")
+            replace_text(folder.path / "parts" / f"{key.replace('/', '_')}.py", text)
+
+
+def tag(config: Mapping[str, Any]) -> str:
+    """Return what a run records of the parts that its config chooses; empty where there is none."""
+    return ", ".join(f"{key}.py {part.sha256[:16]}" for key, part in chosen(config).items())
+
+
+def _in_folder(folder: Path | None) -> Iterator[tuple[str, str, Part]]:
+    """Yield group, name and place of each part in a folder."""
+    if folder is None:
+        return
+    if not folder.is_dir():
+        raise UserError(f"--config-dir {folder} is no folder")
+    for group in ENTRY_POINTS:
+        for file in sorted((folder / group).glob("*.py")):
+            if file.with_suffix(".yaml").exists():
+                yield group, file.stem, Part(str(file.absolute()), content(file) or "")
+
+
+def _installed() -> Iterator[tuple[str, str, Part]]:
+    """Yield group, name and place of each part of installed packages."""
+    found = entry_points()
+    for group, named in ENTRY_POINTS.items():
+        for point in found.select(group=named):
+            file = _imported(point.module, f"entry point {point.name} of {named}").__file__
+            assert file
+            yield group, point.name, Part(file, content(Path(file)) or "", point.value)
+
+
+def _load(group: str, name: str, part: Part, choices: Choices, given: frozenset[str]) -> None:
+    """Load a part, and make it one that can be chosen."""
+    if part.entry:
+        point = EntryPoint(name, part.entry, ENTRY_POINTS[group])
+        make = getattr(_imported(point.module, part.file), point.attr, None)
+    else:
+        make = getattr(_executed(Path(part.file), f"rnnexp_own.{group}.{name}"), "make", None)
+    if not callable(make):
+        raise UserError(f"{part.file} has no make, which returns what {group}={name} stands for")
+    try:
+        options_of(make, given)
+    except UserError as error:
+        raise UserError(f"{part.file}: {error}") from error
+    choices[group][name] = make
+    PARTS[group, name] = part
+
+
+def _executed(file: Path, name: str) -> ModuleType:
+    """Return the module in a file, of which nothing is left beside it."""
+    module = ModuleType(name)
+    module.__file__ = str(file)
+    sys.modules[name] = module  # where what inspects its classes looks
+    with _in_words(file):
+        exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+    return module
+
+
+def _imported(module: str, what: str) -> ModuleType:
+    """Return an installed module."""
+    with _in_words(what):
+        return importlib.import_module(module)
+
+
+@contextmanager
+def _in_words(what: object) -> Iterator[None]:
+    """Say in one line, within the context, what went wrong in code of the user's."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        line = error.lineno if isinstance(error, SyntaxError) else last.lineno
+        where = f", line {line}" if str(what) in (last.filename, getattr(error, "filename", "")) else ""
+        raise UserError(f"{what}{where}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,71 @@
+"""What a part of a recipe is worth: found by the settings, paired by seed, for each cell."""
+
+import pandas as pd
+import pytest
+
+from rnnexp.analysis.ablation import markdown, worths
+from rnnexp.analysis.figures import draw_ablation
+from rnnexp.errors import UserError
+from tests.helpers.recorded_runs import runs_table
+
+RECIPE = {"model.weight_drop": "0.3", "model.dropout": "0.4", "model.hidden_size": "9"}
+LESS = {"model.weight_drop": None}, {"model.dropout": "0.0"}, {"model.hidden_size": "7", "model.tie": "false"}
+SEEDS = {0: 0.0, 1: 0.5, 2: -0.2}
+
+
+def study(*cells, seeds=SEEDS):
+    """Runs of cells: their recipe, whose loss is 4 and that of its seed, and less each part: worse by 0.1, 0.2, ..."""
+    rows, losses = [], []
+    for cell in cells:
+        for number, change in enumerate([{}, *LESS]):
+            for seed, loss in seeds.items():
+                rows.append((cell, seed, "FINISHED", 1.0, RECIPE | change))
+                # the parts are worth twice as much to the second cell, and of each a little more with seed 1
+                worth = 0.1 * number * (1 + cells.index(cell)) + 0.01 * (seed == 1) * (number > 0)
+                losses.append(4 + loss + worth)
+    return runs_table(*rows).assign(**{"metrics.test/loss": losses})
+
+
+def test_what_the_parts_are_worth_to_each_cell():
+    table = worths(study("lstm", "gru"))
+    assert list(table["part"].unique()) == ["no tie, hidden_size=7", "no dropout", "no weight_drop"] or list(
+        table["part"].unique()
+    ) == ["hidden_size=7, no tie", "no dropout", "no weight_drop"]
+    assert list(table["cell"]) == ["gru", "lstm"] * 3
+    found = table.set_index(["part", "cell"])
+    for part, number in ("no weight_drop", 1), ("no dropout", 2):
+        for cell, times in ("lstm", 1), ("gru", 2):
+            row = found.loc[(part, cell)]
+            assert row["worth"] == pytest.approx(0.1 * number * times + 0.01 / 3)
+            assert row["seeds"] == 3
+            # of 0, 0.01 and 0 more: paired, so the seeds' own losses play no part
+            half = 4.302653 * 0.01 / 3**0.5 / 3**0.5
+            assert row["high"] - row["worth"] == pytest.approx(half, rel=1e-5)
+    sizes = table[table["part"].str.contains("hidden_size")]
+    assert (sizes["high"] - sizes["worth"]).min() > 0.5  # other first weights: Welch's
+
+
+def test_only_seeds_of_both_count_and_failures_do_not():
+    runs = study("lstm")
+    runs.loc[runs.index[3], "status"] = "FAILED"  # of the first part, with seed 0
+    table = worths(runs).set_index("part")
+    assert table.loc["no weight_drop", "seeds"] == 2
+    assert table.loc["no dropout", "seeds"] == 3
+
+
+@pytest.mark.parametrize(
+    "runs", [study("lstm", seeds={0: 0.0}), study("lstm").iloc[:3], study("lstm").iloc[:0]]
+)
+def test_a_study_without_parts_is_refused(runs):
+    with pytest.raises(UserError, match="no recipe and recipe less a part with two seeds each"):
+        worths(runs)
+
+
+def test_the_table_and_the_picture_say_all():
+    table = worths(study("lstm", "gru"))
+    lines = markdown(table).splitlines()
+    assert lines[0] == "| without | gru | lstm |"
+    assert lines[4].startswith("| no weight_drop | +0.2033 (+0.1")
+    picture = draw_ablation(table)
+    assert "lstm, no dropout: +0.2033" in picture.description
+    assert isinstance(table, pd.DataFrame)

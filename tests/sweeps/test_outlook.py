@@ -1,0 +1,66 @@
+"""How long a sweep will take: from jobs that have finished, of each shape apart."""
+
+import json
+
+from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps import scheduler
+from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.outlook import Outlook, duration, shape, size
+from tests.conftest import QUICK
+
+
+def job(tmp_path, cell="gru", lr=1.0, seed=0, hidden_size=8):
+    config = {
+        "cell": {"name": cell},
+        "optimizer": {"lr": lr},
+        "seed": seed,
+        "model": {"hidden_size": hidden_size},
+    }
+    return Job(f"{cell} {lr} {seed}", config, RunFolder(tmp_path / f"{cell}{lr}{seed}{hidden_size}"))
+
+
+def test_jobs_of_a_shape_take_as_long_as_each_other(tmp_path):
+    assert shape(job(tmp_path)) == shape(job(tmp_path, lr=3.0, seed=2))
+    assert len({shape(job(tmp_path, **one)) for one in ({}, {"cell": "lstm"}, {"hidden_size": 9})}) == 3
+
+
+def test_what_is_left_is_told_from_what_has_finished(tmp_path):
+    outlook = Outlook()
+    waiting = [job(tmp_path, seed=1), job(tmp_path, "lstm", seed=1), job(tmp_path, "rnn")]
+    assert outlook.seconds_left(waiting, []) == outlook.bytes_left(3) == 0
+    done = job(tmp_path)
+    done.folder.path.mkdir()
+    (done.folder.path / "last.npz").write_bytes(bytes(3000))
+    assert outlook.note(done, 10.0)
+    assert not outlook.note(job(tmp_path, lr=2.0), 20.0), "the second of its shape"
+    before = job(tmp_path, "lstm")
+    before.folder.path.mkdir()
+    records = [{"epoch": epoch, "epoch_s": 20.0} for epoch in (1, 2)]
+    before.folder.records_file.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    assert outlook.note(before), "one that finished before counts by its epochs"
+    assert outlook.seconds_left(waiting[:1], []) == 15
+    assert outlook.seconds_left(waiting[1:2], []) == 40
+    unknown = (15 + 40) / 2
+    assert outlook.seconds_left(waiting, [], more=1) == 15 + 40 + 2 * unknown
+    assert outlook.seconds_left([], [(waiting[0], 5.0), (waiting[1], 50.0)]) == 10
+    assert 0 < outlook.bytes_left(2) <= 2 * 3000
+
+
+def test_about_how_much_in_words():
+    assert [duration(s) for s in (42, 150, 7200)] == ["42 s", "2 min", "2.0 h"]
+    assert [size(n) for n in (2_500_000, 3_000_000_000)] == ["2.5 MB", "3.0 GB"]
+
+
+def test_a_sweep_says_what_there_is_to_do_and_how_far_it_is(in_process, monkeypatch):
+    monkeypatch.setattr(scheduler, "SAY_S", 0.0)
+    monkeypatch.setattr(scheduler, "WORTH_SAYING_S", -1.0)
+    few = ["-m", *QUICK, "train.max_steps=3", "sweep.workers=1"]
+    first = in_process(*few, "seed=0").stdout.splitlines()
+    assert first[0] == "1 jobs to do, 1 at a time"
+    assert any(line.startswith("what is left takes some ") for line in first), "after the first of its shape"
+    lines = in_process(*few, "seed=0,1,2").stdout.splitlines()
+    assert lines[1].startswith(
+        "2 jobs to do, 1 at a time (1 of 3 have ended before); what is left takes some "
+    )
+    assert lines[1].endswith(" MB of disk")
+    assert any(line.startswith("after ") and " of 3 jobs have ended; " in line for line in lines)
