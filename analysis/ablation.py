@@ -1,6 +1,6 @@
 """Say what each part of a recipe is worth: how much worse the loss is without it, for each cell.
 
-python -m analysis.ablation study=NAME[,NAME] [uri=MLFLOW_STORE] [out=FOLDER]
+rnnexp ablation study=NAME[,NAME] [uri=MLFLOW_STORE] [out=FOLDER]
 
 The runs of a cell are those of one recipe and of that recipe less a part each, with the same seeds. The recipe is the
 configuration from which the others differ least. Writes ablation.md and ablation.png, svg and pdf.

@@ -1,6 +1,6 @@
 """Rank the runs of a study: lower loss, fewer iterations, fewer parameters.
 
-python -m analysis.challenge study=NAME[,NAME] [uri=MLFLOW_STORE] [out=FOLDER]
+rnnexp challenge study=NAME[,NAME] [uri=MLFLOW_STORE] [out=FOLDER]
 
 This is the challenge of the character-level GRU hackathon. The loss is a run's best on the validation split, in
 nats per token; the iterations are its updates until then. A run is beaten by another that is no worse in all

@@ -1,6 +1,6 @@
 """Write the page of a study: which cell, was it fair, by how much, at what cost, and every run's fate.
 
-python -m analysis.report study=NAME [study=A,B] [where=CONDITION] [baseline=lstm] [margin=0.01] [look=1]
+rnnexp report study=NAME [study=A,B] [where=CONDITION] [baseline=lstm] [margin=0.01] [look=1]
                           [strict=false] [uri=MLFLOW_STORE] [out=FOLDER]
 
 study     one study or several, separated by commas

@@ -11,7 +11,7 @@ from typing import Any
 from rnnexp.api.run import Run
 from rnnexp.api.settings import config_of
 from rnnexp.errors import UserError
-from rnnexp.experiment import recorded, rules, runner, schema
+from rnnexp.experiment import known_keys, recorded, rules, runner
 from rnnexp.output import say
 from rnnexp.records.brought import require_room
 from rnnexp.records.folder import RunFolder
@@ -75,7 +75,7 @@ def load(folder: str | Path, config_dir: str | Path | None = None) -> Run:
 def use_own_parts(config_dir: str | Path | None) -> Path | None:
     """Let settings choose the parts in a folder of the user's and those of installed packages; return the folder."""
     own = Path(config_dir).expanduser().absolute() if config_dir is not None else None
-    schema.use_own_parts(own)
+    known_keys.use_own_parts(own)
     return own
 
 

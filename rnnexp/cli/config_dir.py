@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import schema
+from rnnexp.experiment import known_keys
 
 FLAGS = "--config-dir", "-cd"
 
@@ -14,7 +14,7 @@ def use_own_parts(arguments: list[str], is_kept: bool) -> list[str]:
     is_kept : whether the flag and its folder are still among them, for Hydra.
     """
     rest, folder = split(arguments)
-    schema.use_own_parts(folder)
+    known_keys.use_own_parts(folder)
     return arguments if is_kept else rest
 
 

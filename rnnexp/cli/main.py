@@ -46,13 +46,7 @@ COMMANDS = {
     "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
 }
 DEFAULT = "train"
-OF_CONFIGS = {
-    "train",
-    "resume",
-    "generate",
-    "evaluate",
-    "offline",
-}  # commands that may meet parts of the user's own
+OF_CONFIGS = {"train", "resume", "generate", "evaluate", "offline"}  # they may meet parts of the user's own
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

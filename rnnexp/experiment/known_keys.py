@@ -2,15 +2,23 @@
 
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from rnnexp.evaluation import EVALUATORS
-from rnnexp.experiment.config import ALWAYS, CHOICES, SECTIONS, keys_of_choice
+from rnnexp.experiment import own_parts
+from rnnexp.experiment.config import ALWAYS, CHOICES, GIVEN, SECTIONS, WITH_EVALUATION, keys_of_choice
 from rnnexp.options import Key, options_of
 
 IN_WORDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 IN_WORDS |= {type(None): "null", dict: "a mapping, as in {a:1}"}
+
+
+def use_own_parts(config_dir: Path | None) -> None:
+    """Let configs choose the user's own parts: those in a folder, if one is named, and those of installed packages."""
+    own_parts.use(config_dir, WITH_EVALUATION, GIVEN)
+    all_keys.cache_clear()
 
 
 @cache

@@ -26,7 +26,7 @@ from rnnexp.experiment.config import (
 )
 from rnnexp.experiment.config_hash import run_name
 from rnnexp.experiment.defaults import with_rate
-from rnnexp.experiment.known_keys import all_keys, unknown
+from rnnexp.experiment.known_keys import unknown
 from rnnexp.experiment.versions import REPLACE, register_resolver
 from rnnexp.options import NOTHING, Key, options_of
 from rnnexp.records.address import clean_config
@@ -191,12 +191,6 @@ def register() -> None:
         )
         if part.entry:  # those of a folder are found there
             store.store(group=group, name=name, node=values, package=package, **REPLACE)
-
-
-def use_own_parts(config_dir: Path | None) -> None:
-    """Let configs choose the user's own parts: those in a folder, if one is named, and those of installed packages."""
-    own_parts.use(config_dir, WITH_EVALUATION, GIVEN)
-    all_keys.cache_clear()
 
 
 def values_of(group: str, name: str, part: own_parts.Part) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_a_file_without_tables_is_left_as_it_is(tmp_path):
 
 
 def test_a_missing_driver_is_named_with_its_remedy():
-    with pytest.raises(UserError, match=r"cannot be read: .*psycopg.*rnnexp\[postgres\]"):
+    with pytest.raises(UserError, match=r"cannot be read: .*psycopg.*\[postgres\]"):
         load_runs("s", "postgresql+psycopg://nobody@127.0.0.1:1/none")
 
 

@@ -146,7 +146,7 @@ def test_every_command_has_a_page_of_help(in_process, tmp_path, name):
     for flag in "--help", "-h":
         result = in_process(name, flag)
         assert (result.returncode, result.stderr) == (0, "")
-        assert f"rnnexp {name}" in result.stdout or f"python -m {COMMANDS[name].module}" in result.stdout
+        assert f"rnnexp {name}" in result.stdout
     assert not list(tmp_path.iterdir())
 
 
@@ -345,7 +345,7 @@ def test_what_evaluate_refuses_of_a_run(run, scored):
         (["run=run", "weights=w.npz"], "exclude each other"),
         (["run=run", "split=text"], "split=text is not known: choose from train, valid, test"),
         (["run=run", "dataset.path=none.txt"], "none.txt"),
-        (["run=run", "evaluation=none"], "Could not find 'evaluation/none'"),
+        (["run=run", "evaluation=none"], "evaluation=none is not known: there are dlfs2"),
         (["run=run", "evaluation=neural_cache", "evaluation.neural_cache.share=[2]"], "from 0 to below 1"),
         (["run=run", "evaluation=neural_cache"], "evaluation.neural_cache.window=500 takes at least 502"),
         (["run=run", "evaluation=mc_dropout"], "evaluation=mc_dropout is for a model with dropout"),

@@ -230,7 +230,7 @@ SIXTY = {
     "sed=3": "sed is not known: did you mean seed?",
     "celll=gru": "celll is not known: did you mean cell?",
     "batch_size=20": "batch_size is not known: did you mean train.batch_size?",
-    "lr=8": "lr is not known: did you mean cell.lr or optimizer.lr?",
+    "lr=8": "lr is not known: did you mean cell.lr or optimizer.lr",
     "colour=red": "colour is not known: rnnexp --help lists the keys",
     "~optimizerr": "~optimizerr: optimizerr is not known: did you mean optimizer?",
     "+seeed=3": "seeed is not known: did you mean seed?",

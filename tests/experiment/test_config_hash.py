@@ -64,6 +64,9 @@ def test_a_file_of_the_users_counts_by_its_content_whatever_its_key_is_called(mo
 def test_what_computes_is_no_parameter():
     new = {  # as programs did before them, and otherwise
         "tf32": "true",
+        "dataset.kinds": "counting",
+        "dataset.max_count": "7",
+        "dataset.test_max_count": "9",
         "train.test": "never",
         "train.max_seconds": "5",
         "model.match": "recurrent",

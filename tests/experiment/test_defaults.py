@@ -15,9 +15,11 @@ from tests.experiment.test_configs import composed
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_rate_is_the_cells_own(cell, optimizer):
-    own = yaml.safe_load((CONF / f"cell/{cell}.yaml").read_text())["lr"]
+    """Where the optimizer has none that serves all cells."""
+    of_cell = yaml.safe_load((CONF / f"cell/{cell}.yaml").read_text())["lr"]
+    of_optimizer = yaml.safe_load((CONF / f"optimizer/{optimizer}.yaml").read_text())["lr"]
     config = composed(f"cell={cell}", f"optimizer={optimizer}")
-    assert config["optimizer"]["lr"] == own[optimizer]
+    assert config["optimizer"]["lr"] == (of_optimizer or of_cell[optimizer])
     assert "lr" not in config["cell"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import rnnexp
 from rnnexp.errors import UserError
-from rnnexp.experiment import own_parts, schema
+from rnnexp.experiment import known_keys, own_parts
 from rnnexp.experiment.config import GIVEN, WITH_EVALUATION
 from rnnexp.experiment.known_keys import all_keys
 from rnnexp.experiment.progress import REPORT
@@ -186,11 +186,11 @@ def test_a_mistake_names_the_file(own, code, yaml, said):
 def test_what_comes_with_rnnexp_keeps_its_name(own):
     write(own, "cell", "gru", CELL, CELL_YAML)
     with pytest.raises(UserError, match=r"cell=gru comes with rnnexp, so yours needs another name"):
-        schema.use_own_parts(own)
+        known_keys.use_own_parts(own)
 
 
 def test_a_file_that_changes_while_jobs_go_on_is_refused(own, monkeypatch, tmp_path):
-    schema.use_own_parts(own)
+    known_keys.use_own_parts(own)
     (own / "cell/mine.py").write_text(CELL + "\n")
     own_parts.load_passed_on(WITH_EVALUATION, GIVEN)  # of a command, which finds it itself
     monkeypatch.setenv(REPORT, str(tmp_path / "report"))

@@ -49,7 +49,7 @@ def stopped(tmp_path_factory):
 
     train = runner.fit
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "fit", lambda *given: train(*given[:-1], stop))
+        patch.setattr(runner, "fit", lambda *given: train(*given[:-2], stop))
         with pytest.raises(Interrupted):
             runner.run_experiment(config(), folder)
     return folder

@@ -249,5 +249,5 @@ def test_help_says_how_the_command_is_called(module, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         module.main()
     assert not ended.value.code
-    name = module.__name__.removesuffix(".__main__")
+    name = module.__name__.removesuffix(".__main__").removeprefix("rnnexp.")
     assert f"\npython -m {name} [" in capsys.readouterr().out.replace(" data=FOLDER", "")
