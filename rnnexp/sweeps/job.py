@@ -23,6 +23,9 @@ from rnnexp.records.folder import RunFolder
 GRACE_S = 30.0  # between asking a job to stop and killing it
 
 
+ONLY = "the only job"  # the name of a job beside which there is none
+
+
 @contextmanager
 def named(name: str) -> Iterator[None]:
     """Have a mistake found within the context name the job that it belongs to."""
@@ -30,7 +33,7 @@ def named(name: str) -> Iterator[None]:
         yield
     except UserError as error:
         said = str(error)
-        raise UserError(said if not name or name in said else f"{name}: {said}") from error
+        raise UserError(said if name == ONLY or name in said else f"{name}: {said}") from error
 
 
 @dataclass

@@ -15,11 +15,9 @@ from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.records.brought import require_room
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.job import Job, named
+from rnnexp.sweeps.job import ONLY, Job, named
 from rnnexp.sweeps.matching import match_cells, require_matchable
 from rnnexp.sweeps.overrides import is_one, parse, text, values
-
-ONLY = "the only job"  # the name of a job beside which there is none
 
 
 class Request:
@@ -128,7 +126,7 @@ def config_of(overrides: list[str]) -> dict[str, Any]:
 
 def make_job(name: str, overrides: list[str]) -> Job:
     """Return the job of these overrides, each with one value."""
-    with named("" if name == ONLY else name), in_plain_words():
+    with named(name), in_plain_words():
         return job_of(name, compose("config", overrides, return_hydra_config=True), overrides)
 
 

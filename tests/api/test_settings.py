@@ -17,7 +17,7 @@ from rnnexp.sweeps.request import make_job
 
 def of_command(*overrides):
     with open_configs():
-        return make_job("", [*overrides, "tracking=none"]).config
+        return make_job("of command", [*overrides, "tracking=none"]).config
 
 
 @pytest.mark.parametrize(
