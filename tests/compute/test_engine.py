@@ -9,8 +9,6 @@ from rnnexp.compute.blas import mkl
 from rnnexp.compute.workspace import Workspace
 from rnnexp.errors import UserError
 from rnnexp.nn import loops
-from rnnexp.nn.cells.gru import GRU, GRUResetAfter
-from rnnexp.nn.cells.lstm import LSTM
 from rnnexp.nn.cells.rnn import RNN
 from rnnexp.nn.inputs import DenseInputs
 from tests.helpers.forced import force_tiles_and_threads, untried
@@ -29,41 +27,52 @@ COMPILED = pytest.mark.parametrize("fast", FAST)
 T, B, D, H = 5, 5, 4, 7
 
 
-def everything(layer, params, dtype):
+def everything(layer, params, dtype, masks=None):
     """All results of a forward and a backward pass, by name."""
     rng = np.random.default_rng(1)
     x, R, *states = (
-        rng.standard_normal(shape).astype(dtype) for shape in [(T, B, D), (T, B, H)] + 4 * [(B, H)]
+        rng.standard_normal(shape).astype(dtype) for shape in [(T, B, D), (T, B, H)] + 8 * [(B, H)]
     )
-    state, dlast = states[: len(layer.cell.states)], states[2 : 2 + len(layer.cell.states)]
+    number = len(layer.cell.states)
+    state, dlast = states[:number], states[4 : 4 + number]
+    mask = masks and np.broadcast_to(
+        rng.integers(0, 2, (T if masks == "each" else 1, B, H)).astype(dtype) * dtype(1.5), (T, B, H)
+    )
     workspace = Workspace(dtype, CPU)
-    h, last = layer.forward(DenseInputs(x), tuple(state), workspace)
+    h, last = layer.forward(DenseInputs(x), tuple(state), workspace, mask)
     results = {"h": h.copy()} | {f"last {k}": array.copy() for k, array in enumerate(last)}
     dx, dstate = layer.backward(R, tuple(dlast), workspace)
     results |= {"dx": dx} | {f"dstate {k}": array for k, array in enumerate(dstate)}
     return results | {f"d{name}": grad.copy() for name, grad in params.grad.items()}
 
 
-@pytest.mark.parametrize("small", [True, False])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 5e-6)])
+# how a layer is used: masks of the recurrent products (each step its own, one for all), a limit through time
+USES = [(None, None), ("each", None), ("one", 0.05)]
+
+
+@pytest.mark.parametrize(
+    ("small", "dtype", "tolerance"), [(True, np.float64, 1e-12), (False, np.float32, 5e-6)]
+)
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 @COMPILED
 def test_same_results_as_the_readable_loops(fast, name, options, dtype, tolerance, small, monkeypatch):
     seen = None if small else force_tiles_and_threads(monkeypatch)
     layer, params = random_layer(name, options, D, H, np.random.default_rng(0), dtype)
     number = 1 if small else 3
-    with engine.use("numpy", number):
-        readable = everything(layer, params, dtype)
-    with engine.use(fast, number):
-        if not loops.is_compiled(layer):
-            pytest.skip("this cell has no compiled loops")
-        first, again = everything(layer, params, dtype), everything(layer, params, dtype)
+    for masks, limit in USES[:2] if small else USES[::2]:
+        layer.clip_through_time = limit
+        with engine.use("numpy", number):
+            readable = everything(layer, params, dtype, masks)
+        with engine.use(fast, number):
+            assert loops.is_compiled(layer)
+            first, again = (everything(layer, params, dtype, masks) for _ in range(2))
+        for key, array in readable.items():
+            assert array.dtype == first[key].dtype == dtype
+            np.testing.assert_array_equal(first[key], again[key])  # to the bit, for resume
+            np.testing.assert_allclose(first[key], array, rtol=tolerance, atol=tolerance, err_msg=key)
     if seen:
-        assert seen == {"tiles": {2}, "parts": {3}}  # 7 columns in tiles of 4, 5 rows on 3 threads
-    for key, array in readable.items():
-        assert array.dtype == first[key].dtype == dtype
-        np.testing.assert_array_equal(first[key], again[key])  # to the bit, for resume
-        np.testing.assert_allclose(first[key], array, rtol=tolerance, atol=tolerance, err_msg=key)
+        assert seen["parts"] == {3}  # 5 rows on 3 threads
+        assert seen["tiles"] <= {2}  # 7 columns in tiles of 4
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
@@ -143,29 +152,25 @@ def test_tanh_in_single_precision():
     np.testing.assert_allclose(y[near], exact[near], rtol=5e-7)
 
 
-@needs_numba
-def test_our_own_cells_have_compiled_loops():
-    with engine.use("numba"):
-        for cell in RNN(D, H), LSTM(D, H), GRU(D, H), GRUResetAfter(D, H):
-            assert loops.is_compiled(bound_layer(cell)[0]), type(cell)
-
-
 @COMPILED
-def test_a_cell_without_compiled_loops_keeps_its_own(fast):
-    """Also one that is called like a cell that has some."""
-
+def test_loops_belong_to_what_a_cell_does_not_to_its_name(fast):
     class Softer(RNN):
         def step(self, arrays, recurrent):
             super().step(arrays, recurrent)
             arrays["h"] *= 0.5
 
-    Softer.__name__ = "RNN"
-    for changed in False, True:
-        layer, params = bound_layer((Softer if changed else RNN)(D, H), np.float32)
+    class Centred(RNN):
+        def step(self, arrays, recurrent):
+            super().step(arrays, recurrent)
+            arrays["h"] -= arrays["h"].mean(axis=1, keepdims=True)
+
+    for changed in RNN, Softer, Centred:
+        changed.__name__ = "RNN"
+        layer, params = bound_layer(changed(D, H), np.float32)
         params.values[...] = np.random.default_rng(0).standard_normal(len(params.values))
         readable = everything(layer, params, np.float32)
         with engine.use(fast):
-            assert loops.is_compiled(layer) is not changed
+            assert loops.is_compiled(layer) is (changed is not Centred)
             for key, array in everything(layer, params, np.float32).items():
                 np.testing.assert_allclose(array, readable[key], rtol=5e-6, atol=5e-6)
 

@@ -59,7 +59,7 @@ class LSTM(Cell):
         tanh_gradient(arrays["g"], out=grads["g"])
         grads["i"] *= arrays["g"]
         grads["f"] *= arrays["c_prev"]
-        grads["o"] *= arrays["tanh_c"]
+        np.multiply(arrays["tanh_c"], grads["o"], out=grads["o"])
         grads["g"] *= arrays["i"]
         tanh_gradient(arrays["tanh_c"], out=grads["c"])
         grads["c"] *= arrays["o"]
