@@ -36,6 +36,8 @@ def random_layer(name, options, input_size, hidden_size, rng, dtype=np.float64):
     layer.init(rng)
     if layer.cell.bias:
         layer.p["b"][...] = rng.standard_normal(layer.p["b"].shape)
+    for vector in layer.cell.diagonals:
+        layer.p[vector][...] = rng.uniform(0.1, 1, layer.p[vector].shape)
     return layer, params
 
 

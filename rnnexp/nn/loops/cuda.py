@@ -81,6 +81,9 @@ class Loop:
         mask = mask[0] if self.masks == "one" else mask
         arrays = {"gates": w.gates, **w.states, **w.saved, "mask": mask, **more}
         arrays["scratch"] = workspace.array("scratch", (self.scratch, B, H))
+        for name, vector in w.diagonals.items():  # a kernel has a number of it for each of all rows
+            arrays[name] = workspace.array(name, (B, H))
+            arrays[name][...] = vector
         for group in U:
             arrays[f"u_{group}"] = workspace.array(f"u_{group}", (len(group), B, H))
         n, number, d = B * H, len(self.products), self.direction

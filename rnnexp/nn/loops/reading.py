@@ -47,6 +47,7 @@ def views(cell, tracer: Tracer, t: int) -> dict[str, TracedArray]:
     for name in cell.states:
         arrays[name] = tracer.array(Address(name, 0, t + 1))
         arrays[f"{name}_prev"] = tracer.array(Address(name, 0, t))
+    arrays |= {name: tracer.array(Address(name)) for name in cell.diagonals}
     return arrays | {name: tracer.array(Address(name, 0, t)) for name in cell.saved}
 
 

@@ -48,7 +48,7 @@ def backward(
 def arrays_of(layer, w: Window, mask) -> dict[str, Any]:
     """Return the arrays of a window by the names that addresses use."""
     mask = mask[0] if kind_of(mask) == "one" else mask
-    return {"gates": w.gates, **w.states, **w.saved, "mask": mask}
+    return {"gates": w.gates, **w.states, **w.saved, **w.diagonals, "mask": mask}
 
 
 class Compiled:

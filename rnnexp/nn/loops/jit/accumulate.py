@@ -68,7 +68,8 @@ def add_to(
         if unchanged and statement == Store(target, reader.name):
             continue
         # what was read before the product is now what is read after it
-        kept.append(Load(reader.name, target) if statement == Load(other, target) else statement)
+        read = isinstance(statement, Load) and statement.address == target
+        kept.append(Load(reader.name, target) if read else statement)
     used = {operand for statement in kept for operand in uses(statement)}
     after[:] = [s for s in kept if s != Load(reader.name, target) or reader.name in used]
     return target

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnnexp.compute.jit.factors import uses
-from rnnexp.compute.tracer import Address, Compute, Load, Operand, Statement, Store
+from rnnexp.compute.tracer import Address, Compute, Load, Operand, Scalar, Statement, Store
 
 CHEAP = {np.add, np.subtract, np.multiply, np.negative, np.square}
 
@@ -47,7 +47,7 @@ def recompute(kernels: list[list[Statement]], factors: Sequence[Sequence[Address
 
 
 def tree_of(
-    kernel: Sequence[Statement], value: Operand, changing: set[Address]
+    kernel: Sequence[Statement], value: Operand, changing: set[Address | Scalar]
 ) -> list[Load | Compute] | None:
     """Return the statements that make a value, in their order; None where they cost more or read what changes."""
     needed, tree = {value}, []

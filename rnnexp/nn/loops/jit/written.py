@@ -111,7 +111,7 @@ class Loop:
     def place(self, address: Address | Scalar, row: str | None = None) -> str:
         """Return the expression for the rows at an address, or for one row of them."""
         array, block = address[:2]
-        if isinstance(address, Scalar) or array.startswith("v_"):
+        if isinstance(address, Scalar) or array in self.cell.diagonals:
             return self.need(array)
         if array == "scratch" or array.startswith("u_"):
             place = "scratch_" if array == "scratch" else array
@@ -129,7 +129,7 @@ class Loop:
         if array.startswith("u_") and self.name == "forward":
             return f"u_{array.removeprefix('u_')[block]}"
         if array in self.cell.states:
-            return f"{array}_prev" if address.step == 0 else array
+            return f"{array}_prev" if address == Address(array, 0, 0) else array
         return f"scratch_{block}" if array == "scratch" else array
 
 
