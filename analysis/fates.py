@@ -79,19 +79,32 @@ def fates(table: pd.DataFrame, errors: pd.Series) -> pd.Series:
     return pd.Series(sentences, index=table.index, dtype=object)
 
 
-def unrecorded(folders: pd.Series, studies: Sequence[str]) -> list[str]:
-    """Return a sentence for each run folder of these studies beside recorded ones that the store does not know.
+def left_deleted(runs: pd.DataFrame) -> list[str]:
+    """Return a sentence that names the runs which somebody has deleted in MLflow; none where there are none."""
+    names = [str(name) for name in runs.get("tags.mlflow.runName", runs["run_id"])]
+    if not names:
+        return []
+    return [f"deleted in MLflow by hand, and in no number: {', '.join(names)} ({len(names)})"]
+
+
+def folders_of(runs: pd.DataFrame) -> set[Path]:
+    """Return the run folders of recorded runs, as far as they were recorded."""
+    return {Path(folder).absolute() for folder in runs.get("tags.rnnexp.folder", pd.Series()).dropna()}
+
+
+def unrecorded(known: set[Path], deleted: set[Path], studies: Sequence[str]) -> list[str]:
+    """Return a sentence for each run folder of these studies beside known ones that the store has never had.
 
     Parameters
     ----------
-    folders : of the recorded runs, missing where not recorded.
+    known : folders of the recorded runs.
+    deleted : folders of those that were deleted in the store.
     """
-    known = {Path(folder).absolute() for folder in folders.dropna()}
     wanted = {f"study: {name}" for name in studies}
     beside = {path for place in {folder.parent for folder in known} for path in place.glob("*/config.yaml")}
     return [
         f"{path}: a run folder of which the store knows nothing; rnnexp sync {path} brings it there"
-        for path in sorted({file.parent for file in beside} - known)
+        for path in sorted({file.parent for file in beside} - known - deleted)
         if wanted & set((path / "config.yaml").read_text(encoding="utf-8").splitlines())
     ]
 

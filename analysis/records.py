@@ -60,18 +60,24 @@ def load_runs(studies: str | Sequence[str], uri: str) -> pd.DataFrame:
     return runs
 
 
-def _runs(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str, str]]:
+def load_deleted(studies: Sequence[str], uri: str) -> pd.DataFrame:
+    """Return what `load_runs` does, of the runs that somebody has deleted in MLflow; empty where nobody has."""
+    with about(f"uri={uri}"):
+        return _runs(list(studies), uri, "deleted")[0]
+
+
+def _runs(names: list[str], uri: str, stage: str = "active") -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the runs of studies, by SQL where that is possible, and the studies' names by id."""
     if not uri.startswith(SQLITE):
-        return _runs_of_mlflow(names, uri)
+        return _runs_of_mlflow(names, uri, stage)
     file = _file(uri)
     try:
         with _open(file, uri) as database:
             ids = _ids(sqlite.experiments(database), names, uri)
-            return sqlite.runs(database, list(ids)), ids
+            return sqlite.runs(database, list(ids), stage), ids
     except sqlite.UnknownSchema as unknown:
         log.warning(f"{file}: {unknown}, which this version knows: read by MLflow, slower")
-        return _runs_of_mlflow(names, uri)
+        return _runs_of_mlflow(names, uri, stage)
 
 
 def load_history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.DataFrame:
@@ -148,7 +154,7 @@ def _client(uri: str) -> Any:
     return MlflowClient(store.to_connect())
 
 
-def _runs_of_mlflow(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str, str]]:
+def _runs_of_mlflow(names: list[str], uri: str, stage: str) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return runs, and the studies' names by id, by MLflow's own interface."""
     import mlflow
 
@@ -156,7 +162,8 @@ def _runs_of_mlflow(names: list[str], uri: str) -> tuple[pd.DataFrame, dict[str,
     mlflow.set_tracking_uri(client.tracking_uri)
     known = client.search_experiments(mlflow.entities.ViewType.ALL)
     ids = _ids({e.name: (e.experiment_id, e.lifecycle_stage == "deleted") for e in known}, names, uri)
-    runs = mlflow.search_runs(list(ids), order_by=["attributes.start_time ASC"])
+    view = mlflow.entities.ViewType.from_string(f"{stage}_only")
+    runs = mlflow.search_runs(list(ids), run_view_type=view, order_by=["attributes.start_time ASC"])
     if runs.empty:
         runs = pd.DataFrame({"run_id": [], "experiment_id": [], "status": []}, dtype=object)
     return runs, ids

@@ -51,9 +51,12 @@ def experiments(database: sqlite3.Connection) -> dict[str, tuple[str, bool]]:
     return {name: (str(number), stage == "deleted") for name, number, stage in rows}
 
 
-def runs(database: sqlite3.Connection, ids: Sequence[str]) -> pd.DataFrame:
-    """Return what `mlflow.search_runs` does of these experiments, in the order in which the runs started."""
-    chosen, values = _chosen(ids)
+def runs(database: sqlite3.Connection, ids: Sequence[str], stage: str = "active") -> pd.DataFrame:
+    """Return what `mlflow.search_runs` does of these experiments, in the order in which the runs started.
+
+    Those of stage "deleted" lie in MLflow's trash.
+    """
+    chosen, values = _chosen(ids, stage)
     rows = database.execute(
         f"SELECT rowid, run_uuid, experiment_id, status, artifact_uri, start_time, end_time {chosen} "
         "ORDER BY start_time, run_uuid",
@@ -84,7 +87,7 @@ def runs(database: sqlite3.Connection, ids: Sequence[str]) -> pd.DataFrame:
 
 def history(database: sqlite3.Connection, ids: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """Return every point of these metrics: `run_id metric epoch value`, in the order of their times."""
-    chosen, values = _chosen(ids)
+    chosen, values = _chosen(ids, "active")
     names = [run for (run,) in database.execute(f"SELECT run_uuid {chosen} ORDER BY rowid", values)]
     rowids = np.array([row for (row,) in database.execute(f"SELECT rowid {chosen} ORDER BY rowid", values)])
     wanted = ", ".join(f"(?, {k})" for k in range(len(metrics)))
@@ -111,7 +114,7 @@ def history(database: sqlite3.Connection, ids: Sequence[str], metrics: Sequence[
     )
 
 
-def _chosen(ids: Sequence[str]) -> tuple[str, list[str]]:
+def _chosen(ids: Sequence[str], stage: str) -> tuple[str, list[str]]:
     """Return the end of a query for the runs of experiments, and its values."""
     marks = ", ".join("?" * len(ids))
-    return f"FROM runs WHERE lifecycle_stage = 'active' AND experiment_id IN ({marks})", list(ids)
+    return f"FROM runs WHERE lifecycle_stage = ? AND experiment_id IN ({marks})", [stage, *ids]

@@ -9,8 +9,8 @@ from analysis import where as conditions
 from analysis.comparing import Group, compare_groups
 from analysis.configurations import name_configurations, varying_settings
 from analysis.described import DONE, describe
-from analysis.fates import fates, roles, runs_without_config, unrecorded
-from analysis.records import load_history, load_runs
+from analysis.fates import fates, folders_of, left_deleted, roles, runs_without_config, unrecorded
+from analysis.records import load_deleted, load_history, load_runs
 from analysis.verdict import Rules
 from analysis.visible import visible_texts
 
@@ -63,7 +63,8 @@ def load_study(
     UserError where nothing is recorded, or `where` or `baseline` name nothing.
     """
     recorded = load_runs(list(dict.fromkeys(studies)), uri)
-    unknown = unrecorded(recorded["tags.rnnexp.folder"], studies) if "tags.rnnexp.folder" in recorded else []
+    deleted = load_deleted(studies, uri)
+    unknown = [*left_deleted(deleted), *unrecorded(folders_of(recorded), folders_of(deleted), studies)]
     recorded = conditions.keep(recorded, conditions.parse(where))
     made = make_study(list(studies), recorded, load_history(recorded, HISTORY, uri), baseline, rules)
     return replace(made, notes=[*made.notes, *unknown])

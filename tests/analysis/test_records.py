@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from analysis import records
-from analysis.records import NoRecords, load_history, load_runs
+from analysis.fates import folders_of, left_deleted
+from analysis.records import NoRecords, load_deleted, load_history, load_runs
 from rnnexp.errors import UserError
 
 
@@ -34,7 +35,8 @@ def store(tmp_path_factory):
         client.set_tag(run.info.run_id, "rnnexp.folder", f"runs/{name}")
     client.set_terminated(run.info.run_id)
     client.log_metric(run.info.run_id, "valid/ppl", 11.5, timestamp=2**42, step=2)
-    client.delete_run(client.create_run(study).info.run_id)
+    gone = client.create_run(study, run_name="gone", tags={"rnnexp.folder": "runs/gone"})
+    client.delete_run(gone.info.run_id)
     client.create_run(study, tags={"rnnexp.kind": "sweep"})
     return uri
 
@@ -43,6 +45,17 @@ def test_runs_come_in_the_order_of_their_start(store):
     runs = load_runs("s", store)
     assert runs["params.cell.name"].tolist() == ["first", "second"]
     assert runs["metrics.test/ppl"].tolist() == [10.0, 9.0]
+
+
+@pytest.mark.parametrize("reader", ["sql", "mlflow"])
+def test_runs_that_were_deleted_by_hand_are_named(store, monkeypatch, reader):
+    if reader == "mlflow":
+        monkeypatch.setattr(records.sqlite, "KNOWN", {"experiments": {"a_column_of_the_future"}})
+    deleted = load_deleted(["s"], store)
+    assert left_deleted(deleted) == ["deleted in MLflow by hand, and in no number: gone (1)"]
+    assert folders_of(deleted) == {Path("runs/gone").absolute()}
+    assert left_deleted(load_deleted(["empty"], store)) == []
+    assert folders_of(load_deleted(["empty"], store)) == set()
 
 
 def test_the_history_has_a_row_an_epoch(store):

@@ -312,8 +312,8 @@ def test_the_table_says_what_the_records_say():
 
 
 def test_a_run_folder_that_the_store_never_got_is_named(tmp_path):
-    for name, study in (("known", "s"), ("unknown", "s"), ("other", "t")):
+    for name, study in (("known", "s"), ("deleted", "s"), ("unknown", "s"), ("other", "t")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.yaml").write_text(f"seed: 0\nstudy: {study}\n")
-    (sentence,) = unrecorded(pd.Series([str(tmp_path / "known"), None]), ["s"])
+    (sentence,) = unrecorded({tmp_path / "known"}, {tmp_path / "deleted"}, ["s"])
     assert sentence.startswith(f"{tmp_path / 'unknown'}: a run folder of which the store knows nothing")
