@@ -1,5 +1,9 @@
 """The fast engines against NumPy alone: compiled loops, products by another library."""
 
+import math
+from types import SimpleNamespace
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
@@ -34,6 +38,7 @@ def everything(layer, params, dtype, masks=None):
         rng.standard_normal(shape).astype(dtype) for shape in [(T, B, D), (T, B, H)] + 8 * [(B, H)]
     )
     number = len(layer.cell.states)
+    states[2] = np.abs(states[2]) + 1  # by which one cell divides
     state, dlast = states[:number], states[4 : 4 + number]
     mask = masks and np.broadcast_to(
         rng.integers(0, 2, (T if masks == "each" else 1, B, H)).astype(dtype) * dtype(1.5), (T, B, H)
@@ -48,12 +53,15 @@ def everything(layer, params, dtype, masks=None):
 
 # how a layer is used: masks of the recurrent products (each step its own, one for all), a limit through time
 USES = [(None, None), ("each", None), ("one", 0.05)]
+# those whose loops are compiled here; the others' are only run as Python, for each takes numba some seconds
+COMPILED_HERE = [param for param in VARIANTS if param.values[0] in ("lstm", "gru", "rnn")]
+ALL_FUNCTIONS = [param for param in VARIANTS if param.values[0] in ("slstm", "indrnn")]
 
 
 @pytest.mark.parametrize(
     ("small", "dtype", "tolerance"), [(True, np.float64, 1e-12), (False, np.float32, 5e-6)]
 )
-@pytest.mark.parametrize(("name", "options"), VARIANTS)
+@pytest.mark.parametrize(("name", "options"), COMPILED_HERE)
 @COMPILED
 def test_same_results_as_the_readable_loops(fast, name, options, dtype, tolerance, small, monkeypatch):
     seen = None if small else force_tiles_and_threads(monkeypatch)
@@ -75,7 +83,47 @@ def test_same_results_as_the_readable_loops(fast, name, options, dtype, toleranc
         assert seen["tiles"] <= {2}  # 7 columns in tiles of 4
 
 
+def as_python(source):
+    """The module of a source, not compiled."""
+    from numba.core import config
+
+    names = {}
+    with patch.object(config, "DISABLE_JIT", True):
+        exec(source, names)
+    names |= {"tanh": math.tanh, "sign": np.sign}  # which are for compiled code alone
+    return SimpleNamespace(**names)
+
+
+@needs_numba
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_what_is_written_of_a_cell_computes_what_the_cell_does(name, options, monkeypatch):
+    from rnnexp.nn.loops import jit
+
+    monkeypatch.setattr(jit, "module_of", as_python)
+    layer, params = random_layer(name, options, D, H, np.random.default_rng(0), np.float64)
+    for masks, limit in USES:
+        layer.clip_through_time = limit
+        with engine.use("numpy"):
+            readable = everything(layer, params, np.float64, masks)
+        with engine.use("numba"):
+            assert loops.is_compiled(layer)
+            written = everything(layer, params, np.float64, masks)
+        for key, array in readable.items():
+            np.testing.assert_allclose(written[key], array, rtol=1e-11, atol=1e-11, err_msg=key)
+
+
+@pytest.mark.parametrize(("name", "options"), ALL_FUNCTIONS)
+@COMPILED
+def test_functions_that_few_cells_use(fast, name, options):
+    """Also in single precision, and for a cell that has no recurrent product."""
+    layer, params = random_layer(name, options, D, H, np.random.default_rng(0), np.float32)
+    readable = everything(layer, params, np.float32)
+    with engine.use(fast):
+        for key, array in everything(layer, params, np.float32).items():
+            np.testing.assert_allclose(array, readable[key], rtol=5e-5, atol=5e-5, err_msg=key)
+
+
+@pytest.mark.parametrize(("name", "options"), COMPILED_HERE)
 @COMPILED
 def test_a_number_that_is_not_finite_stays_so(fast, name, options):
     """Else a run that diverged would go on as if nothing had happened."""

@@ -8,18 +8,8 @@ from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Bias, Cell
 from rnnexp.options import Option, within
 
-PAIRS = (
-    "nt",
-    "ab",
-    "cd",
-    "ef",
-    "gi",
-    "jk",
-    "lm",
-    "op",
-    "qr",
-    "su",
-)  # candidate and gate of each layer in a step
+LETTERS = "nt ab cd ef gi jk lm op qr su"  # of the candidate and the gate of each layer in a step
+PAIRS = [(pair[0], pair[1]) for pair in LETTERS.split()]
 
 
 class RHN(Cell):
@@ -44,10 +34,8 @@ class RHN(Cell):
         bias: Bias = True,
     ):
         self.transform_bias, self.pairs = transform_bias, PAIRS[:depth]
-        self.gates, self.saved = (
-            "".join(n + t for n, t in self.pairs),
-            tuple(f"s{layer}" for layer in range(1, depth)),
-        )
+        self.gates = "".join(n + t for n, t in self.pairs)
+        self.saved = tuple(f"s{layer}" for layer in range(1, depth))
         self.between = ("h_prev", *self.saved, "h")  # s before, between and after the layers
         self.recurrent_matmuls = {n + t: s for (n, t), s in zip(self.pairs, self.between)}
         super().__init__(input_size, hidden_size, bias)

@@ -65,20 +65,17 @@ def tree_of(
 
 def with_tree(kernel: Sequence[Statement], tree: list[Load | Compute], store: Store) -> list[Statement]:
     """Return a kernel that computes a value instead of loading it."""
-    loads = {s.address: s.name for s in kernel if isinstance(s, Load)}
-    renamed: dict[Operand, Operand] = {loads.pop(store.address): store.value}
-    present = {s.name for s in kernel if not isinstance(s, Store)}
-    first = []
-    for statement in tree:
-        if isinstance(statement, Load) and statement.address in loads:
-            # which the kernel reads itself, maybe later: read it first
-            name = loads[statement.address]
-            kernel = [s for s in kernel if s != Load(name, statement.address)]
-            renamed[name] = statement.name
-        if statement.name not in present:
-            first.append(statement)
-    rest = [s for s in kernel if not (isinstance(s, Load) and s.address == store.address)]
-    return first + [rename(s, renamed) for s in rest]
+    names = {statement.address: statement.name for statement in tree if isinstance(statement, Load)}
+    names[store.address] = str(store.value)
+    renamed: dict[Operand, Operand] = {}
+    computed = {statement.name for statement in tree}
+    rest: list[Statement] = []
+    for statement in kernel:
+        if isinstance(statement, Load) and statement.address in names:
+            renamed[statement.name] = names[statement.address]
+        elif isinstance(statement, Store) or statement.name not in computed:
+            rest.append(statement)
+    return [*tree, *(rename(statement, renamed) for statement in rest)]
 
 
 def rename(statement: Statement, renamed: dict[Operand, Operand]) -> Statement:
