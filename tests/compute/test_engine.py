@@ -87,6 +87,8 @@ def as_python(source):
     """The module of a source, not compiled."""
     from numba.core import config
 
+    from rnnexp.compute.jit import products  # noqa: F401  which stay compiled
+
     names = {}
     with patch.object(config, "DISABLE_JIT", True):
         exec(source, names)
