@@ -16,7 +16,7 @@ from rnnexp.nn import loops
 from rnnexp.nn.cells.rnn import RNN
 from rnnexp.nn.inputs import DenseInputs
 from tests.helpers.forced import force_tiles_and_threads, untried
-from tests.helpers.variants import VARIANTS, bound_layer, random_layer
+from tests.helpers.variants import CORE, VARIANTS, bound_layer, random_layer
 
 
 def needs(name):
@@ -53,15 +53,14 @@ def everything(layer, params, dtype, masks=None):
 
 # how a layer is used: masks of the recurrent products (each step its own, one for all), a limit through time
 USES = [(None, None), ("each", None), ("one", 0.05)]
-# those whose loops are compiled here; the others' are only run as Python, for each takes numba some seconds
-COMPILED_HERE = [param for param in VARIANTS if param.values[0] in ("lstm", "gru", "rnn")]
+# the loops of CORE are compiled here; the others' are run as Python, for each takes numba some seconds
 ALL_FUNCTIONS = [param for param in VARIANTS if param.values[0] in ("slstm", "indrnn")]
 
 
 @pytest.mark.parametrize(
     ("small", "dtype", "tolerance"), [(True, np.float64, 1e-12), (False, np.float32, 5e-6)]
 )
-@pytest.mark.parametrize(("name", "options"), COMPILED_HERE)
+@pytest.mark.parametrize(("name", "options"), CORE)
 @COMPILED
 def test_same_results_as_the_readable_loops(fast, name, options, dtype, tolerance, small, monkeypatch):
     seen = None if small else force_tiles_and_threads(monkeypatch)
@@ -125,7 +124,7 @@ def test_functions_that_few_cells_use(fast, name, options):
             np.testing.assert_allclose(array, readable[key], rtol=5e-5, atol=5e-5, err_msg=key)
 
 
-@pytest.mark.parametrize(("name", "options"), COMPILED_HERE)
+@pytest.mark.parametrize(("name", "options"), CORE)
 @COMPILED
 def test_a_number_that_is_not_finite_stays_so(fast, name, options):
     """Else a run that diverged would go on as if nothing had happened."""

@@ -20,6 +20,9 @@ VARIANTS = [
     for name in CELLS
     for options in OPTIONS.get(name, [{}])
 ]
+# those that take part in what is slow to try
+CORE = [param for param in VARIANTS if param.values[0] in ("lstm", "gru", "rnn")]
+OTHERS = [param for param in VARIANTS if param not in CORE]
 
 
 def bound_layer(cell, dtype=np.float64, where=CPU):

@@ -38,7 +38,7 @@ def kept(name: str, source: str) -> Path | None:
     if not maths.add.stats.cache_path:
         return None
     folder = Path(maths.add.stats.cache_path) / "loops"
-    path = folder / f"{name}.py"
+    path = folder / f"{name}.txt"  # no module of the program
     try:
         if not path.exists() or path.read_text(encoding="utf-8") != source:
             folder.mkdir(parents=True, exist_ok=True)
