@@ -23,7 +23,15 @@ from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.models import make_model
 from rnnexp.records.digests import content, digest
 
-SOURCES = "compute/blas", "compute/jit", "nn/loops/jit"  # of what is compiled
+SOURCES = (
+    "compute",
+    "compute/blas",
+    "compute/jit",
+    "nn",
+    "nn/cells",
+    "nn/loops",
+    "nn/loops/jit",
+)  # of what is compiled
 
 
 def compile_first(config: dict[str, Any]) -> None:

@@ -223,11 +223,8 @@ def train_and_test(
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )
-    if reasons := experiment.model.leaves_compiled_loops():
-        log.info(
-            f"{label}: {' and '.join(f'model.{name}' for name in reasons)} not in the compiled loops: "
-            "training takes NumPy's, which are slower"
-        )
+    for reason in experiment.model.not_compiled():
+        log.info(f"{label}: training takes NumPy's steps, which are slower: {reason}")
     kept = folder.to_keep()
     checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive, kept)
     records = kept["records"]  # to which each epoch is added

@@ -4,11 +4,11 @@ import numpy as np
 
 
 def sigmoid(x, out=None):
-    """Return 1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2, which never overflows and which NumPy vectorises."""
+    """Return 1 / (1 + exp(-x)), as tanh(x / 2) / 2 + 1 / 2, which never overflows and which NumPy vectorises."""
     out = np.multiply(x, 0.5, out=out)
     np.tanh(out, out=out)
-    out += 1
     out *= 0.5
+    out += 0.5
     return out
 
 

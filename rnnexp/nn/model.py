@@ -149,14 +149,12 @@ class Model:
                     total += math.prod(shape)
         return total
 
-    def leaves_compiled_loops(self) -> list[str]:
-        """Return the options because of which training does without the compiled loops that its cells have."""
-        reasons = [
-            ("recurrent_dropout", self.recurrent_dropouts[0].rate > 0),
-            ("clip_through_time", self.recurrent[0].clip_through_time is not None),
-        ]
-        compiled = any(loops.is_compiled(layer) for layer in self.recurrent)
-        return [name for name, given in reasons if given and compiled]
+    def not_compiled(self) -> list[str]:
+        """Return why training does without compiled loops, where the engine in use has them for other cells."""
+        if not self.backend.compiled_loops:
+            return []
+        reasons = dict.fromkeys(loops.why_not_compiled(cell) for cell in self.cells)
+        return [reason for reason in reasons if reason]
 
     def zero_state(self, batch_size: int) -> list[tuple]:
         """Return the state before any token: the arrays (B, H) of each layer."""

@@ -70,6 +70,7 @@ class RecurrentLayer(Layer):
             "window", shape, lambda: Window(cell, shape, workspace.child("window"), cell.states, cell.saved)
         )
         w.U = self.recurrent_part(self.p) if U is None else U
+        w.take({name: self.p[name] for name in cell.diagonals})
         workspace["x"], workspace["window"], workspace["mask"] = x, w, mask
         fed = len(cell.input_gates)
         x.project(self.p["W"], self.p["b"][:fed], w.gates[:fed], workspace)
@@ -115,6 +116,12 @@ class RecurrentLayer(Layer):
             first = cell.gates.index(group)
             some = da[first : first + len(group)]
             jobs += self.backend.stacked_matmul_jobs(v.T, some, self.g[f"U_{group}"])
+        for name, multiplied in cell.diagonals.items():
+            d = (
+                dw.gates[cell.gates.index(name.removeprefix("v_"))]
+                * w.at(slice(None), slice(None))[multiplied]
+            )
+            jobs.append(partial(self.backend.sum_rows, d.reshape(T * B, H), self.g[name]))
         jobs.append(partial(self.backend.sum_rows, da, self.g["b"]))
         run_all(jobs)
         return dx

@@ -11,6 +11,7 @@ class Window:
 
     Attributes
     ----------
+    diagonals : name -> (H,), those of the layer.
     gates : (G, T, B, H). states : name -> (T + 1, B, H). saved : name -> (T, B, H).
     U : gates of a recurrent product -> the weights (gates, H, H) that multiply in this window.
     parts : the rows that each thread took.
@@ -30,15 +31,21 @@ class Window:
         self.states = {name: array(f"state {name}", (T + 1, B, H)) for name in states}
         self.saved = {name: array(f"saved {name}", (T, B, H)) for name in saved}
         self.U: dict = {}
+        self.diagonals: dict = {}
         self.views: dict = {}
         self.parts: list[slice] = []
+
+    def take(self, diagonals: dict) -> None:
+        """Take the diagonals of a layer, which may be others than before."""
+        if any(self.diagonals.get(name) is not vector for name, vector in diagonals.items()):
+            self.diagonals, self.views = diagonals, {}
 
     def at(self, t: int | slice, rows: slice) -> dict:
         """Return views of some steps and rows, by the names that a cell's methods use."""
         views = {group: self.gates[place, t, rows] for group, place in self.gate_groups.items()}
         for name, array in self.states.items():
             views[name], views[f"{name}_prev"] = array[1:][t, rows], array[:-1][t, rows]
-        return views | {name: array[t, rows] for name, array in self.saved.items()}
+        return views | {name: array[t, rows] for name, array in self.saved.items()} | self.diagonals
 
     def steps(self, rows: slice) -> list[dict]:
         """Return the views of each step, made once, because making them takes as long as a small step's maths."""

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from rnnexp.compute.cuda.kernels import Kernels
-from rnnexp.compute.cuda.tracer import Address, Scalar, Tracer
 from rnnexp.compute.parameters import Parameters
 from rnnexp.compute.threads import in_parts
+from rnnexp.compute.tracer import Address, Scalar, Tracer
 from rnnexp.options import NOT_NEGATIVE, POSITIVE, Option
 
 LearningRate = Annotated[
@@ -75,7 +75,7 @@ class Optimizer:
         """Change the parameters in place, by elementwise NumPy.
 
         The code also becomes a kernel for GPUs, where stand-ins take the place of arrays and numbers: so
-        no branches on their values, and of NumPy's functions those that `compute.cuda.tracer` knows.
+        no branches on their values, and of NumPy's functions those that `compute.tracer` knows.
 
         Parameters
         ----------

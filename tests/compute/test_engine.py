@@ -1,5 +1,9 @@
 """The fast engines against NumPy alone: compiled loops, products by another library."""
 
+import math
+from types import SimpleNamespace
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
@@ -9,12 +13,10 @@ from rnnexp.compute.blas import mkl
 from rnnexp.compute.workspace import Workspace
 from rnnexp.errors import UserError
 from rnnexp.nn import loops
-from rnnexp.nn.cells.gru import GRU, GRUResetAfter
-from rnnexp.nn.cells.lstm import LSTM
 from rnnexp.nn.cells.rnn import RNN
 from rnnexp.nn.inputs import DenseInputs
 from tests.helpers.forced import force_tiles_and_threads, untried
-from tests.helpers.variants import VARIANTS, bound_layer, random_layer
+from tests.helpers.variants import CORE, VARIANTS, bound_layer, random_layer
 
 
 def needs(name):
@@ -29,44 +31,100 @@ COMPILED = pytest.mark.parametrize("fast", FAST)
 T, B, D, H = 5, 5, 4, 7
 
 
-def everything(layer, params, dtype):
+def everything(layer, params, dtype, masks=None):
     """All results of a forward and a backward pass, by name."""
     rng = np.random.default_rng(1)
     x, R, *states = (
-        rng.standard_normal(shape).astype(dtype) for shape in [(T, B, D), (T, B, H)] + 4 * [(B, H)]
+        rng.standard_normal(shape).astype(dtype) for shape in [(T, B, D), (T, B, H)] + 8 * [(B, H)]
     )
-    state, dlast = states[: len(layer.cell.states)], states[2 : 2 + len(layer.cell.states)]
+    number = len(layer.cell.states)
+    states[2] = np.abs(states[2]) + 1  # by which one cell divides
+    state, dlast = states[:number], states[4 : 4 + number]
+    mask = masks and np.broadcast_to(
+        rng.integers(0, 2, (T if masks == "each" else 1, B, H)).astype(dtype) * dtype(1.5), (T, B, H)
+    )
     workspace = Workspace(dtype, CPU)
-    h, last = layer.forward(DenseInputs(x), tuple(state), workspace)
+    h, last = layer.forward(DenseInputs(x), tuple(state), workspace, mask)
     results = {"h": h.copy()} | {f"last {k}": array.copy() for k, array in enumerate(last)}
     dx, dstate = layer.backward(R, tuple(dlast), workspace)
     results |= {"dx": dx} | {f"dstate {k}": array for k, array in enumerate(dstate)}
     return results | {f"d{name}": grad.copy() for name, grad in params.grad.items()}
 
 
-@pytest.mark.parametrize("small", [True, False])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 5e-6)])
-@pytest.mark.parametrize(("name", "options"), VARIANTS)
+# how a layer is used: masks of the recurrent products (each step its own, one for all), a limit through time
+USES = [(None, None), ("each", None), ("one", 0.05)]
+# the loops of CORE are compiled here; the others' are run as Python, for each takes numba some seconds
+ALL_FUNCTIONS = [param for param in VARIANTS if param.values[0] in ("slstm", "indrnn")]
+
+
+@pytest.mark.parametrize(
+    ("small", "dtype", "tolerance"), [(True, np.float64, 1e-12), (False, np.float32, 5e-6)]
+)
+@pytest.mark.parametrize(("name", "options"), CORE)
 @COMPILED
 def test_same_results_as_the_readable_loops(fast, name, options, dtype, tolerance, small, monkeypatch):
     seen = None if small else force_tiles_and_threads(monkeypatch)
     layer, params = random_layer(name, options, D, H, np.random.default_rng(0), dtype)
     number = 1 if small else 3
-    with engine.use("numpy", number):
-        readable = everything(layer, params, dtype)
-    with engine.use(fast, number):
-        if not loops.is_compiled(layer):
-            pytest.skip("this cell has no compiled loops")
-        first, again = everything(layer, params, dtype), everything(layer, params, dtype)
+    for masks, limit in USES[:2] if small else USES[::2]:
+        layer.clip_through_time = limit
+        with engine.use("numpy", number):
+            readable = everything(layer, params, dtype, masks)
+        with engine.use(fast, number):
+            assert loops.is_compiled(layer)
+            first, again = (everything(layer, params, dtype, masks) for _ in range(2))
+        for key, array in readable.items():
+            assert array.dtype == first[key].dtype == dtype
+            np.testing.assert_array_equal(first[key], again[key])  # to the bit, for resume
+            np.testing.assert_allclose(first[key], array, rtol=tolerance, atol=tolerance, err_msg=key)
     if seen:
-        assert seen == {"tiles": {2}, "parts": {3}}  # 7 columns in tiles of 4, 5 rows on 3 threads
-    for key, array in readable.items():
-        assert array.dtype == first[key].dtype == dtype
-        np.testing.assert_array_equal(first[key], again[key])  # to the bit, for resume
-        np.testing.assert_allclose(first[key], array, rtol=tolerance, atol=tolerance, err_msg=key)
+        assert seen["parts"] == {3}  # 5 rows on 3 threads
+        assert seen["tiles"] <= {2}  # 7 columns in tiles of 4
 
 
+def as_python(source):
+    """The module of a source, not compiled."""
+    from numba.core import config
+
+    from rnnexp.compute.jit import products  # noqa: F401  which stay compiled
+
+    names = {}
+    with patch.object(config, "DISABLE_JIT", True):
+        exec(source, names)
+    names |= {"tanh": math.tanh, "sign": np.sign}  # which are for compiled code alone
+    return SimpleNamespace(**names)
+
+
+@needs_numba
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_what_is_written_of_a_cell_computes_what_the_cell_does(name, options, monkeypatch):
+    from rnnexp.nn.loops import jit
+
+    monkeypatch.setattr(jit, "module_of", as_python)
+    layer, params = random_layer(name, options, D, H, np.random.default_rng(0), np.float64)
+    for masks, limit in USES:
+        layer.clip_through_time = limit
+        with engine.use("numpy"):
+            readable = everything(layer, params, np.float64, masks)
+        with engine.use("numba"):
+            assert loops.is_compiled(layer)
+            written = everything(layer, params, np.float64, masks)
+        for key, array in readable.items():
+            np.testing.assert_allclose(written[key], array, rtol=1e-11, atol=1e-11, err_msg=key)
+
+
+@pytest.mark.parametrize(("name", "options"), ALL_FUNCTIONS)
+@COMPILED
+def test_functions_that_few_cells_use(fast, name, options):
+    """Also in single precision, and for a cell that has no recurrent product."""
+    layer, params = random_layer(name, options, D, H, np.random.default_rng(0), np.float32)
+    readable = everything(layer, params, np.float32)
+    with engine.use(fast):
+        for key, array in everything(layer, params, np.float32).items():
+            np.testing.assert_allclose(array, readable[key], rtol=5e-5, atol=5e-5, err_msg=key)
+
+
+@pytest.mark.parametrize(("name", "options"), CORE)
 @COMPILED
 def test_a_number_that_is_not_finite_stays_so(fast, name, options):
     """Else a run that diverged would go on as if nothing had happened."""
@@ -143,29 +201,25 @@ def test_tanh_in_single_precision():
     np.testing.assert_allclose(y[near], exact[near], rtol=5e-7)
 
 
-@needs_numba
-def test_our_own_cells_have_compiled_loops():
-    with engine.use("numba"):
-        for cell in RNN(D, H), LSTM(D, H), GRU(D, H), GRUResetAfter(D, H):
-            assert loops.is_compiled(bound_layer(cell)[0]), type(cell)
-
-
 @COMPILED
-def test_a_cell_without_compiled_loops_keeps_its_own(fast):
-    """Also one that is called like a cell that has some."""
-
+def test_loops_belong_to_what_a_cell_does_not_to_its_name(fast):
     class Softer(RNN):
         def step(self, arrays, recurrent):
             super().step(arrays, recurrent)
             arrays["h"] *= 0.5
 
-    Softer.__name__ = "RNN"
-    for changed in False, True:
-        layer, params = bound_layer((Softer if changed else RNN)(D, H), np.float32)
+    class Centred(RNN):
+        def step(self, arrays, recurrent):
+            super().step(arrays, recurrent)
+            arrays["h"] -= arrays["h"].mean(axis=1, keepdims=True)
+
+    for changed in RNN, Softer, Centred:
+        changed.__name__ = "RNN"
+        layer, params = bound_layer(changed(D, H), np.float32)
         params.values[...] = np.random.default_rng(0).standard_normal(len(params.values))
         readable = everything(layer, params, np.float32)
         with engine.use(fast):
-            assert loops.is_compiled(layer) is not changed
+            assert loops.is_compiled(layer) is (changed is not Centred)
             for key, array in everything(layer, params, np.float32).items():
                 np.testing.assert_allclose(array, readable[key], rtol=5e-6, atol=5e-6)
 

@@ -146,8 +146,9 @@ def test_the_books_model_has_the_books_parameters():
     assert model.num_params() == {"embedding": 1_000_000, "recurrent": 80_400, "output": 1_010_000}
 
 
-@pytest.mark.parametrize("tie", [True, False])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "tie"), [*((cell, False) for cell in CELLS), *((cell, True) for cell in ("lstm", "gru", "rnn"))]
+)
 def test_the_size_that_matches_a_number_of_parameters(cell, tie):
     config = composed(f"cell={cell}", f"model.tie_weights={tie}")
 

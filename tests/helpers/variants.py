@@ -20,6 +20,9 @@ VARIANTS = [
     for name in CELLS
     for options in OPTIONS.get(name, [{}])
 ]
+# those that take part in what is slow to try
+CORE = [param for param in VARIANTS if param.values[0] in ("lstm", "gru", "rnn")]
+OTHERS = [param for param in VARIANTS if param not in CORE]
 
 
 # everything that disturbs a model in training
@@ -51,6 +54,8 @@ def random_layer(name, options, input_size, hidden_size, rng, dtype=np.float64):
     layer.init(rng)
     if layer.cell.bias:
         layer.p["b"][...] = rng.standard_normal(layer.p["b"].shape)
+    for vector in layer.cell.diagonals:
+        layer.p[vector][...] = rng.uniform(0.1, 1, layer.p[vector].shape)
     return layer, params
 
 

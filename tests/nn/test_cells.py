@@ -35,7 +35,10 @@ class Probe:
     def __init__(self, name, options, rng):
         self.layer, self.params = random_layer(name, options, D, H, rng)
         self.x = rng.standard_normal((T, B, D))
-        self.state = tuple(rng.standard_normal((B, H)) for _ in self.layer.cell.states)
+        self.state = tuple(
+            rng.standard_normal((B, H)) if name != "n" else rng.uniform(1, 2, (B, H))  # that of slstm divides
+            for name in self.layer.cell.states
+        )
         self.R = rng.standard_normal((T, B, H))
         self.S = tuple(rng.standard_normal((B, H)) for _ in self.layer.cell.states)
 
@@ -97,12 +100,127 @@ def naive_gru_after(x, h, W, U_rzm, b):
     return (z * h + (1 - z) * n,)
 
 
+def naive_greff(x, h, c, W, U, b, gates, squash=np.tanh, squash_output=np.tanh):
+    """The LSTM of these gates; one that is missing is 1."""
+    a = {gate: x @ W[k] + h @ U[k] + b[k] for k, gate in enumerate(gates)}
+    i, f, o = (s(a[gate]) if gate in a else 1 for gate in "ifo")
+    c = f * c + i * squash(a["g"])
+    return o * squash_output(c), c
+
+
+def naive_nig(x, h, c, W, U_fog, b):
+    return naive_greff(x, h, c, W, U_fog, b, "fog")
+
+
+def naive_nfg(x, h, c, W, U_iog, b):
+    return naive_greff(x, h, c, W, U_iog, b, "iog")
+
+
+def naive_nog(x, h, c, W, U_ifg, b):
+    return naive_greff(x, h, c, W, U_ifg, b, "ifg")
+
+
+def naive_niaf(x, h, c, W, U_ifog, b):
+    return naive_greff(x, h, c, W, U_ifog, b, "ifog", squash=lambda a: a)
+
+
+def naive_noaf(x, h, c, W, U_ifog, b):
+    return naive_greff(x, h, c, W, U_ifog, b, "ifog", squash_output=lambda a: a)
+
+
+def naive_cifg(x, h, c, W, U_fog, b):
+    f, o, g = (x @ W[k] + h @ U_fog[k] + b[k] for k in range(3))
+    c = s(f) * c + (1 - s(f)) * np.tanh(g)
+    return s(o) * np.tanh(c), c
+
+
+def naive_peephole(x, h, c, W, U_ifog, b, v_i, v_f, v_o):
+    i, f, o, g = (x @ W[k] + h @ U_ifog[k] + b[k] for k in range(4))
+    new = s(f + v_f * c) * c + s(i + v_i * c) * np.tanh(g)
+    return s(o + v_o * new) * np.tanh(new), new
+
+
+def naive_mgu(x, h, W, U_f, U_n, b):
+    f = s(x @ W[0] + h @ U_f[0] + b[0])
+    n = np.tanh(x @ W[1] + (f * h) @ U_n[0] + b[1])
+    return ((1 - f) * h + f * n,)
+
+
+def naive_ugrnn(x, h, W, U_zn, b):
+    z, n = (x @ W[k] + h @ U_zn[k] + b[k] for k in range(2))
+    return (s(z) * h + (1 - s(z)) * np.tanh(n),)
+
+
+def naive_janet(x, h, W, U_fn, b):
+    f, n = (x @ W[k] + h @ U_fn[k] + b[k] for k in range(2))
+    return (s(f) * h + (1 - s(f - 1)) * np.tanh(n),)
+
+
+def naive_mut3(x, h, W, U_r, U_z, U_n, b):
+    r = s(x @ W[0] + h @ U_r[0] + b[0])
+    z = s(x @ W[1] + np.tanh(h) @ U_z[0] + b[1])
+    n = np.tanh(x @ W[2] + (r * h) @ U_n[0] + b[2])
+    return (n * z + h * (1 - z),)
+
+
+def naive_rhn(x, h, W, U_nt, U_ab, U_cd, b):
+    for layer, U in enumerate((U_nt, U_ab, U_cd)):
+        n, t = ((x @ W[k] if layer == 0 else 0) + h @ U[k] + b[2 * layer + k] for k in range(2))
+        h = np.tanh(n) * s(t) + h * (1 - s(t))
+    return (h,)
+
+
+def naive_mlstm(x, h, c, W, U_k, U_ifog, b):
+    mixed = (x @ W[4] + b[4]) * (h @ U_k[0] + b[5])
+    i, f, o, g = (x @ W[k] + mixed @ U_ifog[k] + b[k] for k in range(4))
+    c = s(f) * c + s(i) * np.tanh(g)
+    return s(o) * np.tanh(c), c
+
+
+def naive_mingru(x, h, W, b):
+    z, n = s(x @ W[0] + b[0]), x @ W[1] + b[1]
+    return ((1 - z) * h + z * n,)
+
+
+def naive_indrnn(x, h, W, b, v_n):
+    a = x @ W[0] + v_n * h + b[0]
+    return (a * (a > 0),)
+
+
+def naive_slstm(x, h, c, n, m, W, U_ifog, b):
+    i, f, o, g = (x @ W[k] + h @ U_ifog[k] + b[k] for k in range(4))
+    new_m = np.where(f + m > i, f + m, i)
+    i, f = np.exp(i - new_m), np.exp(f + m - new_m)
+    c, n = f * c + i * np.tanh(g), f * n + i
+    return s(o) * c / n, c, n, new_m
+
+
 EQUATIONS = [
     ("rnn", {}, naive_rnn),
     ("lstm", {}, naive_lstm),
     ("gru", {"reset": "before"}, naive_gru_before),
     ("gru", {"reset": "after"}, naive_gru_after),
+    ("nig", {}, naive_nig),
+    ("nfg", {}, naive_nfg),
+    ("nog", {}, naive_nog),
+    ("niaf", {}, naive_niaf),
+    ("noaf", {}, naive_noaf),
+    ("cifg", {}, naive_cifg),
+    ("peephole", {}, naive_peephole),
+    ("mgu", {}, naive_mgu),
+    ("ugrnn", {}, naive_ugrnn),
+    ("janet", {}, naive_janet),
+    ("mut3", {}, naive_mut3),
+    ("rhn", {}, naive_rhn),
+    ("mlstm", {}, naive_mlstm),
+    ("mingru", {}, naive_mingru),
+    ("indrnn", {}, naive_indrnn),
+    ("slstm", {}, naive_slstm),
 ]
+
+
+def test_every_cell_has_its_equations_written_out():
+    assert {name for name, *_ in EQUATIONS} == set(CELLS)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +290,8 @@ def test_tiles_and_threads_change_nothing_but_rounding(name, options, rng, monke
             assert probe.loss() == pytest.approx(loss, rel=1e-12)
             for key, grad in probe.grads().items():
                 np.testing.assert_allclose(grad, grads[key], rtol=1e-11, atol=1e-13, err_msg=key)
-    assert seen == {"tiles": {2}, "parts": {1, 2, 3}}  # 6 columns in tiles of 4
+    tiles = {2} if probe.layer.cell.recurrent_matmuls else set()
+    assert seen == {"tiles": tiles, "parts": {1, 2, 3}}  # 6 columns in tiles of 4
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnexp.compute.cuda import tracer
+from rnnexp.compute.cuda import source as written
+from rnnexp.compute.tracer import Statement
 
 SOURCE = Path(__file__).with_suffix(".cu")
 THREADS = 256  # as in the source
@@ -29,14 +30,17 @@ class Kernels:
         self.function = device.compile(self.prefix + source, names)
         self.fused: dict[str, dict[str, Callable]] = {}
 
-    def compile(self, lines_of: Mapping[str, Sequence[str]], unless: str = "") -> dict[str, Callable]:
-        """Return kernels made of lines from the tracer, by name: kernel(n, t, T, arrays), see `tracer.source`."""
-        source = self.prefix + "".join(tracer.source(name, lines, unless) for name, lines in lines_of.items())
+    def compile(
+        self, read: Mapping[str, Sequence[Statement]], unless: str = "", order: int = 0
+    ) -> dict[str, Callable]:
+        """Return kernels made of what a tracer has read, by name: kernel(n, t, T, arrays), see `source.source`."""
+        source = self.prefix + written.PRELUDE
+        source += "".join(written.source(name, kernel, unless, order) for name, kernel in read.items())
         if source not in self.fused:
-            self.fused[source] = self.gpu.compile(source, list(lines_of))
+            self.fused[source] = self.gpu.compile(source, list(read))
         return {
-            name: partial(launch, self.fused[source][name], [array for _, array in tracer.arrays_of(lines)])
-            for name, lines in lines_of.items()
+            name: partial(launch, self.fused[source][name], [array for _, array in written.arrays_of(kernel)])
+            for name, kernel in read.items()
         }
 
     def take_rows(self, table, index, out) -> None:
@@ -98,7 +102,7 @@ class Kernels:
 
 
 def launch(function: Callable, names: Sequence[str], n: int, t: int, T: int, arrays: Mapping) -> None:
-    """Call a kernel of `tracer.source` with the arrays it needs."""
+    """Call a kernel of `source.source` with the arrays it needs."""
     arguments = *(arrays[name] for name in names), np.int64(n), np.int64(t), np.int64(T)
     function((blocks(n, BLOCK),), (BLOCK,), arguments)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from rnnexp.compute.jit import jit
+from rnnexp.compute.jit import alone, jit
 
 # tanh(x) = x P(x^2) / Q(x^2), fitted by least squares of the relative error over |x| < 8.5: within 4e-7 in
 # single precision. The C library's tanh would be called number by number, ten times slower.
@@ -36,16 +36,42 @@ def _tanh(x):
         return lambda x: math.tanh(x)
 
     def single(x):
-        x = LIMIT if x > LIMIT else x
-        x = -LIMIT if x < -LIMIT else x
+        x = max(min(x, LIMIT), -LIMIT)  # NaN stays
         u = x * x
         p = P0 + u * (P1 + u * (P2 + u * (P3 + u * P4)))
         q = ONE + u * (Q1 + u * (Q2 + u * (Q3 + u * Q4)))
-        y = x * p / q
-        y = ONE if y > ONE else y
-        return -ONE if y < -ONE else y
+        return max(min(x * p / q, ONE), -ONE)
 
     return single
+
+
+@alone
+def product(a, b):
+    """Return a * b, rounded, also where it is added to another product."""
+    return a * b
+
+
+@jit
+def maximum(a, b):
+    """Return the larger number; NaN where either is NaN."""
+    return a if a > b or a != a else b
+
+
+@jit
+def minimum(a, b):
+    """Return the smaller number; NaN where either is NaN."""
+    return a if a < b or a != a else b
+
+
+def sign(x):
+    """Return 1, 0 or -1, as NumPy does; NaN of NaN."""
+
+
+@overload(sign, inline="always")
+def _sign(x):
+    kind = np.float32 if x == types.float32 else np.float64
+    zero, one = kind(0), kind(1)
+    return lambda x: one if x > zero else (-one if x < zero else x)
 
 
 @jit

@@ -20,13 +20,15 @@ class Cell:
     input_gates : those that the input feeds, `x @ W + b`; a leading part of `gates`.
     recurrent_matmuls : the recurrent products of a step. Each is named by the adjacent gates it feeds, and says
         what is multiplied: {"rz": "h_prev"} is h_prev @ U_rz, for both gates at once.
+    diagonals : vectors (H,) that multiply an array of the step elementwise. Each is named by v_ and the gate that it
+        feeds, and says what is multiplied: {"v_f": "c_prev"}, for arrays["f"] += arrays["v_f"] * arrays["c_prev"].
     states : what goes from step to step; the first is the layer's output h.
     saved : what else a step keeps for its backward pass.
     more_gradients : what else `local_gradients` computes besides a derivative for every gate.
 
-    Parameters: W (input gates, D, H), U_<gates> of every recurrent product (its gates, H, H), and unless
-    bias=False b (gates, H). First values: W normal with standard deviation 1 / sqrt(D), U with 1 / sqrt(H),
-    b zero ("Deep Learning from Scratch 2").
+    Parameters: W (input gates, D, H), U_<gates> of every recurrent product (its gates, H, H), the diagonals, and
+    unless bias=False b (gates, H). First values: W normal with standard deviation 1 / sqrt(D), U with 1 / sqrt(H)
+    ("Deep Learning from Scratch 2"), diagonals and b zero.
 
     A cell defines `step`, `local_gradients` and `step_backward`. The layer does the rest: the product with the
     input (all steps at once, before the loop), the loop over time, and the gradients of the weights (all steps
@@ -34,21 +36,24 @@ class Cell:
 
     The methods find their arrays in dictionaries, (B, H) each, or (T, B, H) for several steps: every gate under
     its letter, every group of adjacent gates under its letters ("rz", one array (2, B, H)), every state under
-    its name, the state before the step under that with "_prev" ("h_prev"), and the arrays that are saved.
+    its name, the state before the step under that with "_prev" ("h_prev"), the arrays that are saved, and the
+    diagonals.
 
     What a cell cannot be
     ---------------------
     - States and gates have H numbers each: no projections, no state of another size.
-    - A recurrent product multiplies one (B, H) array, once a step, and there is one at least.
+    - A recurrent product multiplies one (B, H) array, once a step. There may be none.
     - The methods are elementwise maths by NumPy's functions on whole arrays: no reductions over B or H, no
-      comparisons or branches on values, no indexing. On a GPU they are read once and become kernels: what
-      `rnnexp.compute.cuda.tracer` does not know, it refuses by name.
+      comparisons or branches on values, no indexing. They are read once and become compiled loops, or kernels
+      of a GPU. What `rnnexp.compute.tracer` does not know, it refuses by name: then NumPy takes the steps, and a
+      GPU none.
     - A step sees its own input and the states before it, never other steps.
     """
 
     gates: str
     input_gates: str
     recurrent_matmuls: dict[str, str]
+    diagonals: dict[str, str] = {}
     states: tuple[str, ...] = ("h",)
     saved: tuple[str, ...] = ()
     more_gradients: tuple[str, ...] = ()
@@ -62,11 +67,12 @@ class Cell:
         }
         if bias:
             self.shapes["b"] = len(self.gates), hidden_size
+        self.shapes |= dict.fromkeys(self.diagonals, (hidden_size,))
 
     def init(self, p: dict, rng: np.random.Generator) -> None:
         """Draw the first values of the parameters `p`, name -> array; the shapes are in `shapes`."""
         for name, shape in self.shapes.items():
-            if name == "b":
+            if name == "b" or name in self.diagonals:
                 p[name].fill(0)
             else:
                 gates, rows, columns = shape

@@ -95,7 +95,7 @@ def local_gradients_of_interpolation(arrays, grads):
 
     grads["z"] holds the derivative of the sigmoid before.
     """
-    grads["z"] *= arrays["h_prev"] - arrays["n"]
+    np.multiply(arrays["h_prev"] - arrays["n"], grads["z"], out=grads["z"])
     tanh_gradient(arrays["n"], out=grads["n"])
     grads["n"] *= 1 - arrays["z"]
 

@@ -27,7 +27,7 @@ class LSTM(Cell):
     gates = input_gates = "ifog"
     recurrent_matmuls = {"ifog": "h_prev"}
     states = ("h", "c")
-    saved = ("tanh_c",)
+    saved: tuple[str, ...] = ("tanh_c",)
     more_gradients = ("c",)  # dh / dc
 
     def __init__(
@@ -49,29 +49,39 @@ class LSTM(Cell):
         arrays["ifog"] += recurrent("ifog", arrays["h_prev"])
         sigmoid(arrays["ifo"], out=arrays["ifo"])
         np.tanh(arrays["g"], out=arrays["g"])
-        np.multiply(arrays["f"], arrays["c_prev"], out=arrays["c"])
-        arrays["c"] += arrays["i"] * arrays["g"]
-        np.tanh(arrays["c"], out=arrays["tanh_c"])
-        np.multiply(arrays["o"], arrays["tanh_c"], out=arrays["h"])
+        remember(arrays)
 
     def local_gradients(self, arrays, grads):
         sigmoid_gradient(arrays["ifo"], out=grads["ifo"])
         tanh_gradient(arrays["g"], out=grads["g"])
         grads["i"] *= arrays["g"]
         grads["f"] *= arrays["c_prev"]
-        grads["o"] *= arrays["tanh_c"]
+        np.multiply(arrays["tanh_c"], grads["o"], out=grads["o"])
         grads["g"] *= arrays["i"]
         tanh_gradient(arrays["tanh_c"], out=grads["c"])
         grads["c"] *= arrays["o"]
 
     def step_backward(self, arrays, grads, recurrent, dh, dc):
-        grads["c"] *= dh
-        dc += grads["c"]
-        grads["o"] *= dh
-        grads["if"] *= dc
-        grads["g"] *= dc
-        dc *= arrays["f"]
+        through_memory(arrays, grads, dh, dc)
         dh[...] = recurrent.back("ifog", grads["ifog"])
+
+
+def remember(arrays):
+    """Set c' = f * c + i * g, tanh_c and h' = o * tanh(c')."""
+    np.multiply(arrays["f"], arrays["c_prev"], out=arrays["c"])
+    arrays["c"] += arrays["i"] * arrays["g"]
+    np.tanh(arrays["c"], out=arrays["tanh_c"])
+    np.multiply(arrays["o"], arrays["tanh_c"], out=arrays["h"])
+
+
+def through_memory(arrays, grads, dh, dc):
+    """Set the gradients of the preactivations of all gates, and dc to that of the memory before the step."""
+    grads["c"] *= dh
+    dc += grads["c"]
+    grads["o"] *= dh
+    grads["if"] *= dc
+    grads["g"] *= dc
+    dc *= arrays["f"]
 
 
 make = LSTM

@@ -1,23 +1,28 @@
 """Run the time loop of a cell in one of three ways: by NumPy step by step, compiled by numba, by GPU kernels."""
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
+from weakref import WeakKeyDictionary
 
 from rnnexp.compute.threads import parts_alike
+from rnnexp.compute.tracer import Refused, Tracer
 from rnnexp.compute.workspace import Workspace
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.loops import cuda, numpy
+from rnnexp.nn.loops.reading import Recorder, read_step, read_step_backward
 from rnnexp.nn.window import Window
 
 # Where a step multiplies less often with U than this, one thread takes all rows through the time loop; a thread
 # takes at least LEAST_ROWS rows. Threads wait for Python's lock between the NumPy calls; compiled loops do not,
 # but their threads have to be woken.
 WORTH_SHARING, WORTH_SHARING_COMPILED, LEAST_ROWS = 5_000_000, 500_000, 8
+REFUSED: WeakKeyDictionary[Cell, str | None] = WeakKeyDictionary()  # cell -> what cannot be compiled
 
 
 def forward(layer, w: Window, mask, workspace: Workspace) -> None:
     """Run the steps of a window, one after the other; mask (T, B, H) or None, see `RecurrentLayer.forward`."""
-    loop = choose(layer, mask, limit=None)
+    loop = choose(layer)
 
     def some(rows: slice) -> None:
         loop.forward(layer, w, [rows], mask, workspace.child("trial"))
@@ -32,7 +37,7 @@ def backward(layer, w: Window, dw: Window, dh, dstate: tuple, mask, workspace: W
     This sets `dw` to the gradients of all preactivations. `dstate`, arrays (B, H), holds the gradient of the
     state after the window, and is replaced by that of the state before it.
     """
-    loop = choose(layer, mask, layer.clip_through_time)
+    loop = choose(layer)
 
     def some(rows: slice) -> None:
         loop.backward(layer, w, dw, dh, dstate, [rows], mask, workspace.child("trial"))
@@ -46,11 +51,11 @@ def arrays_of(w: Window) -> list:
     return [w.gates, *w.states.values(), *w.saved.values()]
 
 
-def choose(layer, mask, limit: float | None) -> ModuleType:
-    """Return the fastest loop for a layer; compiled loops have neither masks nor a limit of the gradient."""
+def choose(layer) -> ModuleType:
+    """Return the fastest loop for a layer."""
     if layer.backend.custom_kernels(layer.p["b"].dtype):
         return cuda
-    if mask is None and limit is None and is_compiled(layer):
+    if is_compiled(layer):
         from rnnexp.nn.loops import jit  # here, for it imports numba
 
         return jit
@@ -58,15 +63,21 @@ def choose(layer, mask, limit: float | None) -> ModuleType:
 
 
 def is_compiled(layer) -> bool:
-    """Return whether the engine in use has compiled loops of the layer's cell."""
-    return layer.backend.compiled_loops and has_compiled_loop(layer.cell)
+    """Return whether the engine in use compiles the loops of the layer's cell."""
+    return layer.backend.compiled_loops and why_not_compiled(layer.cell) is None
 
 
-def has_compiled_loop(cell: Cell) -> bool:
-    """Return whether there are compiled loops of a cell, found by its class itself: a name can mean other maths."""
-    from rnnexp.nn.loops.jit import LOOPS  # here, for it imports numba
-
-    return type(cell) in LOOPS
+def why_not_compiled(cell: Cell) -> str | None:
+    """Return what a cell does that cannot be compiled, in words; None where all can."""
+    if cell not in REFUSED:
+        REFUSED[cell] = None
+        try:
+            for read in read_step, partial(read_step_backward, limit=None):
+                tracer = Tracer()
+                read(cell, tracer, Recorder(tracer, "none", summed=True))
+        except Refused as refused:
+            REFUSED[cell] = str(refused)
+    return REFUSED[cell]
 
 
 def rows_of_threads(

@@ -1,47 +1,71 @@
-"""Run the time loop compiled by numba, for cells that have such loops: `forward` and `backward` of a module here.
+"""Run the time loop compiled by numba: written from the methods of the cell, which the tracer reads.
 
-`w` and `dw` of those are the `Window`s of values and gradients, with arrays (G, T, B, H) of the gates and
-(T + 1, B, H) of the states; `weights` has the recurrent weights by group, in the form that
-`rnnexp.compute.jit.products` multiplies by; dh_out (T, B, H) is the gradient of the outputs, dstate that of the
-state, arrays (B, H). Each call takes the rows from `first` to before `last`. The loops are tested against the
-methods of their cell, which run where a cell has none.
+The loops are tested against those methods, which run where the tracer refuses what a cell does.
 """
 
 from collections.abc import Callable
-from types import ModuleType
+from typing import Any
 
+import numpy as np
+
+from rnnexp.compute.jit.generated import module_of
 from rnnexp.compute.threads import in_parallel
 from rnnexp.compute.workspace import Workspace
-from rnnexp.nn.cells.base import Cell
-from rnnexp.nn.cells.gru import GRU, GRUResetAfter
-from rnnexp.nn.cells.lstm import LSTM
-from rnnexp.nn.cells.rnn import RNN
-from rnnexp.nn.loops.jit import gru, gru_reset_after, lstm, rnn
+from rnnexp.nn.loops.jit import written
+from rnnexp.nn.loops.reading import gradient, kind_of
 from rnnexp.nn.loops.weights import length, recurrent_weights
 from rnnexp.nn.window import Window
 
-# found by the class itself, because another class may have the same name and other maths
-LOOPS: dict[type[Cell], ModuleType] = {GRU: gru, GRUResetAfter: gru_reset_after, LSTM: lstm, RNN: rnn}
-
 
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
-    """Run the steps as `rnnexp.nn.loops.forward` does, without a mask."""
-    loop = LOOPS[type(layer.cell)]
+    """Run the steps as `rnnexp.nn.loops.forward` does."""
+    masks = kind_of(mask)
+    loop = workspace.get_or_create(
+        "loop forward", masks, lambda: Compiled(written.forward(layer.cell, masks))
+    )
     weights = recurrent_weights(w.U, parts, workspace.child("forward"), form(layer))
-    in_parallel(lambda rows: loop.forward(w, weights[length(rows)], rows.start, rows.stop), parts)
+    loop.run(arrays_of(layer, w, mask), weights, parts)
 
 
 def backward(
     layer, w: Window, dw: Window, dh, dstate: tuple, parts: list[slice], mask, workspace: Workspace
 ) -> None:
-    """Run the steps in reverse as `rnnexp.nn.loops.backward` does, without mask or limit of the gradient."""
-    loop = LOOPS[type(layer.cell)]
+    """Run the steps in reverse as `rnnexp.nn.loops.backward` does."""
+    masks, limit = kind_of(mask), layer.clip_through_time
+    loop = workspace.get_or_create(
+        "loop backward",
+        (masks, limit is not None),
+        lambda: Compiled(written.backward(layer.cell, masks, limit is not None)),
+    )
     weights = recurrent_weights(w.U, parts, workspace.child("backward"), form(layer), transposed=True)
+    arrays = arrays_of(layer, w, mask) | {"da": dw.gates, "dout": dh}
+    arrays |= dict(zip(map(gradient, layer.cell.states), dstate))
+    if limit is not None:
+        arrays["limit"] = np.array([limit], w.gates.dtype)
+    loop.run(arrays, weights, parts)
 
-    def some(rows: slice) -> None:
-        loop.backward(w, dw, weights[length(rows)], dh, dstate, rows.start, rows.stop)
 
-    in_parallel(some, parts)
+def arrays_of(layer, w: Window, mask) -> dict[str, Any]:
+    """Return the arrays of a window by the names that addresses use."""
+    mask = mask[0] if kind_of(mask) == "one" else mask
+    return {"gates": w.gates, **w.states, **w.saved, **w.diagonals, "mask": mask}
+
+
+class Compiled:
+    """Hold a loop that numba compiles."""
+
+    def __init__(self, loop: written.Loop):
+        source, self.arrays = written.module(loop.cell, loop)
+        self.function = getattr(module_of(source), loop.name)
+
+    def run(self, arrays: dict, weights: dict[int, dict], parts: list[slice]) -> None:
+        """Run all steps; each thread takes one of `parts` of the rows."""
+
+        def some(rows: slice) -> None:
+            given = arrays | {f"U_{group}": U for group, U in weights[length(rows)].items()}
+            self.function(*(given[name] for name in self.arrays), rows.start, rows.stop)
+
+        in_parallel(some, parts)
 
 
 def form(layer) -> Callable:

@@ -1,18 +1,18 @@
-"""Turn elementwise NumPy code into CUDA, by running it once on stand-ins for arrays that write down what it does.
+"""Read elementwise NumPy code, by running it once on stand-ins for arrays that write down what it does.
 
-So the maths of a cell or an optimizer is written once, in NumPy, and becomes one kernel on a GPU. A thread of
-that kernel computes one number of every array, which a `Slot` stands for.
+So the maths of a cell or an optimizer is written once, in NumPy, and becomes kernels of a GPU
+(`rnnexp.compute.cuda.source`) and loops for numba (`rnnexp.compute.jit.source`). A `Slot` stands for one array of
+numbers that are all treated alike.
 """
 
 import numbers
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-# NumPy's functions in C. `maximum` and `minimum` pass on NaN, as NumPy's do.
+# NumPy's functions, in words that are C and Python alike
 FUNCTIONS = {
     np.add: "{} + {}",
     np.subtract: "{} - {}",
@@ -21,60 +21,85 @@ FUNCTIONS = {
     np.negative: "-{}",
     np.square: "{0} * {0}",
     np.absolute: "fabs({})",
+    np.sign: "sign({})",
     np.exp: "exp({})",
     np.expm1: "expm1({})",
     np.log: "log({})",
     np.sqrt: "sqrt({})",
     np.tanh: "tanh({})",
-    np.maximum: "{0} > {1} || isnan({0}) ? {0} : {1}",
-    np.minimum: "{0} < {1} || isnan({0}) ? {0} : {1}",
+    np.maximum: "maximum({}, {})",
+    np.minimum: "minimum({}, {})",
 }
 
 
 class Address(NamedTuple):
-    """Say where a slot lies: in an array of blocks of n numbers, which each have T steps where `step` is given.
+    """Say where a slot lies: in an array of blocks of numbers, which each have T steps where `step` is given.
 
-    step : relative to the step t that the kernel is called for.
+    step : relative to the step t that is computed.
     """
 
     array: str
     block: int = 0
     step: int | None = None
 
-    def __str__(self) -> str:
-        """Return the C expression for this thread's number there."""
-        slot = f"{self.block}" if self.step is None else f"({self.block} * T + t + {self.step})"
-        return f"p_{self.array}[{slot} * n + e]"
-
 
 class Scalar(NamedTuple):
-    """Say where a number lies that is the same for all threads, in double precision."""
+    """Say where a number lies that goes with all numbers of a slot."""
 
     array: str
     place: int = 0
 
-    def __str__(self) -> str:
-        return f"real(s_{self.array}[{self.place}])"
+
+Operand = str | float  # a variable or a constant
+
+
+class Load(NamedTuple):
+    """Read a variable from memory."""
+
+    name: str
+    address: Address | Scalar
+
+
+class Compute(NamedTuple):
+    """Set a variable to a function of others.
+
+    joins : of a product, whether it was written np.multiply(y, x, out=x), see `rnnexp.compute.jit.factors`.
+    """
+
+    name: str
+    function: Any
+    operands: tuple[Operand, ...]
+    joins: bool = False
+
+
+class Store(NamedTuple):
+    """Write a value to memory."""
+
+    address: Address | Scalar
+    value: Operand
+
+
+Statement = Load | Compute | Store
 
 
 class Slot:
-    """Hold what is known of a thread's number of one array: where it lies, and the C variable with its value.
+    """Hold what is known of one array: where it lies, and the variable with its value.
 
     address : None: a result that has no place in memory yet.
     """
 
     def __init__(self, address: Address | Scalar | None = None):
         self.address = address
-        self.value: str | None = None
+        self.value: Operand | None = None
         self.kernel = -1  # the kernel in which `value` is known
         self.stored = True  # memory holds `value`
 
 
 class Tracer:
-    """Hold the kernels of the code read so far, in their order, each a list of lines of C."""
+    """Hold the kernels of the code read so far, in their order: what is computed between two products."""
 
     def __init__(self) -> None:
-        self.kernels: list[list[str]] = [[]]
+        self.kernels: list[list[Statement]] = [[]]
         self.changed: list[Slot] = []  # slots with a new value that memory does not hold yet
         self.slots: dict[Address | Scalar, Slot] = {}
         self.count = 0
@@ -88,42 +113,50 @@ class Tracer:
         """Return a stand-in for `number` arrays that need no place in memory."""
         return TracedArray(self, [Slot() for _ in range(number)])
 
-    def read(self, slot: Slot) -> str:
-        """Return the C variable that holds a slot's number, read from memory where it must be."""
+    def read(self, slot: Slot) -> Operand:
+        """Return the variable that holds a slot's value, read from memory where it must be."""
         here = len(self.kernels) - 1
         if slot.value is None or slot.kernel != here:
             if slot.address is None:
                 self.give_place(slot)
-            slot.value, slot.kernel = self.variable(str(slot.address)), here
+            assert slot.address is not None
+            slot.value, slot.kernel = self.new_name(), here
+            self.kernels[-1].append(Load(slot.value, slot.address))
         return slot.value
 
-    def write(self, slot: Slot, value: str) -> None:
+    def write(self, slot: Slot, value: Operand) -> None:
         slot.value, slot.kernel = value, len(self.kernels) - 1
         if slot.stored and slot.address:
             slot.stored = False
             self.changed.append(slot)
 
-    def variable(self, expression: str) -> str:
-        """Return a new C variable with the value of an expression."""
+    def compute(self, function: Any, operands: tuple[Operand, ...], joins: bool) -> str:
+        """Return a new variable with the value of a function."""
+        name = self.new_name()
+        self.kernels[-1].append(Compute(name, function, operands, joins))
+        return name
+
+    def new_name(self) -> str:
         self.count += 1
-        self.kernels[-1].append(f"const real v{self.count} = {expression};")
         return f"v{self.count}"
 
     def give_place(self, slot: Slot) -> None:
         """Have a result stored in scratch memory at the end of the kernel it comes from."""
-        assert slot.value, "a result is read before it is written"
+        assert slot.value is not None, "a result is read before it is written"
         slot.address = Address("scratch", self.scratch)
         self.scratch += 1
         if slot.kernel == len(self.kernels) - 1:
             slot.stored = False
             self.changed.append(slot)
         else:
-            self.kernels[slot.kernel].append(f"{slot.address} = {slot.value};")
+            self.kernels[slot.kernel].append(Store(slot.address, slot.value))
 
     def end_kernel(self) -> None:
         """End the kernel, because what follows needs all that it computes."""
         for slot in self.changed:
-            self.kernels[-1].append(f"{slot.address} = {slot.value};")
+            assert slot.address is not None
+            assert slot.value is not None
+            self.kernels[-1].append(Store(slot.address, slot.value))
             slot.stored = True
         self.changed.clear()
         self.kernels.append([])
@@ -133,7 +166,7 @@ class TracedArray(NDArrayOperatorsMixin):
     """Stand in for an array: one slot, or several stacked along the first axis.
 
     It takes the functions of `FUNCTIONS`, np.clip, in-place operators and `x[...] = y`. All else is refused by name:
-    taken for something else, it would be other maths on a GPU than on the CPU.
+    taken for something else, it would be other maths when it is compiled than in NumPy.
     """
 
     def __init__(self, tracer: Tracer, slots: Sequence[Slot]):
@@ -153,7 +186,8 @@ class TracedArray(NDArrayOperatorsMixin):
         ]
         # one slot goes with each of a stack
         rows = zip(*(column * (length if len(column) == 1 else 1) for column in columns), strict=True)
-        values = [self.tracer.variable(FUNCTIONS[function].format(*row)) for row in rows]
+        joins = function is np.multiply and out is not None and out[0] is inputs[1]
+        values = [self.tracer.compute(function, row, joins) for row in rows]
         result = out[0] if out else self.tracer.results(len(values))
         result[...] = values
         return result
@@ -168,6 +202,7 @@ class TracedArray(NDArrayOperatorsMixin):
             raise refusal(f"assignment to a part, [{place}] = ...")
         if isinstance(values, TracedArray):
             values = [self.tracer.read(slot) for slot in values.slots]
+            values *= len(self.slots) if len(values) == 1 else 1
         elif not isinstance(values, list):
             values = [constant(values)] * len(self.slots)
         for slot, value in zip(self.slots, values, strict=True):
@@ -204,14 +239,16 @@ class TracedArray(NDArrayOperatorsMixin):
         return total
 
 
-def refusal(what: str, remedy: str = "") -> NotImplementedError:
+class Refused(NotImplementedError):
+    """Name what elementwise code must not do."""
+
+
+def refusal(what: str, remedy: str = "") -> Refused:
     """Return the error that refuses something which elementwise code must not do."""
-    return NotImplementedError(
-        f"code for a GPU cannot use {what}: rnnexp.compute.cuda.tracer does not know it{remedy}"
-    )
+    return Refused(f"compiled code cannot use {what}: rnnexp.compute.tracer does not know it{remedy}")
 
 
-def clip(array: TracedArray, low: float, high: float, out: TracedArray | None = None) -> TracedArray:
+def clip(array: TracedArray, low: Any, high: Any, out: TracedArray | None = None) -> TracedArray:
     """Do what np.clip does."""
     limited: Any = np.minimum(np.maximum(array, low), high)  # type: ignore[call-overload]
     if out is None:
@@ -220,34 +257,7 @@ def clip(array: TracedArray, low: float, high: float, out: TracedArray | None = 
     return out
 
 
-def constant(x: float) -> str:
+def constant(x: Any) -> float:
     if not isinstance(x, numbers.Real):
         raise refusal(f"a {type(x).__name__} beside arrays of the step")
-    return f"real({float(x)!r})"
-
-
-def arrays_of(lines: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the arrays that lines of C use, each as its declaration and its name."""
-    types = {"p": "real*", "s": "const double*"}
-    found = sorted(set(re.findall(r"\b([ps])_(\w+)\[", " ".join(lines))))
-    return [(f"{types[kind]} {kind}_{name}", name) for kind, name in found]
-
-
-def source(name: str, lines: Sequence[str], unless: str = "") -> str:
-    """Return a kernel over e = 0 ... n - 1, with a step t of T for addresses to use.
-
-    It takes its arrays, n, t and T.
-
-    unless : a condition under which it does nothing.
-    """
-    arrays = [declared for declared, _ in arrays_of(lines)]
-    parameters = ", ".join([*arrays, "long long n", "long long t", "long long T"])
-    condition = f"e >= n || {unless}" if unless else "e >= n"
-    body = "\n    ".join(lines)
-    return f"""
-extern "C" __global__ void {name}({parameters}) {{
-    const long long e = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-    if ({condition}) return;
-    {body}
-}}
-"""
+    return float(x)

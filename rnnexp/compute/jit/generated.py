@@ -1,0 +1,52 @@
+"""Keep written source where numba keeps what it compiles of it, and load it."""
+
+import hashlib
+import os
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from rnnexp.compute.jit import maths
+
+HERE = Path(__file__).parent
+COMPILED_IN = *HERE.glob("*.py"), *HERE.parent.glob("blas/*.py")  # what written source calls
+WRITTEN_AT = 0, 0  # the time of each file, by which numba tells whether it has changed
+
+
+@cache
+def module_of(source: str) -> ModuleType:
+    """Return a module of this source, kept in a file where there is room for one.
+
+    The file's name is a hash of the source and of our own functions that numba compiles into it.
+    """
+    digest = hashlib.sha256(source.encode())
+    for file in sorted(COMPILED_IN):
+        digest.update(file.read_bytes())
+    name = f"rnnexp_loops_{digest.hexdigest()[:16]}"
+    path = kept(name, source)
+    module = ModuleType(name)
+    module.__file__ = str(path or f"<{name}>")
+    sys.modules[name] = module  # where numba looks for it when it loads what it compiled
+    exec(compile(source, module.__file__, "exec"), module.__dict__)
+    return module
+
+
+def kept(name: str, source: str) -> Path | None:
+    """Return the file with a source, written unless it is there; None where nothing can be kept."""
+    if not maths.add.stats.cache_path:
+        return None
+    folder = Path(maths.add.stats.cache_path) / "loops"
+    path = folder / f"{name}.txt"  # no module of the program
+    try:
+        if not path.exists() or path.read_text(encoding="utf-8") != source:
+            folder.mkdir(parents=True, exist_ok=True)
+            number, part = tempfile.mkstemp(dir=folder)
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                file.write(source)
+            os.utime(part, WRITTEN_AT)
+            Path(part).replace(path)
+    except OSError:
+        return None
+    return path
