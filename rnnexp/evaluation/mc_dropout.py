@@ -22,7 +22,8 @@ class McDropout(Evaluator):
         self.samples, self.seed = samples, seed
 
     def require_model(self, model, chosen):
-        if not any(layer.rate > 0 for layer in (*model.dropouts, *model.recurrent_dropouts)):
+        drops = *model.dropouts, *model.recurrent_dropouts, *model.weight_drops, model.embedding_dropout
+        if not any(drop.rate > 0 for drop in drops):
             raise UserError(
                 f"{chosen} is for a model with dropout: give model.dropout or model.recurrent_dropout, or leave it out"
             )

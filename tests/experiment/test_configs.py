@@ -241,7 +241,8 @@ def test_every_cell_has_a_config_of_its_name():
 
 
 def test_a_preset_chooses_a_value_by_another_key():
-    rates = {cell: composed("experiment=claims/grammar", f"cell={cell}")["optimizer"]["lr"] for cell in CELLS}
+    cells = "rnn", "lstm", "gru"
+    rates = {cell: composed("experiment=claims/grammar", f"cell={cell}")["optimizer"]["lr"] for cell in cells}
     assert rates == {"rnn": 4.0, "lstm": 16.0, "gru": 2.0}
     assert composed("experiment=claims/grammar", "optimizer.lr=3")["optimizer"]["lr"] == 3
     with pytest.raises(UserError, match="the preset has no value for mine, only for lstm, gru"):
