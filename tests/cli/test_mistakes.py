@@ -239,8 +239,8 @@ SIXTY = {
     "cell.reset=after": "cell.reset is an option of cell=gru only",
     "+dataset.path=mine.txt": "dataset.path is an option of dataset=text only",
     # a choice that there is not
-    "cell=gruu": "cell=gruu is not known: did you mean gru? There are gru, lstm, lstm_dlfs2, rnn",
-    "cell=transformer": "cell=transformer is not known: there are gru, lstm, lstm_dlfs2, rnn",
+    "cell=gruu": "cell=gruu is not known: did you mean gru? There are cifg, gru, ",
+    "cell=transformer": "cell=transformer is not known: there are cifg, gru, ",
     "tracking=mlflw": "tracking=mlflw is not known: did you mean mlflow? There are mlflow, none",
     "evaluation=[exact,dlfs]": "evaluation=dlfs is not known: did you mean dlfs2? There are ",
     "-m hydra/launcher=slrm": "hydra/launcher=slrm is not known: did you mean slurm? There are basic, slurm",
@@ -293,9 +293,9 @@ SIXTY = {
     "resume=": "name one run folder: rnnexp resume RUN_FOLDER",
     "offline gone": "gone is no folder",
     "comapre study=x": "comapre is no command: did you mean compare? There are train, resume, generate, ",
-    "evaluate weights=w.npz cell=gruu": "cell=gruu is not known: did you mean gru? There are gru, lstm, ",
+    "evaluate weights=w.npz cell=gruu": "cell=gruu is not known: did you mean gru? There are cifg, gru, ",
     "evaluate weights=w.npz model.hiden_size=3": "model.hiden_size is not known: did you mean model.hidden_size?",
-    "--help cell=gruu": "cell=gruu is not known: did you mean gru? There are gru, lstm, lstm_dlfs2, rnn",
+    "--help cell=gruu": "cell=gruu is not known: did you mean gru? There are cifg, gru, ",
     "generate num=2": "run has no value: add run=VALUE",
     "sync gone": "gone is no folder",
 }

@@ -70,7 +70,7 @@ def test_an_installed_wheel_works_in_an_empty_folder(wheel, tmp_path):
 
     shown = rnnexp("--help")
     assert shown.returncode == 0, shown.stderr
-    assert "cell: gru, lstm" in shown.stdout
+    assert "cell: cifg, gru" in shown.stdout
     trained = rnnexp(*QUICK, "engine=numpy", "train.max_steps=3", "hydra.run.dir=run")
     assert trained.returncode == 0, trained.stderr
     assert {path.name for path in empty.iterdir()} == {"run"}
