@@ -57,7 +57,7 @@ def wait_for_another_checkpoint(folder, process):
         time.sleep(0.002)
 
 
-def test_the_demo_shows_a_difference_and_the_distance_to_the_best(tmp_path):
+def test_both_cells_of_the_demo_come_near_the_best_that_can_be_reached(tmp_path):
     """One seed a cell of `make demo`."""
     subprocess.run(
         command("-m", "experiment=demo,demo_gru", "seed=1"),
@@ -65,14 +65,10 @@ def test_the_demo_shows_a_difference_and_the_distance_to_the_best(tmp_path):
         check=True,
         capture_output=True,
     )
-    found = {
-        path.parent.name.partition("_")[0]: json.loads(path.read_text())
-        for path in tmp_path.rglob("result.json")
-    }
-    lstm, gru = found["lstm"], found["gru"]
-    for result in lstm, gru:
+    results = [json.loads(path.read_text()) for path in tmp_path.rglob("result.json")]
+    assert len(results) == 2
+    for result in results:
         assert 1.01 < result["test/ppl"] / result["oracle/ppl"] < 1.25
-    assert lstm["test/ppl"] < gru["test/ppl"]
 
 
 def test_an_epoch_of_the_books_model_on_ptb(rnnexp, ptb_dir, tmp_path):
