@@ -17,7 +17,6 @@ from rnnexp.evaluation.dlfs2 import dlfs2_loss
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.experiment import build, models, rules, runner, schema
 from rnnexp.experiment.config_hash import hashes
-from rnnexp.nn.cells import CELLS
 from rnnexp.options import Option
 from rnnexp.records.folder import RunFolder
 from tests.conftest import QUICK
@@ -46,7 +45,7 @@ def test_the_names_of_metrics_belong_to_one_evaluator_each():
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "peephole"])
 @pytest.mark.parametrize("name", EVALUATORS)
 def test_evaluation_changes_nothing_and_says_the_same_again(name, cell):
     model = small_model(cell, dropout=0.5, num_layers=2)

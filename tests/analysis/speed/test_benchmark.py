@@ -204,7 +204,9 @@ def test_the_command_on_a_gpu(tmp_path):
     (record,) = json.loads((tmp_path / "gpu.json").read_text())["records"]
     assert record["seconds"].keys() == {"graph", "fused", "cupy", "graph, tf32"}
     assert record["matmul_only_seconds"] > 0
-    assert record["parts"]["RNN_step"]["times"] == record["parts"]["product 32x50x50 x1"]["times"] / 2 == 16
+    assert (
+        record["parts"]["RNN_forward"]["times"] == record["parts"]["product 32x50x50 x1"]["times"] / 2 == 16
+    )
     assert "names, rnn: " in (tmp_path / "gpu.md").read_text()
 
 
