@@ -41,7 +41,8 @@ COLUMNS = {
 }
 MOST_APART = 0.02  # of parameters
 OUTER = 0.1  # of a range, at each end
-SAME_RESULT, LEAST_RUNS = 1e-6, 3  # of a loss: engines round differently
+SAME_RESULT = 1e-6  # of a loss: engines round differently
+LEAST_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -245,9 +246,8 @@ def _cut_off(runs: pd.DataFrame) -> tuple[str, str]:
 
 def _untuned(runs: pd.DataFrame) -> tuple[str, str]:
     untuned = runs[runs["trials"] == 0]
-    if len(untuned):
-        return STATED, f"no search recorded here chose the settings of {_names(untuned)}"
-    return OK, "every configuration was tuned"
+    said = f"no search recorded here chose the settings of {_names(untuned)}"
+    return (STATED, said) if len(untuned) else (OK, "every configuration was tuned")
 
 
 def _pruned(runs: pd.DataFrame) -> tuple[str, str]:

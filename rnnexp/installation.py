@@ -1,10 +1,11 @@
-"""Say how to add what is optional, for the way in which the program was installed."""
+"""Say where the program was installed, and how to add what is optional there."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parents[1]
+CONF = Path(__file__).resolve().parent / "conf"  # in a clone a link to the conf/ at the top
 MARK = "; extra == "
 # who has put a package here, as it notes -> its command
 BY = {"uv": "uv pip install", "conda": "conda install -c conda-forge"}

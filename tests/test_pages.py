@@ -20,9 +20,9 @@ from rnnexp.cli import arguments, evaluate, generate, offline, sync, ui
 from rnnexp.cli.main import COMMANDS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
+from rnnexp.installation import CONF
 from rnnexp.sweeps.configs import open_configs
 from rnnexp.sweeps.request import config_of
-from rnnexp.sweeps.worker import CONF
 from tests.api.conftest import SHORT
 from tests.conftest import REPOSITORY
 from tests.helpers.requests import open_request

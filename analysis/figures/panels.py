@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -38,39 +39,31 @@ class Series:
     def of_runs(cls, name: str, look: Look, x: Sequence[float], runs: Sequence[Sequence[float]]) -> "Series":
         """Return the means of runs with 95% t intervals."""
         means = [mean_interval(own) for own in runs]
-        return cls(
-            name,
-            look,
-            np.asarray(x, float),
-            np.array([mean.mean for mean in means]),
-            np.array([mean.low for mean in means]),
-            np.array([mean.high for mean in means]),
-            [np.asarray(own, float) for own in runs],
-        )
+        each = [np.asarray(own, float) for own in runs]
+        return cls._of_intervals(name, look, x, [mean.mean for mean in means], means, each)
 
     @classmethod
     def of_differences(cls, x: Sequence[float], gaps: Sequence[Difference], name: str = "") -> "Series":
         """Return differences with their intervals."""
-        return cls(
-            name,
-            NEUTRAL,
-            np.asarray(x, float),
-            np.array([gap.mean for gap in gaps]),
-            np.array([gap.low for gap in gaps]),
-            np.array([gap.high for gap in gaps]),
-        )
+        return cls._of_intervals(name, NEUTRAL, x, [gap.mean for gap in gaps], gaps)
 
     @classmethod
     def of_rates(cls, name: str, look: Look, x: Sequence[float], rates: Sequence[Rate]) -> "Series":
         """Return shares of runs with their intervals."""
-        return cls(
-            name,
-            look,
-            np.asarray(x, float),
-            np.array([rate.rate for rate in rates]),
-            np.array([rate.low for rate in rates]),
-            np.array([rate.high for rate in rates]),
-        )
+        return cls._of_intervals(name, look, x, [rate.rate for rate in rates], rates)
+
+    @classmethod
+    def _of_intervals(
+        cls,
+        name: str,
+        look: Look,
+        x: Sequence[float],
+        means: Sequence[float],
+        intervals: Sequence[Any],
+        runs: Sequence[np.ndarray] = (),
+    ) -> "Series":
+        low, high = (np.array([getattr(one, end) for one in intervals]) for end in ("low", "high"))
+        return cls(name, look, np.asarray(x, float), np.array(means), low, high, runs)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp.errors import UserError, one_line
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import schema
-from rnnexp.experiment.compose import CONF, composed
+from rnnexp.experiment.compose import composed
 from rnnexp.experiment.config import CHOICES, keys_of, keys_of_choice
 from rnnexp.experiment.own_parts import PARTS
+from rnnexp.installation import CONF
 from rnnexp.options import Key
 
 GROUPS = "cell", "model", "dataset", "optimizer", "schedule", "train", "evaluation", "tracking", "experiment"

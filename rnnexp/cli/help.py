@@ -36,9 +36,9 @@ def overview(arguments: Sequence[str], commands: Mapping[str, Command]) -> str:
     from omegaconf import OmegaConf
 
     from rnnexp.cli import flags
+    from rnnexp.installation import CONF
     from rnnexp.sweeps.configs import open_configs
     from rnnexp.sweeps.overrides import parse, values
-    from rnnexp.sweeps.worker import CONF
 
     given = flags.read(arguments)
     with open_configs(given.config_dir):

@@ -24,6 +24,7 @@ from rnnexp.errors import UserError
 from rnnexp.experiment import recorded, rules, runner, schema
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.experiment.versions import CALLED, VERSION_BASE
+from rnnexp.installation import CONF
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
@@ -33,7 +34,6 @@ from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.overrides import parse, texts
 from rnnexp.sweeps.request import Request, job_of, require_same_folder
 from rnnexp.sweeps.scheduler import AGAIN, RERUN_AGAIN, Sweep, run_sweep
-from rnnexp.sweeps.worker import CONF
 
 MANY, ONE = RunMode.MULTIRUN.name, RunMode.RUN.name  # of hydra.mode
 

@@ -8,15 +8,22 @@ from typing import Any
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
 from rnnexp.experiment import schema
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.experiment.versions import VERSION_BASE
+from rnnexp.installation import CONF
 
-CONF = Path(__file__).resolve().parents[1] / "conf"  # in a checkout a link to the conf/ at the top
+
+def search_path(config_dir: Path | None) -> ConfigSearchPath:
+    """Return where Hydra looks for configs: in conf/, and before it in a folder of the user's, if there is one."""
+    path = create_config_search_path(str(CONF))
+    if config_dir:
+        path.prepend("command-line", f"file://{config_dir.absolute()}", SearchPathQuery(provider="schema"))
+    return path
 
 
 def composed(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
@@ -28,11 +35,10 @@ def composed(overrides: Sequence[str], config_dir: Path | None = None) -> DictCo
     config_dir : a folder of the user's with more groups and options.
     """
     schema.register()
-    path = create_config_search_path(str(CONF))
-    if config_dir:
-        path.prepend("command-line", f"file://{config_dir}", SearchPathQuery(provider="schema"))
     with _rules(), in_plain_words():
-        loaded = ConfigLoaderImpl(path).load_configuration("config", list(overrides), RunMode.RUN)
+        loaded = ConfigLoaderImpl(search_path(config_dir)).load_configuration(
+            "config", list(overrides), RunMode.RUN
+        )
     with open_dict(loaded):
         del loaded["hydra"]
     return loaded

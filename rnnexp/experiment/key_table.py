@@ -13,9 +13,9 @@ import yaml
 from rnnexp.errors import UserError
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment.config import ALWAYS, CHOICES, SECTIONS, keys_of_choice
+from rnnexp.installation import CONF
 from rnnexp.options import Key, PathTo, options_of
 
-CONF = Path(__file__).parents[1] / "conf"
 BEGIN, END = "<!-- made by python -m rnnexp.experiment.key_table -->", "<!-- to here -->"
 HEAD = ("key", "type", "value", "must be", "meaning", "defines the result")
 

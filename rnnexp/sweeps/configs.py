@@ -6,15 +6,14 @@ from pathlib import Path
 
 from hydra import initialize_config_dir
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import own_parts, schema
+from rnnexp.experiment.compose import search_path
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.experiment.versions import VERSION_BASE
-from rnnexp.sweeps.worker import CONF
+from rnnexp.installation import CONF
 
 
 @contextmanager
@@ -29,10 +28,6 @@ def open_configs(config_dir: str | None = None) -> Iterator[None]:
         if config_dir is not None:
             if not Path(config_dir).is_dir():
                 raise UserError(f"--config-dir {config_dir} is no folder")
-            places = create_config_search_path(str(CONF))
-            places.prepend(
-                "command-line", f"file://{Path(config_dir).absolute()}", SearchPathQuery(provider="schema")
-            )
             GlobalHydra.instance().clear()
-            Hydra.create_main_hydra2("rnnexp", places)
+            Hydra.create_main_hydra2("rnnexp", search_path(Path(config_dir)))
         yield

@@ -18,10 +18,9 @@ from threadpoolctl import threadpool_limits
 
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import runner
+from rnnexp.installation import CONF
 from rnnexp.records.folder import RunFolder
 from rnnexp.tracking.worker import lines
-
-CONF = Path(__file__).resolve().parents[1] / "conf"  # in a checkout a link to the conf/ at the top
 
 
 def log_to(file: Path, *others: str) -> None:

@@ -9,8 +9,8 @@ from hydra.core.global_hydra import GlobalHydra
 
 from rnnexp.api.settings import config_of, key_of
 from rnnexp.errors import UserError
-from rnnexp.experiment.compose import CONF
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.installation import CONF
 from rnnexp.sweeps.configs import open_configs
 from rnnexp.sweeps.request import make_job
 

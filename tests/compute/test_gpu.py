@@ -28,7 +28,7 @@ from rnnexp.nn.model import arrays_of
 from rnnexp.optim.sgd import SGD
 from rnnexp.training.step import make as make_step
 from tests.helpers.gradcheck import check_gradients
-from tests.helpers.variants import CORE, OTHERS, REGULARISED, VARIANTS, bound_layer, small_model
+from tests.helpers.variants import CORE, OTHERS, REGULARISED, VARIANTS, bound_layer, random_state, small_model
 
 T, B, V = 4, 3, 11
 ENGINES = pytest.mark.parametrize("name_of_engine", ["fused", "cupy"])
@@ -38,14 +38,6 @@ def window(seed=1):
     """Inputs and targets, some of them nothing."""
     rng = np.random.default_rng(seed)
     return rng.integers(-1, V, size=(2, T, B)).astype(np.int32)
-
-
-def random_state(model, seed=2):
-    rng = np.random.default_rng(seed)
-    return [
-        tuple(rng.standard_normal(array.shape).astype(array.dtype) for array in layer)
-        for layer in model.zero_state(B)
-    ]
 
 
 def step(model, key=(7, 3), grad_scale=0.2):

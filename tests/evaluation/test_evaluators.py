@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from rnnexp.cli import evaluate as evaluate_command
-from rnnexp.cli.train import CONF
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import UserError
@@ -17,6 +16,7 @@ from rnnexp.evaluation.dlfs2 import dlfs2_loss
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.experiment import build, models, rules, runner, schema
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.installation import CONF
 from rnnexp.options import Option
 from rnnexp.records.folder import RunFolder
 from tests.conftest import QUICK

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hydra import compose
 
-from rnnexp.cli.train import CONF
 from rnnexp.errors import UserError
 from rnnexp.experiment import models, rules, schema
 from rnnexp.experiment.build import experiment
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.installation import CONF
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.cells.base import Cell
 from rnnexp.sweeps.configs import open_configs

@@ -4,10 +4,10 @@ import pytest
 import yaml
 
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.installation import CONF
 from rnnexp.nn.cells import CELLS
 from rnnexp.optim import OPTIMIZERS
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.worker import CONF
 from tests.conftest import QUICK
 from tests.experiment.test_configs import composed
 

@@ -7,9 +7,9 @@ from rnnexp.errors import UserError
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import key_table, rules
 from rnnexp.experiment.config import ALWAYS, CHOICES, RUNTIME, keys_of, keys_of_choice, option_of
+from rnnexp.installation import CONF
 from rnnexp.options import NOTHING, options_of
 from rnnexp.records.digests import leaves
-from rnnexp.sweeps.worker import CONF
 from tests.conftest import REPOSITORY
 from tests.experiment.test_configs import OPTIONS, composed
 

@@ -84,3 +84,17 @@ def small_model(
     values = np.random.default_rng(3).normal(0, 0.4, len(model.params.values))
     model.params.set(model.params.split(values))
     return model
+
+
+def random_state(model, seed=2, rows=3):
+    """A state of a model from which its window begins, of each layer."""
+    rng = np.random.default_rng(seed)
+    state = [
+        tuple(rng.standard_normal(array.shape).astype(array.dtype) for array in layer)
+        for layer in model.zero_state(rows)
+    ]
+    for cell, layer in zip(model.cells, state):
+        for name, array in zip(cell.states, layer):
+            if name == "n":  # by which slstm divides
+                array[...] = 1 + np.abs(array)
+    return state

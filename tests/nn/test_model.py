@@ -13,7 +13,7 @@ from rnnexp.nn.cells import CELLS
 from rnnexp.nn.inputs import TokenInputs
 from rnnexp.nn.model import Model
 from tests.helpers.gradcheck import check_gradients
-from tests.helpers.variants import CORE, VARIANTS, small_model
+from tests.helpers.variants import CORE, VARIANTS, random_state, small_model
 
 T, B, V = 4, 3, 11
 
@@ -21,17 +21,6 @@ T, B, V = 4, 3, 11
 def window(seed=1):
     rng = np.random.default_rng(seed)
     return rng.integers(V, size=(T, B)), rng.integers(V, size=(T, B))
-
-
-def random_state(model, seed=2):
-    rng = np.random.default_rng(seed)
-    state = [tuple(rng.standard_normal(array.shape) for array in layer) for layer in model.zero_state(B)]
-    for cell, layer in zip(model.cells, state):
-        for name, array in zip(cell.states, layer):
-            if name == "n":  # by which slstm divides
-                np.abs(array, out=array)
-                array += 1
-    return state
 
 
 DROPOUTS = [

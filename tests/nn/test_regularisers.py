@@ -6,7 +6,7 @@ import pytest
 from rnnexp.compute import engine
 from rnnexp.compute.backend import CPU
 from tests.helpers.gradcheck import check_gradients
-from tests.helpers.variants import CORE, REGULARISED, VARIANTS, small_model
+from tests.helpers.variants import CORE, REGULARISED, VARIANTS, random_state, small_model
 
 T, B, V, H = 4, 3, 11, 6
 KEY = 7, 3
@@ -24,16 +24,6 @@ def window(steps=T, seed=1):
     """Inputs, some of them nothing, and targets."""
     rng = np.random.default_rng(seed)
     return rng.integers(-1, V, size=(steps, B)), rng.integers(V, size=(steps, B))
-
-
-def random_state(model, seed=2):
-    rng = np.random.default_rng(seed)
-    state = [tuple(rng.standard_normal(array.shape) for array in layer) for layer in model.zero_state(B)]
-    for cell, layer in zip(model.cells, state):
-        for name, array in zip(cell.states, layer):
-            if name == "n":  # by which slstm divides
-                array[...] = 1 + np.abs(array)
-    return state
 
 
 def penalty(model, workspace):

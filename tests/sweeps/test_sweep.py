@@ -13,10 +13,10 @@ from filelock import FileLock, Timeout
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import schema
+from rnnexp.installation import CONF
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.scheduler import Sweep
 from rnnexp.sweeps.search import Search
-from rnnexp.sweeps.worker import CONF
 from tests import conftest
 from tests.cli.test_train import LONG, assert_same_run
 from tests.conftest import command
