@@ -11,7 +11,8 @@ import numpy as np
 
 from rnnexp.errors import UserError
 from rnnexp.evaluation.base import Evaluator
-from rnnexp.evaluation.reading import put, read
+from rnnexp.evaluation.perplexity import put
+from rnnexp.evaluation.reading import read
 from rnnexp.options import Option, at_least, within
 
 

@@ -33,11 +33,10 @@ def evaluate(
         what stands before it in its sequence, and `rows` plays no part.
     token_nats : (N,) float64, set to the nats of every predicted token; None: they are only summed.
     """
-    if end is not None:
-        sequences = Sequences(tokens, end, SEQUENCE_ROWS, WINDOW_TOKENS // SEQUENCE_ROWS)
-        return summed_nats(model, sequences, token_nats=token_nats)[0] / len(tokens)
-    batches = Streams(tokens, rows, max(1, WINDOW_TOKENS // rows))
+    batches = windows_of(tokens, rows, end)
     nats, state = summed_nats(model, batches, token_nats=token_nats)
+    if not isinstance(batches, Streams):
+        return nats / len(tokens)
     if number := len(batches.tail[0]):  # goes on from the last row
         inputs, targets = (model.backend.to_device(np.ascontiguousarray(part)) for part in batches.tail)
         last = [tuple(array[-1:] for array in layer) for layer in state]
@@ -46,6 +45,19 @@ def evaluate(
         if token_nats is not None:
             token_nats[-number:] = model.backend.to_host(each)
     return nats / (len(tokens) - 1)
+
+
+def windows_of(tokens, rows: int = 1, end: int | None = None) -> Batches:
+    """Return the windows in which a text is read for its loss; see `evaluate`."""
+    if end is not None:
+        return Sequences(tokens, end, SEQUENCE_ROWS, WINDOW_TOKENS // SEQUENCE_ROWS)
+    return Streams(tokens, rows, max(1, WINDOW_TOKENS // rows))
+
+
+def put(each: np.ndarray, places: np.ndarray, nats: np.ndarray) -> None:
+    """Set each[place] to the nats of the target at that place, of the targets that count."""
+    counted = places != IGNORE_INDEX
+    each[places[counted]] = nats[counted]
 
 
 def summed_nats(
@@ -76,9 +88,7 @@ def summed_nats(
             readers[inputs.shape] = CapturedWindow(forward, inputs.shape, device)
         readers[inputs.shape].read(inputs, targets)
         if token_nats is not None:
-            positions = batches.positions(k).ravel()
-            counted = positions != IGNORE_INDEX
-            token_nats[positions[counted]] = device.to_host(nats_of[inputs.shape])[counted]
+            put(token_nats, batches.positions(k).ravel(), device.to_host(nats_of[inputs.shape]))
     return float(total), state
 
 

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 
 from rnnexp.compute.workspace import Workspace
-from rnnexp.data.batches import Batches, Sequences, Streams
 from rnnexp.data.device import device_batches
-from rnnexp.evaluation.perplexity import SEQUENCE_ROWS, WINDOW_TOKENS
+from rnnexp.evaluation.perplexity import windows_of
 from rnnexp.nn.model import Model
-from rnnexp.nn.tokens import IGNORE_INDEX
 
 
 @dataclass
@@ -53,11 +51,7 @@ def read(
     masks : seed of the dropout masks, and the number of the text's reading, each with masks of its own;
         None: no dropout.
     """
-    batches: Batches
-    if end is None:
-        batches = Streams(tokens, 1, WINDOW_TOKENS)
-    else:
-        batches = Sequences(tokens, end, SEQUENCE_ROWS, WINDOW_TOKENS // SEQUENCE_ROWS)
+    batches = windows_of(tokens, end=end)
     there, workspace = device_batches(batches, model.backend), model.workspace()
     state: list[tuple] = []
     for k in range(len(batches)):
@@ -68,9 +62,3 @@ def read(
         features, state = model.features(inputs, state, workspace, key)
         places = batches.positions(k).ravel()
         yield Reading(model, features, targets.ravel(), places, workspace.child("decoder"))
-
-
-def put(each: np.ndarray, places: np.ndarray, nats: np.ndarray) -> None:
-    """Set each[place] to the nats of the target at that place, of the targets that count."""
-    counted = places != IGNORE_INDEX
-    each[places[counted]] = nats[counted]

@@ -12,7 +12,7 @@ import numpy as np
 
 from rnnexp.data.corpus import Corpus
 from rnnexp.evaluation.base import Evaluator
-from rnnexp.evaluation.reading import put
+from rnnexp.evaluation.perplexity import put
 from rnnexp.nn.model import Model
 from rnnexp.nn.tokens import IGNORE_INDEX
 

@@ -7,7 +7,7 @@ from rnnexp.data.batches import Sequences, Streams
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import UserError
-from rnnexp.evaluation import reading
+from rnnexp.evaluation import perplexity
 from rnnexp.evaluation.mc_dropout import McDropout
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.temperature import Temperature
@@ -26,8 +26,8 @@ ENDS = pytest.mark.parametrize("end", [None, 0], ids=["stream", "sequences"])
 
 @pytest.fixture(autouse=True)
 def _short_windows(monkeypatch):
-    monkeypatch.setattr(reading, "WINDOW_TOKENS", 32)  # two rows or more of sequences
-    monkeypatch.setattr(reading, "SEQUENCE_ROWS", 4)
+    monkeypatch.setattr(perplexity, "WINDOW_TOKENS", 32)  # two rows or more of sequences
+    monkeypatch.setattr(perplexity, "SEQUENCE_ROWS", 4)
 
 
 def corpus_of(end):

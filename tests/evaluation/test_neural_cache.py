@@ -9,7 +9,7 @@ import pytest
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import UserError
-from rnnexp.evaluation import neural_cache, reading
+from rnnexp.evaluation import neural_cache, perplexity
 from rnnexp.evaluation.neural_cache import NeuralCache
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.experiment import rules
@@ -45,7 +45,7 @@ def slow_odds(model, tokens, window, theta, share):
 @pytest.fixture(params=[(512, 128), (16, 5), (1, 1)], ids=str)
 def windows(request, monkeypatch):
     """Windows of an evaluation, and blocks of it, of other lengths: on none of them the result depends."""
-    monkeypatch.setattr(reading, "WINDOW_TOKENS", request.param[0])
+    monkeypatch.setattr(perplexity, "WINDOW_TOKENS", request.param[0])
     monkeypatch.setattr(neural_cache, "BLOCK", request.param[1])
 
 
