@@ -6,11 +6,12 @@ The runs of a cell are those of one recipe and of that recipe less a part each, 
 configuration from which the others differ least. Writes ablation.md and ablation.png, svg and pdf.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from rnnexp.analysis.command import StudyArguments, run_on_study
+from rnnexp.analysis.command import StudyArguments, main, read, run_on_study
 from rnnexp.analysis.configurations import varying_settings
 from rnnexp.analysis.design import NOT_PAIRED
 from rnnexp.analysis.differences import paired, welch
@@ -124,10 +125,10 @@ def report(arguments: StudyArguments, out: Path) -> str:
     return text
 
 
-def main() -> None:
-    """Say what the parts of the recipe are worth that the command line's studies take apart."""
-    run_on_study(report, StudyArguments, "ablation", "ablation.md, ablation.png, .svg, .pdf", __doc__)
+def run(arguments: Sequence[str]) -> None:
+    """Say what the parts of the recipe are worth that the studies take apart."""
+    run_on_study(report, read(arguments, StudyArguments), "ablation.md, ablation.png, .svg, .pdf")
 
 
 if __name__ == "__main__":
-    main()
+    main("ablation", run, __doc__)

@@ -7,11 +7,12 @@ nats per token; the iterations are its updates until then. A run is beaten by an
 three and better in one. Writes challenge.md and challenge.png.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from rnnexp.analysis.command import StudyArguments, run_on_study
+from rnnexp.analysis.command import StudyArguments, main, read, run_on_study
 from rnnexp.analysis.configurations import name_configurations, varying_settings
 from rnnexp.analysis.figures import CHALLENGE_AXES, draw_challenge
 from rnnexp.analysis.markdown import table_line
@@ -76,10 +77,10 @@ def report(arguments: StudyArguments, out: Path) -> str:
     return text
 
 
-def main() -> None:
-    """Rank the runs of the study that the command line names."""
-    run_on_study(report, StudyArguments, "challenge", "challenge.md, challenge.png", __doc__)
+def run(arguments: Sequence[str]) -> None:
+    """Rank the runs of the studies that the arguments name."""
+    run_on_study(report, read(arguments, StudyArguments), "challenge.md, challenge.png")
 
 
 if __name__ == "__main__":
-    main()
+    main("challenge", run, __doc__)

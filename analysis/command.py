@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -72,36 +72,31 @@ class ComparisonArguments(StudyArguments):
 S = TypeVar("S", bound=StudyArguments)
 
 
-def run_on_study(
-    report: Callable[[S, Path], str], arguments: type[S], name: str, files: str, doc: str | None
-) -> None:
+def run_on_study(report: Callable[[S, Path], str], arguments: S, files: str) -> None:
     """Print what `report(arguments, folder)` returns, and the files that it wrote into the folder."""
-
-    def command(given: S) -> None:
-        say(report(given, given.folder))
-        say(f"Written: {given.folder}/{files}")
-
-    run(command, arguments, name, doc)
+    say(report(arguments, arguments.folder))
+    say(f"Written: {arguments.folder}/{files}")
 
 
-def run(command: Callable[[T], None], arguments: type[T], name: str, doc: str | None) -> None:
-    """Call `command` with the arguments of the command line, an instance of the dataclass `arguments`.
+def main(name: str, run: Callable[[Sequence[str]], int | None], doc: str | None) -> NoReturn:
+    """End the process as `python -m analysis.NAME`, with the exit status that `run` returns, None being 0.
 
-    A mistake ends in one line on stderr; within `rnnexp`, which says it in the same way, it is raised.
+    A mistake ends in one line on stderr, as it does from `rnnexp NAME`, which calls `run` itself.
     """
     if {"-h", "--help"} & set(sys.argv):
         say(doc or "")
         sys.exit()
     show_all_letters()
     try:
-        command(read(clean_arguments(sys.argv[1:]), arguments))
+        status = run(clean_arguments(sys.argv[1:]))
         flush_output()
+        sys.exit(status)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(drop_output())
     except Exception as error:
-        if not is_mistake(error):  # `rnnexp` sets HYDRA_FULL_ERROR
+        if not is_mistake(error):
             raise
         sys.exit(f"analysis.{name}: {explained(error)}")
 

@@ -9,9 +9,10 @@ the others are compared; otherwise each with each. margin: the difference, in na
 compare.csv and curves.png; a page with all figures is made by rnnexp report.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from rnnexp.analysis.command import ComparisonArguments, run_on_study
+from rnnexp.analysis.command import ComparisonArguments, main, read, run_on_study
 from rnnexp.analysis.figures.compared import draw_learning_curves
 from rnnexp.analysis.study import load_study
 from rnnexp.analysis.tables import ON_SCREEN, csv, group_text, study_text
@@ -36,10 +37,10 @@ def report(arguments: ComparisonArguments, out: Path) -> str:
     return study_text(study, groups, ON_SCREEN, f"{out}/compare.md")
 
 
-def main() -> None:
-    """Report on the study that the command line names."""
-    run_on_study(report, ComparisonArguments, "compare", "compare.md, compare.csv, curves.png", __doc__)
+def run(arguments: Sequence[str]) -> None:
+    """Report on the studies that the arguments name."""
+    run_on_study(report, read(arguments, ComparisonArguments), "compare.md, compare.csv, curves.png")
 
 
 if __name__ == "__main__":
-    main()
+    main("compare", run, __doc__)

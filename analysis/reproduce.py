@@ -11,6 +11,7 @@ table between the two marks of that page, too.
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from rnnexp.analysis.command import run
+from rnnexp.analysis.command import main, read
 from rnnexp.analysis.configurations import result_keys
 from rnnexp.analysis.insert import put_into
 from rnnexp.analysis.markdown import table_line
@@ -145,10 +146,10 @@ def reproduce(arguments: Arguments) -> None:
     say(f"{text}\nWritten: {out}/reproduce.md")
 
 
-def main() -> None:
-    """Reproduce what the command line names."""
-    run(reproduce, Arguments, "reproduce", __doc__)
+def run(arguments: Sequence[str]) -> None:
+    """Reproduce what the arguments name."""
+    reproduce(read(arguments, Arguments))
 
 
 if __name__ == "__main__":
-    main()
+    main("reproduce", run, __doc__)

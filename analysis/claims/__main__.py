@@ -1,8 +1,7 @@
-"""Carry out `rnnexp claims`."""
+"""Carry out `python -m analysis.claims`."""
 
-from rnnexp.analysis import claims
-from rnnexp.analysis.claims.command import Arguments, command
-from rnnexp.analysis.command import run
+from rnnexp.analysis.claims import command
+from rnnexp.analysis.command import main
 
 if __name__ == "__main__":
-    run(command, Arguments, "claims", claims.__doc__)
+    main("claims", command.run, command.__doc__)

@@ -1,5 +1,14 @@
-"""Read the arguments of `rnnexp claims`, judge, and write the page."""
+"""Judge the claims that the documents make of GRU and LSTM: a section each with verdict, interval and figure.
 
+rnnexp claims [uri=MLFLOW_STORE] [out=FOLDER] [into=PAGE] [only=NAME,NAME]
+
+Reads what is recorded; each claim's runs are made by one command, `rnnexp -m experiment=claims/NAME`, which its
+section names. A claim without runs is "not tried". Writes into FOLDER/claims: index.html, claims.md (the table),
+claims.json (every number and sentence), figures/. into=analysis/README.md puts the table between the two marks
+of that page, too. only: these claims alone.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +16,7 @@ from rnnexp.analysis.claims.claim import Claim
 from rnnexp.analysis.claims.gather import judge_all, tuned_rates
 from rnnexp.analysis.claims.listed import CLAIMS
 from rnnexp.analysis.claims.write import table, write
+from rnnexp.analysis.command import read
 from rnnexp.analysis.insert import put_into, with_table
 from rnnexp.errors import UserError
 from rnnexp.output import say
@@ -34,8 +44,9 @@ def chosen(only: str) -> list[Claim]:
     return [known[name] for name in names] or CLAIMS
 
 
-def command(arguments: Arguments) -> None:
+def run(given: Sequence[str]) -> None:
     """Judge the claims, write their page, and print the table."""
+    arguments = read(given, Arguments)
     claims = chosen(arguments.only)
     if arguments.into:
         with_table(arguments.into, BEGIN, END, "")  # refused before anything is written

@@ -1,8 +1,7 @@
-"""Carry out `rnnexp report`."""
+"""Carry out `python -m analysis.report`."""
 
-from rnnexp.analysis import report
-from rnnexp.analysis.command import run
-from rnnexp.analysis.report.command import Arguments, command
+from rnnexp.analysis.command import main
+from rnnexp.analysis.report import command
 
 if __name__ == "__main__":
-    run(command, Arguments, "report", report.__doc__)
+    main("report", command.run, command.__doc__)

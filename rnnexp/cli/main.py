@@ -8,14 +8,12 @@ from importlib import import_module
 from rnnexp import __version__
 from rnnexp.cli import help, process
 from rnnexp.cli.help import Command
-from rnnexp.cli.reporting import run_as_main
 from rnnexp.errors import UserError
 from rnnexp.output import say
 from rnnexp.records.address import clean_arguments
 
 # Each module is imported when its command is given. It has a docstring, which is the command's help, and a
-# function `run`, which takes the arguments and returns the exit status or None; those of `analysis` do what
-# `python -m MODULE` does.
+# function `run`, which takes the arguments and returns the exit status or None.
 COMMANDS = {
     "train": Command(
         "[KEY=VALUE] ...", "train a model, with -m many; also without the word", "rnnexp.cli.train"
@@ -33,9 +31,11 @@ COMMANDS = {
     ),
     "compare": Command("study=NAME", "the table and the figure of a study", "rnnexp.analysis.compare"),
     "report": Command(
-        "study=NAME", "a study on one page: verdicts, figures, tables", "rnnexp.analysis.report"
+        "study=NAME", "a study on one page: verdicts, figures, tables", "rnnexp.analysis.report.command"
     ),
-    "claims": Command("", "what the documents claim of the cells, each judged", "rnnexp.analysis.claims"),
+    "claims": Command(
+        "", "what the documents claim of the cells, each judged", "rnnexp.analysis.claims.command"
+    ),
     "challenge": Command(
         "study=NAME", "the runs that nobody beats on all counts", "rnnexp.analysis.challenge"
     ),
@@ -77,9 +77,6 @@ def run_command(name: str, arguments: list[str]) -> int | None:
         arguments = use_own_parts(arguments, is_kept=name == DEFAULT)
     if {"-h", "--help"} & set(arguments):
         say(help.overview(arguments, COMMANDS) if name == DEFAULT else import_module(module).__doc__ or "")
-        return None
-    if module.startswith("rnnexp.analysis."):
-        run_as_main(module, arguments)
         return None
     sys.argv[1:] = arguments  # where Hydra reads them
     return import_module(module).run(arguments)

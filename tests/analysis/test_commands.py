@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -55,12 +54,7 @@ def test_a_study_from_the_command_to_table_and_figure(study):
 
 def test_what_is_compared_is_chosen_on_the_command_line(study, monkeypatch, capsys):
     monkeypatch.chdir(study)
-    monkeypatch.setattr(
-        sys,
-        "argv",
-        ["compare", "study=s", "where=cell.name!=rnn and seed=0", "baseline=gru", "margin=0.02", "out=o"],
-    )
-    compare.main()
+    compare.run(["study=s", "where=cell.name!=rnn and seed=0", "baseline=gru", "margin=0.02", "out=o"])
     out = capsys.readouterr().out
     assert "one run each: " in out
     assert "rnn" not in out
@@ -71,8 +65,7 @@ def test_a_study_of_nothing_but_failures_is_told_as_such(study, monkeypatch, cap
     given = command(*SMALL, "engine=numpy", "study=failed", "train.batch_size=4000")
     assert subprocess.run(given, cwd=study, capture_output=True, timeout=300).returncode == 1
     monkeypatch.chdir(study)
-    monkeypatch.setattr(sys, "argv", ["compare", "study=failed"])
-    compare.main()
+    compare.run(["study=failed"])
     out = capsys.readouterr().out
     assert "Not in the numbers" in out
     assert "one batch of train.batch_size" in out
@@ -80,8 +73,7 @@ def test_a_study_of_nothing_but_failures_is_told_as_such(study, monkeypatch, cap
 
 def test_the_challenge_ranks_the_runs_of_a_study(study, monkeypatch, capsys):
     monkeypatch.chdir(study)
-    monkeypatch.setattr(sys, "argv", ["challenge", "study=s"])
-    challenge.main()
+    challenge.run(["study=s"])
     out = capsys.readouterr().out
     folder = study / "runs" / "reports" / "s"
     assert out.startswith((folder / "challenge.md").read_text().removeprefix("# s\n\n"))
@@ -107,13 +99,11 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES)
-def test_mistakes_get_one_plain_line(tmp_path, monkeypatch, arguments, message):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        compare.main()
-    assert message in ended.value.code
-    assert len(ended.value.code.splitlines()) == 1
+def test_mistakes_get_one_plain_line(tmp_path, in_process, arguments, message):
+    result = in_process("compare", *arguments)
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert message in line
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,6 +1,5 @@
 """The published figures stand beside what is recorded here."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 from rnnexp.analysis.insert import put_into
 from rnnexp.analysis.published import PUBLISHED
-from rnnexp.analysis.reproduce import BEGIN, END, choose_results, main, table_row
+from rnnexp.analysis.reproduce import BEGIN, END, choose_results, run, table_row
 from rnnexp.analysis.where import is_same
 from rnnexp.errors import UserError
 from tests.conftest import REPOSITORY
@@ -27,8 +26,7 @@ def reproduce(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["reproduce", *arguments])
-        main()
+        run(arguments)
         return capsys.readouterr().out
 
     return call

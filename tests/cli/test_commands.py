@@ -51,11 +51,6 @@ def runs(tmp_path_factory, empty_store):
 @pytest.fixture
 def run(in_process, runs, monkeypatch):
     """Carries out a command where the runs are."""
-    for command in COMMANDS.values():
-        if command.module.startswith(
-            "rnnexp.analysis."
-        ):  # runs as __main__, for which none may be loaded before
-            monkeypatch.delitem(sys.modules, command.module, raising=False)
 
     def run(*arguments, cwd=runs):
         with chdir(cwd):

@@ -11,7 +11,6 @@ import pytest
 
 from rnnexp.cli import ui
 from rnnexp.cli.arguments import convert
-from rnnexp.cli.main import COMMANDS
 from rnnexp.errors import UserError, about, explained
 from rnnexp.evaluation.sampling import draw
 from rnnexp.interop import weights
@@ -22,11 +21,6 @@ from tests.helpers.variants import small_model
 @pytest.fixture
 def line(in_process, monkeypatch):
     """Carries out a command that fails; returns the line that it says."""
-    for command in COMMANDS.values():
-        if command.module.startswith(
-            "rnnexp.analysis."
-        ):  # runs as __main__, for which none may be loaded before
-            monkeypatch.delitem(sys.modules, command.module, raising=False)
 
     def run(*arguments):
         result = in_process(*arguments)
@@ -176,11 +170,8 @@ from rnnexp.cli.process import exit_status
 sys.exit(exit_status("rnnexp", lambda: print({text!r})))
 """
 ANALYSIS = """
-from dataclasses import dataclass
-from rnnexp.analysis import command
-@dataclass
-class Arguments: pass
-command.run(lambda given: print({text!r}), Arguments, "compare", "")
+from rnnexp.analysis.command import main
+main("compare", lambda given: print({text!r}), "")
 """
 
 

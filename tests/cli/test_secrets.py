@@ -2,7 +2,6 @@
 
 import base64
 import json
-import sys
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -16,12 +15,6 @@ from tests.conftest import SMALL
 PASSWORD = "S3CRETpw%40x"
 FORMS = [b"S3CRET", base64.b64encode(b"me:S3CRETpw@x")]
 ONE = [*SMALL, "train.max_steps=3"]
-
-
-@pytest.fixture(autouse=True)
-def not_loaded(monkeypatch):
-    """Run what runs as __main__, for which it must not have been loaded before."""
-    monkeypatch.delitem(sys.modules, "rnnexp.analysis.compare", raising=False)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from rnnexp.analysis.claims import command as module
-from rnnexp.analysis.claims.command import BEGIN, END, Arguments, chosen, command
+from rnnexp.analysis.claims.command import BEGIN, END, chosen, run
 from rnnexp.analysis.claims.gather import TUNING, judge
 from rnnexp.analysis.claims.listed import CLAIMS
 from rnnexp.errors import UserError
@@ -32,7 +32,7 @@ def store(monkeypatch):
 def test_every_claim_has_a_section_and_a_row(store, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    command(Arguments(out=str(tmp_path), into=str(page)))
+    run([f"out={tmp_path}", f"into={page}"])
     html = (tmp_path / "claims/index.html").read_text()
     assert html.count("<section") == len(CLAIMS) + 2
     assert html.count("Not tried.") == len(CLAIMS) - 1
@@ -54,7 +54,7 @@ def test_a_page_without_marks_is_refused_before_anything_is_written(store, tmp_p
     page = tmp_path / "page.md"
     page.write_text("no marks\n")
     with pytest.raises(UserError, match="has no place for the table"):
-        command(Arguments(out=str(tmp_path / "out"), into=str(page)))
+        run([f"out={tmp_path}/out", f"into={page}"])
     assert not (tmp_path / "out").exists()
     assert page.read_text() == "no marks\n"
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from rnnexp.analysis.report import write
-from rnnexp.analysis.report.command import Arguments, command
+from rnnexp.analysis.report.command import run
 from rnnexp.cli.main import main
 from rnnexp.errors import UserError
 from tests.analysis.report.studies import of_seeds
@@ -27,10 +27,11 @@ def asked(monkeypatch):
 
 
 def test_arguments_reach_the_study_and_the_files_are_written(asked, tmp_path, capsys):
-    command(
-        Arguments(
-            study="a, b", where="dataset.name=ptb", baseline="lstm", margin=0.02, look=2, out=str(tmp_path)
-        )
+    run(
+        [
+            *("study=a, b", "where=dataset.name=ptb", "baseline=lstm", "margin=0.02", "look=2"),
+            f"out={tmp_path}",
+        ]
     )
     assert asked == [(["a", "b"], "sqlite:///runs/mlflow.db", "dataset.name=ptb", "lstm", 0.02, 2)]
     folder = tmp_path / "a+b"
@@ -46,29 +47,27 @@ def test_arguments_reach_the_study_and_the_files_are_written(asked, tmp_path, ca
 def test_strict_ends_with_1_where_a_check_refuses_and_still_writes(monkeypatch, tmp_path):
     monkeypatch.setattr(write, "draw", lambda *given: [])
     monkeypatch.setattr(write, "load_study", lambda *given: of_seeds(1).load())
-    with pytest.raises(SystemExit) as end:
-        command(Arguments(study="a", strict=True, out=str(tmp_path)))
-    assert end.value.code == 1
+    assert run(["study=a", "strict=true", f"out={tmp_path}"]) == 1
     assert (tmp_path / "a" / "report.json").exists()
-    command(Arguments(study="a", out=str(tmp_path)))
+    assert run(["study=a", f"out={tmp_path}"]) is None
 
 
 def test_strict_is_content_where_none_refuses(monkeypatch, tmp_path, asked):
     monkeypatch.setattr(write, "draw", lambda *given: [])
-    command(Arguments(study="a", strict=True, out=str(tmp_path)))
+    assert run(["study=a", "strict=true", f"out={tmp_path}"]) is None
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"study": "a", "margin": 0.0}, "the margin must be above 0 nats"),
-        ({"study": "a", "look": 3}, "look must be 1 or 2"),
-        ({"study": ", "}, "study= has no value"),
+        (["study=a", "margin=0"], "the margin must be above 0 nats"),
+        (["study=a", "look=3"], "look must be 1 or 2"),
+        (["study=, "], "study= has no value"),
     ],
 )
 def test_mistakes_get_one_plain_line_and_leave_nothing(tmp_path, arguments, message):
     with pytest.raises(UserError, match=message):
-        command(Arguments(**arguments, out=str(tmp_path)))
+        run([*arguments, f"out={tmp_path}"])
     assert list(tmp_path.iterdir()) == []
 
 
