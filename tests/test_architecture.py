@@ -36,7 +36,7 @@ ALLOWED = {  # library -> where in rnnexp it may be imported
     "psutil": {"records"},
     "optuna": {"sweeps.search"},
     "numba": {"compute.jit", "compute.blas"},
-    "llvmlite": {"compute.blas.mkl", "compute.jit.panels"},
+    "llvmlite": {"compute.blas.mkl", "compute.jit"},
     "cupy": {"compute.backend"},
     "scipy": set(),
     "pandas": {"api"},

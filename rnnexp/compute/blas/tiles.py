@@ -3,7 +3,6 @@
 from functools import cache
 
 import numpy as np
-from threadpoolctl import threadpool_info
 
 from rnnexp.compute.workspace import Workspace
 
@@ -17,6 +16,8 @@ DIRECT = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # its kernels that do; to
 @cache
 def takes_small_products_directly() -> bool:
     """Return whether NumPy's BLAS does not rearrange the factors of small products."""
+    from threadpoolctl import threadpool_info  # which a machine for GPU work may lack
+
     return any(pool.get("architecture") in DIRECT for pool in threadpool_info())
 
 
