@@ -174,6 +174,14 @@ def test_products(name, dtype, monkeypatch):
             assert np.isnan(room[..., -1, :]).all()
 
 
+def test_mkl_is_chosen_by_itself_where_it_is_fast(monkeypatch):
+    monkeypatch.setattr(engine, "missing", lambda name: [])
+    for is_slow, first in (False, "mkl"), (True, "numba"):
+        monkeypatch.setattr(mkl, "is_slow_here", lambda slow=is_slow: slow)
+        assert engine.fastest() == engine.installed()[0] == first
+        assert sorted(engine.installed()) == ["mkl", "numba", "numpy"]
+
+
 @needs_mkl
 @pytest.mark.extras
 def test_a_product_has_the_same_bits_wherever_its_factors_lie():
