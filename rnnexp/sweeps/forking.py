@@ -6,6 +6,7 @@ has ended, and {"job", "pid": null} of one that it cannot fork.
 """
 
 import atexit
+import gc
 import json
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -40,7 +42,8 @@ def serve(unread: bytes, alive: int, do: Callable[[Task], None]) -> None:
     os.dup2(2, 1)  # what libraries print must not pass for an answer
     # they are for the jobs, which save and end: this process sees to them, and ends with its input
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    curves.load_library()
+    with suppress(ImportError):  # without it runs go without figures
+        curves.load_library()
     provenance.keep_git()
     fork = multiprocessing.get_context("fork")
     jobs: dict[Any, Any] = {}  # what shows that a process has ended -> the number of its job, the process
@@ -50,6 +53,7 @@ def serve(unread: bytes, alive: int, do: Callable[[Task], None]) -> None:
             process = fork.Process(target=become, args=[task, alive, answers, before, do])
             try:
                 if is_ready(task["config"]):
+                    gc.freeze()  # a job need not look through what is there, and have all of it copied
                     process.start()
             except OSError as error:  # too many processes, or no memory
                 print(one_line(error), file=sys.stderr, flush=True)

@@ -193,6 +193,7 @@ class Parent:
 
     def end(self) -> None:
         """Have the process end, and with it each job that still runs."""
+        self.has_ended = True
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.close()
