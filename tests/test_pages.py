@@ -16,7 +16,7 @@ from rnnexp.analysis import reproduce
 from rnnexp.analysis.claims.command import Arguments as ClaimsArguments
 from rnnexp.analysis.command import ComparisonArguments, StudyArguments
 from rnnexp.analysis.report.command import Arguments as ReportArguments
-from rnnexp.cli import arguments, evaluate, generate, offline, sync, ui
+from rnnexp.cli import arguments, clean, evaluate, generate, offline, status, sync, ui
 from rnnexp.cli.main import COMMANDS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
@@ -130,7 +130,8 @@ def test_the_arguments_of_other_commands_are_known(page):
             else:
                 evaluate.composed(overrides)
         else:
-            arguments.read(given, {"generate": generate, "ui": ui}[name].Options)
+            module = {"generate": generate, "ui": ui, "status": status, "clean": clean}[name]
+            arguments.read(given, module.Options)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

@@ -25,6 +25,8 @@ COMMANDS = {
     "evaluate": Command(
         "run=RUN_FOLDER", "its perplexity, or with weights=FILE that of others", "rnnexp.cli.evaluate"
     ),
+    "status": Command("[study=NAME]", "how the runs stand: under way, finished, failed", "rnnexp.cli.status"),
+    "clean": Command("[study=NAME]", "remove what finished and failed runs need no more", "rnnexp.cli.clean"),
     "sync": Command("runs/", "records that a store missed, into MLflow", "rnnexp.cli.sync"),
     "offline": Command(
         "FOLDER ...", "prepared runs, where neither Hydra nor MLflow is", "rnnexp.cli.offline"

@@ -94,6 +94,10 @@ def in_parallel(function: Callable, parts: Iterable) -> None:
     What is computed must not depend on the order. Waking a thread takes some 50 microseconds, so this is for
     work of half a millisecond and more.
     """
+    if not _pool:
+        for part in parts:
+            function(part)
+        return
     parts = list(parts)
     todo = iter(parts)  # a list's iterator gives each item to one thread only
 
@@ -101,7 +105,7 @@ def in_parallel(function: Callable, parts: Iterable) -> None:
         for part in todo:
             function(part)
 
-    others = [_pool.submit(work) for _ in range(min(_threads, len(parts)) - 1)] if _pool else []
+    others = [_pool.submit(work) for _ in range(min(_threads, len(parts)) - 1)]
     try:
         work()
     finally:

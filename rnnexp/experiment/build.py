@@ -9,7 +9,7 @@ from rnnexp.compute import backend, engine
 from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
 from rnnexp.evaluation.base import Evaluator
-from rnnexp.experiment import rules
+from rnnexp.experiment import corpora, rules
 from rnnexp.experiment.config import RUNTIME, make_chosen
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.models import make_evaluators, make_model
@@ -87,7 +87,7 @@ def experiment(config: dict[str, Any]) -> Experiment:
     """Return all objects of a run; UserError for an impossible combination, before any data is read."""
     rules.check(config)
     settings = TrainConfig(**config["train"])
-    corpus = make_chosen("dataset", config["dataset"])
+    corpus = corpora.of(config["dataset"])
     if corpus.end is None:
         window = settings.batch_size * settings.bptt
         corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")

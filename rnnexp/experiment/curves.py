@@ -31,6 +31,12 @@ MOST_POINTS = 20  # that get markers
 SLIDE = 7.0, 4.2  # inches
 
 
+def load_library() -> None:
+    """Import what draws, which else is imported with the first figure."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
+
+
 def figure(records: Records, steps: Records, result: dict[str, float], title: str) -> "Figure":
     """Return the figure that a run keeps as curves.png; see `draw`."""
     from matplotlib.figure import Figure  # half a second, after training only

@@ -74,13 +74,17 @@ def load_passed_on(choices: Choices, given: frozenset[str]) -> None:
     for key, where in json.loads(os.environ.get(PASSED_ON, "{}")).items():
         group, _, name = key.partition("/")
         part = Part(**where)
-        if content(Path(part.file)) != part.sha256:
-            if not in_sweep():
-                continue
-            raise UserError(
-                f"{part.file} was changed or removed while its runs went on: give the command again"
-            )
+        if in_sweep():
+            require_unchanged(part)
+        elif content(Path(part.file)) != part.sha256:
+            continue
         _load(group, name, part, choices, given)
+
+
+def require_unchanged(part: Part) -> None:
+    """Raise UserError where the file of a part is no longer what it was."""
+    if content(Path(part.file)) != part.sha256:
+        raise UserError(f"{part.file} was changed or removed while its runs went on: give the command again")
 
 
 def use(config_dir: Path | None, choices: Choices, given: frozenset[str]) -> None:

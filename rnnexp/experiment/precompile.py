@@ -34,22 +34,14 @@ SOURCES = (
 )  # of what is compiled
 
 
+class HadToCompile(RuntimeError):
+    """Say that this process has compiled what it was to load, and computes slightly otherwise from now on."""
+
+
 def compile_first(config: dict[str, Any]) -> None:
     """Compile all loops that a run of this config needs, unless numba's cache has them."""
-    if config["device"] == "gpu" or config["engine"] == "numpy":
-        return
-    from rnnexp.compute.jit.maths import add  # any of them: they are kept in one place
-
-    if not add.stats.cache_path:  # nowhere: each process compiles them itself
-        return
-    here = Path(__file__).parents[1]
-    parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
-    parts["sources"] = [
-        [str(path), content(path)]
-        for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))
-    ]
-    mark = Path(add.stats.cache_path) / f"compiled-{digest(parts)}"
-    if mark.exists():
+    mark = mark_of(config)
+    if not mark or mark.exists():
         return
     mark.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{mark}.lock"):
@@ -63,6 +55,45 @@ def compile_first(config: dict[str, Any]) -> None:
                 start_new_session=True,
             )
             mark.touch()
+
+
+def load(config: dict[str, Any]) -> None:
+    """Load all loops that runs of such a config need, where they are compiled already.
+
+    Raises
+    ------
+    HadToCompile where numba's cache does not have them although it was said to.
+    """
+    mark = mark_of(config)
+    if not mark or mark in LOADED or not mark.exists():
+        return
+    from rnnexp.compute.jit.watch import compiling
+
+    with compiling() as has_compiled:
+        use_all(config)
+    if has_compiled():
+        raise HadToCompile(f"{mark} was there, but not all that it stands for")
+    LOADED.add(mark)
+
+
+LOADED: set[Path] = set()  # the marks of what this process has loaded
+
+
+def mark_of(config: dict[str, Any]) -> Path | None:
+    """Return the file whose presence says that a config's loops are compiled; None where none are, or none are kept."""
+    if config["device"] == "gpu" or config["engine"] == "numpy":
+        return None
+    from rnnexp.compute.jit.maths import add  # any of them: they are kept in one place
+
+    if not add.stats.cache_path:  # nowhere: each process compiles them itself
+        return None
+    here = Path(__file__).parents[1]
+    parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
+    parts["sources"] = [
+        [str(path), content(path)]
+        for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))
+    ]
+    return Path(add.stats.cache_path) / f"compiled-{digest(parts)}"
 
 
 def kinds(value: Any) -> Any:

@@ -76,7 +76,8 @@ class RunFolder(RecoveredFolder):
     def prepare(self, config: dict[str, Any]) -> None:
         """Write the config of a run that no process has begun yet."""
         self.path.mkdir(parents=True, exist_ok=True)
-        replace_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        text = yaml.dump(config, Dumper=reading.Dumper, sort_keys=False, allow_unicode=True)
+        replace_text(self.config_file, text)
 
     def load_config(self) -> dict[str, Any]:
         """Return the config of the run; UserError where it cannot be read or a newer program wrote it."""

@@ -14,6 +14,7 @@ import rnnexp
 HERE = Path(__file__).parent
 PREFIX = "rnnexp."  # of tags
 MAY_DIFFER = {"load"}  # different whenever one looks
+FOUND: dict[Path, dict[str, str]] = {}  # what `git` returns without looking
 
 
 def collect(device: str, engine: str, gpu: str | None = None) -> dict[str, str]:
@@ -63,8 +64,15 @@ def difference(begun: dict[str, str], found: dict[str, str]) -> dict[str, str]:
     return {f"{PREFIX}changed": changed} if changed else {}
 
 
+def keep_git() -> None:
+    """Find out the state of the program's checkout for this process and those forked from it, which have its code."""
+    FOUND[HERE] = git(HERE)
+
+
 def git(folder: Path) -> dict[str, str]:
     """Return the commit of a checkout and whether it was changed since; empty where there is none."""
+    if folder in FOUND:
+        return FOUND[folder]
     try:
         command = ["git", "-C", str(folder)]
         commit = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)

@@ -1,10 +1,6 @@
 """Handle one job of a sweep: start its process, ask it to stop, and find out how it went."""
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +15,7 @@ from rnnexp.experiment.recorded import require_same_engine
 from rnnexp.output import safe
 from rnnexp.records.files import replace_text
 from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.starting import Starter
 
 GRACE_S = 30.0  # between asking a job to stop and killing it
 
@@ -56,33 +53,17 @@ class Job:
     outcome: str = "not begun"
     error: str = ""
 
-    def start(self, threads: int, report: Path) -> None:
-        """Start the process with that many threads; it reports its progress in the file `report`."""
+    def start(self, starter: Starter, threads: int, report: Path) -> None:
+        """Have the process started with that many threads; it reports its progress in the file `report`."""
         self.report, self.stop_asked_at, self.prune = report, 0.0, False
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.number = self.folder.state().get("number", 0)  # left by the attempt before
         self.resumed = (self.folder.path / "last.npz").exists()
         self.output, self.records_size, self.started = report.with_suffix(".txt"), -1, time.monotonic()
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "rnnexp.sweeps.worker"],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), progress.REPORT: str(report)},
-                start_new_session=True,  # Ctrl-C is for the sweep, which asks its jobs
-            )
+        self.output.touch()
+        task = {"config": self.config, "folder": str(self.folder.path), "tags": self.tags, "threads": threads}
+        self.process = starter.start(task | {"report": str(report), "output": str(self.output)})
         self.outcome = "running"
-        task = {
-            "config": self.config,
-            "folder": str(self.folder.path),
-            "tags": self.tags,
-            "threads": threads,
-        }
-        assert self.process.stdin
-        with suppress(BrokenPipeError):  # the process ended at once, which `ended` will find
-            self.process.stdin.write(json.dumps(task).encode() + b"\n")
-            self.process.stdin.flush()
 
     def give_label(self) -> None:
         """Label the run in its folder, if there is a label for it."""
@@ -127,9 +108,6 @@ class Job:
             if self.stop_asked_at and time.monotonic() - self.stop_asked_at > GRACE_S:
                 self.process.kill()
             return False
-        assert self.process.stdin
-        with suppress(BrokenPipeError):
-            self.process.stdin.close()
         damage, result = "", None
         try:
             self.folder.mark_dead()
@@ -160,6 +138,8 @@ class Job:
             return state["error"]
         said = self.output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
         said = safe(said)
+        if not code:
+            return "its process ended without a result"
         return said if code == 1 and said else f"exit status {code}{said and f' ({said})'}"
 
     def has_news(self) -> bool:

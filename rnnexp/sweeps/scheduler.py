@@ -21,6 +21,7 @@ from rnnexp.output import safe, say
 from rnnexp.records.lease import InUse
 from rnnexp.sweeps.job import Job, named
 from rnnexp.sweeps.outlook import Outlook, duration, size
+from rnnexp.sweeps.starting import Starter
 from rnnexp.tracking.base import TIMEOUT_S
 from rnnexp.tracking.client import Client, WorkerClient
 
@@ -74,6 +75,7 @@ class Sweep:
         ):
             self.settle()
             self.begun_at = self.said_at = time.monotonic()
+            self.starter = Starter(Path(reports))
             try:
                 self.work(Path(reports), raise_if_asked)
             except KeyboardInterrupt:
@@ -82,6 +84,7 @@ class Sweep:
             finally:
                 for job in self.running():  # after an error of ours, or a second Ctrl-C
                     job.process.kill()
+                self.starter.end()
         self.tracker.wait()
 
     def settle(self) -> None:
@@ -151,13 +154,13 @@ class Sweep:
                         continue
                     rules.check(job.config)  # before anything is made
                     job.give_label()
-                    job.start(self.threads, reports / f"{begun}.json")
+                    job.start(self.starter, self.threads, reports / f"{begun}.json")
                 except (OSError, UserError) as error:
                     job.outcome, job.error = "failed", one_line(error)
                     self.on_job_end(job)
             if not self.running():
                 return
-            time.sleep(LOOK_S)
+            self.starter.wait(LOOK_S)
             raise_if_asked()
             self.look_after()
             if self.on_error == "fail_fast" and any(job.outcome == "failed" for job in self.jobs):
@@ -200,7 +203,7 @@ class Sweep:
         for job in self.running():
             job.ask_to_stop()
         while self.running():
-            time.sleep(LOOK_S)
+            self.starter.wait(LOOK_S)
             self.look_after()
 
     def on_job_news(self, job: Job) -> None:

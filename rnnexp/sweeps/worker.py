@@ -1,7 +1,8 @@
-"""Do one job of a sweep in a process of its own, `python -m rnnexp.sweeps.worker`.
+"""Do one job of a sweep in a process of its own, `python -m rnnexp.sweeps.worker`, or fork those that do.
 
 The first line of its input is JSON: the config and the folder of the run, more tags for it, and the number of
 its threads. The input stays open as long as the sweep lives; when it ends, the job saves a checkpoint and ends.
+A line with `alive` has the process fork jobs instead, see `forking`.
 """
 
 import json
@@ -12,6 +13,7 @@ import signal
 import sys
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import yaml
 from threadpoolctl import threadpool_limits
@@ -20,7 +22,7 @@ from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import runner
 from rnnexp.installation import CONF
 from rnnexp.records.folder import RunFolder
-from rnnexp.tracking.worker import lines
+from rnnexp.sweeps import forking
 
 
 def log_to(file: Path, *others: str) -> None:
@@ -38,9 +40,8 @@ def end_with_the_sweep() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def main() -> None:
-    """Read the job and do it; exit with status 1 and one plain line where that explains the failure."""
-    job = json.loads(next(lines(0)))
+def do(job: dict[str, Any]) -> None:
+    """Do a job; exit with status 1 and one plain line where that explains the failure."""
     Thread(target=end_with_the_sweep, daemon=True).start()
     folder = RunFolder(Path(job["folder"]))
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -53,6 +54,21 @@ def main() -> None:
         sys.exit(130)
     except (UserError, OSError, MemoryError) as error:
         sys.exit(f"{one_line(error) or type(error).__name__}")
+
+
+def main() -> None:
+    """Do what the first line of the input asks for."""
+    read = b""
+    while b"\n" not in read:
+        part = os.read(0, 1 << 16)
+        if not part:  # the sweep has gone
+            return
+        read += part
+    first, _, unread = read.partition(b"\n")
+    task = json.loads(first)
+    if "alive" in task:
+        forking.serve(unread, task["alive"], do)
+    do(task)
 
 
 if __name__ == "__main__":

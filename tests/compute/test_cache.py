@@ -85,3 +85,22 @@ def test_a_number_does_not_say_what_is_compiled():
     found = precompile.kinds(base)
     assert all(precompile.kinds(base | change) == found for change in same)
     assert all(precompile.kinds(base | change) != found for change in other)
+
+
+def test_what_is_loaded_for_others_is_never_compiled(tmp_path, monkeypatch):
+    """Where the mark is right, that is; a process that has compiled says so."""
+    mark = tmp_path / "compiled"
+    monkeypatch.setattr(precompile, "mark_of", lambda config: mark)
+    monkeypatch.setattr(precompile, "LOADED", set())
+    used = []
+    monkeypatch.setattr(precompile, "use_all", used.append)
+    precompile.load({})
+    assert not used  # whoever needs it has it compiled
+    mark.touch()
+    precompile.load({})
+    precompile.load({})
+    assert used == [{}]
+    monkeypatch.setattr(precompile, "LOADED", set())
+    monkeypatch.setattr(precompile, "use_all", lambda config: numba.njit(lambda x: x + 1)(1.0))
+    with pytest.raises(precompile.HadToCompile):
+        precompile.load({})

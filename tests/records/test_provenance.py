@@ -99,3 +99,16 @@ def test_a_run_that_goes_on_with_something_else_keeps_what_it_began_with_and_say
     assert found == [("1", None), ("2.0", "0.5"), ("2.0", "3.5"), ("2.1", "0.1"), ("2.0", "0.1")]
     times = [line["time"] for line in folder.provenance()]
     assert times == sorted(times)
+
+
+def test_the_state_of_the_checkout_is_kept_for_the_processes_that_are_forked(monkeypatch):
+    monkeypatch.setattr(provenance, "FOUND", {})
+    before = provenance.git(provenance.HERE)
+    provenance.keep_git()
+
+    def ask(*arguments, **more):
+        raise AssertionError("git is asked again")
+
+    monkeypatch.setattr(provenance.subprocess, "run", ask)
+    assert provenance.git(provenance.HERE) == before
+    assert provenance.collect("cpu", "numpy").items() >= before.items()

@@ -1,0 +1,83 @@
+"""Make the text of a run, or take it from the process that this one was forked from."""
+
+import json
+import logging
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rnnexp.data.corpus import Corpus
+from rnnexp.errors import UserError
+from rnnexp.experiment.config import make_chosen
+
+MOST = 4  # texts that are kept at a time
+OURS = logging.getLogger("rnnexp")
+
+
+class Kept(NamedTuple):
+    """Hold a text, and what was logged when it was made: level and message."""
+
+    corpus: Corpus
+    said: list[tuple[int, str]]
+
+
+KEPT: dict[str, Kept] = {}  # by the section that asks for it
+ASKED: deque[str] = deque(maxlen=MOST)
+
+
+def of(section: Mapping[str, Any]) -> Corpus:
+    """Return the text that the section `dataset` of a config asks for; what is to be said of it is logged.
+
+    Raises
+    ------
+    UserError where it cannot be made.
+    """
+    kept = KEPT.get(key_of(section))
+    if not kept:
+        return make_chosen("dataset", section)
+    for level, message in kept.said:
+        OURS.log(level, "%s", message)
+    return kept.corpus
+
+
+def keep(section: Mapping[str, Any]) -> None:
+    """Make the text of a section for the processes forked from this one, where several ask for it.
+
+    The first does it by itself, meanwhile this process can fork others. Whoever asks for one that cannot be made
+    says why.
+    """
+    key = key_of(section)
+    if key in KEPT:
+        return
+    if key not in ASKED:
+        ASKED.append(key)
+        return
+    said, level = Said(), OURS.level
+    OURS.addHandler(said)
+    OURS.setLevel(logging.INFO)  # as in a run
+    try:
+        corpus = make_chosen("dataset", section)
+    except (UserError, OSError, MemoryError):
+        return
+    finally:
+        OURS.removeHandler(said)
+        OURS.setLevel(level)
+    if len(KEPT) == MOST:
+        del KEPT[next(iter(KEPT))]
+    KEPT[key] = Kept(corpus, said.lines)
+
+
+class Said(logging.Handler):
+    """Gather what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((record.levelno, record.getMessage()))
+
+
+def key_of(section: Mapping[str, Any]) -> str:
+    """Return a text that is the same for the same section."""
+    return json.dumps(section, sort_keys=True)
