@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import own_parts
+from rnnexp.experiment import divergence, own_parts
 from rnnexp.experiment.config import RUNTIME, make_chosen
 from rnnexp.experiment.config_hash import defining, hashes, run_name
 from rnnexp.records import checkpoint, step_records
@@ -18,7 +18,7 @@ from rnnexp.records.folder import RunFolder
 
 log = logging.getLogger(__name__)
 LIMITS = "train.max_epochs", "train.max_steps", "train.patience"
-OF_THE_END = {"rnnexp.diverged", "rnnexp.pruned"}  # tags
+OF_THE_END = {divergence.TAG, divergence.HOW_TAG, "rnnexp.pruned"}  # tags
 
 
 def take_over(config: dict[str, Any], folder: RunFolder) -> None:

@@ -10,8 +10,16 @@ import numpy as np
 from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
-from rnnexp.evaluation.perplexity import perplexity
-from rnnexp.experiment import artifacts, build, continuation, models, own_parts, precompile, progress
+from rnnexp.experiment import (
+    artifacts,
+    build,
+    continuation,
+    divergence,
+    models,
+    own_parts,
+    precompile,
+    progress,
+)
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.recorded import (
     require_same,
@@ -32,7 +40,7 @@ from rnnexp.tracking import client
 from rnnexp.tracking.client import Client
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.loop import fit, train_batches
-from rnnexp.training.state import TrainState, has_diverged
+from rnnexp.training.state import TrainState
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +132,7 @@ def execute(
                 np.errstate(over="ignore", invalid="ignore"),
                 engine.use(experiment.engine, experiment.threads, config["tf32"]),
                 device.errors_in_words(),
+                divergence.explained(experiment.optimizer),
             ):
                 metrics = train_and_test(experiment, folder, teller, raise_if_to_stop)
             folder.finish(metrics)
@@ -284,11 +293,5 @@ def train_and_test(
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
     log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
     losses = [record["valid/loss"] for record in records]
-    if has_diverged(losses, len(corpus.vocabulary)):
-        folder.save_tags(folder.tags() | {"rnnexp.diverged": "true"})
-        log.warning(
-            f"{label} diverged: valid ppl {perplexity(losses[0]):.4g} after the first epoch, "
-            f"{perplexity(min(losses)):.4g} at best, {perplexity(losses[-1]):.4g} after the last, of "
-            f"{len(corpus.vocabulary)} symbols; lower optimizer.lr or optimizer.clip_norm"
-        )
+    divergence.note(folder, label, losses, len(corpus.vocabulary), experiment.optimizer)
     return metrics
