@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from rnnexp.api.mistakes import plainly
 from rnnexp.cli import generate
 from rnnexp.experiment import curves
 from rnnexp.experiment.progress import in_words
@@ -66,6 +67,7 @@ class Run:
         """Return the best validation perplexity; None before the run has finished."""
         return self.result.get("best/valid_ppl")
 
+    @plainly
     def generate(
         self,
         prompt: str = "",
@@ -79,6 +81,7 @@ class Run:
         options = generate.Options(str(self.folder), prompt, num, length, temperature, top_k, seed)
         return generate.generate(options)
 
+    @plainly
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the learning curves on axes, by default new ones, with best and test marked; return the axes."""
         if ax is None:

@@ -51,6 +51,7 @@ def run_experiment(
     wait: bool = False,
     more_tags: dict[str, str] | None = None,
     overrides: Sequence[str] = (),
+    show: bool = True,
 ) -> dict[str, float]:
     """Do the run that `config` describes, or what is left of it, and return its final metrics.
 
@@ -59,6 +60,7 @@ def run_experiment(
     wait : whether to wait where another process is at the run; else that is an error.
     more_tags : tags to record with the run besides its own.
     overrides : those of the command, by which the run is named unless a sweep has named it.
+    show : whether to show progress.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def run_experiment(
             if not (folder.label() and folder.checkpoint_file.exists()):
                 folder.give_label({"name": title(config, defining_overrides(config, overrides))})
             with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
-                return execute(config, folder, teller, more_tags or {})
+                return execute(config, folder, teller, more_tags or {}, show)
         finally:
             if tracker and tracker.may_lack(folder):
                 teller.changed(folder.path)
@@ -102,7 +104,7 @@ def reached(metrics: dict[str, float]) -> str:
 
 
 def execute(
-    config: dict[str, Any], folder: RunFolder, teller: Client, more_tags: dict[str, str]
+    config: dict[str, Any], folder: RunFolder, teller: Client, more_tags: dict[str, str], show: bool
 ) -> dict[str, float]:
     """Train and test as `config` says, in `folder`, from its last checkpoint where it has one."""
     with stop_requests() as raise_if_asked:
@@ -134,7 +136,7 @@ def execute(
                 device.errors_in_words(),
                 divergence.explained(experiment.optimizer),
             ):
-                metrics = train_and_test(experiment, folder, teller, raise_if_to_stop)
+                metrics = train_and_test(experiment, folder, teller, raise_if_to_stop, show)
             folder.finish(metrics)
         except Superseded:
             raise
@@ -220,7 +222,7 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
 
 
 def train_and_test(
-    experiment: build.Experiment, folder: RunFolder, teller: Client, raise_if_asked: Callable
+    experiment: build.Experiment, folder: RunFolder, teller: Client, raise_if_asked: Callable, show: bool
 ) -> dict[str, float]:
     """Train, recording each epoch, and test the best weights; return the final metrics."""
     corpus, settings = experiment.corpus, experiment.settings
@@ -239,7 +241,7 @@ def train_and_test(
     records = kept["records"]  # to which each epoch is added
     done = done_at(records)
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
-    with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
+    with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps), show)) as display:
 
         def on_step(state: TrainState) -> None:
             display.step(state.step)
