@@ -17,7 +17,7 @@ from rnnexp.analysis.markdown import table_line
 from rnnexp.analysis.report.page import sentence, text
 from rnnexp.analysis.report.plain import plain
 from rnnexp.analysis.report.tables import escaped
-from rnnexp.analysis.visible import visible
+from rnnexp.output import visible
 from rnnexp.records.files import replace_text
 
 TITLES = "claim", "says", "verdict", "what the runs say", "command"

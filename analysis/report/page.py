@@ -14,7 +14,7 @@ from markupsafe import Markup
 from rnnexp.analysis.fairness import OK, REFUSED, STATED
 from rnnexp.analysis.report.columns import shown
 from rnnexp.analysis.report.pictures import Drawn
-from rnnexp.analysis.visible import visible
+from rnnexp.output import visible
 
 PACKAGE = "rnnexp.analysis.report"
 WORDS = {REFUSED: "refused", STATED: "stated", OK: "passed"}
