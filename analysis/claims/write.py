@@ -7,7 +7,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from rnnexp.analysis.claims.claim import NOT_TRIED
 from rnnexp.analysis.claims.gather import Judged, TunedRate
 from rnnexp.analysis.fairness import REFUSED
 from rnnexp.analysis.figures.picture import markup, save
@@ -26,7 +25,7 @@ def table(judged: Sequence[Judged]) -> str:
     rows = []
     for one in judged:
         commands = "<br>".join(f"`{command}`" for command in one.claim.commands) or "-"
-        said = "-" if one.finding.kind == NOT_TRIED else escaped(one.finding.sentence)
+        said = escaped(one.finding.sentence) if one.has_runs else "-"
         cells = [
             escaped(one.claim.says),
             escaped(one.claim.source),
@@ -80,8 +79,6 @@ def page(judged: Sequence[Judged], rates: Sequence[TunedRate]) -> str:
     content = {
         "judged": judged,
         "rates": rates,
-        "tried": [one for one in judged if one.finding.kind != NOT_TRIED],
-        "not_tried": NOT_TRIED,
         "refused": REFUSED,
         "inline": lambda picture, name: Markup(markup(picture, name.replace("_", "-"))),
         "sentence": sentence,
