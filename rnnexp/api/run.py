@@ -9,7 +9,6 @@ from rnnexp.api.mistakes import plainly
 from rnnexp.cli import generate
 from rnnexp.experiment import curves
 from rnnexp.experiment.progress import in_words
-from rnnexp.records import step_records
 from rnnexp.records.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Run:
     @property
     def steps(self) -> pd.DataFrame:
         """Return a row for each measurement within the epochs: train.log_every and train.validate_every."""
-        rows = step_records.read(self.kept)
+        rows = [{k: v for k, v in record.items() if k != "time"} for record in self.kept.steps()]
         return pd.DataFrame(rows).set_index("step") if rows else pd.DataFrame()
 
     @property
@@ -89,7 +88,7 @@ class Run:
 
             _, ax = pyplot.subplots(layout="constrained")
         kept = self.kept
-        return curves.draw(ax, kept.records(), step_records.read(kept), kept.result() or {}, self.name)
+        return curves.draw(ax, kept.records(), kept.steps(), kept.result() or {}, self.name)
 
     def __repr__(self) -> str:
         """Return the run in a line."""

@@ -94,7 +94,7 @@ def copy(before: RunFolder, config: dict[str, Any], folder: RunFolder) -> None:
     folder.save_tags(tags | {"rnnexp.config_hash": hashes(config)[0], "rnnexp.continues": before.path.name})
     folder.add_provenance({"continues": str(before.path)})
     folder.replace_records(before.records())
-    if steps := step_records.read(before):
+    if steps := before.steps():
         step_records.write(folder, steps)
     with folder.exclusive():
         for name in "best.npz", "last.npz":

@@ -254,7 +254,7 @@ def train_and_test(
             raise_if_asked()
 
         def on_measured(record: dict[str, float]) -> None:
-            step_records.append(folder, record)
+            step_records.append(folder, record | {"time": now()})
             if "train/ppl" in record:
                 log.info(f"step {record['step']:,}  train ppl {record['train/ppl']:.3f}")
 
