@@ -22,11 +22,12 @@ def with_rate(config: dict[str, Any]) -> dict[str, Any]:
                 f"optimizer.lr=null: cell={cell['name']} has no rate of its own for {optimizer['name']}; "
                 f"give optimizer.lr=NUMBER, or its file a line cell.lr.{optimizer['name']}"
             )
-        optimizer["lr"] = own[optimizer["name"]]
+        rate = own[optimizer["name"]]
         if 0 < (momentum := optimizer.get("momentum") or 0) < 1:
             raise UserError(
-                f"optimizer.lr=null: the rate {optimizer['lr']:g} of cell={cell['name']} is for no momentum, and "
+                f"optimizer.lr=null: the rate {rate:g} of cell={cell['name']} is for no momentum, and "
                 f"optimizer.momentum={momentum:g} makes steps {1 / (1 - momentum):.3g} times as long; give "
-                f"optimizer.lr=NUMBER ({optimizer['lr'] * (1 - momentum):.3g} takes steps as long as without)"
+                f"optimizer.lr=NUMBER ({rate * (1 - momentum):.3g} takes steps as long as without)"
             )
+        optimizer["lr"] = rate
     return config | {"cell": cell, "optimizer": optimizer}
