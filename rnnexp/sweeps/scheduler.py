@@ -229,17 +229,18 @@ class Sweep:
                 self.tell(words.removeprefix("; "))
 
     def summary(self) -> str:
-        """Return a line about how the jobs went, and one for each that failed; nothing where none was begun."""
+        """Return a line about how the jobs went, and one for each that diverged or failed; empty if none was begun."""
         counts = Counter(job.outcome for job in self.jobs)
         if counts.keys() <= {"not begun"}:
             return ""
-        failed = [
-            f"failed: {job.name}: {job.error}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
-            for job in self.jobs
-            if job.outcome == "failed"
+        diverged = [("diverged", job, job.diverged) for job in self.jobs if job.diverged]
+        failed = [("failed", job, job.error) for job in self.jobs if job.outcome == "failed"]
+        wrong = [
+            f"{how}: {job.name}: {why}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
+            for how, job, why in diverged + failed
         ]
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *failed])
+        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *wrong])
 
 
 def require_possible(jobs: Iterable[Job], elsewhere: bool = False) -> None:

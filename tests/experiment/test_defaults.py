@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.installation import CONF
 from rnnexp.nn.cells import CELLS
@@ -52,3 +53,15 @@ def test_a_cell_without_a_rate_asks_for_one(in_process, tmp_path, multirun):
     (line,) = result.stderr.splitlines()
     assert "optimizer.lr=null: cell=lstm has no rate of its own for sgd; give optimizer.lr=NUMBER" in line
     assert not list(tmp_path.glob("runs/*/*"))
+
+
+def test_a_rate_that_is_measured_without_momentum_is_not_taken_with_it():
+    with pytest.raises(
+        UserError, match=r"^optimizer.lr=null: the rate 8 of cell=gru is for no momentum"
+    ) as error:
+        composed("cell=gru", "optimizer.momentum=0.9")
+    assert "steps 10 times as long; give optimizer.lr=NUMBER (0.8 takes steps as long as without)" in str(
+        error.value
+    )
+    assert composed("cell=gru", "optimizer.momentum=0.9", "optimizer.lr=0.8")["optimizer"]["lr"] == 0.8
+    assert composed("cell=gru", "optimizer.momentum=0")["optimizer"]["lr"] == 8

@@ -24,7 +24,7 @@ from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.config import TrainConfig
 from rnnexp.training.loop import fit, next_windows, train_batches
 from rnnexp.training.measuring import next_stop
-from rnnexp.training.state import TrainState, has_diverged
+from rnnexp.training.state import TrainState, divergence
 from tests.helpers.variants import small_model
 
 CORPUS = grammar.make(train_tokens=700, valid_tokens=200, test_tokens=200)
@@ -399,7 +399,7 @@ def test_cpu_seconds_count_every_step_and_validation_across_an_interruption(tmp_
     ],
 )
 def test_training_has_diverged_where_it_only_did_harm(losses, diverged):
-    assert has_diverged(losses, vocab_size=10) is diverged
+    assert bool(divergence(losses, vocab_size=10)) is diverged
 
 
 def test_max_steps_ends_early(tmp_path):
@@ -434,7 +434,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
             run.model.params.values[0:50] = np.nan
             run.model.params.value["decoder.b"][0] = np.nan
 
-    with pytest.raises(Diverged, match=r"became nan at step 21; lower optimizer.lr"):
+    with pytest.raises(Diverged, match=r"became nan at step 21$"):
         run.records(poison)
     arrays, _ = run.checkpoints.read(run.checkpoints.last)
     assert all(np.isfinite(array).all() for array in arrays.values())
