@@ -14,11 +14,12 @@ from hydra import compose
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.experiment import build, models, rules, schema
-from rnnexp.experiment.config import make_chosen
+from rnnexp.experiment.config import keys_of, make_chosen, option_of
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.installation import CONF
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.cells.base import Cell
+from rnnexp.records.digests import leaves
 from rnnexp.sweeps.configs import open_configs
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.loop import fit
@@ -87,11 +88,13 @@ def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path, mo
     if option == "text":
         (tmp_path / "t.txt").write_text("some words and more words\n" * 4000)
         overrides += [f"dataset.path={tmp_path / 't.txt'}"]
-    if option in FROM_USERS:
-        pytest.skip("no copy of the data set here; its reading is tested in tests/data/test_texts.py")
-    overrides += ["dataset.dir=."] if "dino" in option else []
+    overrides += ["dataset.dir=."] if "dino" in option or option in FROM_USERS else []
     overrides += [FITTING[option]] if option in FITTING else []
     config = composed(*overrides)
+    keys = keys_of(config)
+    assert all(option_of(keys, key) for key in leaves(config)), "every key is described"
+    if option in FROM_USERS:
+        pytest.skip("no copy of the data set here; its reading is tested in tests/data/test_texts.py")
     name = config["dataset"]["name"].removesuffix("_char")
     if name in FILES:
         config["dataset"]["dir"] = str(data_folder(name))
