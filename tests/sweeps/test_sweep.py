@@ -92,9 +92,9 @@ def status(folder):
     return RunFolder(folder).state()["status"]
 
 
-def test_every_combination_once_and_again_nothing(rnnexp, in_process, tmp_path):
+def test_every_combination_once_and_again_nothing(in_process, tmp_path):
     sweep = ["-m", *QUICK, "cell=lstm,gru", "seed=0,1", "train.max_steps=3"]
-    first = rnnexp(*sweep)
+    first = in_process(*sweep)
     assert first.returncode == 0, first.stderr
     assert "4 jobs: 4 finished\n" in first.stdout
     assert "cell=gru seed=1: best epoch 1, valid ppl" in first.stdout

@@ -13,7 +13,6 @@ from rnnexp.data.texts import Reading
 from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
-from rnnexp.nn.cells import CELLS
 from rnnexp.optim.adagrad import Adagrad
 from rnnexp.optim.schedules.constant import Constant
 from rnnexp.optim.schedules.plateau import Plateau
@@ -472,7 +471,7 @@ def test_the_checkpoint_of_another_config_is_refused(tmp_path):
         other.records()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", REPRESENTATIVES)
 def test_a_cycle_is_learnt_to_certainty(cell, tmp_path):
     tokens = np.tile(np.arange(5), 60).astype(np.int32)
     corpus = Corpus(Vocabulary("abcde"), {"train": tokens, "valid": tokens[:50], "test": tokens[:50]})
