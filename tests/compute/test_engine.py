@@ -53,14 +53,19 @@ def everything(layer, params, dtype, masks=None):
 
 # how a layer is used: masks of the recurrent products (each step its own, one for all), a limit through time
 USES = [(None, None), ("each", None), ("one", 0.05)]
-# the loops of CORE are compiled here; the others' are run as Python, for each takes numba some seconds
+# the loops of these are compiled here; those of all are run as Python, for each takes numba some seconds
+COMPILED_HERE = [param for param in CORE if "bias" not in param.values[1]]
+IN_DOUBLE = [param for param in COMPILED_HERE if param.values[0] in ("lstm", "rnn")]
 ALL_FUNCTIONS = [param for param in VARIANTS if param.values[0] in ("slstm", "indrnn")]
 
 
 @pytest.mark.parametrize(
-    ("small", "dtype", "tolerance"), [(True, np.float64, 1e-12), (False, np.float32, 5e-6)]
+    ("name", "options", "small", "dtype", "tolerance"),
+    [
+        *(pytest.param(*cell.values, True, np.float64, 1e-12, id=f"{cell.id}-double") for cell in IN_DOUBLE),
+        *(pytest.param(*cell.values, False, np.float32, 5e-6, id=cell.id) for cell in COMPILED_HERE),
+    ],
 )
-@pytest.mark.parametrize(("name", "options"), CORE)
 @COMPILED
 def test_same_results_as_the_readable_loops(fast, name, options, dtype, tolerance, small, monkeypatch):
     seen = None if small else force_tiles_and_threads(monkeypatch)

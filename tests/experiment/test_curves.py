@@ -17,6 +17,11 @@ def records(*pairs):
     ]
 
 
+@pytest.fixture
+def undrawn_curves():
+    """Let them be drawn."""
+
+
 RESULT = {"best/epoch": 2, "test/ppl": 95.0}
 
 

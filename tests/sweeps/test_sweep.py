@@ -92,9 +92,9 @@ def status(folder):
     return RunFolder(folder).state()["status"]
 
 
-def test_every_combination_once_and_again_nothing(rnnexp, in_process, tmp_path):
+def test_every_combination_once_and_again_nothing(in_process, tmp_path):
     sweep = ["-m", *QUICK, "cell=lstm,gru", "seed=0,1", "train.max_steps=3"]
-    first = rnnexp(*sweep)
+    first = in_process(*sweep)
     assert first.returncode == 0, first.stderr
     assert "4 jobs: 4 finished\n" in first.stdout
     assert "cell=gru seed=1: best epoch 1, valid ppl" in first.stdout
@@ -276,18 +276,16 @@ def test_a_sweep_that_is_asked_to_stop_stops_with_all_its_jobs(tmp_path, signum,
 def undisturbed(tmp_path_factory):
     """A sweep that nothing happened to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    subprocess.run(
-        command("-m", *LONG, "seed=0,1,2"), cwd=folder, check=True, capture_output=True, timeout=300
-    )
+    subprocess.run(command("-m", *LONG, "seed=0,1"), cwd=folder, check=True, capture_output=True, timeout=300)
     return folders(folder)
 
 
 def test_a_sweep_that_is_killed_hard_goes_on_by_the_same_command(rnnexp, tmp_path, undisturbed):
     """Its jobs save and end by themselves."""
-    sweep = started(tmp_path, *LONG, "seed=0,1,2", jobs=1)
+    sweep = started(tmp_path, *LONG, "seed=0,1", jobs=1)
     sweep.kill()
     sweep.communicate()
-    again = rnnexp("-m", *LONG, "seed=0,1,2")  # at once: the jobs of the first may not be done yet
+    again = rnnexp("-m", *LONG, "seed=0,1")  # at once: the jobs of the first may not be done yet
     assert again.returncode == 0, again.stdout + again.stderr
     assert "resumed and finished" in again.stdout
     ours = folders(tmp_path)
@@ -300,7 +298,7 @@ def test_a_sweep_that_is_killed_hard_goes_on_by_the_same_command(rnnexp, tmp_pat
 @pytest.mark.slow
 def test_two_sweeps_at_once_do_every_job_once(rnnexp, tmp_path, undisturbed):
     sweep = started(tmp_path, *LONG, "seed=0,1", jobs=1)
-    other = rnnexp("-m", *LONG, "seed=2,1,0")
+    other = rnnexp("-m", *LONG, "seed=1,0")
     assert sweep.wait(timeout=60) == other.returncode == 0
     sweep.communicate()
     for folder, theirs in zip(folders(tmp_path), undisturbed):
@@ -379,10 +377,10 @@ def test_what_comes_to_the_same_is_one_job(tmp_path, monkeypatch):
 
 
 def test_a_rerun_stands_beside_the_first(in_process, tmp_path):
-    for arguments in ["seed=0,1"], ["seed=0,1", "rerun=true"], ["seed=1", "rerun=true"]:
+    for arguments in ["seed=0,1"], ["seed=1", "rerun=true"]:
         assert in_process("-m", *QUICK, "train.max_steps=3", *arguments).returncode == 0
     found = folders(tmp_path)
-    assert len(found) == 5
+    assert len(found) == 3
     results = [json.loads((folder / "result.json").read_text())["test/ppl"] for folder in found]
     assert len(set(results)) == 2
 

@@ -13,7 +13,6 @@ from rnnexp.data.texts import Reading
 from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
-from rnnexp.nn.cells import CELLS
 from rnnexp.optim.adagrad import Adagrad
 from rnnexp.optim.schedules.constant import Constant
 from rnnexp.optim.schedules.plateau import Plateau
@@ -25,7 +24,7 @@ from rnnexp.training.config import TrainConfig
 from rnnexp.training.loop import fit, next_windows, train_batches
 from rnnexp.training.measuring import next_stop
 from rnnexp.training.state import TrainState, divergence
-from tests.helpers.variants import small_model
+from tests.helpers.variants import REPRESENTATIVES, small_model
 
 CORPUS = grammar.make(train_tokens=700, valid_tokens=200, test_tokens=200)
 V = len(CORPUS.vocabulary)
@@ -89,7 +88,7 @@ def test_same_seed_same_history_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cell", "max_steps"), [*((cell, 25) for cell in CELLS), ("lstm", None), ("gru", None), ("rnn", None)]
+    ("cell", "max_steps"), [*((cell, 25) for cell in REPRESENTATIVES), ("lstm", None), ("rnn", None)]
 )
 def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, max_steps, tmp_path):
     (tmp_path / "whole").mkdir()
@@ -472,7 +471,7 @@ def test_the_checkpoint_of_another_config_is_refused(tmp_path):
         other.records()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", REPRESENTATIVES)
 def test_a_cycle_is_learnt_to_certainty(cell, tmp_path):
     tokens = np.tile(np.arange(5), 60).astype(np.int32)
     corpus = Corpus(Vocabulary("abcde"), {"train": tokens, "valid": tokens[:50], "test": tokens[:50]})
