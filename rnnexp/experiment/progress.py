@@ -4,15 +4,21 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from rnnexp.output import say
+
 REPORT = "RNNEXP_JOB_REPORT"  # environment variable: the file through which a job tells its sweep
 EVERY_S = 0.5
+FIRST_S = 1.5  # seconds before the count of what is done with jobs that have not begun is shown
+LINE_S = 60.0  # seconds from one line about a sweep to the next, where no bar shows it
+T = TypeVar("T")
 
 
 class RunBar:
@@ -110,3 +116,19 @@ def sweep_bar(jobs: int) -> tqdm:
         dynamic_ncols=True,
         bar_format="{percentage:3.0f}%|{bar}| {n:.1f}/{total} jobs [{elapsed}<{remaining}]{postfix}",
     )
+
+
+def counted(jobs: Sequence[T], done: str) -> Iterator[T]:
+    """Yield each of the jobs; where that takes long, show with how many it is done, such as "checked".
+
+    On a terminal the count runs on in one line; elsewhere it is said soon, and again each minute.
+    """
+    layout = f"{done} {{n:,}} of {{total:,}} jobs"
+    with tqdm(total=len(jobs), delay=FIRST_S, disable=None, leave=False, bar_format=layout) as bar:
+        next_line = time.monotonic() + FIRST_S
+        for number, job in enumerate(jobs):
+            if bar.disable and number and time.monotonic() >= next_line:
+                next_line = time.monotonic() + LINE_S
+                say(layout.format(n=number, total=len(jobs)))
+            yield job
+            bar.update()

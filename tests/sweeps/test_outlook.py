@@ -2,6 +2,7 @@
 
 import json
 
+from rnnexp.experiment import progress
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import scheduler
 from rnnexp.sweeps.job import Job
@@ -52,7 +53,7 @@ def test_about_how_much_in_words():
 
 
 def test_a_sweep_says_what_there_is_to_do_and_how_far_it_is(in_process, monkeypatch):
-    monkeypatch.setattr(scheduler, "SAY_S", 0.0)
+    monkeypatch.setattr(progress, "LINE_S", 0.0)
     monkeypatch.setattr(scheduler, "WORTH_SAYING_S", -1.0)
     few = ["-m", *QUICK, "train.max_steps=3", "sweep.workers=1"]
     first = in_process(*few, "seed=0").stdout.splitlines()
