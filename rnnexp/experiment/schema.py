@@ -1,6 +1,7 @@
 """Make the schema that Hydra checks a config and its overrides against, from the keys' descriptions."""
 
 import re
+from copy import deepcopy
 from dataclasses import field, make_dataclass
 from functools import cache
 from pathlib import Path
@@ -72,9 +73,15 @@ def whole() -> type:
     return make_dataclass("Config", fields, bases=(plain,))
 
 
+@cache
+def empty() -> DictConfig:
+    """Return a config that has nothing but the types of its keys, to be copied."""
+    return OmegaConf.structured(whole())
+
+
 def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     """Return a config, saved or composed, with every key and its type checked, also keys added by +KEY."""
-    checked = OmegaConf.structured(whole())
+    checked = deepcopy(empty())
     for group, choices in CHOICES.items():
         name = config.get(group, {}).get("name")
         if name in choices:

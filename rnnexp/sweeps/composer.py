@@ -18,14 +18,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import rules
+from rnnexp.experiment import rules, schema
 from rnnexp.experiment.known_keys import all_keys
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.options import Key
-from rnnexp.sweeps.composition import folder_at, job_of, resolved
+from rnnexp.sweeps.composition import folder_at, job_in, without_hydra
 from rnnexp.sweeps.job import Job, named
 from rnnexp.sweeps.overrides import text
-from rnnexp.sweeps.shared import NotShared, Plain, Shared
+from rnnexp.sweeps.shared import NotShared, Plain, Shared, meet
 
 SCALARS = bool, int, float, str
 # most values of most sweeps: a number by Hydra's grammar, whose parser takes half a millisecond to say so
@@ -43,7 +43,7 @@ class Composer:
     def __init__(self) -> None:
         self.plain_keys = {key for key, described in all_keys().items() if is_plain(key, described)}
         self.read: dict[str, tuple[str, Plain] | None] = {}
-        self.first: dict[Shape, tuple[DictConfig, dict[str, Any], list[str]]] = {}
+        self.first: dict[Shape, tuple[list[str], DictConfig, DictConfig, dict[str, Any]]] = {}
         self.shared: dict[Shape, Shared | None] = {}
 
     def job(self, name: str, overrides: list[str]) -> Job:
@@ -55,10 +55,7 @@ class Composer:
                     config = shared.config(values)
                     rules.check_value("study", config["study"])
                     return Job(name, config, folder_at(shared.folder()), overrides)
-            cfg = compose("config", overrides, return_hydra_config=True)
-            job = job_of(name, cfg, overrides)
-            self.keep(shape, cfg, job.config, overrides)
-            return job
+            return job_in(name, *self.composed(shape, overrides), overrides)
 
     def config(self, name: str, overrides: list[str]) -> dict[str, Any]:
         """Return the config of the job of these overrides, wherever its run may lie."""
@@ -67,10 +64,16 @@ class Composer:
             if shared := self.shared_by(shape):
                 with suppress(*IN_THE_WAY):
                     return shared.config(values)
-            cfg = compose("config", overrides, return_hydra_config=True)
-            config = resolved(cfg)
-            self.keep(shape, cfg, config, overrides)
-            return config
+            return self.composed(shape, overrides)[1]
+
+    def composed(self, shape: Shape, overrides: list[str]) -> tuple[DictConfig, dict[str, Any]]:
+        """Return what Hydra composes, and what comes of it; it is kept for other jobs of the same shape."""
+        cfg = compose("config", overrides, return_hydra_config=True)
+        typed = without_hydra(cfg)
+        config = schema.resolve(typed)
+        if shape not in self.shared and any(isinstance(part, tuple) for part in shape):
+            self.first[shape] = overrides, cfg, typed, config
+        return cfg, config
 
     def split(self, overrides: list[str]) -> tuple[Shape, dict[str, Plain]]:
         """Return what Hydra has to compose of overrides, and the plain values that are set in it."""
@@ -94,25 +97,20 @@ class Composer:
             return None
         if found := NUMBER.fullmatch(raw):
             return key, (float if found[1] or found[2] else int)(raw)
-        value = OverridesParser.create().parse_override(override).value()
+        value: Any = OverridesParser.create().parse_override(override).value()
         if value is not None and type(value) not in SCALARS:
             return None
         return None if isinstance(value, str) and ("${" in value or value == "???") else (key, value)
 
-    def keep(self, shape: Shape, cfg: DictConfig, config: dict[str, Any], overrides: list[str]) -> None:
-        """Keep what Hydra has composed, for other jobs of the same shape."""
-        if shape not in self.shared and any(isinstance(part, tuple) for part in shape):
-            self.first[shape] = cfg, config, overrides
-
     def shared_by(self, shape: Shape) -> Shared | None:
         """Return what the jobs of a shape share; None for the first, and where each has to be composed."""
         if shape in self.first:
-            cfg, config, overrides = self.first.pop(shape)
+            overrides, cfg, typed, config = self.first.pop(shape)
             self.shared[shape] = None
+            values = self.split(overrides)[1]
             with suppress(*IN_THE_WAY):
-                values = self.split(overrides)[1]
                 if is_only_set(values, overrides, cfg):
-                    self.shared[shape] = Shared(cfg, config, values)
+                    self.shared[shape] = Shared(cfg, typed, config, values)
         return self.shared.get(shape)
 
 
@@ -151,11 +149,6 @@ def is_only_set(values: dict[str, Plain], overrides: list[str], cfg: DictConfig)
     others = [override for override in overrides if override not in map(text, asking)]
     before = compose("config", others, return_hydra_config=True)
     return not any(goes_by_interpolation(before, override.key_or_group) for override in asking)
-
-
-def meet(key: str, other: str) -> bool:
-    """Return whether one of two dotted keys is the other, or leads to it."""
-    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
 def goes_by_interpolation(cfg: DictConfig, key: str) -> bool:

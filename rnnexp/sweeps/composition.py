@@ -27,14 +27,19 @@ def make_job(name: str, overrides: list[str]) -> Job:
 
 def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:
     """Return the job of a composed config, whose section `hydra` names the folder; UserError for an impossible one."""
+    return job_in(name, cfg, schema.resolve(without_hydra(cfg)), overrides)
+
+
+def job_in(name: str, cfg: DictConfig, config: dict[str, Any], overrides: list[str]) -> Job:
+    """Return the job with this config in the folder that a composed config names."""
     rules.check_value("study", str(cfg.study))  # which becomes a part of the path
-    return Job(name, resolved(cfg), folder_at(str(OmegaConf.select(cfg, "hydra.run.dir") or "")), overrides)
+    return Job(name, config, folder_at(str(OmegaConf.select(cfg, "hydra.run.dir") or "")), overrides)
 
 
-def resolved(cfg: DictConfig) -> dict[str, Any]:
-    """Return the config of a run, given what Hydra has composed, its own section included."""
+def without_hydra(cfg: DictConfig) -> DictConfig:
+    """Return a composed config without Hydra's section, with every key and its type checked."""
     given: Any = OmegaConf.to_container(cfg)
-    return schema.resolve(schema.typed({key: value for key, value in given.items() if key != "hydra"}))
+    return schema.typed({key: value for key, value in given.items() if key != "hydra"})
 
 
 def folder_at(path: str) -> RunFolder:

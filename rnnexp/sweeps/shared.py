@@ -5,7 +5,7 @@ OmegaConf, on the same typed config. Interpolations are resolved afterwards, aga
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -28,26 +28,32 @@ class Tree:
     def __init__(self, cfg: DictConfig):
         self.cfg = cfg
         self.values: Any = OmegaConf.to_container(cfg, resolve=True)
-        self.dependent = list(interpolated(OmegaConf.to_container(cfg)))
+        texts = dict(interpolated(OmegaConf.to_container(cfg)))
+        dotted = [".".join(map(str, path)) for path in texts]
+        self.dependent = {path: references(text, dotted) for path, text in texts.items()}
+        self.changed: set[str] = set()  # keys since the values were resolved
 
     def set(self, key: str, value: Plain) -> Plain:
         """Set the value of a dotted key; return it as the key's type has it."""
+        self.changed.add(key)
         OmegaConf.update(self.cfg, key, value)
         typed: Plain = OmegaConf.select(self.cfg, key)
         put(self.values, key.split("."), typed)
         return typed
 
     def resolve(self) -> None:
-        """Have the values follow what they are interpolated from."""
+        """Have the values follow those that they are interpolated from."""
         if self.dependent:
             OmegaConf.clear_cache(self.cfg)
-        for path in self.dependent:
-            value: Any = self.cfg
-            for key in path:
-                value = value[key]
-            if OmegaConf.is_config(value):
-                value = OmegaConf.to_container(value, resolve=True)
-            put(self.values, path, value)
+        for path, keys in self.dependent.items():
+            if keys is None or any(meet(key, changed) for key in keys for changed in self.changed):
+                value: Any = self.cfg
+                for key in path:
+                    value = value[key]
+                if OmegaConf.is_config(value):
+                    value = OmegaConf.to_container(value, resolve=True)
+                put(self.values, path, value)
+        self.changed.clear()
 
 
 class Shared:
@@ -56,23 +62,22 @@ class Shared:
     Parameters
     ----------
     cfg : what Hydra has composed, its own section included; it is changed.
-    config, values : what came of it, and the plain values of dotted keys among its overrides.
+    typed, config : what came of it, before and after interpolations were resolved.
+    values : the plain values of dotted keys among its overrides.
 
     Raises
     ------
     NotShared where the config of another job cannot be known from this one.
     """
 
-    def __init__(self, cfg: DictConfig, config: dict[str, Any], values: dict[str, Plain]):
-        given: Any = OmegaConf.to_container(cfg)
-        self.run_dir = given.pop("hydra")["run"]["dir"]
+    def __init__(self, cfg: DictConfig, typed: DictConfig, config: dict[str, Any], values: dict[str, Plain]):
+        hydra: Any = OmegaConf.to_container(cfg.hydra)
+        self.run_dir = hydra["run"]["dir"]
         if not isinstance(self.run_dir, str) or re.search(r"[$\\]", FIELD.sub("", self.run_dir)):
             raise NotShared(f"hydra.run.dir={self.run_dir}")
         folder = str(cfg.hydra.run.dir)
         with open_dict(cfg):
             del cfg["hydra"]
-        typed = schema.typed(given)
-        schema.complete(typed)
         self.untyped, self.typed = Tree(cfg), Tree(typed)
         keys = keys_of(self.typed.values)
         for path in self.untyped.dependent:  # on which it may depend what data.root fills in
@@ -112,13 +117,25 @@ class Shared:
         return str(value)
 
 
-def interpolated(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of each value that depends on others, given a config whose interpolations are not resolved."""
+def interpolated(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Yield path and text of each value that depends on others, given a config that is not resolved."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from interpolated(inner, (*path, key))
     elif "${" in str(value):
-        yield path
+        yield path, str(value)
+
+
+def references(text: str, dependent: Iterable[str]) -> set[str] | None:
+    """Return the keys that a text is interpolated from; None where that is not all, or they depend on others."""
+    keys = set(re.findall(r"\$\{(\w+(?:\.\w+)*)\}", text))
+    known = len(re.findall(r"\$\{(?:\w+(?:\.\w+)*\}|choose:)", text)) == text.count("${")
+    return None if not known or any(meet(key, other) for key in keys for other in dependent) else keys
+
+
+def meet(key: str, other: str) -> bool:
+    """Return whether one of two dotted keys is the other, or leads to it."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
 def put(values: dict[Any, Any], path: Sequence[Any], value: Any) -> None:
