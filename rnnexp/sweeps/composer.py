@@ -155,11 +155,11 @@ def goes_by_interpolation(cfg: DictConfig, key: str) -> bool:
     """Return whether a value on the way to a dotted key, or its own, is an interpolation."""
     node: Any = cfg
     for part in key.split(".") if key else []:
-        if not OmegaConf.is_dict(node):
+        if not OmegaConf.is_dict(node) or part not in list(node):
             return False
         if OmegaConf.is_interpolation(node, part):
             return True
-        if part not in node:
+        if OmegaConf.is_missing(node, part):
             return False
         node = node[part]
     return False
