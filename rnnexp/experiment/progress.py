@@ -17,6 +17,7 @@ from rnnexp.output import say
 REPORT = "RNNEXP_JOB_REPORT"  # environment variable: the file through which a job tells its sweep
 EVERY_S = 0.5
 FIRST_S = 1.5  # seconds before the count of what is done with jobs that have not begun is shown
+FEW = 10  # jobs, at most, with which it is done before that would be read
 LINE_S = 60.0  # seconds from one line about a sweep to the next, where no bar shows it
 T = TypeVar("T")
 
@@ -123,6 +124,9 @@ def counted(jobs: Sequence[T], done: str) -> Iterator[T]:
 
     On a terminal the count runs on in one line; elsewhere it is said soon, and again each minute.
     """
+    if len(jobs) <= FEW:
+        yield from jobs
+        return
     layout = f"{done} {{n:,}} of {{total:,}} jobs"
     with tqdm(total=len(jobs), delay=FIRST_S, disable=None, leave=False, bar_format=layout) as bar:
         next_line = time.monotonic() + FIRST_S

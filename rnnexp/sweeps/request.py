@@ -12,11 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.experiment.progress import counted
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.composer import Composer
 from rnnexp.sweeps.composition import require_same_folder
-from rnnexp.sweeps.job import ONLY, Job
+from rnnexp.sweeps.job import ONLY, Job, named
 from rnnexp.sweeps.matching import match_cells, require_matchable
 from rnnexp.sweeps.overrides import is_one, parse, text, values
 
@@ -39,14 +40,13 @@ class Request:
     """
 
     def __init__(self, given: list[Override], arguments: Sequence[str]):
-        # composed with the first value of each sweep, because a key may come with a group's option
-        plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
+        plain = of_first_job(given)
         require_same_folder(plain)
         self.arguments, self.composer = list(arguments), Composer()
         self.settings: dict[str, Any] = dict(plain.sweep)
         self.launcher = launcher_of(plain)
         if self.launcher:  # Hydra finds it in a config without the overrides that are swept over
-            fixed = compose("config", [text(o) for o in given if is_one(o)], True)
+            fixed = composed([text(o) for o in given if is_one(o)])
             if launcher_of(fixed) != self.launcher:
                 raise UserError(
                     f"hydra/launcher={self.launcher} comes from a preset that is swept over, and one "
@@ -57,10 +57,10 @@ class Request:
         rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
             rules.check_value(f"sweep.{key}", value)
-        named = {override.key_or_group for override in given}
+        keys = {override.key_or_group for override in given}
 
         def of_config(params: Any) -> list[Override]:
-            return parse([f"{k}={v}" for k, v in (params or {}).items() if k not in named])
+            return parse([f"{k}={v}" for k, v in (params or {}).items() if k not in keys])
 
         self.overrides = of_config(OmegaConf.select(plain, "hydra.sweeper.params")) + given
         self.space: dict[str, Override] = {}
@@ -102,8 +102,36 @@ class Request:
 
     def jobs(self) -> list[Job]:
         """Return a job for each combination; combinations that are the same experiment share one."""
-        named = [(name or ONLY, overrides) for name, overrides in self.combinations()]
-        return distinct(self.composer.job(*one) for one in counted(named, "checked"))
+        found = [(name or ONLY, overrides) for name, overrides in self.combinations()]
+        return distinct(self.composer.job(*one) for one in counted(found, "checked"))
+
+
+def of_first_job(given: Iterable[Override]) -> DictConfig:
+    """Return what Hydra composes of the first value of each sweep, because a key may come with a group's option.
+
+    Raises
+    ------
+    UserError, which names the job, unless the last one is refused in the same words.
+    """
+    every = [(is_one(o), values(o)) for o in given if is_one(o) or o.is_discrete_sweep()]
+    first, last = ([each[place] for _, each in every] for place in (0, -1))
+    name = " ".join(each[0] for one, each in every if not one)
+    try:
+        return composed(first)
+    except UserError as error:
+        try:
+            composed(last)
+        except UserError as of_last:
+            if str(of_last) == str(error):
+                raise
+        with named(name or ONLY):
+            raise
+
+
+def composed(overrides: list[str]) -> DictConfig:
+    """Return what Hydra composes, its own section included; what it refuses is a UserError in plain words."""
+    with in_plain_words():
+        return compose("config", overrides, return_hydra_config=True)
 
 
 def launcher_of(cfg: DictConfig) -> str | None:
