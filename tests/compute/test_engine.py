@@ -86,7 +86,7 @@ def as_python(source):
     """The module of a source, not compiled."""
     from numba.core import config
 
-    from rnnexp.compute.jit import products  # noqa: F401  which stay compiled
+    from rnnexp.compute.jit import panels  # noqa: F401  which stay compiled
 
     names = {}
     with patch.object(config, "DISABLE_JIT", True):
