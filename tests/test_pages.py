@@ -21,8 +21,8 @@ from rnnexp.cli.main import COMMANDS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.installation import CONF
+from rnnexp.sweeps.composition import config_of
 from rnnexp.sweeps.configs import open_configs
-from rnnexp.sweeps.request import config_of
 from tests.api.conftest import SHORT
 from tests.conftest import REPOSITORY
 from tests.helpers.requests import open_request

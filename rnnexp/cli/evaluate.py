@@ -39,9 +39,9 @@ from rnnexp.experiment.config import make_chosen
 from rnnexp.interop import weights
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.composition import config_of as config_from
 from rnnexp.sweeps.configs import open_configs
 from rnnexp.sweeps.overrides import parse, texts
-from rnnexp.sweeps.request import config_of as config_from
 
 PROTOCOLS = {"exact": "exact", "streams": "exact", "book": "dlfs2"}
 OF_A_RUN = "dataset.path", "dataset.dir", "data.root", "device", "engine", "threads"  # what may be said anew

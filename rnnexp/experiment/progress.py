@@ -5,19 +5,22 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from rnnexp.output import Formatter
+from rnnexp.output import Formatter, say
 
 REPORT = "RNNEXP_JOB_REPORT"  # environment variable: the file through which a job tells its sweep
 EVERY_S = 0.5
-SAY_S = 60.0  # seconds without a line, where no bar shows what a run does
+FIRST_S = 1.5  # seconds before the count of what is done with jobs that have not begun is shown
+FEW = 10  # jobs, at most, with which it is done before that would be read
+LINE_S = 60.0  # seconds from one line about a sweep or a run to the next, where no bar shows it
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -41,7 +44,7 @@ class RunBar:
     def step(self, done: int) -> None:
         if not self.bar.disable:
             self.bar.update(done - self.bar.n)
-        elif (now := time.monotonic()) - self.said_at >= SAY_S:
+        elif (now := time.monotonic()) - self.said_at >= LINE_S:
             self.said_at = now
             left = (self.total - done) * (now - self.begun_at) / max(done - self.begun_with, 1)
             log.info(f"step {done:,} of {self.total:,}, some {tqdm.format_interval(left)} left")
@@ -163,3 +166,22 @@ def sweep_bar(jobs: int) -> tqdm:
         dynamic_ncols=True,
         bar_format="{percentage:3.0f}%|{bar}| {n:.1f}/{total} jobs [{elapsed}<{remaining}]{postfix}",
     )
+
+
+def counted(jobs: Sequence[T], done: str) -> Iterator[T]:
+    """Yield each of the jobs; where that takes long, show with how many it is done, such as "checked".
+
+    On a terminal the count runs on in one line; elsewhere it is said soon, and again each minute.
+    """
+    if len(jobs) <= FEW:
+        yield from jobs
+        return
+    layout = f"{done} {{n:,}} of {{total:,}} jobs"
+    with tqdm(total=len(jobs), delay=FIRST_S, disable=None, leave=False, bar_format=layout) as bar:
+        next_line = time.monotonic() + FIRST_S
+        for number, job in enumerate(jobs):
+            if bar.disable and number and time.monotonic() >= next_line:
+                next_line = time.monotonic() + LINE_S
+                say(layout.format(n=number, total=len(jobs)))
+            yield job
+            bar.update()

@@ -11,8 +11,8 @@ from rnnexp.api.settings import config_of, key_of
 from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.installation import CONF
+from rnnexp.sweeps.composition import make_job
 from rnnexp.sweeps.configs import open_configs
-from rnnexp.sweeps.request import make_job
 
 
 def of_command(*overrides):

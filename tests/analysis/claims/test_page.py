@@ -12,7 +12,7 @@ from rnnexp.analysis.claims.listed import CLAIMS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.installation import CONF
-from rnnexp.sweeps.request import config_of
+from rnnexp.sweeps.composition import config_of
 from tests.analysis.claims.test_evidence import clipping
 from tests.helpers.requests import open_request
 
