@@ -57,6 +57,11 @@ class Preset:
     more: str = ""
 
 
+def command(preset: str, more: str = "") -> str:
+    """Return what makes the runs of a preset."""
+    return f"rnnexp -m experiment=claims/{preset} {more}".strip()
+
+
 @dataclass(frozen=True)
 class Claim:
     """Hold a claim of the documents and how it is decided.
@@ -82,10 +87,7 @@ class Claim:
     @property
     def commands(self) -> list[str]:
         """Return the commands that run it."""
-        return [
-            f"rnnexp -m experiment=claims/{name} {preset.more}".strip()
-            for name, preset in self.presets.items()
-        ]
+        return [command(name, preset.more) for name, preset in self.presets.items()]
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,15 @@ from rnnexp.analysis.records import NoRecords
 from rnnexp.analysis.study import Study, load_study
 
 STUDY = "claims_{}"  # of a preset
+FILES = "dataset.dir=FOLDER"
 TUNING = {
-    "grammar": "tuning",
-    "names of dinosaurs": "tuning_names",
-    "counting": "tuning_counting",
-}  # data set -> preset that tuned its rates
+    "grammar": ("tuning", ""),
+    "names of dinosaurs": ("tuning_names", FILES),
+    "names of dinosaurs, two layers": ("tuning_deep_names", FILES),
+    "names of dinosaurs, the hackathon's model": ("tuning_challenge", FILES),
+    "counting": ("tuning_counting", ""),
+    "copying": ("tuning_copying", ""),
+}  # data set -> preset that tuned its rates, and what else its command needs
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def judge(claim: Claim, studies: Mapping[str, Study]) -> Judged:
 def tuned_rates(uri: str) -> list[TunedRate]:
     """Return what each rate of the tuning studies reached, by data set, cell and rate; empty without these."""
     found = []
-    for data, preset in TUNING.items():
+    for data, (preset, _) in TUNING.items():
         for study in load([preset], uri).values():
             finished = study.runs[study.runs["status"] == "finished"]
             for cell, own in finished.groupby("cell"):

@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from rnnexp.analysis.claims.claim import NOT_TRIED
-from rnnexp.analysis.claims.gather import Judged, TunedRate
+from rnnexp.analysis.claims.claim import NOT_TRIED, command
+from rnnexp.analysis.claims.gather import TUNING, Judged, TunedRate
 from rnnexp.analysis.fairness import REFUSED
 from rnnexp.analysis.figures.picture import markup, save
 from rnnexp.analysis.markdown import table_line
@@ -91,6 +91,7 @@ def page(judged: Sequence[Judged], rates: Sequence[TunedRate]) -> str:
     return environment.get_template("claims.html").render(
         judged=judged,
         rates=rates,
+        tuning=[command(*needed) for needed in TUNING.values()],
         tried=[one for one in judged if one.finding.kind != NOT_TRIED],
         not_tried=NOT_TRIED,
         refused=REFUSED,
