@@ -4,7 +4,8 @@
 
 Every line is a sequence of its own, which a model reads from nothing. Its letters are drawn with equal odds, so
 each costs the logarithm of their number; all that follows is certain to a model that remembers the letters and
-counts the blanks. (After Hochreiter & Schmidhuber 1997 and Arjovsky et al. 2016, who ask for the second letters alone.)
+counts the blanks. Every split is drawn anew, so that sequences of few letters come again in the test split: what it
+asks for is memory over the lag. (After Hochreiter & Schmidhuber 1997 and Arjovsky et al. 2016, who ask for the second letters alone.)
 
 What a symbol asks of a memory depends on its place:
 
