@@ -87,10 +87,10 @@ def judge(studies: Mapping[str, Study]) -> Finding:
 
 
 SETTINGS = (
-    "Two layers on names of dinosaurs, each cell at its rate of {2, 4, 8, 16} that was best without dropout; "
-    "dropout 0.3 before, between and after the layers, and 0.3 of the state in the direction of time besides. "
-    "That one mask does not hurt holds where the interval excludes a harm of 0.01 nats. Penn Treebank is not "
-    "tried."
+    "Two layers of LSTM, 44,763 parameters in all, on names of dinosaurs, at the rate of {2, 4, 8, 16} that was best "
+    "without dropout; dropout 0.3 before, between and after the layers, and 0.3 of the state in the direction of time "
+    "besides. The book drops in models hundreds of times as large, which overfit more. That one mask does not hurt "
+    "holds where the interval excludes a harm of 0.01 nats. GRUs and Penn Treebank are not tried."
 )
 
 

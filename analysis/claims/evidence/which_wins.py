@@ -26,7 +26,7 @@ from rnnexp.analysis.verdict import FULL
 
 MARGIN = 0.01  # nats per token
 RATES = 1.0, 4.0, 16.0
-TASKS = {"grammar": "grammar", "dinos": "names", "tinyshakespeare": "Shakespeare", "ptb": "Penn Treebank"}
+TASKS = {"grammar": "grammar", "dinos": "names", "tinyshakespeare": "Shakespeare"}
 CELLS = "lstm", "gru"
 
 
