@@ -86,7 +86,7 @@ def as_python(source):
     """The module of a source, not compiled."""
     from numba.core import config
 
-    from rnnexp.compute.jit import products  # noqa: F401  which stay compiled
+    from rnnexp.compute.jit import panels  # noqa: F401  which stay compiled
 
     names = {}
     with patch.object(config, "DISABLE_JIT", True):
@@ -172,6 +172,14 @@ def test_products(name, dtype, monkeypatch):
                 assert CPU.matmul(a, b, out) is out
             np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-6)
             assert np.isnan(room[..., -1, :]).all()
+
+
+def test_mkl_is_chosen_by_itself_where_it_is_fast(monkeypatch):
+    monkeypatch.setattr(engine, "missing", lambda name: [])
+    for is_slow, first in (False, "mkl"), (True, "numba"):
+        monkeypatch.setattr(mkl, "is_slow_here", lambda slow=is_slow: slow)
+        assert engine.fastest() == engine.installed()[0] == first
+        assert sorted(engine.installed()) == ["mkl", "numba", "numpy"]
 
 
 @needs_mkl
