@@ -1,1 +1,1 @@
-"""The claims that the documents make of GRU and LSTM, and what the runs of this harness say of each."""
+"""Judge the claims that the documents make of GRU and LSTM by what the runs of this harness say of each."""
