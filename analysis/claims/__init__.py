@@ -1,1 +1,1 @@
-"""Judge what is claimed of GRU and LSTM by the runs of this harness."""
+"""Judge the claims that the documents make of GRU and LSTM by what the runs of this harness say of each."""

@@ -15,7 +15,7 @@ OPPOSITE, NO_DIFFERENCE = "the opposite", "no difference that matters"
 IN_PART, OPPOSITE_IN_PART = "in part", "the opposite, in part"
 UNDECIDED, PROVISIONAL = "undecided", "provisional"
 VALUES, UNFINISHED = "values only", "not finished"
-NOT_TRIED, NO_RUNS = "not tried", "no runs here"  # by nobody; not in this store
+NO_RUNS = "no runs here"  # in this store
 SUPPORTS = HOLDS, PERHAPS
 
 
@@ -58,6 +58,11 @@ class Preset:
     more: str = ""
 
 
+def command(preset: str, more: str = "") -> str:
+    """Return what makes the runs of a preset."""
+    return f"rnnexp -m experiment=claims/{preset} {more}".strip()
+
+
 @dataclass(frozen=True)
 class Claim:
     """Hold a claim of the documents and how it is decided.
@@ -68,7 +73,7 @@ class Claim:
     says, source : the claim, and who makes it.
     experiment : what decides it, in a sentence.
     literature : what others found.
-    presets : of `experiment=claims/NAME`, by name; none where it is not tried yet.
+    presets : of `experiment=claims/NAME`, by name.
     judge : takes the studies of the presets that have runs, by preset, the first among them always.
     """
 
@@ -77,16 +82,13 @@ class Claim:
     source: str
     experiment: str
     literature: str
-    presets: Mapping[str, Preset] = field(default_factory=dict)
-    judge: Callable[[Mapping[str, Study]], Finding] | None = None
+    presets: Mapping[str, Preset]
+    judge: Callable[[Mapping[str, Study]], Finding]
 
     @property
     def commands(self) -> list[str]:
         """Return the commands that run it."""
-        return [
-            f"rnnexp -m experiment=claims/{name} {preset.more}".strip()
-            for name, preset in self.presets.items()
-        ]
+        return [command(name, preset.more) for name, preset in self.presets.items()]
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 rnnexp claims [uri=MLFLOW_STORE] [out=FOLDER] [into=PAGE] [only=NAME,NAME]
 
 Reads what is recorded; each claim's runs are made by one command, `rnnexp -m experiment=claims/NAME`, which its
-section names. A claim without runs in the store has "no runs here", one that has no such command is "not tried";
-verdicts on runs that were made before are in the repository's analysis/README.md, under Claims. Writes into
-FOLDER/claims: index.html, claims.md (the table), claims.json (every number and sentence), figures/.
+section names. A claim without runs in the store has "no runs here"; verdicts on runs that were made before are in the
+repository's analysis/README.md, under Claims. Writes into FOLDER/claims: index.html, claims.md (the table),
+claims.json (every number and sentence), figures/.
 into=analysis/README.md puts the table between the two marks of that page, too. only: these claims alone.
 """
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from rnnexp.analysis.claims.claim import NO_RUNS, NOT_TRIED, UNFINISHED, Claim, Finding
+from rnnexp.analysis.claims.claim import NO_RUNS, UNFINISHED, Claim, Finding
 from rnnexp.analysis.claims.runs import number
 from rnnexp.analysis.contrasts import TooFewRuns
 from rnnexp.analysis.described import DONE
@@ -12,11 +12,15 @@ from rnnexp.analysis.records import NoRecords
 from rnnexp.analysis.study import Study, load_study
 
 STUDY = "claims_{}"  # of a preset
+FILES = "dataset.dir=FOLDER"
 TUNING = {
-    "grammar": "tuning",
-    "names of dinosaurs": "tuning_names",
-    "counting": "tuning_counting",
-}  # data set -> preset that tuned its rates
+    "grammar": ("tuning", ""),
+    "names of dinosaurs": ("tuning_names", FILES),
+    "names of dinosaurs, two layers": ("tuning_deep_names", FILES),
+    "names of dinosaurs, the hackathon's model": ("tuning_challenge", FILES),
+    "counting": ("tuning_counting", ""),
+    "copying": ("tuning_copying", ""),
+}  # data set -> preset that tuned its rates, and what else its command needs
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Judged:
     @property
     def has_runs(self) -> bool:
         """Return whether there are runs by which it is judged."""
-        return self.finding.kind not in (NOT_TRIED, NO_RUNS)
+        return self.finding.kind != NO_RUNS
 
     @property
     def runs(self) -> int:
@@ -80,10 +84,7 @@ def load(presets: Iterable[str], uri: str) -> dict[str, Study]:
 
 def judge(claim: Claim, studies: Mapping[str, Study]) -> Judged:
     """Return a claim with what its studies say of it; those of its first preset must be among them."""
-    first = next(iter(claim.presets), None)
-    if claim.judge is None:
-        return Judged(claim, Finding(NOT_TRIED, NOT_TRIED), {})
-    if first not in studies:
+    if next(iter(claim.presets)) not in studies:
         return Judged(claim, Finding(NO_RUNS, NO_RUNS), {})
     ended = sum(int(study.runs["status"].isin(DONE).sum()) for study in studies.values())
     planned = sum(preset.runs for preset in claim.presets.values())
@@ -102,7 +103,7 @@ def judge(claim: Claim, studies: Mapping[str, Study]) -> Judged:
 def tuned_rates(uri: str) -> list[TunedRate]:
     """Return what each rate of the tuning studies reached, by data set, cell and rate; empty without these."""
     found = []
-    for data, preset in TUNING.items():
+    for data, (preset, _) in TUNING.items():
         for study in load([preset], uri).values():
             finished = study.runs[study.runs["status"] == "finished"]
             for cell, own in finished.groupby("cell"):

@@ -7,7 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from rnnexp.analysis.claims.gather import Judged, TunedRate
+from rnnexp.analysis.claims.claim import command
+from rnnexp.analysis.claims.gather import TUNING, Judged, TunedRate
 from rnnexp.analysis.fairness import REFUSED
 from rnnexp.analysis.figures.picture import markup, save
 from rnnexp.analysis.markdown import table_line
@@ -79,6 +80,7 @@ def page(judged: Sequence[Judged], rates: Sequence[TunedRate]) -> str:
     content = {
         "judged": judged,
         "rates": rates,
+        "tuning": [command(*needed) for needed in TUNING.values()],
         "refused": REFUSED,
         "inline": lambda picture, name: Markup(markup(picture, name.replace("_", "-"))),
         "sentence": sentence,

@@ -11,7 +11,13 @@ from rnnexp.analysis.figures.ticks import plain
 from rnnexp.analysis.gap import EVERY
 
 MOST = 6  # configurations
-UNITS = {"agreement": "distance {}", "bracket": "{} open", "counting": "{} ticks left"}  # what a size counts
+UNITS = {  # what a size counts: on the grammar, and in the copying task
+    "agreement": "distance {}",
+    "bracket": "{} open",
+    "counting": "{} ticks left",
+    "wait": "{} blanks",
+    "recall": "distance {}",
+}
 
 
 @drawn

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rnnexp.analysis.claims.claim import Finding, Test, signed, test_together, whole
+from rnnexp.analysis.claims.evidence.copying import recall
 from rnnexp.analysis.claims.runs import counted, values
 from rnnexp.analysis.contrasts import contrast
 from rnnexp.analysis.differences import Difference
@@ -65,21 +66,40 @@ def judge(studies: Mapping[str, Study]) -> Finding:
         places = np.log2([_least(size) for size in sizes]).tolist()
         series = Series.of_differences(places, gaps)
         panels.append(Panel(length.label, [series], zero=True, ticks=dict(zip(places, map(_short, sizes)))))
-    parts = test_together(tests)
+    copied = recall(studies["copying"]) if "copying" in studies else None
+    parts = test_together([*tests, *(copied.tests() if copied else ())])
     sentence = (
         f"The LSTM's lead, the GRU's test loss less its own, is {parts[0].said}; at {LENGTHS[0].is_long} "
         f"{parts[1].said}, and with twice as many {LENGTHS[0].label} it changes by {parts[2].said}; at "
-        f"{LENGTHS[1].is_long} {parts[3].said}, and with twice as many it changes by {parts[4].said} ({parts[0].how})."
+        f"{LENGTHS[1].is_long} {parts[3].said}, and with twice as many it changes by {parts[4].said}"
     )
-    picture = draw_panels(panels, "", "nats per token, GRU less LSTM", "Where more lies between")
+    if copied:
+        sentence += (
+            f"; on letters recalled over {copied.lags[-1]:g} blanks it is {parts[5].said}, and with twice as "
+            f"many blanks it changes by {parts[6].said}"
+        )
+    sentence += f" ({parts[0].how})."
+    pictures = {
+        "distance": draw_panels(panels, "", "nats per token, GRU less LSTM", "Where more lies between")
+    }
+    if copied:
+        pictures["copying"] = copied.picture()
     first = replace(parts[0], decides=False)  # the claim is about length
-    return Finding(whole(parts[1:]), sentence, [first, *parts[1:]], {"distance": picture}, [GRAMMAR])
+    notes = [GRAMMAR, COPIED] if copied else [GRAMMAR]
+    return Finding(whole(parts[1:]), sentence, [first, *parts[1:]], pictures, notes)
 
 
 NO_TOKENS = "The losses of single tokens are not in these folders: distance and depth are not judged."
 GRAMMAR = (
-    "Intervals are for other seeds on this text. Sentences of the grammar are short beside a chapter; a copying "
-    "task over hundreds of steps and Penn Treebank by tenths are not tried."
+    "Intervals are for other seeds on this text. Sentences of the grammar are short beside a chapter; Penn "
+    "Treebank by tenths is not tried."
+)
+COPIED = (
+    "Of the copying task the loss is that of the recalled letters alone: 0 at best, 1.386 nats (equal odds of "
+    "four) where nothing is remembered. An LSTM of 32 units and a GRU of as many recurrent parameters recall "
+    "three letters after at most 4,000 updates at a constant rate, tuned over 20 blanks; how large the models "
+    "are, how many letters there are and how long they train was chosen by single runs at a seed that no claim "
+    "has, such that the shorter lags can be learnt."
 )
 
 
