@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnexp import output
 from rnnexp.compute import engine
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import corpora, curves, own_parts, precompile, progress
@@ -56,7 +57,7 @@ def serve(unread: bytes, alive: int, do: Callable[[Task], None]) -> None:
                     gc.freeze()  # a job need not look through what is there, and have all of it copied
                     process.start()
             except OSError as error:  # too many processes, or no memory
-                print(one_line(error), file=sys.stderr, flush=True)
+                output.say(one_line(error), file=sys.stderr)
             answer(answers, task["job"], pid=process.pid)
             if process.pid:
                 jobs[process.sentinel] = task["job"], process
@@ -90,7 +91,7 @@ def is_ready(config: dict[str, Any]) -> bool:
     except precompile.HadToCompile as error:
         global _fit
         _fit = False
-        print(error, file=sys.stderr, flush=True)
+        output.say(str(error), file=sys.stderr)
     except Exception:  # the job meets it too, and says it
         pass
     return _fit and threading.active_count() == 1
@@ -109,10 +110,10 @@ def become(
     os.setsid()  # Ctrl-C is for the sweep, which asks its jobs
     os.close(answers)
     os.dup2(alive, 0)
-    output = os.open(task["output"], os.O_WRONLY)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
+    written = os.open(task["output"], os.O_WRONLY)
+    os.dup2(written, 1)
+    os.dup2(written, 2)
+    os.close(written)
     os.environ[progress.REPORT] = task["report"]
     np.random.seed()  # noqa: NPY002 - a part of the user's may draw from it
     atexit._clear()  # what the process before wants done at its own end
