@@ -64,6 +64,11 @@ def say(text: str = "", file: IO[str] | None = None, end: str = "\n") -> None:
     print(safe(text), file=file or sys.stdout, end=end, flush=True)
 
 
+def clear_screen() -> None:
+    """Clear the terminal that stdout is."""
+    print("\x1b[2J\x1b[H", end="")
+
+
 def show_traceback(kind: type[BaseException], error: BaseException, trace: Any) -> None:
     """Print the traceback of an error that nobody has caught, as Python does."""
     say("".join(traceback.format_exception(kind, error, trace)), file=sys.stderr, end="")

@@ -17,7 +17,7 @@ from typing import Any
 
 from rnnexp.cli import arguments
 from rnnexp.errors import UserError, one_line
-from rnnexp.output import say
+from rnnexp.output import clear_screen, say
 from rnnexp.records import found
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.outlook import duration, size
@@ -34,7 +34,6 @@ COLUMNS = [
 ]
 EVERY_S, IN_A_PIPE_S = 5.0, 60.0  # from one look to the next
 MOST = 20  # failures that are shown
-CLEAR = "\x1b[2J\x1b[H"  # of a terminal
 
 
 @dataclass
@@ -53,7 +52,7 @@ def run(given: list[str]) -> None:
     while True:
         lines, are_running = look(folders or [Path("runs")], options.study)
         if options.live and on_screen:
-            print(CLEAR, end="")
+            clear_screen()
         say("\n".join(lines))
         if not options.live or not are_running:
             return

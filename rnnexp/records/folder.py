@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.vocabulary import Vocabulary
@@ -76,8 +75,7 @@ class RunFolder(RecoveredFolder):
     def prepare(self, config: dict[str, Any]) -> None:
         """Write the config of a run that no process has begun yet."""
         self.path.mkdir(parents=True, exist_ok=True)
-        text = yaml.dump(config, Dumper=reading.Dumper, sort_keys=False, allow_unicode=True)
-        replace_text(self.config_file, text)
+        replace_text(self.config_file, reading.to_yaml(config))
 
     def load_config(self) -> dict[str, Any]:
         """Return the config of the run; UserError where it cannot be read or a newer program wrote it."""

@@ -24,8 +24,9 @@ from rnnexp.compute import engine
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import corpora, curves, own_parts, precompile, progress
 from rnnexp.experiment.signals import SIGNALS
+from rnnexp.output import say
 from rnnexp.records import provenance
-from rnnexp.tracking.worker import say
+from rnnexp.tracking import worker
 
 Task = dict[str, Any]
 
@@ -56,7 +57,7 @@ def serve(unread: bytes, alive: int, do: Callable[[Task], None]) -> None:
                     gc.freeze()  # a job need not look through what is there, and have all of it copied
                     process.start()
             except OSError as error:  # too many processes, or no memory
-                print(one_line(error), file=sys.stderr, flush=True)
+                say(one_line(error), file=sys.stderr)
             answer(answers, task["job"], pid=process.pid)
             if process.pid:
                 jobs[process.sentinel] = task["job"], process
@@ -76,7 +77,7 @@ def serve(unread: bytes, alive: int, do: Callable[[Task], None]) -> None:
 
 def answer(file: int, number: int, **news: int | None) -> None:
     """Tell the sweep something new about a job."""
-    say(file, json.dumps({"job": number} | news).encode())
+    worker.say(file, json.dumps({"job": number} | news).encode())
 
 
 def is_ready(config: dict[str, Any]) -> bool:
@@ -90,7 +91,7 @@ def is_ready(config: dict[str, Any]) -> bool:
     except precompile.HadToCompile as error:
         global _fit
         _fit = False
-        print(error, file=sys.stderr, flush=True)
+        say(str(error), file=sys.stderr)
     except Exception:  # the job meets it too, and says it
         pass
     return _fit and threading.active_count() == 1

@@ -88,7 +88,7 @@ class Forked:
             try:
                 self.fresh = Fresh(self.task)
             except OSError as error:  # too many processes, or no memory
-                Path(self.task["output"]).write_text(one_line(error))
+                Path(self.task["output"]).write_text(one_line(error), encoding="utf-8")
                 self.end(1)
         else:
             with suppress(ProcessLookupError):  # it has ended, which is told next
@@ -185,7 +185,7 @@ class Parent:
                     self.jobs[answer["job"]].begin(answer["pid"])
             if not part:
                 self.has_ended = True
-                said = self.errors.read_text(errors="replace").strip().rpartition("\n")[2]
+                said = self.errors.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
                 why = f"{said and f'{said}; '}status {self.process.wait()}"
                 log.warning(
                     f"the process that starts the jobs has ended ({why}): they start slower from now on"
