@@ -12,7 +12,7 @@ from rnnexp.analysis.described import DONE, describe
 from rnnexp.analysis.fates import fates, folders_of, left_deleted, roles, runs_without_config, unrecorded
 from rnnexp.analysis.records import load_deleted, load_history, load_runs
 from rnnexp.analysis.verdict import Rules
-from rnnexp.analysis.visible import visible_texts
+from rnnexp.output import visible
 
 HISTORY = [
     *("valid/loss", "train/loss", "train/sequence_loss", "lr", "grad_norm", "max_grad_norm", "clip_share"),
@@ -112,3 +112,13 @@ def _configurations(
     names = pd.Series(found, index=everything.index, dtype=object).reindex(runs.index, fill_value="")
     short = dict(zip(names[solid], name_configurations(recorded[solid], settings)))
     return settings, names.map(lambda name: short.get(name, name))
+
+
+def visible_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with all its texts made visible."""
+    texts = {
+        str(column): table[column].map(lambda value: visible(value) if isinstance(value, str) else value)
+        for column in table
+        if not pd.api.types.is_numeric_dtype(table[column].dtype)
+    }
+    return table.assign(**texts)

@@ -2,7 +2,7 @@
 
 A vocabulary, a server's answer, an error of a library or a folder that was brought along can hold either. So all
 that is printed goes by `say`, all that is logged by `Formatter`, and every error that is kept by
-`errors.one_line`; each of them takes `safe`.
+`errors.one_line`; each of them takes `safe`. Tables and pages, where names stand beside each other, take `visible`.
 """
 
 import base64
@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import traceback
+import unicodedata
 from typing import IO, Any
 from urllib.parse import quote, quote_plus, unquote
 
@@ -26,6 +27,9 @@ USER = re.compile(r"(?<![\w+.-])([A-Za-z][\w+.-]*://)([^\s/?#:@\"'<>]*):([^\s\"'
 QUERY = re.compile(r"([?&;])([\w%.-]+)=([^&;#\s\"'<>]*)")
 # all but newline and tab below the space, the second set of such codes, what ends lines or turns their direction
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Unicode's categories of these, of newline and tab, and of what takes no room (a joiner, a soft hyphen): a text may
+# have them, but two names that differ in them look alike
+HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def known_passwords() -> list[str]:
@@ -56,7 +60,22 @@ def without_passwords(text: str) -> str:
 
 def safe(text: str) -> str:
     """Return a text `without_passwords`, and with escapes such as \\x1b in place of signs that steer a terminal."""
-    return STEERING.sub(lambda m: m[0].encode("unicode_escape").decode(), without_passwords(text))
+    return STEERING.sub(lambda m: escape(m[0]), without_passwords(text))
+
+
+def visible(text: str) -> str:
+    r"""Return a name, or another text of one line, with escapes for all signs in it that do not show.
+
+    Those are the signs that `safe` writes out, newline and tab, and what takes no room.
+    """
+    if text.isprintable():
+        return text
+    return "".join(escape(sign) if unicodedata.category(sign) in HIDDEN else sign for sign in text)
+
+
+def escape(sign: str) -> str:
+    r"""Return a sign as `\x1b`, `\n` or `\u202e`."""
+    return sign.encode("unicode_escape").decode()
 
 
 def say(text: str = "", file: IO[str] | None = None, end: str = "\n") -> None:

@@ -14,6 +14,7 @@ from filelock import FileLock
 from rnnexp.cli.main import main
 from rnnexp.compute import backend
 from rnnexp.errors import UserError
+from rnnexp.experiment import curves
 from rnnexp.output import PASSWORDS
 from rnnexp.sweeps import scheduler
 from rnnexp.tracking import client
@@ -90,6 +91,22 @@ def in_process(tmp_path, monkeypatch, capfd):
         handler.close()
     root.handlers[:] = before
     root.setLevel(level)
+
+
+class NoFigure:
+    """Stands in for a figure."""
+
+    def savefig(self, file, **_):
+        file.write(b"\x89PNG IEND\xaeB`\x82")
+
+
+@pytest.fixture(autouse=True)
+def undrawn_curves(monkeypatch):
+    """Has no run of this process draw its curves, which takes longer than to train it.
+
+    Those of processes draw them, and `tests/experiment/test_curves.py` looks at what is drawn.
+    """
+    monkeypatch.setattr(curves, "figure", lambda *_: NoFigure())
 
 
 class OwnClient:

@@ -21,8 +21,8 @@ from rnnexp.cli.main import COMMANDS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.installation import CONF
+from rnnexp.sweeps.composition import config_of
 from rnnexp.sweeps.configs import open_configs
-from rnnexp.sweeps.request import config_of
 from tests.api.conftest import SHORT
 from tests.conftest import REPOSITORY
 from tests.helpers.requests import open_request
@@ -192,7 +192,8 @@ def test_the_listings_of_a_cell_are_the_file_s():
     assert config in (CONF / "cell/rnn.yaml").read_text()
 
 
-def test_the_python_of_the_first_page_runs(monkeypatch, capsys):
+def test_the_python_of_the_first_page_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     code, _ = blocks((REPOSITORY / "README.md").read_text(), "python")
     small = SHORT | {"hidden_size": 8}
     train = rnnexp.train
@@ -200,7 +201,10 @@ def test_the_python_of_the_first_page_runs(monkeypatch, capsys):
     monkeypatch.setitem(matplotlib.rcParams, "backend", "agg")
     exec(code, {})
     pyplot.close("all")
-    assert "says nothing about cells" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "the dog " in out
+    assert "says nothing about cells" in out
+    assert (tmp_path / "gru.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_table_of_groups_has_every_option():

@@ -1,1 +1,1 @@
-"""The claims that the documents make of GRU and LSTM, and what the runs of this harness say of each."""
+"""Judge what is claimed of GRU and LSTM by the runs of this harness."""

@@ -14,7 +14,8 @@ HOLDS, PERHAPS = "holds", "holds, perhaps by less than matters"
 OPPOSITE, NO_DIFFERENCE = "the opposite", "no difference that matters"
 IN_PART, OPPOSITE_IN_PART = "in part", "the opposite, in part"
 UNDECIDED, PROVISIONAL = "undecided", "provisional"
-VALUES, UNFINISHED, NOT_TRIED = "values only", "not finished", "not tried"
+VALUES, UNFINISHED = "values only", "not finished"
+NOT_TRIED, NO_RUNS = "not tried", "no runs here"  # by nobody; not in this store
 SUPPORTS = HOLDS, PERHAPS
 
 

@@ -3,16 +3,17 @@
 rnnexp claims [uri=MLFLOW_STORE] [out=FOLDER] [into=PAGE] [only=NAME,NAME]
 
 Reads what is recorded; each claim's runs are made by one command, `rnnexp -m experiment=claims/NAME`, which its
-section names. A claim without runs is "not tried". Writes into FOLDER/claims: index.html, claims.md (the table),
-claims.json (every number and sentence), figures/. into=analysis/README.md puts the table between the two marks
-of that page, too. only: these claims alone.
+section names. A claim without runs in the store has "no runs here", one that has no such command is "not tried";
+verdicts on runs that were made before are in the repository's analysis/README.md, under Claims. Writes into
+FOLDER/claims: index.html, claims.md (the table), claims.json (every number and sentence), figures/.
+into=analysis/README.md puts the table between the two marks of that page, too. only: these claims alone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnexp.analysis.claims.claim import Claim
+from rnnexp.analysis.claims.claim import NO_RUNS, Claim
 from rnnexp.analysis.claims.gather import judge_all, tuned_rates
 from rnnexp.analysis.claims.listed import CLAIMS
 from rnnexp.analysis.claims.write import table, write
@@ -51,8 +52,17 @@ def run(given: Sequence[str]) -> None:
     if arguments.into:
         with_table(arguments.into, BEGIN, END, "")  # refused before anything is written
     judged = judge_all(claims, arguments.uri)
+    if arguments.into and not any(one.has_runs for one in judged):
+        raise UserError(
+            f"{arguments.uri} has no runs of a claim: into={arguments.into} would lose what stands there"
+        )
     folder = Path(arguments.out) / "claims"
     write(judged, tuned_rates(arguments.uri), folder)
     if arguments.into:
         put_into(arguments.into, BEGIN, END, table(judged))
     say(f"{table(judged)}\nWritten: {folder}/index.html, claims.md, claims.json, figures/")
+    if lacking := sum(one.finding.kind == NO_RUNS for one in judged):
+        say(
+            f"{lacking} of {len(judged)} claims have no runs in {arguments.uri}: the command beside each makes them. "
+            "Verdicts on runs that were made before stand in analysis/README.md, under Claims."
+        )

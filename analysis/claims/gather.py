@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from rnnexp.analysis.claims.claim import NOT_TRIED, UNFINISHED, Claim, Finding
+from rnnexp.analysis.claims.claim import NO_RUNS, NOT_TRIED, UNFINISHED, Claim, Finding
 from rnnexp.analysis.claims.runs import number
 from rnnexp.analysis.contrasts import TooFewRuns
 from rnnexp.analysis.described import DONE
@@ -26,6 +26,11 @@ class Judged:
     claim: Claim
     finding: Finding
     studies: Mapping[str, Study]
+
+    @property
+    def has_runs(self) -> bool:
+        """Return whether there are runs by which it is judged."""
+        return self.finding.kind not in (NOT_TRIED, NO_RUNS)
 
     @property
     def runs(self) -> int:
@@ -74,10 +79,12 @@ def load(presets: Iterable[str], uri: str) -> dict[str, Study]:
 
 
 def judge(claim: Claim, studies: Mapping[str, Study]) -> Judged:
-    """Return a claim with what its studies say of it; without runs of its first preset it is not tried."""
+    """Return a claim with what its studies say of it; those of its first preset must be among them."""
     first = next(iter(claim.presets), None)
-    if claim.judge is None or first not in studies:
-        return Judged(claim, Finding(NOT_TRIED, "not tried"), {})
+    if claim.judge is None:
+        return Judged(claim, Finding(NOT_TRIED, NOT_TRIED), {})
+    if first not in studies:
+        return Judged(claim, Finding(NO_RUNS, NO_RUNS), {})
     ended = sum(int(study.runs["status"].isin(DONE).sum()) for study in studies.values())
     planned = sum(preset.runs for preset in claim.presets.values())
     try:

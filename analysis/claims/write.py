@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from rnnexp.analysis.claims.claim import NOT_TRIED
 from rnnexp.analysis.claims.gather import Judged, TunedRate
 from rnnexp.analysis.fairness import REFUSED
 from rnnexp.analysis.figures.picture import markup, save
 from rnnexp.analysis.markdown import table_line
-from rnnexp.analysis.report.page import sentence, text
+from rnnexp.analysis.report.page import sentence
 from rnnexp.analysis.report.plain import plain
 from rnnexp.analysis.report.tables import escaped
-from rnnexp.analysis.visible import visible
+from rnnexp.analysis.web import rendered
 from rnnexp.records.files import replace_text
 
 TITLES = "claim", "says", "verdict", "what the runs say", "command"
@@ -28,7 +25,7 @@ def table(judged: Sequence[Judged]) -> str:
     rows = []
     for one in judged:
         commands = "<br>".join(f"`{command}`" for command in one.claim.commands) or "-"
-        said = "-" if one.finding.kind == NOT_TRIED else escaped(one.finding.sentence)
+        said = escaped(one.finding.sentence) if one.has_runs else "-"
         cells = [
             escaped(one.claim.says),
             escaped(one.claim.source),
@@ -78,23 +75,12 @@ def described(one: Judged) -> dict[str, Any]:
 
 
 def page(judged: Sequence[Judged], rates: Sequence[TunedRate]) -> str:
-    """Return the page: one file of HTML that asks nobody for anything, in the style of the report."""
-    environment = Environment(
-        loader=PackageLoader("rnnexp.analysis.claims"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    own = (resources.files("rnnexp.analysis.claims") / "templates" / "claims.css").read_text(encoding="utf-8")
-    return environment.get_template("claims.html").render(
-        judged=judged,
-        rates=rates,
-        tried=[one for one in judged if one.finding.kind != NOT_TRIED],
-        not_tried=NOT_TRIED,
-        refused=REFUSED,
-        style=Markup(text("page.css") + own),
-        inline=lambda picture, name: Markup(markup(picture, name.replace("_", "-"))),
-        sentence=sentence,
-    )
+    """Return the page."""
+    content = {
+        "judged": judged,
+        "rates": rates,
+        "refused": REFUSED,
+        "inline": lambda picture, name: Markup(markup(picture, name.replace("_", "-"))),
+        "sentence": sentence,
+    }
+    return rendered("rnnexp.analysis.claims", "claims.html", content, style="claims.css")

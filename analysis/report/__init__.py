@@ -1,1 +1,1 @@
-"""A study on one page: which cell, was it fair, by how much, at what cost, and every run's fate."""
+"""Write a study on one page: which cell, was it fair, by how much, at what cost, and every run's fate."""

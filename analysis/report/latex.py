@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rnnexp.analysis.report.tables import flattened
-from rnnexp.analysis.visible import visible
+from rnnexp.output import visible
 
 PREAMBLE = r"% needs \usepackage{booktabs} and \usepackage{siunitx}; as wide as both columns of a page"
 SPECIAL = {

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from matplotlib.markers import MarkerStyle
 
 from rnnexp.analysis.figures.style import Look, looks
-from rnnexp.analysis.visible import visible
+from rnnexp.output import visible
 
 WIDTH, HEIGHT, RADIUS = 38.0, 16.0, 6.0
 

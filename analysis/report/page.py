@@ -1,20 +1,17 @@
-"""Put the page together: one file of HTML that asks nobody for anything."""
+"""Put the page of a study together."""
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from math import expm1
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from rnnexp.analysis.fairness import OK, REFUSED, STATED
 from rnnexp.analysis.report.columns import shown
 from rnnexp.analysis.report.pictures import Drawn
-from rnnexp.analysis.visible import visible
+from rnnexp.analysis.web import rendered
+from rnnexp.output import visible
 
 PACKAGE = "rnnexp.analysis.report"
 WORDS = {REFUSED: "refused", STATED: "stated", OK: "passed"}
@@ -50,51 +47,36 @@ def page(
 ) -> str:
     """Return the page.
 
-    The template escapes all text and writes control characters out; the only markup that it takes as such
-    are pictures and marks. The page's policy lets no other script run than its own, and nothing be loaded.
-
     Parameters
     ----------
     content : as from `content.gather`.
     rows : of `numbers`, a list for each group.
     marks : of the configurations, by their visible names.
     """
-    environment = Environment(
-        loader=PackageLoader(PACKAGE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = text("page.js")
     drawn: dict[int, dict[int, list[Drawn]]] = {}
     for picture in pictures:
         drawn.setdefault(picture.section, {}).setdefault(picture.group, []).append(picture)
     groups = content["groups"]
     filled = ALWAYS | drawn.keys() | ({11} if any(group["stability"] for group in groups) else set())
-    return environment.get_template("page.html").render(
-        content,
-        sections=[(number, name) for number, name in SECTIONS.items() if number in filled],
-        absent=[name for number, name in SECTIONS.items() if number not in filled],
-        tables=[table(own) for own in rows],
-        tallies=[tally(group["lights"]) for group in groups],
-        asked=asked(content["rules"]),
-        drawn=drawn,
-        words=WORDS,
-        most_named=MOST_NAMED,
-        few=FEW_NOTES,
-        most_columns=MOST_COLUMNS,
-        script=Markup(script),
-        style=Markup(text("page.css")),
-        script_digest=digest(script),
-        inline=lambda picture: Markup(picture.svg),
-        mark=lambda name: marks.get(visible(name), ""),
-        caption=caption,
-        sentence=sentence,
-        percent=lambda share: f"{100 * share:.0f}%",
-        whole=lambda number: "" if number is None else f"{number:.0f}",
-    )
+    more = {
+        "sections": [(number, name) for number, name in SECTIONS.items() if number in filled],
+        "absent": [name for number, name in SECTIONS.items() if number not in filled],
+        "tables": [table(own) for own in rows],
+        "tallies": [tally(group["lights"]) for group in groups],
+        "asked": asked(content["rules"]),
+        "drawn": drawn,
+        "words": WORDS,
+        "most_named": MOST_NAMED,
+        "few": FEW_NOTES,
+        "most_columns": MOST_COLUMNS,
+        "inline": lambda picture: Markup(picture.svg),
+        "mark": lambda name: marks.get(visible(name), ""),
+        "caption": caption,
+        "sentence": sentence,
+        "percent": lambda share: f"{100 * share:.0f}%",
+        "whole": lambda number: "" if number is None else f"{number:.0f}",
+    }
+    return rendered(PACKAGE, "page.html", content | more, script="page.js")
 
 
 def table(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -134,13 +116,3 @@ def sentence(said: str, has_name: bool = True) -> str:
     is_plain = not has_name or said.split(" ", 1)[0] in OPENINGS
     opening = said[:1].upper() + said[1:] if is_plain else said
     return opening if opening.endswith((".", "?")) else f"{opening}."
-
-
-def text(name: str) -> str:
-    """Return a file beside the template."""
-    return (resources.files(PACKAGE) / "templates" / name).read_text(encoding="utf-8")
-
-
-def digest(script: str) -> str:
-    """Return the digest by which the page's policy knows its own script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnexp.analysis.visible import visible
+from rnnexp.output import visible
 
 NOT_IN_FILE_NAMES = re.compile(r"[^\w.,+=@-]+")
 

@@ -9,7 +9,7 @@ from rnnexp.analysis.fairness import REFUSED, STATED, Light
 from rnnexp.analysis.markdown import aligned_table
 from rnnexp.analysis.report.columns import shown
 from rnnexp.analysis.report.numbers import MEANS
-from rnnexp.analysis.visible import visible
+from rnnexp.output import visible
 
 MEANINGFUL = 6  # digits
 # what Markdown or the HTML within it would take for markup; brackets only where they would make a link

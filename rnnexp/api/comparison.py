@@ -9,6 +9,7 @@ from rnnexp.analysis.figures.on_axes import draw_curves_on
 from rnnexp.analysis.study import make_study
 from rnnexp.analysis.tables import group_rows, group_text, study_text
 from rnnexp.analysis.texts import text_sentences, token_losses
+from rnnexp.api.mistakes import plainly
 from rnnexp.api.run import Run
 from rnnexp.api.train import load
 from rnnexp.errors import UserError
@@ -40,6 +41,7 @@ class Comparison:
         self.table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
         self.verdicts = [v.sentence for group in self._study.groups for v in group.verdicts]
 
+    @plainly
     def plot(self, ax: "Axes | None" = None, measure: str = "valid/loss", over: str = "epoch") -> "Axes":
         """Draw the configurations' curves on axes, by default new ones; return the axes.
 
@@ -66,6 +68,7 @@ class Comparison:
     __repr__ = __str__
 
 
+@plainly
 def compare(runs: Iterable[Run | str], baseline: str = "") -> Comparison:
     """Return what may be said of runs beside each other.
 
@@ -76,7 +79,7 @@ def compare(runs: Iterable[Run | str], baseline: str = "") -> Comparison:
 
     Raises
     ------
-    UserError where there are none, or one stands among them twice.
+    rnnexp.UserError where there are none, or one stands among them twice.
     """
     found = [run if isinstance(run, Run) else load(run) for run in runs]
     if not found:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from rnnexp.api.mistakes import plainly
 from rnnexp.cli import generate
 from rnnexp.experiment import curves
 from rnnexp.experiment.progress import in_words
-from rnnexp.records import step_records
 from rnnexp.records.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Run:
     @property
     def steps(self) -> pd.DataFrame:
         """Return a row for each measurement within the epochs: train.log_every and train.validate_every."""
-        rows = step_records.read(self.kept)
+        rows = [{k: v for k, v in record.items() if k != "time"} for record in self.kept.steps()]
         return pd.DataFrame(rows).set_index("step") if rows else pd.DataFrame()
 
     @property
@@ -66,6 +66,7 @@ class Run:
         """Return the best validation perplexity; None before the run has finished."""
         return self.result.get("best/valid_ppl")
 
+    @plainly
     def generate(
         self,
         prompt: str = "",
@@ -79,6 +80,7 @@ class Run:
         options = generate.Options(str(self.folder), prompt, num, length, temperature, top_k, seed)
         return generate.generate(options)
 
+    @plainly
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the learning curves on axes, by default new ones, with best and test marked; return the axes."""
         if ax is None:
@@ -86,7 +88,7 @@ class Run:
 
             _, ax = pyplot.subplots(layout="constrained")
         kept = self.kept
-        return curves.draw(ax, kept.records(), step_records.read(kept), kept.result() or {}, self.name)
+        return curves.draw(ax, kept.records(), kept.steps(), kept.result() or {}, self.name)
 
     def __repr__(self) -> str:
         """Return the run in a line."""

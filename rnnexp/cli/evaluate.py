@@ -1,22 +1,25 @@
 """Score a text with the weights of a run, or with weights from elsewhere.
 
-rnnexp evaluate run=FOLDER_OR_ID [dataset.path=FILE] [split=test] [evaluation=NAME] [protocol=exact] [uri=MLFLOW_STORE]
+rnnexp evaluate run=FOLDER_OR_ID [split=test] [evaluation=NAME] [protocol=exact] [uri=MLFLOW_STORE]
+rnnexp evaluate run=FOLDER_OR_ID dataset.path=FILE [unknown=leave_out] [evaluation=NAME] [uri=MLFLOW_STORE]
 rnnexp evaluate weights=FILE [split=test] [evaluation=NAME] [protocol=exact] [OVERRIDE ...]
 
 run: a run folder, or the id of an MLflow run in the store `uri`. It is scored with its best weights, on its own
-data; on another text, whole, with dataset.path; dataset.dir or data.root say where its data set lies now.
+data; on another text, whole, with dataset.path; dataset.dir or data.root say where its data set lies now. What the
+run's vocabulary lacks of another text is read as <unk>; where there is none, such a text is refused, unless
+unknown=leave_out takes these tokens out of it, to be neither read nor scored.
 weights: an npz file; `rnnexp.interop.weights` says which names and shapes it holds and how to bring them
 from the book's layout, from PyTorch's and from Keras's. The overrides say which model and data they belong
 to, as for `rnnexp`: cell=lstm dataset=ptb model.hidden_size=650. protocol=exact: every token once, the split
 as one stream. protocol=streams: in train.eval_streams rows side by side, as in training. protocol=book: as
 "Deep Learning from Scratch 2" does, in 10 rows and windows of 35 steps, the tail dropped. evaluation=neural_cache,
 or another way of the group `evaluation` with its options, scores so besides; the settings that it then chooses on
-the validation split stand behind its score.
+the validation split, for another text too that of the run's own data, stand behind its score.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +31,23 @@ from rnnexp.cli import arguments
 from rnnexp.compute import backend, engine
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.datasets.text import read_text
-from rnnexp.data.texts import read_as
+from rnnexp.data.texts import UnknownSymbols, read_as
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import build, models, rules, schema
+from rnnexp.experiment.config import make_chosen
 from rnnexp.interop import weights
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.composition import config_of as config_from
 from rnnexp.sweeps.configs import open_configs
 from rnnexp.sweeps.overrides import parse, texts
-from rnnexp.sweeps.request import config_of as config_from
 
 PROTOCOLS = {"exact": "exact", "streams": "exact", "book": "dlfs2"}
 OF_A_RUN = "dataset.path", "dataset.dir", "data.root", "device", "engine", "threads"  # what may be said anew
 
 
+UNKNOWN = {"read": False, "leave_out": True}
 OTHER = "text"  # what is scored that is no split of the run's data
 
 
@@ -54,6 +59,7 @@ class Options:
     weights: str | None = None
     protocol: str = "exact"
     split: str | None = None
+    unknown: str = "read"
     uri: str = "sqlite:///runs/mlflow.db"
 
 
@@ -63,6 +69,8 @@ def report(given: list[str]) -> str:
     options = arguments.read(own, Options)
     if options.protocol not in PROTOCOLS:
         raise UserError(f"protocol={options.protocol} is not known: choose from {', '.join(PROTOCOLS)}")
+    if options.unknown not in UNKNOWN:
+        raise UserError(f"unknown={options.unknown} is not known: choose from {', '.join(UNKNOWN)}")
     if options.weights is None and options.run is None:
         raise UserError("weights has no value: add weights=FILE, or run=FOLDER for a run of ours")
     if options.weights and options.run:
@@ -80,13 +88,25 @@ def report(given: list[str]) -> str:
     evaluators = models.make_evaluators(config)
     if protocol != "exact":
         del evaluators["exact"]
+    text = other_text(folder, config)
+    if UNKNOWN[options.unknown] and not text:
+        raise UserError(
+            f"unknown={options.unknown} is for another text than the run's: add dataset.path=FILE"
+        )
     asked = {name: f"evaluation={name}" for name in evaluators} | {protocol: f"protocol={options.protocol}"}
     with backend.named(config["device"]).errors_in_words():
-        experiment = experiment_of(folder, config) if folder else build.experiment(config)
+        if folder and text:
+            read = {name for evaluator in evaluators.values() for name in evaluator.reads}
+            experiment = build.on(corpus_of(folder, config, text, UNKNOWN[options.unknown], read), config)
+        else:
+            experiment = build.experiment(config)
+            if folder:
+                require_same_data(folder, experiment.corpus)
         corpus = experiment.corpus
-        split = options.split or ("test" if "test" in corpus.splits else OTHER)
-        if split not in corpus.splits:
-            raise UserError(f"split={split} is not known: choose from {', '.join(corpus.splits)}")
+        splits = [OTHER] if text else list(corpus.splits)
+        split = options.split or (OTHER if text else "test")
+        if split not in splits:
+            raise UserError(f"split={split} is not known: choose from {', '.join(splits)}")
         for name, evaluator in evaluators.items():
             evaluator.require(corpus, split, asked[name])
         if folder:
@@ -102,7 +122,8 @@ def report(given: list[str]) -> str:
             for name, evaluator in evaluators.items():
                 scores = evaluator.score(experiment.model, corpus, split, rows)
                 way = options.protocol if name == protocol else name
-                lines += lines_of(scores, corpus.bytes_per_token(split), f"{split} ({way})")
+                what = f"{split} without {corpus.left_out:,} tokens" if corpus.left_out else split
+                lines += lines_of(scores, corpus.bytes_per_token(split), f"{what} ({way})")
     return "\n".join(lines)
 
 
@@ -132,18 +153,42 @@ def config_of(folder: RunFolder, overrides: Sequence[str]) -> dict[str, Any]:
     return schema.resolve(saved)
 
 
-def experiment_of(folder: RunFolder, config: dict[str, Any]) -> build.Experiment:
-    """Return the objects of a run, on its own data or, where the config names another text, on that."""
-    path = config["dataset"].get("path")
-    if path and path != folder.load_config()["dataset"].get("path"):
-        known = folder.load_vocabulary()
-        return build.on(read_as(known, read_text(path, "dataset.path", known.level), OTHER), config)
-    experiment = build.experiment(config)
-    if folder.tags().get("rnnexp.data_digest", experiment.corpus.digest()) != experiment.corpus.digest():
+def other_text(folder: RunFolder | None, config: dict[str, Any]) -> str:
+    """Return the file of a text that is not a run's own; empty where its own data are scored."""
+    path = config["dataset"].get("path") if folder else None
+    return path if folder and path and path != folder.load_config()["dataset"].get("path") else ""
+
+
+def corpus_of(
+    folder: RunFolder, config: dict[str, Any], text: str, leave_out: bool, read: Iterable[str]
+) -> Corpus:
+    """Return another text as the run's data were read, with those of their splits that are read besides.
+
+    Parameters
+    ----------
+    text : its file. leave_out : see `read_as`.
+    read : the splits of the run's own data.
+    """
+    known = folder.load_vocabulary()
+    try:
+        corpus = read_as(known, read_text(text, "dataset.path", known.level), OTHER, leave_out)
+    except UnknownSymbols as error:
+        raise UserError(f"dataset.path={text}: {error}; unknown=leave_out scores the rest") from error
+    if not read:
+        return corpus
+    recorded = folder.load_config()["dataset"]
+    section = {key: value for key, value in config["dataset"].items() if key in recorded}
+    own = make_chosen("dataset", section | ({"path": recorded["path"]} if "path" in recorded else {}))
+    require_same_data(folder, own)
+    return replace(corpus, splits={name: own.splits[name] for name in read} | corpus.splits)
+
+
+def require_same_data(folder: RunFolder, corpus: Corpus) -> None:
+    """Raise UserError where a run's own data have changed."""
+    if folder.tags().get("rnnexp.data_digest", corpus.digest()) != corpus.digest():
         raise UserError(
             f"the data of {folder} are no longer what they were: score them with dataset.path=FILE"
         )
-    return experiment
 
 
 def lines_about(corpus: Corpus, split: str) -> list[str]:
@@ -151,10 +196,13 @@ def lines_about(corpus: Corpus, split: str) -> list[str]:
     size = corpus.bytes_per_token(split)
     if not size:
         return []
-    return [
-        f"{split}: {corpus.targets(split):,} tokens are predicted, of {size:.2f} bytes; "
-        f"{100 * corpus.unseen_share(split):.2f}% of them are not in the vocabulary"
-    ]
+    line = f"{split}: {corpus.targets(split):,} tokens are predicted, of {size:.2f} bytes; "
+    if left := corpus.left_out:
+        share = left / (left + len(corpus.splits[split]))
+        return [
+            f"{line}{left:,} others ({100 * share:.2f}%) that the vocabulary lacks are left out, even as context"
+        ]
+    return [f"{line}{100 * corpus.unseen_share(split):.2f}% of them are not in the vocabulary"]
 
 
 def lines_of(scores: dict[str, float], size: float | None, what: str) -> list[str]:

@@ -28,11 +28,12 @@ from rnnexp.installation import CONF
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import launchers, offline
+from rnnexp.sweeps.composition import job_of, require_same_folder
 from rnnexp.sweeps.configs import open_configs
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.overrides import parse, texts
-from rnnexp.sweeps.request import Request, job_of, require_same_folder
+from rnnexp.sweeps.request import Request
 from rnnexp.sweeps.scheduler import AGAIN, RERUN_AGAIN, Sweep, run_sweep
 
 MANY, ONE = RunMode.MULTIRUN.name, RunMode.RUN.name  # of hydra.mode

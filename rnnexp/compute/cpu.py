@@ -23,7 +23,7 @@ class Cpu(Ops):
 
     Attributes
     ----------
-    gemm : `rnnexp.compute.blas.packed` where MKL multiplies numbers of single precision, else None.
+    gemm : `rnnexp.compute.blas.products` where MKL multiplies numbers of single precision, else None.
     """
 
     name = "cpu"
@@ -86,6 +86,12 @@ class Cpu(Ops):
     def recurrent_matmul(self, weights, rows) -> Callable:
         return tiles.TiledMatmul(weights, rows)
 
+    def softmax_cross_entropy(self, logits, bias, targets, grad_scale=None, row_nats=None, bias_grad=None):
+        given = logits, bias, targets, grad_scale, row_nats, bias_grad
+        if not self.compiled_loops:
+            return super().softmax_cross_entropy(*given)
+        return importlib.import_module("rnnexp.compute.jit.softmax").cross_entropy(*given)
+
     def take_rows(self, table, index, out):
         # mode="clip" only because NumPy fills `out` through a copy otherwise
         np.take(table, index, axis=0, out=out, mode="clip")
@@ -124,4 +130,4 @@ class Cpu(Ops):
 def load_gemm() -> ModuleType:
     """Load MKL and return the module that calls its products."""
     mkl.load()
-    return importlib.import_module("rnnexp.compute.blas.packed")
+    return importlib.import_module("rnnexp.compute.blas.products")

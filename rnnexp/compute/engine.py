@@ -13,7 +13,7 @@ from rnnexp.compute.blas import mkl
 from rnnexp.errors import UserError
 from rnnexp.installation import how_to_add
 
-# every engine of the CPU, the fastest first, and what it needs besides NumPy
+# every engine of the CPU, on most processors the fastest first, and what it needs besides NumPy
 ENGINES = {"mkl": ("numba", "mkl"), "numba": ("numba",), "numpy": ()}
 GPU_ENGINES = "graph", "fused", "cupy"  # the fastest first
 
@@ -26,7 +26,10 @@ def missing(engine: str) -> list[str]:
 
 def installed() -> list[str]:
     """Return the engines of the CPU that can be used, the fastest first."""
-    return [engine for engine in ENGINES if not missing(engine)]
+    found = [engine for engine in ENGINES if not missing(engine)]
+    if "mkl" in found and mkl.is_slow_here():
+        found[:2] = "numba", "mkl"
+    return found
 
 
 def fastest(device: str = "cpu") -> str:

@@ -100,7 +100,7 @@ class Ops(ABC):
     # The rest of a step
 
     def softmax_cross_entropy(
-        self, logits, bias, targets, grad_scale: float | None = None, row_nats=None
+        self, logits, bias, targets, grad_scale: float | None = None, row_nats=None, bias_grad=None
     ) -> Any:
         """Return the sum of -log softmax(logits + bias)[target] over the rows, in nats.
 
@@ -113,6 +113,7 @@ class Ops(ABC):
         grad_scale : factor of the gradient, such as 1 / N for the gradient of the mean.
         row_nats : (N,) float64 array, set to the nats of every row, 0 where it does not count; None: they
             are only summed.
+        bias_grad : (V,) array, set to the gradient of `bias` where `grad_scale` is given; None: it is not wanted.
 
         Returns
         -------
@@ -136,6 +137,8 @@ class Ops(ABC):
                 rows[at_target] -= rows.dtype.type(grad_scale)
 
         in_parts(block, len(logits), max(1, BLOCK // logits.shape[1]))
+        if grad_scale is not None and bias_grad is not None:
+            self.sum_rows(logits, bias_grad)
         return float(nats.sum())
 
     def take_rows(self, table, index, out) -> None:

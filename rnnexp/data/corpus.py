@@ -51,6 +51,7 @@ class Corpus:
         that is never so.
     bytes : for each split the length in UTF-8 of what is predicted; empty where there is no written text.
     tokenizer : of parts of words, see `subwords`.
+    left_out : tokens that were taken out of a text, because the vocabulary lacks them.
     """
 
     vocabulary: Vocabulary
@@ -62,6 +63,7 @@ class Corpus:
     unseen: dict[str, np.ndarray] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
     tokenizer: str | None = None
+    left_out: int = 0
 
     @property
     def first_target(self) -> int:

@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 
 from rnnexp.data import subwords
 from rnnexp.data.corpus import Corpus, of_tokens, with_vocabulary
-from rnnexp.data.vocabulary import BLOCK, END, NO_LIMITS, UNKNOWN, Limits, Numbering, Vocabulary
+from rnnexp.data.vocabulary import BLOCK, END, NO_LIMITS, UNKNOWN, Limits, Numbering, Vocabulary, occurrences
 from rnnexp.errors import UserError
 from rnnexp.options import Option, at_least
 
+NAMED = 5  # unknown symbols in a message
 SPACE = re.compile(r"\s")
 LAST = {"word": END, "char": "\n", "bpe": subwords.NEWLINE}  # the symbol that ends a line
 
@@ -20,6 +21,10 @@ MaxTokens = Annotated[
     int | None,
     Option("the first so many tokens of the training split; null: all", at_least(2), since_default=None),
 ]
+
+
+class UnknownSymbols(UserError):
+    """Say which symbols of a text a model does not know."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +144,14 @@ def with_tokenizer(tokenizer: str, parts: Mapping[str, np.ndarray], are_lines: b
     )
 
 
-def read_as(known: Corpus, text: str, split: str) -> Corpus:
+def read_as(known: Corpus, text: str, split: str, leave_out: bool = False) -> Corpus:
     """Return the corpus of one split of text, read as the data of `known` were: its vocabulary, its level.
+
+    leave_out : whether symbols that `known` lacks are taken out of the text; else they are read as <unk>.
 
     Raises
     ------
-    UserError where the text has a symbol that is unknown, and `known` no symbol for such.
+    UnknownSymbols where such a symbol is left, and `known` has no <unk>.
     """
     if known.end is not None:
         text = whole_lines(text)
@@ -152,9 +159,31 @@ def read_as(known: Corpus, text: str, split: str) -> Corpus:
         parts = {split: subwords.encode(known.tokenizer, text)}
         return with_tokenizer(known.tokenizer, parts, are_lines=known.end is not None)
     numbering = Numbering()
-    parts = {split: numbered(numbering, text, known.level)}
+    numbers, index = numbered(numbering, text, known.level), known.vocabulary.index
     last = None if known.end is None else known.vocabulary.symbols[known.end]
-    try:
-        return with_vocabulary(known.vocabulary, numbering.symbols, parts, known.level, last)
-    except KeyError as error:
-        raise UserError(f"the text has the symbol {error}, which the model does not know") from None
+    symbols = numbering.symbols
+    is_known = np.array([symbol in index for symbol in symbols])
+    if leave_out:
+        whole, new = len(numbers), np.cumsum(is_known) - 1
+        numbers = new[numbers[is_known[numbers]]]
+        symbols = [symbol for symbol in symbols if symbol in index]
+        corpus = with_vocabulary(known.vocabulary, symbols, {split: numbers}, known.level, last)
+        return replace(corpus, left_out=whole - len(numbers))
+    if UNKNOWN not in index and not is_known.all():
+        raise UnknownSymbols(
+            unknown_symbols(symbols, occurrences(numbers, len(symbols)), is_known, known.level)
+        )
+    return with_vocabulary(known.vocabulary, symbols, {split: numbers}, known.level, last)
+
+
+def unknown_symbols(symbols: Sequence[str], counts: np.ndarray, is_known: np.ndarray, level: str) -> str:
+    """Return which symbols of a text a model does not know, the most frequent named, with counts and share."""
+    lacking = [number for number in np.argsort(-counts, kind="stable") if not is_known[number]]
+    kind = {"word": "word", "char": "character"}[level] + "s" * (len(lacking) > 1)
+    times, share = int(counts[lacking].sum()), counts[lacking].sum() / counts.sum()
+    named = ", ".join(f"{symbols[number]!r} ({counts[number]})" for number in lacking[:NAMED])
+    more = f" and {len(lacking) - NAMED:,} more" if len(lacking) > NAMED else ""
+    return (
+        f"the text has {len(lacking):,} {kind} that the model does not know, {times:,} of its "
+        f"{counts.sum():,} tokens ({100 * share:.2f}%), and no <unk> stands for them: {named}{more}"
+    )

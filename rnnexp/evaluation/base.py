@@ -21,14 +21,12 @@ class Evaluator(ABC):
     ----------
     takes_sequences : whether the text may be a set of sequences.
     min_tokens : the least number of tokens of a text of one stream.
-    reads : the splits that it reads besides, with the least number of tokens of each.
-    instead : what to do, in words, where a text has no such splits.
+    reads : the splits of the run's own data that it reads besides, with the least number of tokens of each.
     """
 
     takes_sequences = True
     min_tokens = 2
     reads: Mapping[str, int] = {}
-    instead = ""
 
     @abstractmethod
     def score(self, model: Model, corpus: Corpus, split: str, rows: int = 1) -> dict[str, float]:
@@ -64,8 +62,6 @@ class Evaluator(ABC):
         if corpus.end is not None and not self.takes_sequences:
             raise UserError(f"{chosen} is for one stream of text; this data set has sequences")
         for name, least in {**self.reads, split: self.min_tokens}.items():
-            if name not in corpus.splits:
-                raise UserError(f"{chosen} reads a {name} split, which this text lacks: {self.instead}")
             if corpus.end is None:
                 corpus.require(name, least, chosen)
 

@@ -48,7 +48,6 @@ class Dynamic(Tuned):
     ):
         super().__init__("dynamic", lr=lr, decay=decay)
         self.reads = {"train": ROWS * STEPS + 1, **self.reads}
-        self.instead = "score a split of the run's own data"
         self.epsilon, self.segment = epsilon, segment
         self.train_tokens, self.valid_tokens = train_tokens, valid_tokens
 

@@ -35,9 +35,6 @@ class Tuned(Evaluator):
         self.settings = list(product(*given.values()))
         if len(self.settings) > 1:
             self.reads = {"valid": self.min_tokens}
-            self.instead = "give each of its settings one value, such as " + " ".join(
-                f"evaluation.{name}.{key}=[{values[0]}]" for key, values in given.items()
-            )
 
     @abstractmethod
     def nats(

@@ -12,7 +12,7 @@ from rnnexp.experiment import curves
 from rnnexp.experiment.build import Experiment
 from rnnexp.nn.tokens import BOS_INPUT
 from rnnexp.output import safe
-from rnnexp.records import npz, reading, step_records
+from rnnexp.records import npz, reading
 from rnnexp.records.files import append_text, replace_text, replacing
 from rnnexp.records.folder import RunFolder
 
@@ -36,7 +36,7 @@ def write_all(experiment: Experiment, folder: RunFolder) -> None:
     write_samples(experiment, folder, AT_THE_END)
     if records := folder.records():
         name = folder.label().get("name", folder.path.name)
-        figure = curves.figure(records, step_records.read(folder), folder.result() or {}, name)
+        figure = curves.figure(records, folder.steps(), folder.result() or {}, name)
         with folder.exclusive(), replacing(folder.curves_file) as file:
             figure.savefig(file, dpi=120, format="png")
 

@@ -190,7 +190,7 @@ class Config:
     engine: Annotated[
         str | None,
         what_computes(
-            "mkl, numba or numpy; on a GPU graph, fused or cupy; null: the first of these that is installed"
+            "mkl, numba or numpy; on a GPU graph, fused or cupy; null: the fastest that is installed"
         ),
     ] = None
     tf32: Annotated[

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import own_parts
+from rnnexp.experiment import divergence, own_parts
 from rnnexp.experiment.config import RUNTIME, make_chosen
 from rnnexp.experiment.config_hash import defining, hashes, run_name
 from rnnexp.records import checkpoint, step_records
@@ -18,7 +18,7 @@ from rnnexp.records.folder import RunFolder
 
 log = logging.getLogger(__name__)
 LIMITS = "train.max_epochs", "train.max_steps", "train.patience"
-OF_THE_END = {"rnnexp.diverged", "rnnexp.pruned"}  # tags
+OF_THE_END = {divergence.TAG, divergence.HOW_TAG, "rnnexp.pruned"}  # tags
 
 
 def take_over(config: dict[str, Any], folder: RunFolder) -> None:
@@ -94,7 +94,7 @@ def copy(before: RunFolder, config: dict[str, Any], folder: RunFolder) -> None:
     folder.save_tags(tags | {"rnnexp.config_hash": hashes(config)[0], "rnnexp.continues": before.path.name})
     folder.add_provenance({"continues": str(before.path)})
     folder.replace_records(before.records())
-    if steps := step_records.read(before):
+    if steps := before.steps():
         step_records.write(folder, steps)
     with folder.exclusive():
         for name in "best.npz", "last.npz":

@@ -12,7 +12,7 @@ def with_rate(config: dict[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    UserError where the rate is null and the cell has none for the optimizer.
+    UserError where the rate is null and the cell has none for the optimizer, or none that suits its momentum.
     """
     cell, optimizer = dict(config["cell"]), dict(config["optimizer"])
     own = cell.pop("lr", {})
@@ -22,5 +22,12 @@ def with_rate(config: dict[str, Any]) -> dict[str, Any]:
                 f"optimizer.lr=null: cell={cell['name']} has no rate of its own for {optimizer['name']}; "
                 f"give optimizer.lr=NUMBER, or its file a line cell.lr.{optimizer['name']}"
             )
-        optimizer["lr"] = own[optimizer["name"]]
+        rate = own[optimizer["name"]]
+        if 0 < (momentum := optimizer.get("momentum") or 0) < 1:
+            raise UserError(
+                f"optimizer.lr=null: the rate {rate:g} of cell={cell['name']} is for no momentum, and "
+                f"optimizer.momentum={momentum:g} makes steps {1 / (1 - momentum):.3g} times as long; give "
+                f"optimizer.lr=NUMBER ({rate * (1 - momentum):.3g} takes steps as long as without)"
+            )
+        optimizer["lr"] = rate
     return config | {"cell": cell, "optimizer": optimizer}

@@ -1,28 +1,39 @@
 """Show progress while training: a bar for one run, one bar for all jobs of a sweep."""
 
 import json
+import logging
 import os
 import sys
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from rnnexp.output import Formatter, say
+
 REPORT = "RNNEXP_JOB_REPORT"  # environment variable: the file through which a job tells its sweep
 EVERY_S = 0.5
+FIRST_S = 1.5  # seconds before the count of what is done with jobs that have not begun is shown
+FEW = 10  # jobs, at most, with which it is done before that would be read
+LINE_S = 60.0  # seconds from one line about a sweep or a run to the next, where no bar shows it
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class RunBar:
     """Show the progress of one run in updates, with rate and time left, in a terminal and in a notebook.
 
-    Until it is closed, log messages appear above it. In a notebook it stays, for there the cell is kept.
+    Until it is closed, log messages appear above it. In a notebook it stays, for there the cell is kept. Where no
+    bar can be, as in a pipe, a line is logged whenever a minute has passed without one.
     """
 
     def __init__(self, label: str, done: int, total: int):
-        self.label = label
+        self.label, self.total, self.begun_with = label, total, done
+        self.begun_at = self.said_at = time.monotonic()
         self.open = ExitStack()
         self.open.enter_context(logging_redirect_tqdm())
         shown = {"disable": False, "leave": True, "ncols": 100} if in_notebook() else {"dynamic_ncols": True}
@@ -31,9 +42,15 @@ class RunBar:
         self.bar.set_postfix_str(label, refresh=False)
 
     def step(self, done: int) -> None:
-        self.bar.update(done - self.bar.n)
+        if not self.bar.disable:
+            self.bar.update(done - self.bar.n)
+        elif (now := time.monotonic()) - self.said_at >= LINE_S:
+            self.said_at = now
+            left = (self.total - done) * (now - self.begun_at) / max(done - self.begun_with, 1)
+            log.info(f"step {done:,} of {self.total:,}, some {tqdm.format_interval(left)} left")
 
     def describe(self, text: str) -> None:
+        self.said_at = time.monotonic()  # the epoch is logged too
         self.bar.set_postfix_str(f"{self.label}: {text}", refresh=False)
 
     def close(self) -> None:
@@ -69,6 +86,43 @@ class JobReport:
         self.write()
 
 
+class Hidden:
+    """Show nothing of a run's progress."""
+
+    def step(self, done: int) -> None:
+        pass
+
+    def describe(self, text: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def lines_where_no_bar() -> Iterator[None]:
+    """Write on stderr what a run logs within the context, as the command does, where it would go nowhere.
+
+    In a terminal and in a notebook a bar says enough; where a script has set up logging, that says what is shown.
+    """
+    logger, root = logging.getLogger("rnnexp"), logging.getLogger()
+    if in_notebook() or sys.stderr.isatty() or logger.handlers or root.handlers:
+        yield
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(Formatter("%(message)s"))
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # the bar gives the root a handler of its own
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
 def in_words(metrics: dict[str, float]) -> str:
     """Return the final metrics of a run as part of a sentence; without test where that was not scored."""
     test = f", test ppl {metrics['test/ppl']:.4g}" if "test/ppl" in metrics else ""
@@ -86,9 +140,11 @@ def in_sweep() -> bool:
     return REPORT in os.environ
 
 
-def for_run(label: str, done: int, total: int) -> RunBar | JobReport:
+def for_run(label: str, done: int, total: int, show: bool = True) -> RunBar | JobReport | Hidden:
     """Return the display of a run's progress: a bar of its own, or a report to the sweep that it belongs to."""
-    return JobReport(Path(os.environ[REPORT]), done, total) if in_sweep() else RunBar(label, done, total)
+    if in_sweep():
+        return JobReport(Path(os.environ[REPORT]), done, total)
+    return RunBar(label, done, total) if show else Hidden()
 
 
 def reported(path: Path) -> tuple[float, str]:
@@ -110,3 +166,22 @@ def sweep_bar(jobs: int) -> tqdm:
         dynamic_ncols=True,
         bar_format="{percentage:3.0f}%|{bar}| {n:.1f}/{total} jobs [{elapsed}<{remaining}]{postfix}",
     )
+
+
+def counted(jobs: Sequence[T], done: str) -> Iterator[T]:
+    """Yield each of the jobs; where that takes long, show with how many it is done, such as "checked".
+
+    On a terminal the count runs on in one line; elsewhere it is said soon, and again each minute.
+    """
+    if len(jobs) <= FEW:
+        yield from jobs
+        return
+    layout = f"{done} {{n:,}} of {{total:,}} jobs"
+    with tqdm(total=len(jobs), delay=FIRST_S, disable=None, leave=False, bar_format=layout) as bar:
+        next_line = time.monotonic() + FIRST_S
+        for number, job in enumerate(jobs):
+            if bar.disable and number and time.monotonic() >= next_line:
+                next_line = time.monotonic() + LINE_S
+                say(layout.format(n=number, total=len(jobs)))
+            yield job
+            bar.update()

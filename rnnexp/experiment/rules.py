@@ -11,10 +11,13 @@ from rnnexp.options import Key
 from rnnexp.records.digests import leaves
 
 
-def check(config: dict[str, Any], elsewhere: bool = False) -> None:
+def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None = None) -> None:
     """Raise UserError where a value, or a combination of them, is impossible.
 
+    Parameters
+    ----------
     elsewhere : whether another machine will compute, so that what is installed here does not count.
+    seen : the models of configs that were checked before, which are not made again; this one's is added.
     """
     check_values(config)
     tracking.make(config["tracking"])
@@ -25,9 +28,14 @@ def check(config: dict[str, Any], elsewhere: bool = False) -> None:
     if config["engine"] or config["device"] == "gpu":
         chosen = config["engine"] or engine.fastest(config["device"]), config["device"]
         (engine.require_known if elsewhere else engine.require)(*chosen)
+    of_model = repr([config["cell"], config["model"], config.get("evaluation")])
+    if seen is not None and of_model in seen:
+        return
     model = make_model(config, vocab_size=1)  # which says what does not go together in a model
     for name, evaluator in make_evaluators(config).items():
         evaluator.require_model(model, f"evaluation={name}")
+    if seen is not None:
+        seen.add(of_model)
 
 
 def check_values(config: dict[str, Any]) -> None:

@@ -10,8 +10,16 @@ import numpy as np
 from rnnexp import tracking
 from rnnexp.compute import backend, engine
 from rnnexp.errors import Diverged, Superseded, UserError, one_line
-from rnnexp.evaluation.perplexity import perplexity
-from rnnexp.experiment import artifacts, build, continuation, models, own_parts, precompile, progress
+from rnnexp.experiment import (
+    artifacts,
+    build,
+    continuation,
+    divergence,
+    models,
+    own_parts,
+    precompile,
+    progress,
+)
 from rnnexp.experiment.config_hash import defining, hashes, not_parameters
 from rnnexp.experiment.recorded import (
     require_same,
@@ -32,7 +40,7 @@ from rnnexp.tracking import client
 from rnnexp.tracking.client import Client
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.loop import fit, train_batches
-from rnnexp.training.state import TrainState, has_diverged
+from rnnexp.training.state import TrainState
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +51,7 @@ def run_experiment(
     wait: bool = False,
     more_tags: dict[str, str] | None = None,
     overrides: Sequence[str] = (),
+    show: bool = True,
 ) -> dict[str, float]:
     """Do the run that `config` describes, or what is left of it, and return its final metrics.
 
@@ -51,6 +60,7 @@ def run_experiment(
     wait : whether to wait where another process is at the run; else that is an error.
     more_tags : tags to record with the run besides its own.
     overrides : those of the command, by which the run is named unless a sweep has named it.
+    show : whether to show progress.
 
     Raises
     ------
@@ -79,7 +89,7 @@ def run_experiment(
             if not (folder.label() and folder.checkpoint_file.exists()):
                 folder.give_label({"name": title(config, defining_overrides(config, overrides))})
             with system.recorded(folder) if tracker and tracker.system_metrics else nullcontext():
-                return execute(config, folder, teller, more_tags or {})
+                return execute(config, folder, teller, more_tags or {}, show)
         finally:
             if tracker and tracker.may_lack(folder):
                 teller.changed(folder.path)
@@ -94,7 +104,7 @@ def reached(metrics: dict[str, float]) -> str:
 
 
 def execute(
-    config: dict[str, Any], folder: RunFolder, teller: Client, more_tags: dict[str, str]
+    config: dict[str, Any], folder: RunFolder, teller: Client, more_tags: dict[str, str], show: bool
 ) -> dict[str, float]:
     """Train and test as `config` says, in `folder`, from its last checkpoint where it has one."""
     with stop_requests() as raise_if_asked:
@@ -124,8 +134,9 @@ def execute(
                 np.errstate(over="ignore", invalid="ignore"),
                 engine.use(experiment.engine, experiment.threads, config["tf32"]),
                 device.errors_in_words(),
+                divergence.explained(experiment.optimizer),
             ):
-                metrics = train_and_test(experiment, folder, teller, raise_if_to_stop)
+                metrics = train_and_test(experiment, folder, teller, raise_if_to_stop, show)
             folder.finish(metrics)
         except Superseded:
             raise
@@ -211,7 +222,7 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
 
 
 def train_and_test(
-    experiment: build.Experiment, folder: RunFolder, teller: Client, raise_if_asked: Callable
+    experiment: build.Experiment, folder: RunFolder, teller: Client, raise_if_asked: Callable, show: bool
 ) -> dict[str, float]:
     """Train, recording each epoch, and test the best weights; return the final metrics."""
     corpus, settings = experiment.corpus, experiment.settings
@@ -230,7 +241,7 @@ def train_and_test(
     records = kept["records"]  # to which each epoch is added
     done = done_at(records)
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
-    with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps))) as display:
+    with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps), show)) as display:
 
         def on_step(state: TrainState) -> None:
             display.step(state.step)
@@ -243,7 +254,7 @@ def train_and_test(
             raise_if_asked()
 
         def on_measured(record: dict[str, float]) -> None:
-            step_records.append(folder, record)
+            step_records.append(folder, record | {"time": now()})
             if "train/ppl" in record:
                 log.info(f"step {record['step']:,}  train ppl {record['train/ppl']:.3f}")
 
@@ -284,11 +295,5 @@ def train_and_test(
         reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
     log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
     losses = [record["valid/loss"] for record in records]
-    if has_diverged(losses, len(corpus.vocabulary)):
-        folder.save_tags(folder.tags() | {"rnnexp.diverged": "true"})
-        log.warning(
-            f"{label} diverged: valid ppl {perplexity(losses[0]):.4g} after the first epoch, "
-            f"{perplexity(min(losses)):.4g} at best, {perplexity(losses[-1]):.4g} after the last, of "
-            f"{len(corpus.vocabulary)} symbols; lower optimizer.lr or optimizer.clip_norm"
-        )
+    divergence.note(folder, label, losses, len(corpus.vocabulary), experiment.optimizer)
     return metrics

@@ -1,7 +1,6 @@
 """Compute the layers around the recurrent ones: embedding and decoder."""
 
 import math
-from functools import partial
 
 import numpy as np
 
@@ -116,17 +115,26 @@ class Decoder(Layer):
     def forward(self, h, workspace: Workspace):
         """Turn (N, H) features into (N, V) logits, to which b is still to be added.
 
-        (The softmax adds it while its rows are in the cache.)
+        (`loss` adds it while a row is in the cache.)
         """
         workspace["h"] = h
         logits = workspace.array("logits", (len(h), len(self.p["b"])))
         run_all(self.backend.matmul_jobs(h, self.p["W"].T, logits))
         return logits
 
+    def loss(self, logits, targets, grad_scale: float | None = None, token_nats=None):
+        """Return the summed loss of logits from `forward`, in nats; arguments as of `Ops.softmax_cross_entropy`.
+
+        With `grad_scale` that turns the logits into their gradient, and sets the gradient of b.
+        """
+        return self.backend.softmax_cross_entropy(
+            logits, self.p["b"], targets, grad_scale, token_nats, self.g["b"]
+        )
+
     def backward(self, dlogits, workspace: Workspace):
-        """Set the gradients of W and b from dlogits (N, V); return dh (N, H)."""
+        """Set the gradient of W from dlogits (N, V), as `loss` has left them; return dh (N, H)."""
         dh = workspace.array("dh", workspace["h"].shape)
         jobs = self.backend.matmul_jobs(dlogits.T, workspace["h"], self.g["W"])
         jobs += self.backend.matmul_jobs(dlogits, self.p["W"], dh)
-        run_all([*jobs, partial(self.backend.sum_rows, dlogits, self.g["b"])])
+        run_all(jobs)
         return dh

@@ -239,9 +239,7 @@ class Model:
         """
         h, next_state = self.features(inputs, state, workspace, dropout_key)
         logits = self.decoder.forward(h, workspace.child("decoder"))
-        nats = self.backend.softmax_cross_entropy(
-            logits, self.decoder.p["b"], targets.ravel(), grad_scale, token_nats
-        )
+        nats = self.decoder.loss(logits, targets.ravel(), grad_scale, token_nats)
         workspace["dlogits"], workspace["window"] = logits, targets.shape
         return nats, next_state
 

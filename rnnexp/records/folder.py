@@ -41,8 +41,6 @@ log = logging.getLogger(__name__)
 
 ARTIFACTS = "config.yaml", "curves.png", "samples.txt", "traceback.txt", "output.txt"
 MODEL = "MLmodel", "config.yaml", "vocabulary.json", "best.npz"  # all that the model can be loaded from
-
-
 NAMES_BEFORE = {"step": "updates"}  # what a metric was called in the records of older versions -> its name
 
 
@@ -57,6 +55,7 @@ class RunFolder(RecoveredFolder):
         self.vocabulary_file = path / "vocabulary.json"
         self.label_file = path / "label.json"
         self.records_file = path / "records.jsonl"
+        self.steps_file = path / "steps.jsonl"
         self.system_file = path / "system.jsonl"
         self.loader_file = path / "MLmodel"
         self.best_file = path / "best.npz"
@@ -175,10 +174,9 @@ class RunFolder(RecoveredFolder):
         """Return what was measured of the machine while the run went on, in order."""
         return reading.json_lines(self.system_file)
 
-    def append_system_metrics(self, record: dict[str, Any]) -> None:
-        """Add what was measured of the machine."""
-        with self.exclusive():
-            append_line(self.system_file, record)
+    def steps(self) -> list[dict[str, Any]]:
+        """Return what was measured within the epochs, in order: `step tokens lr time` and what it was."""
+        return reading.json_lines(self.steps_file)
 
     def finish(self, metrics: dict[str, float]) -> None:
         """Write the final metrics."""
@@ -269,6 +267,8 @@ class RunFolder(RecoveredFolder):
             here["about"] = digest([label, self.tags()])
         if measured := self.system_metrics():
             here["system"] = len(measured)
+        if steps := self.steps():
+            here["steps"] = steps[-1]["step"]
         return here
 
     def to_deliver(self, store: str) -> dict[str, Any] | None:

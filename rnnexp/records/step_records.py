@@ -8,25 +8,19 @@ from rnnexp.records import reading
 from rnnexp.records.files import append_line, replace_text
 from rnnexp.records.folder import RunFolder
 
-NAME = "steps.jsonl"
 log = logging.getLogger(__name__)
-
-
-def read(folder: RunFolder) -> list[dict[str, Any]]:
-    """Return the lines, in order: `step tokens lr` and what was measured; empty where nothing was to be."""
-    return reading.json_lines(folder.path / NAME)
 
 
 def append(folder: RunFolder, record: dict[str, Any]) -> None:
     """Add a line to those of the run that this process holds."""
     with folder.exclusive():
-        append_line(folder.path / NAME, record)
+        append_line(folder.steps_file, record)
 
 
 def drop_after(folder: RunFolder, step: int) -> None:
     """Drop what lies beyond the step from which the run goes on, for it measures that again."""
     try:
-        before = read(folder)
+        before = folder.steps()
     except reading.Damaged as error:
         log.warning(f"{error}: its curves begin anew")
         before = [{"step": step + 1}]
@@ -38,4 +32,4 @@ def drop_after(folder: RunFolder, step: int) -> None:
 def write(folder: RunFolder, records: list[dict[str, Any]]) -> None:
     """Replace all lines."""
     with folder.exclusive():
-        replace_text(folder.path / NAME, "".join(f"{json.dumps(record)}\n" for record in records))
+        replace_text(folder.steps_file, "".join(f"{json.dumps(record)}\n" for record in records))

@@ -8,6 +8,7 @@ import psutil
 from filelock import Timeout
 
 from rnnexp.errors import Superseded
+from rnnexp.records.files import append_line
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
 
@@ -26,7 +27,7 @@ def recorded(folder: RunFolder, every_s: float = EVERY_S) -> Iterator[None]:
         while not ended:
             ended = over.wait(every_s)
             with suppress(OSError, Timeout, Superseded):
-                folder.append_system_metrics(measure(own))
+                add(folder, measure(own))
 
     thread = threading.Thread(target=record_until_over, daemon=True)
     thread.start()
@@ -35,6 +36,12 @@ def recorded(folder: RunFolder, every_s: float = EVERY_S) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def add(folder: RunFolder, record: dict[str, float]) -> None:
+    """Add what was measured to system.jsonl."""
+    with folder.exclusive():
+        append_line(folder.system_file, record)
 
 
 def measure(own: psutil.Process) -> dict[str, float]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rnnexp.errors import UserError, one_line
-from rnnexp.experiment import artifacts, progress
+from rnnexp.errors import Diverged, UserError, one_line
+from rnnexp.experiment import artifacts, divergence, progress
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.recorded import require_same_engine
 from rnnexp.output import safe
@@ -41,7 +41,7 @@ class Job:
     tags : tags to record with the run besides its own.
     label : what the run is called, and the sweep that it belongs to; see `RunFolder.give_label`.
     outcome : "not begun", "running", "finished", "resumed and finished", "finished before" the sweep,
-        "stopped" with the sweep, "pruned", or "failed", for the reason in `error`.
+        "stopped" with the sweep, "pruned", or, for the reason in `error`, "failed" or (in a search) "diverged".
     """
 
     name: str
@@ -142,6 +142,15 @@ class Job:
             return "its process ended without a result"
         return said if code == 1 and said else f"exit status {code}{said and f' ({said})'}"
 
+    @property
+    def diverged(self) -> str:
+        """Return how the run diverged, a trial of a search too; empty where it did not, or has failed of it."""
+        if self.outcome == "diverged":
+            return self.error.removeprefix(f"{Diverged.__name__}: ")
+        with suppress(UserError):  # its tags are damaged
+            return divergence.how(self.folder) if self.outcome != "failed" else ""
+        return ""
+
     def has_news(self) -> bool:
         """Return whether the job has begun or recorded something since this was called last."""
         if self.folder.state().get("number", 0) == self.number or not self.folder.tags_file.exists():
@@ -153,7 +162,8 @@ class Job:
     def __str__(self) -> str:
         """Return a line about how the job went."""
         if self.outcome == "failed" or not (metrics := self.folder.result()):
-            return f"{self.name}: {self.outcome}{self.error and f': {self.error}'}"
-        diverged = ", diverged" if "rnnexp.diverged" in self.folder.tags() else ""
+            why = self.diverged if self.outcome == "diverged" else self.error
+            return f"{self.name}: {self.outcome}{why and f': {why}'}"
+        diverged = f", diverged: {self.diverged}" if self.diverged else ""
         before = " (finished before)" if "before" in self.outcome else ""
         return f"{self.name}: {progress.in_words(metrics)}{diverged}{before}"

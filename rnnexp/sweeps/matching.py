@@ -7,6 +7,8 @@ from rnnexp.errors import UserError
 from rnnexp.experiment import rules
 from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.models import make_model, matched_params
+from rnnexp.experiment.progress import counted
+from rnnexp.sweeps.job import named
 
 Combination = tuple[str, list[str]]  # the name of a combination, and its overrides with one value each
 # what the number of parameters depends on, besides all of the cell and the data set
@@ -17,7 +19,7 @@ SIZES = {
 
 
 def match_cells(
-    combinations: list[Combination], config_of: Callable[[list[str]], dict[str, Any]]
+    combinations: list[Combination], config_of: Callable[[str, list[str]], dict[str, Any]]
 ) -> list[Combination]:
     """Return the combinations with a number of parameters to match.
 
@@ -27,25 +29,26 @@ def match_cells(
 
     Parameters
     ----------
-    config_of : returns the config of overrides.
+    config_of : returns the config of a combination.
 
     Raises
     ------
-    UserError where there is nothing to compare.
+    UserError where there is nothing to compare, or a combination, which it names, is impossible.
     """
     targets: dict[tuple[str, ...], int] = {}
     symbols: dict[str, int] = {}  # of each data set
     found = []
-    for name, overrides in combinations:
+    for name, overrides in counted(combinations, "matched"):
         comparison = tuple(override for override in overrides if not is_of_cell(key_of(override)))
         if comparison not in targets:
-            config = config_of(overrides)
-            rules.check(config)
-            data = repr(config["dataset"])
-            if data not in symbols:
-                symbols[data] = len(make_chosen("dataset", config["dataset"]).vocabulary)
-            given = config["model"]["match_params"]
-            targets[comparison] = given or matched_params(config, make_model(config, symbols[data]))
+            with named(name):
+                config = config_of(name, overrides)
+                rules.check(config)
+                data = repr(config["dataset"])
+                if data not in symbols:
+                    symbols[data] = len(make_chosen("dataset", config["dataset"]).vocabulary)
+                given = config["model"]["match_params"]
+                targets[comparison] = given or matched_params(config, make_model(config, symbols[data]))
         found.append((name, [*overrides, f"model.match_params={targets[comparison]}"]))
     if len(found) < 2 * len(targets):
         raise UserError("sweep.match_cells=true compares cells: name two or more, as in cell=lstm,gru")

@@ -6,6 +6,7 @@ from typing import Any
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import recorded, rules
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.experiment.progress import counted
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.reading import Damaged
 from rnnexp.sweeps.job import Job
@@ -17,7 +18,7 @@ def prepare(jobs: list[Job]) -> str:
     """Write the configs of the jobs into their folders, for `rnnexp offline`; return a line about it."""
     require_possible(jobs, elsewhere=True)
     new = [job for job in jobs if not job.folder.state()]
-    for job in new:
+    for job in counted(new, "prepared"):
         job.folder.prepare(job.config)
         job.give_label()
     others = " (the others have begun)" if len(new) < len(jobs) else ""

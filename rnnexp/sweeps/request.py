@@ -10,11 +10,13 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import rules, schema
+from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.mistakes import in_plain_words
-from rnnexp.records.brought import require_room
+from rnnexp.experiment.progress import counted
 from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.composer import Composer
+from rnnexp.sweeps.composition import require_same_folder
 from rnnexp.sweeps.job import ONLY, Job, named
 from rnnexp.sweeps.matching import match_cells, require_matchable
 from rnnexp.sweeps.overrides import is_one, parse, text, values
@@ -34,17 +36,17 @@ class Request:
     tracker : the name of where the records go.
     overrides : those that a preset names in `hydra.sweeper.params`, then those of the command.
     space : the overrides that a search draws values for: those of `sweep.params`, and every interval.
+    composer : by which the configs of its jobs are made.
     """
 
     def __init__(self, given: list[Override], arguments: Sequence[str]):
-        # composed with the first value of each sweep, because a key may come with a group's option
-        plain = compose("config", [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()], True)
+        plain = of_first_job(given)
         require_same_folder(plain)
-        self.arguments = list(arguments)
+        self.arguments, self.composer = list(arguments), Composer()
         self.settings: dict[str, Any] = dict(plain.sweep)
         self.launcher = launcher_of(plain)
         if self.launcher:  # Hydra finds it in a config without the overrides that are swept over
-            fixed = compose("config", [text(o) for o in given if is_one(o)], True)
+            fixed = composed([text(o) for o in given if is_one(o)])
             if launcher_of(fixed) != self.launcher:
                 raise UserError(
                     f"hydra/launcher={self.launcher} comes from a preset that is swept over, and one "
@@ -55,10 +57,10 @@ class Request:
         rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
             rules.check_value(f"sweep.{key}", value)
-        named = {override.key_or_group for override in given}
+        keys = {override.key_or_group for override in given}
 
         def of_config(params: Any) -> list[Override]:
-            return parse([f"{k}={v}" for k, v in (params or {}).items() if k not in named])
+            return parse([f"{k}={v}" for k, v in (params or {}).items() if k not in keys])
 
         self.overrides = of_config(OmegaConf.select(plain, "hydra.sweeper.params")) + given
         self.space: dict[str, Override] = {}
@@ -84,7 +86,7 @@ class Request:
         swept = [not is_one(o) for o in overrides]
         every = dict.fromkeys(itertools.product(*map(values, overrides)))
         found = [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
-        return match_cells(found, config_of) if self.settings["match_cells"] else found
+        return match_cells(found, self.composer.config) if self.settings["match_cells"] else found
 
     def listing(self) -> str:
         """Return a line for each job, with the folder of its run; of a search, for each combination searched for."""
@@ -100,7 +102,36 @@ class Request:
 
     def jobs(self) -> list[Job]:
         """Return a job for each combination; combinations that are the same experiment share one."""
-        return distinct(make_job(name or ONLY, texts) for name, texts in self.combinations())
+        found = [(name or ONLY, overrides) for name, overrides in self.combinations()]
+        return distinct(self.composer.job(*one) for one in counted(found, "checked"))
+
+
+def of_first_job(given: Iterable[Override]) -> DictConfig:
+    """Return what Hydra composes of the first value of each sweep, because a key may come with a group's option.
+
+    Raises
+    ------
+    UserError, which names the job, unless the last one is refused in the same words.
+    """
+    every = [(is_one(o), values(o)) for o in given if is_one(o) or o.is_discrete_sweep()]
+    first, last = ([each[place] for _, each in every] for place in (0, -1))
+    name = " ".join(each[0] for one, each in every if not one)
+    try:
+        return composed(first)
+    except UserError as error:
+        try:
+            composed(last)
+        except UserError as of_last:
+            if str(of_last) == str(error):
+                raise
+        with named(name or ONLY):
+            raise
+
+
+def composed(overrides: list[str]) -> DictConfig:
+    """Return what Hydra composes, its own section included; what it refuses is a UserError in plain words."""
+    with in_plain_words():
+        return compose("config", overrides, return_hydra_config=True)
 
 
 def launcher_of(cfg: DictConfig) -> str | None:
@@ -114,39 +145,6 @@ def distinct(jobs: Iterable[Job]) -> list[Job]:
     found: dict[Path, Job] = {}
     for job in jobs:
         same = found.setdefault(job.folder.path, job)
-        if hashes(same.config) != hashes(job.config):
+        if same is not job and hashes(same.config) != hashes(job.config):
             raise UserError(f"{same.name} and {job.name} would share {job.folder}: leave hydra.run.dir out")
     return list(found.values())
-
-
-def config_of(overrides: list[str]) -> dict[str, Any]:
-    """Return the config of these overrides, each with one value."""
-    return schema.resolve(schema.typed(compose("config", overrides)))
-
-
-def make_job(name: str, overrides: list[str]) -> Job:
-    """Return the job of these overrides, each with one value."""
-    with named(name), in_plain_words():
-        return job_of(name, compose("config", overrides, return_hydra_config=True), overrides)
-
-
-def require_same_folder(cfg: DictConfig) -> None:
-    """Raise UserError where a config asks Hydra to change the current folder, from which all paths lead."""
-    if cfg.hydra.job.chdir:
-        raise UserError(
-            "hydra.job.chdir=true does not go here, paths lead from the current folder: hydra.run.dir=FOLDER says "
-            "where a run goes"
-        )
-
-
-def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:
-    """Return the job of a composed config, whose section `hydra` names the folder; UserError for an impossible one."""
-    rules.check_value("study", str(cfg.study))  # which becomes a part of the path
-    given: Any = OmegaConf.to_container(cfg)
-    config = schema.resolve(schema.typed({key: value for key, value in given.items() if key != "hydra"}))
-    path = str(OmegaConf.select(cfg, "hydra.run.dir") or "")
-    if not path.strip():
-        raise UserError("hydra.run.dir has no value: name a folder, or leave it out")
-    folder = RunFolder(Path(path).absolute())
-    require_room(folder.path)
-    return Job(name, config, folder, overrides)

@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +30,6 @@ RERUN_AGAIN = (
     "rnnexp resume RUN_FOLDER goes on with one; the same command again, with rerun=true, begins anew"
 )
 LOOK_S = 0.25  # seconds from one look at the jobs to the next
-SAY_S = 60.0  # seconds from one line about the jobs to the next, where no bar shows them
 WORTH_SAYING_S = 10.0  # less is over before it is read
 
 
@@ -96,7 +95,7 @@ class Sweep:
         """
         over: list[Job] = []
         left: list[Job] = []
-        for job in self.waiting:
+        for job in progress.counted(self.waiting, "looked for the results of"):
             finished = False
             with suppress(OSError, UserError):  # of its folder: its own failure, when its turn comes
                 finished = job.finished_before()
@@ -193,7 +192,7 @@ class Sweep:
         self.bar.n = done + sum(share for _, share, _ in running)
         where = safe("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
         self.bar.set_postfix_str(where)
-        if self.bar.disable and time.monotonic() - self.said_at >= SAY_S:
+        if self.bar.disable and time.monotonic() - self.said_at >= progress.LINE_S:
             self.said_at = time.monotonic()
             after = duration(self.said_at - self.begun_at)
             self.tell(f"after {after}: {done} of {self.total} jobs have ended{self.estimate()}; {where}")
@@ -229,27 +228,29 @@ class Sweep:
                 self.tell(words.removeprefix("; "))
 
     def summary(self) -> str:
-        """Return a line about how the jobs went, and one for each that failed; nothing where none was begun."""
+        """Return a line about how the jobs went, and one for each that diverged or failed; empty if none was begun."""
         counts = Counter(job.outcome for job in self.jobs)
         if counts.keys() <= {"not begun"}:
             return ""
-        failed = [
-            f"failed: {job.name}: {job.error}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
-            for job in self.jobs
-            if job.outcome == "failed"
+        diverged = [("diverged", job, job.diverged) for job in self.jobs if job.diverged]
+        failed = [("failed", job, job.error) for job in self.jobs if job.outcome == "failed"]
+        wrong = [
+            f"{how}: {job.name}: {why}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
+            for how, job, why in diverged + failed
         ]
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *failed])
+        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *wrong])
 
 
-def require_possible(jobs: Iterable[Job], elsewhere: bool = False) -> None:
+def require_possible(jobs: Sequence[Job], elsewhere: bool = False) -> None:
     """Raise UserError for the first job whose config is impossible, which it names.
 
     elsewhere : whether another machine will compute; see `rules.check`.
     """
-    for job in jobs:
+    seen: set[str] = set()  # what jobs that differ in other settings alone have in common
+    for job in progress.counted(jobs, "checked the model of"):
         with named(job.name):
-            rules.check(job.config, elsewhere)
+            rules.check(job.config, elsewhere, seen)
 
 
 def run_sweep(work: Sweep, run: Callable[[], None], again: str = AGAIN) -> None:

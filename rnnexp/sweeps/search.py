@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from rnnexp.errors import Diverged, UserError
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.experiment.progress import counted
 from rnnexp.installation import how_to_add
 from rnnexp.records.address import Address
 from rnnexp.records.digests import digest
@@ -26,7 +27,7 @@ from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.overrides import text
 from rnnexp.sweeps.ranges import range_tags, shown, suggest
-from rnnexp.sweeps.request import Request, distinct, make_job
+from rnnexp.sweeps.request import Request, distinct
 from rnnexp.sweeps.scheduler import Sweep, require_possible
 
 try:
@@ -83,14 +84,14 @@ class Search(Sweep):
 
     def __init__(self, request: Request, workers: int | None, timeout: float | None, on_error: str):
         settings = request.settings
-        self.request = request
+        self.request, self.job_of = request, request.composer.job
         if not request.space:
             raise UserError("sweep.trials searches over sweep.params, which is empty: try sweep=search")
         self.space, self.trials, self.seeds = request.space, settings["trials"], settings["best_seeds"]
         self.sampler = settings["sampler"]
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.trials * len(combinations))
-        bases = [make_job(*combination) for combination in combinations]
+        bases = [self.job_of(*combination) for combination in counted(combinations, "checked")]
         require_possible(bases)  # before anything is made
         folder = bases[0].folder.path.parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +106,7 @@ class Search(Sweep):
 
     def load_branch(self, name: str, overrides: list[str], settings: dict[str, Any]) -> Branch:
         """Return the branch of a combination, with the trials of the searches before this one."""
-        base = make_job(name, overrides)
+        base = self.job_of(name, overrides)
         folder = base.folder.path.parent  # of the runs of its study
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "search.db").is_symlink():
@@ -192,7 +193,7 @@ class Search(Sweep):
             branch.begun += 1
             name = " ".join(filter(None, [branch.name, *chosen]))
             # what is chosen by the test split would be no news to it
-            job = make_job(name, [*branch.overrides, *chosen, "train.test=never"])
+            job = self.job_of(name, [*branch.overrides, *chosen, "train.test=never"])
             job.tags = self.sampler_tags(branch) | {"rnnexp.trial": str(branch.begun)}
             job.label = label(job, self.request)
             self.trial_of[job.folder.path] = trial
@@ -265,7 +266,7 @@ class Search(Sweep):
             for seed in range(first, first + self.seeds):
                 study = f"study={branch.study.study_name.split()[0]}_best"
                 name = " ".join(filter(None, [branch.name, *chosen, f"seed={seed}"]))
-                job = make_job(name, [*branch.overrides, *chosen, f"seed={seed}", study])
+                job = self.job_of(name, [*branch.overrides, *chosen, f"seed={seed}", study])
                 job.tags = (
                     self.sampler_tags(branch)
                     | range_tags(self.space)

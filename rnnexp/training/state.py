@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rnnexp.errors import Diverged
+from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.training.config import TrainConfig
 
 # The smoothed loss of Coursera's "Sequence Models" becomes (1 - SMOOTHING) times itself plus SMOOTHING times the
@@ -132,8 +133,8 @@ class TrainState:
         self.measured = Measured()
 
 
-def has_diverged(valid_losses: Sequence[float], vocab_size: int) -> bool:
-    """Tell whether training that has ended only did harm, although every number of it was finite.
+def divergence(valid_losses: Sequence[float], vocab_size: int) -> str:
+    """Return how training that has ended only did harm, although every number of it was finite; "" where it did not.
 
     Its best epoch is then no better than equal odds for every symbol, or its last is worse than its first.
 
@@ -142,11 +143,18 @@ def has_diverged(valid_losses: Sequence[float], vocab_size: int) -> bool:
     valid_losses : of the epochs, nats per token.
     """
     if not valid_losses:
-        return False
-    return min(valid_losses) >= math.log(vocab_size) or valid_losses[-1] > valid_losses[0]
+        return ""
+    first, best, last = valid_losses[0], min(valid_losses), valid_losses[-1]
+    if best >= math.log(vocab_size):
+        return f"valid ppl {perplexity(best):.4g} at best, and equal odds for all symbols give {vocab_size:,}"
+    if last > first:
+        return (
+            f"valid ppl {perplexity(first):.4g} after the first epoch, {perplexity(last):.4g} after the last"
+        )
+    return ""
 
 
 def require_finite(what: str, value: float, step: int) -> None:
     """Raise Diverged where a value is infinite or NaN."""
     if not math.isfinite(value):
-        raise Diverged(f"the {what} became {value} at step {step}; lower optimizer.lr or optimizer.clip_norm")
+        raise Diverged(f"the {what} became {value} at step {step}")

@@ -1,6 +1,8 @@
 """The published figures stand beside what is recorded here."""
 
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,24 +20,33 @@ TINY = ("train.max_epochs=2", "model.hidden_size=8")
 
 
 @pytest.fixture
-def reproduce(monkeypatch, tmp_path, capsys):
-    """The command on a preset made small; returns what it prints."""
+def reproduce(monkeypatch, tmp_path, tracked_in_process, capfd):
+    """The command on a preset made small, with the commands that it starts done in this process; what it prints."""
     preset = next(result for result in PUBLISHED if result.name == "char_gru_hackathon")
     small = replace(preset, overrides=(*preset.overrides, *TINY))
     monkeypatch.setattr("rnnexp.analysis.reproduce.PUBLISHED", [small])
-    monkeypatch.chdir(tmp_path)
+
+    def start(command, **_):
+        assert command[:3] == [sys.executable, "-m", "rnnexp"]
+        said.append(capfd.readouterr().out)
+        return tracked_in_process(*command[3:])
+
+    said = []
+    monkeypatch.setattr("rnnexp.analysis.reproduce.subprocess", SimpleNamespace(run=start))
 
     def call(*arguments):
+        said.clear()
         run(arguments)
-        return capsys.readouterr().out
+        return "".join([*said, capfd.readouterr().out])
 
     return call
 
 
 @pytest.mark.usefixtures("store")
-def test_the_published_figures_beside_ours(reproduce, rnnexp, tmp_path):
+def test_the_published_figures_beside_ours(reproduce, tracked_in_process, tmp_path):
     assert "| not run |" in reproduce()
-    assert rnnexp("experiment=char_gru_hackathon", *TINY, "train.max_epochs=1", "seed=7").returncode == 0
+    other = ["experiment=char_gru_hackathon", *TINY, "train.max_epochs=1", "seed=7"]
+    assert tracked_in_process(*other).returncode == 0
     assert "| not run |" in reproduce(), "a run with other settings is not the preset's"
     made = reproduce("run=true")
     assert made.startswith("rnnexp -m experiment=char_gru_hackathon seed=0,1,2 ")

@@ -11,8 +11,8 @@ from rnnexp.api.settings import config_of, key_of
 from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.installation import CONF
+from rnnexp.sweeps.composition import make_job
 from rnnexp.sweeps.configs import open_configs
-from rnnexp.sweeps.request import make_job
 
 
 def of_command(*overrides):
@@ -40,9 +40,9 @@ def of_command(*overrides):
     ],
 )
 def test_the_config_is_that_of_the_command(settings, overrides):
-    config, _ = config_of(settings)
-    assert config == of_command(*overrides)
-    assert hashes(config) == hashes(of_command(*overrides))
+    (config, _), theirs = config_of(settings), of_command(*overrides)
+    assert config == theirs
+    assert hashes(config) == hashes(theirs)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from rnnexp.cli.main import COMMANDS
 from rnnexp.data.datasets import grammar
 from rnnexp.errors import Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
+from rnnexp.experiment import build
 from rnnexp.nn.cells import CELLS
 from rnnexp.records.folder import RunFolder
 from tests import conftest
@@ -333,6 +335,59 @@ def test_another_text_is_scored_whole_with_the_vocabulary_of_the_run(run, scored
     assert f"{100 * 30 / 149:.2f}% of them are not in the vocabulary" in found.stdout
 
 
+def test_a_text_with_symbols_that_the_run_has_no_sign_for(run, runs):
+    (runs / "odd.txt").write_text("bao\nbxao\nzzeo\nfo\n")
+    (runs / "even.txt").write_text("bao\nbao\neo\nfo\n")
+    refused = run("evaluate", "run=chars", "dataset.path=odd.txt")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"rnnexp evaluate: dataset.path={runs}/odd.txt: the text has 2 characters that the model does not know, "
+        "3 of its 17 tokens (17.65%), and no <unk> stands for them: 'z' (2), 'x' (1); unknown=leave_out scores the "
+        "rest\n"
+    )
+    assert "<unk>" not in RunFolder(runs / "chars").load_vocabulary().vocabulary.index
+    odd = run("evaluate", "run=chars", "dataset.path=odd.txt", "unknown=leave_out")
+    even = run("evaluate", "run=chars", "dataset.path=even.txt")
+    assert odd.returncode == even.returncode == 0, odd.stderr + even.stderr
+    about, score = odd.stdout.splitlines()
+    assert about == (
+        "text: 14 tokens are predicted, of 1.00 bytes; 3 others (17.65%) that the vocabulary lacks are left out, "
+        "even as context"
+    )
+    assert score.startswith("text without 3 tokens (exact): ")
+    assert score.partition(": ")[2] == even.stdout.splitlines()[1].partition(": ")[2]
+
+
+WAYS = [
+    "evaluation=[dynamic,temperature]",
+    "evaluation.dynamic.valid_tokens=30",
+    "evaluation.dynamic.lr=[0.001]",
+]
+
+
+def test_another_text_is_scored_with_what_is_tuned_on_the_run_s_own_data(run, scored):
+    """The run's test split, brought as another text, has the scores that it has as a split."""
+    folder, _ = scored
+    options = ["run=run", *WAYS]
+    own = run("evaluate", *options, cwd=folder)
+    assert own.returncode == 0, own.stderr
+    with chdir(folder):
+        corpus = build.experiment(RunFolder(folder / "run").load_config()).corpus
+    (folder / "test.txt").write_text(corpus.text(corpus.splits["test"]))
+    other = run("evaluate", *options, "dataset.path=test.txt", cwd=folder)
+    assert other.returncode == 0, other.stderr
+    names = ["dynamic_lr", "dynamic_decay", "temperature_value"]
+    assert all(name in other.stdout for name in names)
+    ours, theirs = (re.findall(r"\((\w+)\): ([\d.]+) nats", found.stdout) for found in (own, other))
+    assert [name for name, _ in ours] == ["exact", "dynamic", "temperature"]
+    assert ours == theirs
+    before = (folder / "mine.txt").read_text()
+    (folder / "mine.txt").write_text(before.replace("question", "answer"))
+    refused = run("evaluate", *options, "dataset.path=test.txt", cwd=folder)
+    (folder / "mine.txt").write_text(before)
+    assert "are no longer what they were" in refused.stderr
+
+
 def test_what_evaluate_refuses_of_a_run(run, scored):
     folder, _ = scored
     for arguments, part in [
@@ -344,8 +399,9 @@ def test_what_evaluate_refuses_of_a_run(run, scored):
         (["run=run", "evaluation=neural_cache", "evaluation.neural_cache.share=[2]"], "from 0 to below 1"),
         (["run=run", "evaluation=neural_cache"], "evaluation.neural_cache.window=500 takes at least 502"),
         (["run=run", "evaluation=mc_dropout"], "evaluation=mc_dropout is for a model with dropout"),
-        (["run=run", "dataset.path=other.txt", "evaluation=dynamic"], "score a split of the run's own data"),
-        (["run=run", "dataset.path=other.txt", "evaluation=temperature"], "evaluation.temperature.value=["),
+        (["run=run", "dataset.path=other.txt", "split=valid"], "split=valid is not known: choose from text"),
+        (["run=run", "unknown=leave_out"], "is for another text than the run's: add dataset.path=FILE"),
+        (["run=run", "unknown=skip"], "unknown=skip is not known: choose from read, leave_out"),
     ]:
         refused = run("evaluate", *arguments, cwd=folder)
         assert refused.returncode == 1

@@ -3,8 +3,8 @@
 import pytest
 
 from rnnexp import __version__
+from rnnexp.sweeps.composition import config_of
 from rnnexp.sweeps.overrides import parse, texts
-from rnnexp.sweeps.request import config_of
 from tests.conftest import QUICK
 from tests.helpers.requests import open_request
 

@@ -2,23 +2,30 @@
 
 import json
 import re
-from pathlib import Path
+import shutil
 
 import pytest
 import yaml
 
 from tests.conftest import QUICK
+from tests.helpers.runs import run_at
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run folder, made once."""
+    place = tmp_path_factory.mktemp("whole")
+    (place / "text.txt").write_text("the cat sat on the mat.\n" * 60)
+    text = ["dataset=text", f"dataset.path={place / 'text.txt'}", "dataset.level=char"]
+    return run_at(place / "run", *text, "train.max_steps=3").path
 
 
 @pytest.fixture
-def brought(in_process, tmp_path, monkeypatch):
+def brought(whole, tmp_path, monkeypatch):
     """A function that puts a run folder into an empty place, with these values in its config."""
     monkeypatch.chdir(tmp_path)
-    text = ["dataset=text", "dataset.path=text.txt", "dataset.level=char", "tracking=none"]
-    small = [o for o in QUICK if not o.startswith(("dataset.", "tracking"))]
-    Path("text.txt").write_text("the cat sat on the mat.\n" * 60)
-    assert in_process(*small, *text, "hydra.run.dir=here/run", "train.max_steps=3").returncode == 0
     folder = tmp_path / "here/run"
+    shutil.copytree(whole, folder)
 
     def change(**values):
         config = yaml.safe_load((folder / "config.yaml").read_text())

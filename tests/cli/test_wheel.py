@@ -43,7 +43,7 @@ def wheel(tmp_path_factory):
 def test_a_wheel_holds_what_is_no_python(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     of = ("conf", "**/*.yaml"), ("conf", "README.md"), ("rnnexp/compute/cuda", "*.cu")
-    for folder, pattern in (*of, ("analysis/report/templates", "*"), ("analysis", "**/*.py")):
+    for folder, pattern in (*of, ("analysis", "**/templates/*"), ("analysis", "**/*.py")):
         files = [path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / folder).glob(pattern)]
         assert files
         assert {file if file.startswith("rnnexp/") else f"rnnexp/{file}" for file in files} <= names

@@ -53,14 +53,19 @@ def everything(layer, params, dtype, masks=None):
 
 # how a layer is used: masks of the recurrent products (each step its own, one for all), a limit through time
 USES = [(None, None), ("each", None), ("one", 0.05)]
-# the loops of CORE are compiled here; the others' are run as Python, for each takes numba some seconds
+# the loops of these are compiled here; those of all are run as Python, for each takes numba some seconds
+COMPILED_HERE = [param for param in CORE if "bias" not in param.values[1]]
+IN_DOUBLE = [param for param in COMPILED_HERE if param.values[0] in ("lstm", "rnn")]
 ALL_FUNCTIONS = [param for param in VARIANTS if param.values[0] in ("slstm", "indrnn")]
 
 
 @pytest.mark.parametrize(
-    ("small", "dtype", "tolerance"), [(True, np.float64, 1e-12), (False, np.float32, 5e-6)]
+    ("name", "options", "small", "dtype", "tolerance"),
+    [
+        *(pytest.param(*cell.values, True, np.float64, 1e-12, id=f"{cell.id}-double") for cell in IN_DOUBLE),
+        *(pytest.param(*cell.values, False, np.float32, 5e-6, id=cell.id) for cell in COMPILED_HERE),
+    ],
 )
-@pytest.mark.parametrize(("name", "options"), CORE)
 @COMPILED
 def test_same_results_as_the_readable_loops(fast, name, options, dtype, tolerance, small, monkeypatch):
     seen = None if small else force_tiles_and_threads(monkeypatch)
@@ -86,7 +91,7 @@ def as_python(source):
     """The module of a source, not compiled."""
     from numba.core import config
 
-    from rnnexp.compute.jit import products  # noqa: F401  which stay compiled
+    from rnnexp.compute.jit import panels  # noqa: F401  which stay compiled
 
     names = {}
     with patch.object(config, "DISABLE_JIT", True):
@@ -172,6 +177,14 @@ def test_products(name, dtype, monkeypatch):
                 assert CPU.matmul(a, b, out) is out
             np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-6)
             assert np.isnan(room[..., -1, :]).all()
+
+
+def test_mkl_is_chosen_by_itself_where_it_is_fast(monkeypatch):
+    monkeypatch.setattr(engine, "missing", lambda name: [])
+    for is_slow, first in (False, "mkl"), (True, "numba"):
+        monkeypatch.setattr(mkl, "is_slow_here", lambda slow=is_slow: slow)
+        assert engine.fastest() == engine.installed()[0] == first
+        assert sorted(engine.installed()) == ["mkl", "numba", "numpy"]
 
 
 @needs_mkl

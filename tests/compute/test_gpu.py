@@ -8,6 +8,7 @@ import itertools
 import math
 import sys
 import weakref
+from functools import cache
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ DEEP = {"num_layers": 2, "tie": True, "dropout": 0.3}
 
 
 def train(
-    where, name_of_engine, number=50, optimizer=None, dtype=np.float32, name="lstm", options=None, shape=DEEP
+    where, name_of_engine, number=32, optimizer=None, dtype=np.float32, name="lstm", options=None, shape=DEEP
 ):
     """Nats and norms of training steps on windows of two lengths; parameters and state after them."""
     model = small_model(name, options, dtype=dtype, where=where, **shape)
@@ -141,9 +142,9 @@ def train(
     with engine.use(name_of_engine):
         taken = make_step(model, optimizer or SGD(0.5, 0.25), 1, B)
         for k, pair in enumerate(there):
-            if k % 20 == 0:
+            if k % 15 == 0:
                 taken.reset_state()
-            taken.run(*pair, k, 0.5 if k < 30 else 0.1, 1 / 15)
+            taken.run(*pair, k, 0.5 if k < 25 else 0.1, 1 / 15)
             if (k + 1) % taken.sync_every == 0 or k == number - 1:
                 found += taken.results()
         state = np.concatenate([where.to_host(array) for array in arrays_of(taken.state)])
@@ -160,6 +161,12 @@ OPTIMIZERS["momentum"] = lambda: SGD(0.5, 0.25, momentum=0.5, weight_decay=0.01)
 OPTIMIZERS["rmsprop"] = lambda: optim.OPTIMIZERS["rmsprop"](0.5, epsilon=1.0, weight_decay=0.01)
 
 
+@cache
+def trained_here(optimizer, dtype):
+    """The same on the CPU, with which three engines are compared."""
+    return train(backend.CPU, "numpy", optimizer=OPTIMIZERS[optimizer](), dtype=dtype)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "dtype", "tolerance"),
     [
@@ -170,8 +177,8 @@ OPTIMIZERS["rmsprop"] = lambda: optim.OPTIMIZERS["rmsprop"](0.5, epsilon=1.0, we
     ],
 )
 @pytest.mark.parametrize("name_of_engine", engine.GPU_ENGINES)
-def test_fifty_training_steps(gpu, name_of_engine, optimizer, dtype, tolerance):
-    here = train(backend.CPU, "numpy", optimizer=OPTIMIZERS[optimizer](), dtype=dtype)
+def test_training_steps(gpu, name_of_engine, optimizer, dtype, tolerance):
+    here = trained_here(optimizer, dtype)
     there = train(gpu, name_of_engine, optimizer=OPTIMIZERS[optimizer](), dtype=dtype)
     for found, expected in zip(there, here, strict=True):
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
@@ -183,7 +190,7 @@ def test_fifty_training_steps(gpu, name_of_engine, optimizer, dtype, tolerance):
     ids=["one", "two", "regularised"],
 )
 @pytest.mark.parametrize(("name", "options"), CORE)
-def test_fifty_training_steps_of_every_cell(gpu, name, options, shape):
+def test_training_steps_of_several_cells(gpu, name, options, shape):
     given = {"dtype": np.float64, "name": name, "options": options, "shape": shape}
     here, there = train(backend.CPU, "numpy", **given), train(gpu, "graph", **given)
     for found, expected in zip(there, here, strict=True):

@@ -10,7 +10,7 @@ import pytest
 from rnnexp.data import files, texts
 from rnnexp.data.datasets import ptb_char, text, text8, wikitext2
 from rnnexp.data.lines import of_lines
-from rnnexp.data.texts import Reading, read_as
+from rnnexp.data.texts import Reading, UnknownSymbols, read_as
 from rnnexp.data.vocabulary import Limits, Numbering
 from rnnexp.errors import UserError
 
@@ -252,6 +252,23 @@ def test_every_line_of_own_files_is_a_sequence_that_ends(tmp_path, level):
         assert tokens[-1] == corpus.end
     again = read_as(corpus, content, "text")
     np.testing.assert_array_equal(again.splits["text"], corpus.splits["test"])
+
+
+def test_unknown_words_are_read_as_such_or_refused_or_left_out(tmp_path):
+    known = text.make(write(tmp_path / "a.txt", "a b " * 20), split=HALF)
+    with pytest.raises(
+        UnknownSymbols, match=r"7 words .*, 8 of its 10 tokens \(80.00%\).* and 2 more$"
+    ) as error:
+        read_as(known, "a c c d e f b g h i", "text")
+    assert "'c' (2), 'd' (1)" in str(error.value)
+    rest = read_as(known, "a c c d e f b g h i", "text", leave_out=True)
+    assert words(rest, "text") == ["a", "b"]
+    assert rest.left_out == 8
+    assert rest.bytes == {"text": 2}, "of what is predicted"
+    some = text.make(write(tmp_path / "b.txt", "a a b b c " + "a b " * 10), split=HALF, min_count=2)
+    assert words(read_as(some, "a x b", "text"), "text") == ["a", "<unk>", "b"]
+    assert words(read_as(some, "a x b", "text", leave_out=True), "text") == ["a", "b"]
+    assert read_as(some, "a b", "text", leave_out=True).left_out == 0
 
 
 def test_words_are_the_same_in_blocks_of_any_size(tmp_path, monkeypatch):

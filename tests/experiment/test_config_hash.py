@@ -91,7 +91,7 @@ def test_what_computes_is_no_parameter():
     }
     what_computes = {"device", "threads", "engine"}
     assert set(not_parameters(composed())) == what_computes | new.keys()
-    changed = composed("device=gpu", *(f"{key}={value}" for key, value in new.items()))
+    changed = composed("device=gpu", "optimizer.lr=1", *(f"{key}={value}" for key, value in new.items()))
     assert set(not_parameters(changed)) == what_computes | {"model.hidden_size", "model.num_layers"}
 
 

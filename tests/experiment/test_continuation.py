@@ -16,7 +16,9 @@ from tests.experiment.test_configs import composed
 
 
 def run(study, *overrides, name=None):
-    config = composed(*QUICK, "model.dropout=0.1", "engine=numpy", "optimizer.lr=4", *overrides)
+    """Do a run; an epoch is 31 steps."""
+    quick = [*QUICK, "dataset.train_tokens=1000", "engine=numpy", "optimizer.lr=4", "model.dropout=0.1"]
+    config = composed(*quick, *overrides)
     folder = RunFolder(study / (name or run_name(config)))
     runner.run_experiment(config, folder)
     return folder
@@ -25,7 +27,7 @@ def run(study, *overrides, name=None):
 LONGER = [
     ("train.max_epochs=2", "train.max_epochs=4"),
     ("train.patience=1 train.max_epochs=6", "train.patience=5 train.max_epochs=6"),
-    ("train.max_steps=900 train.max_epochs=2", "train.max_steps=1000 train.max_epochs=3"),
+    ("train.max_steps=300 train.max_epochs=2", "train.max_steps=400 train.max_epochs=3"),
 ]
 
 
@@ -45,7 +47,7 @@ def test_as_the_run_that_would_have_been_begun_so(short, long, tmp_path, caplog)
 @pytest.mark.parametrize(
     ("short", "long", "why"),
     [
-        ("train.max_steps=100", "train.max_steps=150", "train.max_steps ended it within an epoch"),
+        ("train.max_steps=40", "train.max_steps=50", "train.max_steps ended it within an epoch"),
         ("train.keep=best", "train.max_epochs=3", "its checkpoint is gone"),
     ],
 )

@@ -17,6 +17,11 @@ def records(*pairs):
     ]
 
 
+@pytest.fixture
+def undrawn_curves():
+    """Let them be drawn."""
+
+
 RESULT = {"best/epoch": 2, "test/ppl": 95.0}
 
 
@@ -68,7 +73,8 @@ def test_a_run_keeps_what_it_measured_and_draws_it(in_process, tmp_path, monkeyp
     done = in_process(*QUICK, "train.log_every=4", "train.max_steps=10", "hydra.run.dir=run", "engine=numpy")
     assert done.returncode == 0, done.stderr
     folder = RunFolder(tmp_path / "run")
-    assert [record["step"] for record in step_records.read(folder)] == [4, 8, 10]
+    assert [record["step"] for record in folder.steps()] == [4, 8, 10]
+    assert all(record["time"] > 1e12 for record in folder.steps())
     assert "step 8  train ppl" in done.stdout + done.stderr
     ((_, steps, result, title),) = seen
     assert len(steps) == 3
@@ -82,7 +88,7 @@ def test_lines_beyond_the_checkpoint_are_dropped_and_damaged_ones_begin_anew(tmp
         for step in 1, 2, 3:
             step_records.append(folder, {"step": step})
         step_records.drop_after(folder, 2)
-        assert step_records.read(folder) == [{"step": 1}, {"step": 2}]
-        (tmp_path / step_records.NAME).write_text("{nonsense\n")
+        assert folder.steps() == [{"step": 1}, {"step": 2}]
+        folder.steps_file.write_text("{nonsense\n")
         step_records.drop_after(folder, 2)
-        assert step_records.read(folder) == []
+        assert folder.steps() == []

@@ -23,7 +23,8 @@ from tests.experiment.test_configs import composed
 from tests.helpers.variants import small_model
 from tests.training.test_loop import Run
 
-GPU = ["device=gpu", "model.dropout=0.2"]
+SHORT_TEXTS = "train.sample_length=20"  # the stand-in takes a millisecond a symbol
+GPU = ["device=gpu", "model.dropout=0.2", SHORT_TEXTS]
 SHORT = ["dataset.train_tokens=1000", "dataset.valid_tokens=150", "dataset.test_tokens=150"]
 
 
@@ -121,7 +122,7 @@ def test_divergence_is_noticed_late_and_saves_nothing(gpu, tmp_path):
 
 def test_samples_while_it_trains_are_those_of_their_step(gpu, tmp_path):
     for device in "cpu", "gpu":
-        overrides = [f"device={device}", "train.sample_every=7", "train.max_epochs=1", "engine=null"]
+        overrides = [f"device={device}", "train.sample_every=7", "train.max_epochs=1", SHORT_TEXTS]
         run(tmp_path / device, *overrides)
     here, there = ((tmp_path / device / "samples.txt").read_text() for device in ("cpu", "gpu"))
     assert there.count("# step") > 5
@@ -199,10 +200,10 @@ def test_the_command_on_a_gpu(rnnexp, in_process, tmp_path):
     if not HAS_GPU and not shutil.which("g++"):
         pytest.skip("neither a GPU nor g++")
     where = {} if HAS_GPU else {"PYTHONPATH": str(STANDIN)}
-    result = rnnexp("device=gpu", *QUICK, **where)
+    result = rnnexp("device=gpu", *QUICK, *SHORT, SHORT_TEXTS, **where)
     assert result.returncode == 0, result.stderr
     assert "test ppl" in result.stdout
-    generated = in_process("generate", f"run={next(tmp_path.glob('runs/default/*'))}", "num=1")
+    generated = in_process("generate", f"run={next(tmp_path.glob('runs/default/*'))}", "num=1", "length=9")
     assert generated.returncode == 0, generated.stderr
 
 

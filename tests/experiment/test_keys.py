@@ -6,12 +6,11 @@ from rnnexp.data.datasets import DATASETS
 from rnnexp.errors import UserError
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import key_table, rules
-from rnnexp.experiment.config import ALWAYS, CHOICES, RUNTIME, keys_of, keys_of_choice, option_of
+from rnnexp.experiment.config import ALWAYS, CHOICES, RUNTIME, keys_of_choice
 from rnnexp.installation import CONF
 from rnnexp.options import NOTHING, options_of
-from rnnexp.records.digests import leaves
 from tests.conftest import REPOSITORY
-from tests.experiment.test_configs import OPTIONS, composed
+from tests.experiment.test_configs import composed
 
 EVERY = list(ALWAYS.items()) + [
     (f"{group}={name}: {key}", described)
@@ -24,15 +23,6 @@ EVERY += [
     for name, make in EVALUATORS.items()
     for key, described in options_of(make).items()
 ]
-FROM_A_FOLDER = "dinos", "dinosaur_names", "wikitext2", "text8"
-NEEDED = {"text": "dataset.path=t.txt"} | dict.fromkeys(FROM_A_FOLDER, "data.root=.")
-
-
-@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{g}={o}" for g, o in OPTIONS])
-def test_every_key_of_every_config_is_described(group, option):
-    config = composed(f"{group}={option}", *([NEEDED[option]] if option in NEEDED else []))
-    keys = keys_of(config)
-    assert all(option_of(keys, key) for key in leaves(config))
 
 
 @pytest.mark.parametrize(("key", "described"), EVERY, ids=[key for key, _ in EVERY])

@@ -18,6 +18,7 @@ from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.model import Model
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.scheduler import Sweep
 from rnnexp.tracking import client
 from rnnexp.training import loop
 from tests.conftest import QUICK, SMALL
@@ -157,8 +158,12 @@ def test_a_run_that_diverged_without_an_infinite_number_says_so(listener, tmp_pa
     assert folder.state()["status"] == "FINISHED"
     (line,) = [record.getMessage() for record in caplog.records if "diverged" in record.getMessage()]
     assert line.startswith("lstm seed 0 diverged: valid ppl ")
-    assert line.endswith("lower optimizer.lr or optimizer.clip_norm")
-    assert ", diverged" in str(Job("bad", folder.load_config(), folder))
+    assert line.endswith("; lower optimizer.lr (now 300) or optimizer.clip_norm (now 100)")
+    how = line.removeprefix("lstm seed 0 diverged: ")
+    job = Job("bad", folder.load_config(), folder, outcome="finished")
+    assert str(job).endswith(f", diverged: {how}")
+    work = Sweep([job], workers=1, timeout=None, on_error="keep_going")
+    assert work.summary() == f"1 jobs: 1 finished\ndiverged: bad: {how}; see {folder}\n"
     folder, _ = run(tmp_path / "good")
     assert "rnnexp.diverged" not in folder.tags()
 

@@ -25,6 +25,7 @@ def force_tiles_and_threads(monkeypatch):
         seen["parts"].add(len(parts))
         return parts
 
+    monkeypatch.setattr(tiles, "takes_small_products_directly", lambda: True)
     monkeypatch.setattr(tiles, "SMALL_PRODUCT", 0)
     monkeypatch.setattr(tiles, "WIDTHS", (4,))
     for name in "WORTH_SHARING", "WORTH_SHARING_COMPILED":

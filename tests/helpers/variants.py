@@ -20,6 +20,9 @@ VARIANTS = [
     for name in CELLS
     for options in OPTIONS.get(name, [{}])
 ]
+# those that stand for all where a cell is only something to train: the LSTM, the GRU, one with four states, one
+# with a diagonal and without a recurrent product
+REPRESENTATIVES = "lstm", "gru", "slstm", "indrnn"
 # those that take part in what is slow to try
 CORE = [param for param in VARIANTS if param.values[0] in ("lstm", "gru", "rnn")]
 OTHERS = [param for param in VARIANTS if param not in CORE]

@@ -195,6 +195,46 @@ def naive_slstm(x, h, c, n, m, W, U_ifog, b):
     return s(o) * c / n, c, n, new_m
 
 
+def slstm_from_nothing(layer, x):
+    """Return the hidden states of slstm as weighted means of its candidates, the weights by their logarithms."""
+    W, U, b = (layer.p[key].astype(np.float64) for key in ("W", "U_ifog", "b"))
+    h, logs, candidates, hs = np.zeros((B, H)), [], [], []
+    for now in x:
+        i, f, o, g = (now @ W[k] + h @ U[k] + b[k] for k in range(4))
+        logs = [log + f for log in logs] + [i]
+        candidates.append(np.tanh(g))
+        weights = np.exp(np.array(logs) - np.max(logs, axis=0))
+        h = s(o) * (weights * candidates).sum(axis=0) / weights.sum(axis=0)
+        hs.append(h)
+    return np.stack(hs)
+
+
+@pytest.mark.parametrize("forget", [-200.0, 0.0, 200.0])
+@pytest.mark.parametrize("enter", [-200.0, 0.0, 200.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_slstm_divides_by_no_zero_where_nothing_is_kept_yet(enter, forget, dtype, rng):
+    """At the first step its normaliser is exp(a_i) alone, however tiny beside exp(a_f)."""
+    layer, params = random_layer("slstm", {}, D, H, rng, dtype)
+    layer.p["b"][0] += enter
+    layer.p["b"][1] += forget
+    x, R = rng.standard_normal((T, B, D)).astype(dtype), rng.standard_normal((T, B, H)).astype(dtype)
+    zeros = tuple(np.zeros((B, H), dtype) for _ in layer.cell.states)
+    workspace = Workspace(dtype, CPU)
+
+    def loss():
+        return float(np.sum(layer.forward(DenseInputs(x), zeros, Workspace(dtype, CPU))[0] * R))
+
+    h, state = layer.forward(DenseInputs(x), zeros, workspace)
+    np.testing.assert_allclose(
+        h, slstm_from_nothing(layer, x), rtol=1e-4, atol=2e-5 if dtype == np.float32 else 1e-12
+    )
+    dx, dstate = layer.backward(R, zeros, workspace)
+    assert all(np.isfinite(array).all() for array in (dx, *dstate, *params.grad.values(), *state))
+    if dtype == np.float64:
+        grads = {name: grad.copy() for name, grad in params.grad.items()}
+        check_gradients(loss, params.value | {"x": x}, grads | {"x": dx}, rng, tolerance=1e-6)
+
+
 EQUATIONS = [
     ("rnn", {}, naive_rnn),
     ("lstm", {}, naive_lstm),

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from rnnexp.errors import UserError, one_line
-from rnnexp.output import PASSWORDS, Formatter, safe, without_passwords
+from rnnexp.output import PASSWORDS, Formatter, safe, visible, without_passwords
 from rnnexp.records.address import Address, clean_argument, clean_arguments, clean_config
 
 WITH_PASSWORD = [
@@ -132,3 +132,14 @@ def test_nothing_that_steers_a_terminal_gets_out():
     harmless = "a\tb\nc\u00a0d\u3000\u200d\U0001f600 café"
     assert safe(harmless) == harmless
     assert safe("\x1b[0m") == "\\x1b[0m"
+
+
+def test_a_name_hides_nothing():
+    """It has the escapes of all other text, and more."""
+    signs = [chr(code) for code in (*range(0x3000), *range(0xD800, 0xE000), 0xFEFF)]
+    assert all(visible(sign) == safe(sign) for sign in signs if safe(sign) != sign)
+    assert {sign for sign in signs if visible(sign) != sign and safe(sign) == sign} >= set(
+        "\t\n\xad\u200b\u200d\ufeff"
+    )
+    assert visible("a\x1b\n\u200bé") == "a\\x1b\\n\\u200bé"
+    assert visible("a b\u00a0c\u3000 café") == "a b\u00a0c\u3000 café"

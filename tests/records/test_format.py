@@ -83,7 +83,7 @@ def test_sync(newer, tmp_path, capsys):
 
 
 def test_a_sweep_fails_that_job_and_does_the_others(newer, tmp_path):
-    configs = composed(*QUICK), composed(*QUICK, "seed=1", "train.max_epochs=0")
+    configs = composed(*QUICK), composed(*QUICK, "engine=numpy", "seed=1", "train.max_epochs=0")
     other = RunFolder(tmp_path / "other")
     jobs = [Job("newer", configs[0], newer), Job("other", configs[1], other)]
     work = Sweep(jobs, workers=1, timeout=None, on_error="keep_going")

@@ -39,7 +39,8 @@ def test_a_planted_link_is_refused_before_anything_is_written(in_process, tmp_pa
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / name).symlink_to(target if kind == "link" else target.with_name("new"))
-    for arguments in ([*QUICK, "hydra.run.dir=run"], ["resume", "run"], ["generate", "run=run"]):
+    commands = [*QUICK, "hydra.run.dir=run"], ["resume", "run"], ["generate", "run=run"]
+    for arguments in commands if kind == "link" else commands[:1]:
         result = in_process(*arguments)
         assert (result.returncode, result.stderr.count("\n")) == (1, 1), result
         assert "precious" not in result.stderr

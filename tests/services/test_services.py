@@ -65,7 +65,7 @@ def test_a_sweep_on_slurm_one_job_of_which_is_preempted_and_one_killed(slurm, tm
         found = dict(line.split(b"=", 1) for line in environment if b"=" in line)
         return f"{found[b'SLURM_ARRAY_JOB_ID'].decode()}_{found[b'SLURM_ARRAY_TASK_ID'].decode()}"
 
-    long = [*LONG, "train.max_epochs=12", "train.patience=null"]
+    long = [*LONG, "train.max_epochs=20", "train.patience=null"]
     slurm_sweep = command("-m", *long, "seed=0,1,2,3,4,5", "hydra/launcher=slurm")
     with (tmp_path / "output.txt").open("w") as output:
         sweep = subprocess.Popen(

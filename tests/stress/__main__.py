@@ -27,7 +27,7 @@ from tests.services.test_services import deliver_in_parts
 from tests.sweeps.test_sweep import FAULTS, OUTCOMES, folders, status, wait_until_all_are_gone
 from tests.tracking.test_tracking import free_port, mlflow_server, runs_of
 
-RUN = [*LONG, "train.max_epochs=8"]  # some five seconds
+RUN = [*LONG, "train.max_epochs=13"]  # some five seconds
 
 
 def load(here: Path) -> str:

@@ -89,7 +89,11 @@ def test_a_trial_that_failed_is_done_again_and_one_that_diverged_counts(tmp_path
     fine, diverged = ("finished", ""), ("failed", "Diverged: the loss became nan at step 3")
     with open_request([*SMALL[:-1], *FAIR]) as request:
         how = {"workers": 1, "timeout": None, "on_error": "keep_going"}
-        names = end_in_turn(Search(request, **how), [fine, ("failed", "killed by SIGKILL"), diverged, fine])
+        work = Search(request, **how)
+        names = end_in_turn(work, [fine, ("failed", "killed by SIGKILL"), diverged, fine])
+        assert str(work.jobs[2]) == f"{names[2]}: diverged: the loss became nan at step 3"
+        assert f"\ndiverged: {names[2]}: the loss became nan at step 3\n" in work.summary()
+        assert f"\nfailed: {names[1]}: killed by SIGKILL\n" in work.summary()
         work = Search(request, **how)
         assert end_in_turn(work, [fine]) == [names[1]]
         assert [job.outcome for job in work.jobs] == ["finished"]

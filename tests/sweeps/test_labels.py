@@ -3,8 +3,8 @@
 import pytest
 
 from rnnexp.experiment import schema
+from rnnexp.sweeps.composition import make_job
 from rnnexp.sweeps.labels import label
-from rnnexp.sweeps.request import make_job
 from tests.conftest import QUICK
 from tests.helpers.requests import open_request
 

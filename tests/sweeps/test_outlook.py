@@ -1,7 +1,13 @@
 """How long a sweep will take: from jobs that have finished, of each shape apart."""
 
+import io
 import json
+import sys
+from types import SimpleNamespace
 
+import pytest
+
+from rnnexp.experiment import progress
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import scheduler
 from rnnexp.sweeps.job import Job
@@ -51,10 +57,41 @@ def test_about_how_much_in_words():
     assert [size(n) for n in (2_500_000, 3_000_000_000)] == ["2.5 MB", "3.0 GB"]
 
 
+@pytest.mark.parametrize(("jobs", "said"), [(10, []), (1200, [12, 492, 972])])
+def test_in_a_pipe_the_count_is_said_soon_and_then_each_minute(monkeypatch, capfd, jobs, said):
+    """An eighth of a second a job; of a few jobs it is not said."""
+    now = [0.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    for number, job in enumerate(progress.counted(range(jobs), "checked")):
+        assert job == number
+        now[0] += 0.125
+    assert capfd.readouterr() == ("".join(f"checked {number} of 1,200 jobs\n" for number in said), "")
+
+
+def test_on_a_terminal_the_count_runs_on_in_one_line(monkeypatch, capfd):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(progress, "FIRST_S", 0.0)
+    with monkeypatch.context() as within:
+        within.setattr(sys, "stderr", terminal)
+        assert list(progress.counted(range(1200), "checked")) == list(range(1200))
+    assert "checked 0 of 1,200 jobs\r" in terminal.getvalue().replace("\r\r", "\r") + "\r"
+    assert "\n" not in terminal.getvalue()
+    assert capfd.readouterr().out == ""
+
+
+def test_a_sweep_says_how_many_jobs_it_has_checked(in_process, monkeypatch):
+    for name in "FIRST_S", "LINE_S", "FEW":
+        monkeypatch.setattr(progress, name, 0)
+    said = in_process("-m", *QUICK, "seed=0,1,2", "sweep.prepare=true").stdout
+    for done in "checked", "checked the model of", "prepared":
+        assert [f"{done} {number} of 3 jobs" in said for number in (0, 1, 2, 3)] == [False, True, True, False]
+
+
 def test_a_sweep_says_what_there_is_to_do_and_how_far_it_is(in_process, monkeypatch):
-    monkeypatch.setattr(scheduler, "SAY_S", 0.0)
+    monkeypatch.setattr(progress, "LINE_S", 0.0)
     monkeypatch.setattr(scheduler, "WORTH_SAYING_S", -1.0)
-    few = ["-m", *QUICK, "train.max_steps=3", "sweep.workers=1"]
+    few = ["-m", *QUICK, "engine=numpy", "train.max_steps=3", "sweep.workers=1"]
     first = in_process(*few, "seed=0").stdout.splitlines()
     assert first[0] == "1 jobs to do, 1 at a time"
     assert any(line.startswith("what is left takes some ") for line in first), "after the first of its shape"

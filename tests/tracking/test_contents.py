@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rnnexp.records import system
+from rnnexp.records import step_records, system
 from rnnexp.records.folder import RunFolder
 from rnnexp.tracking import mlflow
 from rnnexp.tracking.mlflow.contents import data_set, parameters
@@ -96,6 +96,34 @@ def test_a_data_set_has_name_digest_and_source(folder, section, expected):
     found = data_set(folder)
     assert (found.name, found.source_type, json.loads(found.source)) == expected
     assert found.digest == "0123456789012345"
+
+
+def test_what_is_measured_within_epochs_has_names_and_steps_of_its_own(folder, uri):
+    """Each step once, also where the run went on from a checkpoint before it; lines of old runs have no time."""
+
+    def add(*steps):
+        for step in steps:
+            line = {"step": step, "tokens": 10 * step, "lr": 1.0, "train/ppl": 50 - step, "time": 2000 + step}
+            step_records.append(folder, line)
+
+    step_records.append(folder, {"step": 2, "tokens": 20, "lr": 1.0, "train/ppl": 48})
+    deliver(folder, uri)
+    add(4, 6)
+    folder.append(record(1))
+    deliver(folder, uri)
+    step_records.drop_after(folder, 3)
+    deliver(folder, uri)
+    add(4, 6)
+    deliver(folder, uri)
+    add(8)
+    c, run = deliver(folder, uri)
+    history = c.get_metric_history(run.info.run_id, "steps/train/ppl")
+    started = folder.state()["started"]
+    expected = [(2, started, 48), (4, 2004, 46), (6, 2006, 44), (8, 2008, 42)]
+    assert sorted((p.step, p.timestamp, p.value) for p in history) == expected
+    assert run.data.metrics.keys() >= {"steps/tokens", "steps/lr", "valid/loss"}
+    assert not {"steps/time", "steps/step"} & run.data.metrics.keys()
+    assert folder.to_deliver(uri) is None
 
 
 def test_the_machine_is_recorded_in_the_folder_and_then_in_the_store(folder, uri, monkeypatch):

@@ -63,7 +63,7 @@ def all_runs_of(uri, study):
 
 
 def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
-    """Three processes at once, none of which finds a store."""
+    """Two processes at once, neither of which finds a store."""
     jobs = [
         subprocess.Popen(
             command(*SMALL, "engine=numpy", f"seed={seed}", "study=fresh"),
@@ -72,14 +72,14 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        for seed in range(3)
+        for seed in range(2)
     ]
     for job in jobs:
         out, err = job.communicate(timeout=120)
         assert job.returncode == 0, err
         assert "does not take the records" not in out
     c, runs = runs_of(f"sqlite:///{tmp_path}/runs/mlflow.db", "fresh")
-    assert sorted(run.data.params["seed"] for run in runs) == list("012")
+    assert sorted(run.data.params["seed"] for run in runs) == list("01")
     for run in runs:
         assert run.info.status == "FINISHED"
         for metric in PER_EPOCH:
@@ -97,7 +97,7 @@ def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
             f"model/{name}" for name in ("MLmodel", "config.yaml", "vocabulary.json", "best.npz")
         }
     assert len({run.data.tags["rnnexp.group_hash"] for run in runs}) == 1
-    assert len({run.data.tags["rnnexp.config_hash"] for run in runs}) == 3
+    assert len({run.data.tags["rnnexp.config_hash"] for run in runs}) == 2
 
 
 def wait_for(condition, process):
@@ -179,9 +179,9 @@ def test_a_failed_run_says_why(tracked_in_process, store, overrides, status, err
     assert error in run.data.tags["rnnexp.error"]
 
 
-@pytest.mark.parametrize("to_all", [True, False], ids=["group", "run"])
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("signum", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
 def test_an_interrupted_run_is_killed_not_failed(tmp_path, store, signum, to_all):
+    """As Ctrl-C in a terminal reaches the run and what delivers its records; or as `kill` reaches the run alone."""
     process = started(tmp_path, "train.max_epochs=500")
     wait_for((tmp_path / "run" / "records.jsonl").exists, process)
     os.killpg(process.pid, signum) if to_all else process.send_signal(signum)

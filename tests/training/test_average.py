@@ -7,14 +7,13 @@ from rnnexp.compute import engine
 from rnnexp.compute.backend import CPU
 from rnnexp.errors import Interrupted
 from rnnexp.evaluation.perplexity import evaluate
-from rnnexp.nn.cells import CELLS
 from rnnexp.optim.schedules.constant import Constant
 from rnnexp.optim.schedules.exponential import Exponential
 from rnnexp.optim.sgd import SGD
 from rnnexp.records import checkpoint
 from rnnexp.training.average import Average, is_due
 from rnnexp.training.state import TrainState
-from tests.helpers.variants import REGULARISED, small_model
+from tests.helpers.variants import REGULARISED, REPRESENTATIVES, small_model
 from tests.training.test_loop import CORPUS, Run, V, settings, validation_losses
 
 STEPS = 18  # of an epoch
@@ -188,7 +187,7 @@ def everything(folder, cell="lstm"):
     return one
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", REPRESENTATIVES)
 def test_everything_at_once_goes_on_to_the_bit(tmp_path, cell):
     whole = everything(tmp_path / "whole", cell)
     records = whole.records()

@@ -13,7 +13,6 @@ from rnnexp.data.texts import Reading
 from rnnexp.data.vocabulary import Vocabulary
 from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
-from rnnexp.nn.cells import CELLS
 from rnnexp.optim.adagrad import Adagrad
 from rnnexp.optim.schedules.constant import Constant
 from rnnexp.optim.schedules.plateau import Plateau
@@ -24,8 +23,8 @@ from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.config import TrainConfig
 from rnnexp.training.loop import fit, next_windows, train_batches
 from rnnexp.training.measuring import next_stop
-from rnnexp.training.state import TrainState, has_diverged
-from tests.helpers.variants import small_model
+from rnnexp.training.state import TrainState, divergence
+from tests.helpers.variants import REPRESENTATIVES, small_model
 
 CORPUS = grammar.make(train_tokens=700, valid_tokens=200, test_tokens=200)
 V = len(CORPUS.vocabulary)
@@ -89,7 +88,7 @@ def test_same_seed_same_history_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cell", "max_steps"), [*((cell, 25) for cell in CELLS), ("lstm", None), ("gru", None), ("rnn", None)]
+    ("cell", "max_steps"), [*((cell, 25) for cell in REPRESENTATIVES), ("lstm", None), ("rnn", None)]
 )
 def test_interrupted_at_any_step_and_resumed_is_as_if_nothing_had_been(cell, max_steps, tmp_path):
     (tmp_path / "whole").mkdir()
@@ -399,7 +398,7 @@ def test_cpu_seconds_count_every_step_and_validation_across_an_interruption(tmp_
     ],
 )
 def test_training_has_diverged_where_it_only_did_harm(losses, diverged):
-    assert has_diverged(losses, vocab_size=10) is diverged
+    assert bool(divergence(losses, vocab_size=10)) is diverged
 
 
 def test_max_steps_ends_early(tmp_path):
@@ -434,7 +433,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
             run.model.params.values[0:50] = np.nan
             run.model.params.value["decoder.b"][0] = np.nan
 
-    with pytest.raises(Diverged, match=r"became nan at step 21; lower optimizer.lr"):
+    with pytest.raises(Diverged, match=r"became nan at step 21$"):
         run.records(poison)
     arrays, _ = run.checkpoints.read(run.checkpoints.last)
     assert all(np.isfinite(array).all() for array in arrays.values())
@@ -472,7 +471,7 @@ def test_the_checkpoint_of_another_config_is_refused(tmp_path):
         other.records()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", REPRESENTATIVES)
 def test_a_cycle_is_learnt_to_certainty(cell, tmp_path):
     tokens = np.tile(np.arange(5), 60).astype(np.int32)
     corpus = Corpus(Vocabulary("abcde"), {"train": tokens, "valid": tokens[:50], "test": tokens[:50]})

@@ -17,7 +17,7 @@ PARTS = {  # what is timed -> the part it belongs to
     "rnnexp.nn.loops.forward": "time loop forward",
     "rnnexp.nn.loops.backward": "time loop backward",
     "rnnexp.nn.recurrent.RecurrentLayer.weight_gradients": "weight gradients",
-    "rnnexp.compute.ops.Ops.softmax_cross_entropy": "softmax",
+    "rnnexp.nn.layers.Decoder.loss": "softmax",
     "rnnexp.nn.layers.Decoder.forward": "decoder",
     "rnnexp.nn.layers.Decoder.backward": "decoder",
     "rnnexp.optim.base.Optimizer.update": "clip and update",

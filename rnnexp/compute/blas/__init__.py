@@ -1,1 +1,1 @@
-"""Multiply matrices faster than NumPy's own way allows: by MKL, with packed or tiled weights."""
+"""Multiply matrices faster than NumPy's own way allows: by MKL, or by weights in tiles."""

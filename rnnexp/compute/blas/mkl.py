@@ -1,4 +1,4 @@
-"""Find and load Intel's MKL, whose products `rnnexp.compute.blas.packed` calls."""
+"""Find and load Intel's MKL, whose products `rnnexp.compute.blas.products` calls."""
 
 import ctypes
 import sys
@@ -12,7 +12,7 @@ SEQUENTIAL, CBWR_AUTO = 1, 2  # of mkl_service.h
 # Compiled code calls MKL's functions by names with this prefix, for other libraries in the process may have
 # functions of the same name.
 PREFIX = "rnnexp_mkl_"
-FUNCTIONS = "sgemm", "sgemm_pack_get_size", "sgemm_pack", "sgemm_compute"
+FUNCTIONS = ("sgemm",)
 
 
 def path() -> Path | None:
@@ -20,6 +20,14 @@ def path() -> Path | None:
     prefix = Path(sys.prefix)
     found = chain(prefix.glob("lib/libmkl_rt.so*"), prefix.glob("Library/bin/mkl_rt*.dll"))
     return next(found, None)
+
+
+@cache
+def is_slow_here() -> bool:
+    """Return whether the processor is AMD's, where MKL multiplies at two thirds of the speed of NumPy's own library."""
+    import llvmlite.binding  # of numba, which may not be installed
+
+    return llvmlite.binding.get_host_cpu_name().startswith("znver")
 
 
 @cache

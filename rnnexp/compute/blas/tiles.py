@@ -1,5 +1,7 @@
 """Cut recurrent weights into tiles that NumPy's BLAS multiplies by without rearranging them first."""
 
+from functools import cache
+
 import numpy as np
 
 from rnnexp.compute.workspace import Workspace
@@ -8,6 +10,15 @@ from rnnexp.compute.workspace import Workspace
 # sgemm_small_matrix_permit), fastest on columns in multiples of two AVX-512 registers; of these widths the
 # one that wastes least is taken.
 SMALL_PRODUCT, WIDTHS = 1_000_000, (64, 32)
+DIRECT = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # its kernels that do; to others tiles would be slow
+
+
+@cache
+def takes_small_products_directly() -> bool:
+    """Return whether NumPy's BLAS does not rearrange the factors of small products."""
+    from threadpoolctl import threadpool_info  # which a machine for GPU work may lack
+
+    return any(pool.get("architecture") in DIRECT for pool in threadpool_info())
 
 
 def cut(U, rows: int, workspace: Workspace):
@@ -19,7 +30,8 @@ def cut(U, rows: int, workspace: Workspace):
     """
     G, K, H = U.shape
     narrow = [width for width in WIDTHS if rows * K * width <= SMALL_PRODUCT] or WIDTHS[-1:]
-    columns = H if rows * K * H <= SMALL_PRODUCT else min(narrow, key=lambda width: -H % width)
+    whole_is_best = rows * K * H <= SMALL_PRODUCT or not takes_small_products_directly()
+    columns = H if whole_is_best else min(narrow, key=lambda width: -H % width)
     whole, left = divmod(H, columns)
     tiles = workspace.array("tiles", (G, whole + (left > 0), K, columns))
     tiles[:, :whole] = U[:, :, : H - left].reshape(G, K, whole, columns).swapaxes(1, 2)

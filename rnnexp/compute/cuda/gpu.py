@@ -102,10 +102,14 @@ class Gpu(Ops):
 
         return multiply
 
-    def softmax_cross_entropy(self, logits, bias, targets, grad_scale=None, row_nats=None):
+    def softmax_cross_entropy(self, logits, bias, targets, grad_scale=None, row_nats=None, bias_grad=None):
         own = self.custom_kernels(logits.dtype)
-        compute = own.softmax_cross_entropy if own else super().softmax_cross_entropy
-        return compute(logits, bias, targets, grad_scale, row_nats)
+        if not own:
+            return super().softmax_cross_entropy(logits, bias, targets, grad_scale, row_nats, bias_grad)
+        nats = own.softmax_cross_entropy(logits, bias, targets, grad_scale, row_nats)
+        if grad_scale is not None and bias_grad is not None:
+            self.sum_rows(logits, bias_grad)
+        return nats
 
     def take_rows(self, table, index, out):
         own = self.custom_kernels(table.dtype)

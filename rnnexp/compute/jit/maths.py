@@ -93,9 +93,3 @@ def add_sigmoid(a, u):
 def add(a, b):
     for j in range(len(a)):
         a[j] += b[j]
-
-
-@jit
-def copy(a, b):
-    for j in range(len(a)):
-        a[j] = b[j]

@@ -5,6 +5,9 @@ import numpy as np
 from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Cell
 
+NEAR = 30.0  # exp(-30) keeps all its digits in single precision, and so do its gradients
+FAR = 1e30  # more than any preactivation
+
 
 class SLSTM(Cell):
     """Compute the scalar LSTM of xLSTM: gates i, f, o, candidate g, and state (h, c, n, m).
@@ -16,7 +19,8 @@ class SLSTM(Cell):
         h' = o * c' / n'
 
     Beck et al. 2024, "xLSTM: extended long short-term memory", equations 8 to 17, with exponential gates i and f, and
-    one head. m keeps the numbers finite and changes no output.
+    one head. m keeps the numbers finite and changes no output: where nothing is kept yet (n = 0), m' is therefore at
+    most a_i + 30, for else i, which is all there is of n', could round to 0.
     """
 
     gates = input_gates = "ifog"
@@ -26,6 +30,8 @@ class SLSTM(Cell):
     def step(self, arrays, recurrent):
         arrays["ifog"] += recurrent("ifog", arrays["h_prev"])
         arrays["f"] += arrays["m_prev"]
+        most = arrays["i"] + (NEAR + FAR * np.sign(arrays["n_prev"]))
+        np.minimum(arrays["f"], most, out=arrays["f"])
         np.maximum(arrays["f"], arrays["i"], out=arrays["m"])
         arrays["i"] -= arrays["m"]
         arrays["f"] -= arrays["m"]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from rnnexp.compute.ops import Ops
 from rnnexp.compute.threads import in_parallel
 from rnnexp.compute.workspace import Workspace
-from rnnexp.nn.loops.weights import length, recurrent_weights
 from rnnexp.nn.window import Window
 
 # The local gradients of so many numbers of each gate are computed at a time, so that they stay in a core's cache.
@@ -14,7 +14,7 @@ PART = 32_000
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
     """Run the steps as `rnnexp.nn.loops.forward` does; each thread takes one of `parts` of the rows."""
     backend = layer.backend
-    weights = recurrent_weights(w.U, parts, workspace.child("forward"), backend.recurrent_weights)
+    weights = recurrent_weights(backend, w.U, parts, workspace.child("forward"))
 
     def loop(rows: slice) -> None:
         recurrent = RecurrentProducts(backend, weights[length(rows)], rows, mask)
@@ -31,7 +31,7 @@ def backward(
     cell, backend, limit = layer.cell, layer.backend, layer.clip_through_time
     _, T, B, H = w.gates.shape
     child = workspace.child("backward")
-    weights = recurrent_weights(w.U, parts, child, backend.recurrent_weights, transposed=True)
+    weights = recurrent_weights(backend, w.U, parts, child, transposed=True)
 
     def loop(rows: slice) -> None:
         several = max(1, PART // (B * H))
@@ -71,3 +71,31 @@ class RecurrentProducts:
         out = self.matmuls[group](d)
         total = out if out.ndim == 2 else out.sum(axis=0)
         return total if self.mask is None else total * self.mask[self.t]
+
+
+def recurrent_weights(
+    backend: Ops, U: dict, parts: list[slice], workspace: Workspace, transposed: bool = False
+) -> dict[int, dict]:
+    """Return recurrent weights in the form that multiplies the rows of each part fastest.
+
+    U : gates of a recurrent product -> weights (G, K, H).
+
+    Returns
+    -------
+    number of rows -> gates of a recurrent product -> weights.
+    """
+    if transposed:
+        # a product with a transposed view is slower by more than the copy costs
+        U = {group: array.swapaxes(1, 2) for group, array in U.items()}
+    return {
+        rows: {
+            group: backend.recurrent_weights(array, rows, workspace.child(f"{group}{rows}"))
+            for group, array in U.items()
+        }
+        for rows in {length(part) for part in parts}
+    }
+
+
+def length(part: slice) -> int:
+    """Return the number of rows of a part."""
+    return part.stop - part.start

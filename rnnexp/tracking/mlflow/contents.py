@@ -92,6 +92,15 @@ def metrics(record: dict[str, float], step: int) -> list[Any]:
     return [metric(key, value, time, step) for key, value in record.items() if key not in NOT_METRICS]
 
 
+def step_metrics(record: dict[str, float], started: int) -> list[Any]:
+    """Return what was measured within an epoch as MLflow's metrics, with names of their own and the step.
+
+    started : the time to say of lines of an earlier version, which kept none.
+    """
+    measured = {f"steps/{key}": value for key, value in record.items() if key not in ("step", "time")}
+    return metrics(measured | {"time": record.get("time", started)}, int(record["step"]))
+
+
 def as_text(value: Any) -> str:
     """Return a value as the text that MLflow keeps."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -11,7 +11,7 @@ from rnnexp.records.files import keep_copy
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.sqlite import file_of, uri_of
 from rnnexp.tracking.base import DELETED, DELIVERED, THERE, Tracker
-from rnnexp.tracking.mlflow.contents import AT_THE_END, describe, metrics, run_name
+from rnnexp.tracking.mlflow.contents import AT_THE_END, describe, metrics, run_name, step_metrics
 from rnnexp.tracking.mlflow.library import alone_with, client_of, find_experiment, library
 from rnnexp.tracking.mlflow.sweeps import KEY, find_or_make_parent, update_parent
 
@@ -77,6 +77,10 @@ class MLflow(Tracker):
                     return DELETED
                 run = run or self.new_run(client, folder, artifacts)
                 before = delivered(client, run, folder.deliveries.to(self.uri))
+                if before.get("steps", 0) > here.get(
+                    "steps", 0
+                ):  # goes on from before them, and measures them again
+                    here["steps"] = before["steps"]
                 new = {key: value for key, value in here.items() if before.get(key) != value}
                 if new:
                     self.bring_up(client, run, folder, here, before)
@@ -99,6 +103,9 @@ class MLflow(Tracker):
         measured = folder.system_metrics()[before.get("system", 0) : here.get("system", 0)]
         for number, record in enumerate(measured, before.get("system", 0)):
             points += metrics(record, number)
+        for record in folder.steps():
+            if before.get("steps", 0) < record["step"] <= here.get("steps", 0):
+                points += step_metrics(record, folder.state()["started"])
         if here["status"] == "FINISHED":
             if not (result := folder.result()):
                 raise UserError(f"{folder.result_file} is gone: the command that began the run makes it anew")

@@ -10,6 +10,7 @@ from rnnexp.analysis.claims.claim import (
     HOLDS,
     IN_PART,
     NO_DIFFERENCE,
+    NO_RUNS,
     NOT_TRIED,
     OPPOSITE,
     OPPOSITE_IN_PART,
@@ -95,7 +96,7 @@ def test_little_data_takes_the_names_too():
 def test_a_claim_without_enough_runs_is_not_finished_and_one_without_any_not_tried():
     store = little_data({5000: 0.1, 20_000: 0.1}, cells=["lstm"])
     assert judged("little_data", little_data=store).finding.kind == UNFINISHED
-    assert judged("little_data").finding.kind == NOT_TRIED
+    assert judged("little_data").finding.kind == NO_RUNS
     assert judged("tying").finding.kind == NOT_TRIED
     few = little_data({5000: 0.2, 200_000: 0.0})
     finding = judge(BY_NAME["little_data"], {"little_data": few.load()}).finding

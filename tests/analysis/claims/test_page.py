@@ -12,7 +12,7 @@ from rnnexp.analysis.claims.listed import CLAIMS
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.installation import CONF
-from rnnexp.sweeps.request import config_of
+from rnnexp.sweeps.composition import config_of
 from tests.analysis.claims.test_evidence import clipping
 from tests.helpers.requests import open_request
 
@@ -29,17 +29,35 @@ def store(monkeypatch):
     monkeypatch.setattr(module, "tuned_rates", lambda uri: [])
 
 
-def test_every_claim_has_a_section_and_a_row(store, tmp_path):
+def test_a_store_without_runs_says_where_verdicts_are_and_overwrites_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module, "judge_all", lambda claims, uri: [judge(one, {}) for one in claims])
+    monkeypatch.setattr(module, "tuned_rates", lambda uri: [])
+    run([f"out={tmp_path}"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    lacking = sum(bool(claim.presets) for claim in CLAIMS)
+    assert last.startswith(f"{lacking} of {len(CLAIMS)} claims have no runs in sqlite:///runs/mlflow.db: ")
+    assert "stand in analysis/README.md, under Claims" in last
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\nverdicts\n{END}\n")
+    with pytest.raises(UserError, match="would lose what stands there"):
+        run([f"out={tmp_path / 'out'}", f"into={page}"])
+    assert page.read_text() == f"{BEGIN}\nverdicts\n{END}\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_claim_has_a_section_and_a_row(store, tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     run([f"out={tmp_path}", f"into={page}"])
     html = (tmp_path / "claims/index.html").read_text()
     assert html.count("<section") == len(CLAIMS) + 2
-    assert html.count("Not tried.") == len(CLAIMS) - 1
+    untried = sum(not claim.presets for claim in CLAIMS)
+    assert (html.count("Not tried."), html.count("No runs here.")) == (untried, len(CLAIMS) - 1 - untried)
     assert not re.search(r'(src|href)="(?!#)', html)
     rows = (tmp_path / "claims/claims.md").read_text().splitlines()[4:]
     assert len(rows) == len(CLAIMS)
-    assert sum("**not tried**" in row for row in rows) == len(CLAIMS) - 1
+    assert sum("**not tried** | - | -" in row for row in rows) == untried
+    assert sum("**no runs here** | - | `rnnexp -m" in row for row in rows) == len(CLAIMS) - 1 - untried
     assert page.read_text() == f"before\n{BEGIN}\n" + "\n".join(
         [*(tmp_path / "claims/claims.md").read_text().splitlines()[2:], END, "after", ""]
     )

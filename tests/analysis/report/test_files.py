@@ -12,7 +12,6 @@ from rnnexp.analysis.report.latex import escaped as latex_escaped
 from rnnexp.analysis.report.plain import folder_name, plain
 from rnnexp.analysis.report.tables import escaped
 from rnnexp.analysis.report.write import Request, write_study
-from rnnexp.analysis.visible import visible
 from tests.analysis.report.studies import Store, of_seeds
 
 EVIL = "<script>alert(1)</script> \x1b[31mred\x1b[0m \u202eback | `code` & \\input{x} 50% $a_b$ [x](http://x.example)"
@@ -167,4 +166,3 @@ def test_a_study_stays_in_its_folder(name, expected):
 
 def test_what_is_no_number_is_null():
     assert plain({"a": float("nan"), "b": [float("inf"), 1, True]}) == {"a": None, "b": [None, 1, True]}
-    assert visible("a\x1b\n\u200bé") == "a\\x1b\\n\\u200bé"

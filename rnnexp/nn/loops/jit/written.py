@@ -23,7 +23,7 @@ import numpy as np
 
 from rnnexp.compute.jit import jit, row
 from rnnexp.compute.jit.maths import maximum, minimum, product, sign, tanh
-from rnnexp.compute.jit.products import multiply, multiply_back, scratch
+from rnnexp.compute.jit.panels import multiply, multiply_back
 
 
 '''
@@ -69,10 +69,7 @@ class Loop:
     def main(self, lines: list[str]) -> str:
         """Return the function with the loop over time."""
         order = "range(steps)" if self.name == "forward" else "range(steps - 1, -1, -1)"
-        groups = [product.group for product in self.products]
         body = ["steps, rows, H = gates.shape[1], last - first, gates.shape[3]"]
-        if groups:
-            body.append(f"room = scratch(rows, U_{groups[0]}, gates)")
         for product, target in zip(self.products, self.targets):
             number = len(product.group) if self.name == "forward" else 1
             if target is None:
@@ -95,11 +92,11 @@ class Loop:
         self.need(f"U_{group}")
         factors = [self.place(address) for address in blocks(factor, slots)]
         if self.name == "forward":
-            return [f"multiply({factors[0]}, U_{group}, room, u_{group})"]
+            return [f"multiply({factors[0]}, U_{group}, u_{group})"]
         total = f"u_{group}[0]" if target is None else self.place(target)
         lines = [f"u_{group}[:] = 0"] if target is None else []
         return lines + [
-            f"multiply_back({factor}, U_{group}[{k}], room, {total})" for k, factor in enumerate(factors)
+            f"multiply_back({factor}, U_{group}[{k}], {total})" for k, factor in enumerate(factors)
         ]
 
     def need(self, array: str) -> str:

@@ -1,0 +1,51 @@
+"""Say of a run that diverged how it did, and at which settings."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rnnexp.errors import Diverged
+from rnnexp.optim.base import Optimizer
+from rnnexp.records.folder import RunFolder
+from rnnexp.training.state import divergence
+
+log = logging.getLogger(__name__)
+TAG, HOW_TAG = "rnnexp.diverged", "rnnexp.divergence"
+
+
+def remedy(optimizer: Optimizer) -> str:
+    """Return what to change so that training does not diverge, with its value now."""
+    norm = optimizer.clip_norm
+    clip = "set optimizer.clip_norm" if norm is None else f"optimizer.clip_norm (now {norm:g})"
+    return f"lower optimizer.lr (now {optimizer.lr:g}) or {clip}"
+
+
+@contextmanager
+def explained(optimizer: Optimizer) -> Iterator[None]:
+    """Have a Diverged that is raised within the context say what to change."""
+    try:
+        yield
+    except Diverged as error:
+        raise Diverged(f"{error}; {remedy(optimizer)}") from error
+
+
+def note(
+    folder: RunFolder, label: str, valid_losses: Sequence[float], vocab_size: int, optimizer: Optimizer
+) -> None:
+    """Record and log that a run which has ended diverged, where it did; see `divergence`."""
+    how = divergence(valid_losses, vocab_size)
+    if how:
+        why = f"{how}; {remedy(optimizer)}"
+        folder.save_tags(folder.tags() | {TAG: "true", HOW_TAG: why})
+        log.warning(f"{label} diverged: {why}")
+
+
+def how(folder: RunFolder) -> str:
+    """Return how a run that has finished diverged; empty where it did not.
+
+    Raises
+    ------
+    UserError where its tags are damaged.
+    """
+    tags = folder.tags()
+    return tags.get(HOW_TAG, "it did only harm") if TAG in tags else ""
