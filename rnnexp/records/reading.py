@@ -67,6 +67,11 @@ def from_yaml(path: Path, required: Collection[str] = ()) -> dict[str, Any] | No
     return checked(path, value, required)
 
 
+def to_yaml(value: dict[str, Any]) -> str:
+    """Return the text of YAML that `from_yaml` reads, with keys in their order."""
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True)
+
+
 def checked(path: Path, value: Any, required: Collection[str]) -> dict[str, Any]:
     """Return a value that is a dictionary with the required keys; else its file is damaged."""
     if not isinstance(value, dict):

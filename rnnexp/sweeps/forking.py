@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnexp import output
 from rnnexp.compute import engine
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import corpora, curves, own_parts, precompile, progress
 from rnnexp.experiment.signals import SIGNALS
+from rnnexp.output import say
 from rnnexp.records import provenance
-from rnnexp.tracking.worker import say
+from rnnexp.tracking import worker
 
 Task = dict[str, Any]
 
@@ -57,7 +57,7 @@ def serve(unread: bytes, alive: int, do: Callable[[Task], None]) -> None:
                     gc.freeze()  # a job need not look through what is there, and have all of it copied
                     process.start()
             except OSError as error:  # too many processes, or no memory
-                output.say(one_line(error), file=sys.stderr)
+                say(one_line(error), file=sys.stderr)
             answer(answers, task["job"], pid=process.pid)
             if process.pid:
                 jobs[process.sentinel] = task["job"], process
@@ -77,7 +77,7 @@ def serve(unread: bytes, alive: int, do: Callable[[Task], None]) -> None:
 
 def answer(file: int, number: int, **news: int | None) -> None:
     """Tell the sweep something new about a job."""
-    say(file, json.dumps({"job": number} | news).encode())
+    worker.say(file, json.dumps({"job": number} | news).encode())
 
 
 def is_ready(config: dict[str, Any]) -> bool:
@@ -91,7 +91,7 @@ def is_ready(config: dict[str, Any]) -> bool:
     except precompile.HadToCompile as error:
         global _fit
         _fit = False
-        output.say(str(error), file=sys.stderr)
+        say(str(error), file=sys.stderr)
     except Exception:  # the job meets it too, and says it
         pass
     return _fit and threading.active_count() == 1
@@ -110,10 +110,10 @@ def become(
     os.setsid()  # Ctrl-C is for the sweep, which asks its jobs
     os.close(answers)
     os.dup2(alive, 0)
-    written = os.open(task["output"], os.O_WRONLY)
-    os.dup2(written, 1)
-    os.dup2(written, 2)
-    os.close(written)
+    output = os.open(task["output"], os.O_WRONLY)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
     os.environ[progress.REPORT] = task["report"]
     np.random.seed()  # noqa: NPY002 - a part of the user's may draw from it
     atexit._clear()  # what the process before wants done at its own end

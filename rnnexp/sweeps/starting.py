@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from rnnexp.errors import one_line
 from rnnexp.experiment import progress
-from rnnexp.records.files import replace_text
+from rnnexp.records.files import append_text
 
 log = logging.getLogger(__name__)
 COMMAND = sys.executable, "-P", "-m", "rnnexp.sweeps.worker"
@@ -89,7 +89,7 @@ class Forked:
             try:
                 self.fresh = Fresh(self.task)
             except OSError as error:  # too many processes, or no memory
-                replace_text(Path(self.task["output"]), one_line(error))
+                append_text(Path(self.task["output"]), one_line(error))
                 self.end(1)
         else:
             with suppress(ProcessLookupError):  # it has ended, which is told next
