@@ -1,7 +1,6 @@
 """Judge whether tying the embedding and the decoder reduces parameters and improves."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pandas as pd
 
@@ -10,8 +9,7 @@ from rnnexp.analysis.claims.runs import counted
 from rnnexp.analysis.contrasts import TooFewRuns
 from rnnexp.analysis.described import Recorded
 from rnnexp.analysis.differences import paired
-from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
-from rnnexp.analysis.figures.style import look_of
+from rnnexp.analysis.figures.forest import draw_forest
 from rnnexp.analysis.study import Study
 
 MARGIN = 0.01  # nats per token
@@ -43,19 +41,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
         f"Of one width the tied model has {counts.said}, and the test loss of the untied one less its own is "
         f"{improves.said} ({improves.how})."
     )
-    look = look_of("lstm")
-    lines = [
-        Series.of_runs(
-            name, replace(look, marker=marker), [own["parameters"].mean() / 1e6], [own["test_loss"].tolist()]
-        )
-        for name, own, marker in (("untied", untied, "o"), ("tied", tied, "s"))
-    ]
-    picture = draw_panels(
-        [Panel("", lines, apart=False)],
-        "parameters, millions",
-        "test loss, nats per word",
-        "Tied and untied weights",
-    )
+    picture = draw_forest({"untied less tied": gap}, "test loss, nats per word", "Tied and untied weights")
     parts = [counts, improves]
     return Finding(whole(parts), sentence, parts, {"tying": picture}, [SETTINGS])
 

@@ -130,7 +130,8 @@ def _places(runs: pd.DataFrame) -> tuple[list[Place], dict[tuple[str, float], in
 
 def _changes(name: str, groups: Iterable[Sequence[Place]]) -> Part:
     """Return whether both cells win within one of the groups, and where."""
-    families = list(groups)
+    families = [family for family in groups if family]
+    tests = how(families[0][0].tested)
     where, kinds = [], []
     for family in families:
         lstm, gru = ([place for place in family if place.sign == sign] for sign in (1, -1))
@@ -140,10 +141,12 @@ def _changes(name: str, groups: Iterable[Sequence[Place]]) -> Part:
             matter = [any(place.matters for place in own) for own in (lstm, gru)]
             kinds.append(HOLDS if all(matter) else PERHAPS)
     if where:
-        return Part(name, "; ".join(where), HOLDS if HOLDS in kinds else PERHAPS)
+        return Part(name, "; ".join(where), HOLDS if HOLDS in kinds else PERHAPS, how=tests)
     signs = [place.sign for family in families for place in family]
     one_wins_all = bool(signs) and 0 not in signs and len(set(signs)) == 1
-    return Part(name, "nowhere that could be told from chance", OPPOSITE if one_wins_all else UNDECIDED)
+    return Part(
+        name, "nowhere that could be told from chance", OPPOSITE if one_wins_all else UNDECIDED, how=tests
+    )
 
 
 def _alone(place: Place) -> str:
