@@ -49,11 +49,6 @@ def from_json(path: Path, required: Collection[str] = ()) -> dict[str, Any] | No
     return checked(path, value, required)
 
 
-def to_yaml(config: dict[str, Any]) -> str:
-    """Return a config as YAML."""
-    return yaml.dump(config, Dumper=Dumper, sort_keys=False, allow_unicode=True)
-
-
 def from_yaml(path: Path, required: Collection[str] = ()) -> dict[str, Any] | None:
     """Return the dictionary in a file of YAML, as `from_json` does."""
     if (said := text(path)) is None:
