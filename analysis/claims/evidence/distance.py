@@ -98,8 +98,8 @@ COPIED = (
     "Of the copying task the loss is that of the recalled letters alone: 0 at best, 1.386 nats (equal odds of four) "
     "where nothing is remembered. An LSTM of 32 units and a GRU of as many recurrent parameters recall three letters "
     "after at most 4,000 updates at a constant rate, tuned over 20 blanks; how large the models are, how many letters "
-    "there are and how long they train was chosen by single runs at a seed that no claim has, such that the shorter lags "
-    "can be learnt. A lag of 10 blanks was planned too and has too few runs: it is left out."
+    "there are and how long they train was chosen by single runs at a seed that no claim has, such that the shorter "
+    "lags can be learnt. A lag of 10 blanks was planned too and has too few runs: it is left out."
 )
 
 
