@@ -75,8 +75,8 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     )
     if copied:
         sentence += (
-            f"; on letters recalled over {copied.lags[-1]:g} blanks it is {parts[5].said}, and with twice as "
-            f"many blanks it changes by {parts[6].said}"
+            f"; on letters recalled over {copied.lags[-1]:g} blanks, {len(copied.losses['lstm'][-1])} runs each, it is "
+            f"{parts[5].said}, and with twice as many blanks it changes by {parts[6].said}"
         )
     sentence += f" ({parts[0].how})."
     pictures = {
