@@ -89,7 +89,18 @@ def make_study(
     runs["reported"] = (runs["role"] == "final") & runs["status"].isin(DONE)
     runs["fate"] = fates(runs, recorded.get("tags.rnnexp.error", pd.Series(None, index=runs.index)))
     groups, runs["group"] = compare_groups(runs, settings, baseline, rules or Rules())
-    return Study(studies, runs, history, settings, groups, recorded)
+    return Study(studies, runs, history, settings, groups, recorded, notes=only_trials(studies, runs))
+
+
+def only_trials(studies: list[str], runs: pd.DataFrame) -> list[str]:
+    """Return that nothing but trials of a search came to an end, and where what they led to is; else nothing."""
+    ended = runs[runs["status"].isin(DONE)]
+    if ended.empty or (ended["role"] == "final").any():
+        return []
+    best = ", ".join(f"study={study}_best" for study in studies)
+    return [
+        f"all runs that ended are trials of a search, which are not compared: its best settings ran as {best}"
+    ]
 
 
 def _configurations(

@@ -98,6 +98,9 @@ def one_run(cfg: DictConfig, overrides: list[str]) -> None:
     """
     for key in "trials", "prepare":
         if cfg.sweep[key]:
+            chosen = cfg.hydra.runtime.choices["sweep"]
+            if f"sweep={chosen}" in overrides:
+                raise UserError(f"sweep={chosen} is for many runs: add -m")
             raise UserError(f"sweep.{key}={str(cfg.sweep[key]).lower()} is for many runs: add -m")
     require_same_folder(cfg)
     job = job_of("", cfg, overrides)

@@ -69,7 +69,8 @@ def read_checked(name: str, sha256: str, folder: str | None, cache: Path, url: s
         download(f"{url}/{name}", path, sha256)
     if not path.exists():
         raise UserError(
-            f"dataset.dir={folder} holds no {name}: name the folder that does, or leave dataset.dir out"
+            f"dataset.dir={folder} holds no {name}: name the folder that does, by dataset.dir or data.root, "
+            "or leave both out for a download"
         )
     data = read_bytes(path)
     remedy = (

@@ -12,6 +12,12 @@ import numpy as np
 import rnnexp
 
 HERE = Path(__file__).parent
+CODE = (
+    ":/rnnexp",
+    ":/conf",
+    ":/analysis",
+    ":/pyproject.toml",
+)  # of a checkout, what a run's result can depend on
 PREFIX = "rnnexp."  # of tags
 MAY_DIFFER = {"load"}  # different whenever one looks
 FOUND: dict[Path, dict[str, str]] = {}  # what `git` returns without looking
@@ -70,14 +76,14 @@ def keep_git() -> None:
 
 
 def git(folder: Path) -> dict[str, str]:
-    """Return the commit of a checkout and whether it was changed since; empty where there is none."""
+    """Return the commit of a checkout and whether its code was changed since; empty where there is none."""
     if folder in FOUND:
         return FOUND[folder]
     try:
         command = ["git", "-C", str(folder)]
         commit = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
         changes = subprocess.run(
-            [*command, "status", "--porcelain"], capture_output=True, text=True, check=True
+            [*command, "status", "--porcelain", "--", *CODE], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return {}  # not a checkout, or no git

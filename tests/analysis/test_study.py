@@ -265,6 +265,12 @@ def test_failed_and_pruned_trials_count_in_the_budget():
     assert "gru 4, lstm 3" in budget.sentence
 
 
+def test_where_only_trials_ended_the_study_of_the_best_is_named():
+    trials = study_of(*seeds("lstm", 9), tags__rnnexp__trial=["0", "1", "2"])
+    assert "its best settings ran as study=s_best" in study_text(trials, [])
+    assert study_of(*seeds("lstm", 9)).notes == []
+
+
 def test_a_baseline_is_compared_with_each_and_must_be_there():
     rows = [row for cell, ppl in (("lstm", 9), ("gru", 10), ("rnn", 11)) for row in seeds(cell, ppl)]
     assert pairs(study_of(*rows)) == [{"lstm", "gru"}, {"lstm", "rnn"}, {"gru", "rnn"}]

@@ -246,6 +246,7 @@ SIXTY = {
     "dataset=dinos dataset.split=0.8,0.1,0.1": "dataset.split=0.8,0.1,0.1 must be a list: write "
     "dataset.split=[0.8,0.1,0.1]",
     "sweep.trials=3": "sweep.trials=3 is for many runs: add -m",
+    "sweep=fair cell=lstm": "sweep=fair is for many runs: add -m",
     "-m seed=range(0)": "seed=range(0) names no values: there is nothing to run",
     "-m optimizer.lr=interval(1,2)": "optimizer.lr=interval(1,2): name the values, as in KEY=1,2,3 or ",
     # what the grammar reads otherwise

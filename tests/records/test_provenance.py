@@ -61,7 +61,10 @@ def test_the_commit_is_that_of_git(tmp_path, monkeypatch):
     git("commit", "--allow-empty", "-m", "first")
     found = provenance.collect("cpu", "numpy")
     assert (found["git_commit"], found["git_dirty"]) == (git("rev-parse", "HEAD"), "false")
-    (tmp_path / "new").write_text("")
+    (tmp_path / "notes.txt").write_text("")
+    assert provenance.collect("cpu", "numpy")["git_dirty"] == "false", "a file of the user's is no code"
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/new.yaml").write_text("")
     assert provenance.collect("cpu", "numpy")["git_dirty"] == "true"
 
 
