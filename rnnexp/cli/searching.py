@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 
 from rnnexp.cli import flags
 from rnnexp.cli.carrying_out import again, finish
@@ -54,20 +55,20 @@ def hand_out(search: "Search", given: Namespace) -> None:
     request = search.request
     number = request.settings["workers"] or search.total
     start = partial(start_workers, given, search.since, number)
-    say(f"{number} jobs are handed to the launcher")
-    run_sweep(search, partial(handing_out.hand_out, search, start), again(request))
+    run_sweep(search, partial(handing_out.hand_out, search, number, start), again(request))
     final = search.final_runs()
     finish(final, partial(launchers.look_up, final.jobs), request)
 
 
 def start_workers(given: Namespace, since: datetime, number: int) -> None:
     """Have Hydra begin so many processes by the launcher that the command names, and wait for their end."""
-    # each composes the config of the first job, whose section `hydra` it needs; the search itself is read anew
-    first = first_values(parse(given.overrides))
-    folders = ",".join(f".submitit/worker{each}" for each in range(1, 1 + number))
-    own = ["hydra.sweeper.params=null", f"hydra.sweep.subdir={folders}"]
+    # each composes the config of a first job, of which it needs the section `hydra` alone; it reads the search anew
+    first = first_values(o for o in parse(given.overrides) if o.key_or_group != "seed")
+    own = ["hydra.sweeper.params=null", "hydra.sweep.subdir=.submitit/worker${hydra.job.num}"]
+    own.append(f"seed=range({number})")  # so that there are so many
     given.multirun = True
     sys.argv[1:] = flags.for_hydra(given, [*first, *own])
+    GlobalHydra.instance().clear()  # of this command, which another process goes on with
     decorated: Callable[..., Any] = hydra.main(
         **VERSION_BASE, **CALLED, config_path=str(CONF), config_name="config"
     )
@@ -86,6 +87,7 @@ def worker(given: Namespace, since: datetime) -> Callable[[Any], float]:
 
 def work_at(given: Namespace, since: datetime) -> None:
     """Do one trial of a search at a time until it is over, then its final runs, together with other processes."""
+    GlobalHydra.instance().clear()  # of the launcher's job, which has all that it needs
     with open_configs(given.config_dir):
         request = Request(parse(given.overrides), given.overrides)
         request.limits["workers"] = 1

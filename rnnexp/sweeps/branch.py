@@ -6,7 +6,6 @@ from typing import Any
 
 import optuna
 from filelock import FileLock
-from hydra.core.override_parser.types import Override
 
 from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
@@ -16,7 +15,8 @@ from rnnexp.records.sqlite import for_sqlalchemy
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.overrides import text
 from rnnexp.sweeps.ranges import chosen, suggest
-from rnnexp.sweeps.storages import open_storage, open_study, require_one_machine
+from rnnexp.sweeps.request import Request
+from rnnexp.sweeps.storages import JOURNAL, open_storage, open_study, require_one_machine
 from rnnexp.sweeps.trials import FINISHED_STATES, Trials
 
 
@@ -62,8 +62,7 @@ def load_branch(
     base: Job,
     name: str,
     overrides: list[str],
-    space: dict[str, Override],
-    settings: dict[str, Any],
+    request: Request,
     since: datetime,
 ) -> Branch:
     """Return the branch of a combination, with the trials that it has had before.
@@ -71,15 +70,17 @@ def load_branch(
     Parameters
     ----------
     base : the job of the combination, by which its study, folder and seed are known.
-    space : what is searched over.
-    settings : the section `sweep` of the config.
+    request : what the search is over, its settings and its launcher.
     since : see `Trials`.
     """
+    space, settings = request.space, request.settings
     folder = base.folder.path.parent  # of the runs of its study
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "search.db").is_symlink():
         raise UserError(f"{folder}/search.db is a link, which could lead anywhere: put the file itself there")
-    storage = Address(settings["storage"] or for_sqlalchemy(folder / "search.db"))
+    # what a launcher begins may be on several machines, all of which see the folder
+    own = f"{JOURNAL}{folder}/search.journal" if request.launcher else for_sqlalchemy(folder / "search.db")
+    storage = Address(settings["storage"] or own)
     sampler = settings["sampler"]
     same = {"config": hashes(base.config)[0], "space": sorted(map(text, space.values()))}
     if sampler != "tpe":  # which all searches once had

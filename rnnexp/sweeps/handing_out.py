@@ -17,8 +17,8 @@ from rnnexp.sweeps.trials import POLL_S
 END_S = 20.0  # that a launcher has to find out that its jobs are over
 
 
-def hand_out(search: Search, start: Callable[[], object]) -> None:
-    """Call `start`, which has a launcher begin the processes and waits for them, and return once the search is over.
+def hand_out(search: Search, number: int, start: Callable[[], object]) -> None:
+    """Call `start`, which has a launcher begin so many processes and waits for them; return once the search is over.
 
     The launcher is called in a process of its own: one that does not learn that a job was killed waits for ever,
     while the search goes on in the others.
@@ -30,6 +30,7 @@ def hand_out(search: Search, start: Callable[[], object]) -> None:
     with reached(search.branches[0].storage):
         if is_over(search):
             return
+        say(f"{number} jobs are handed to the launcher")
         fork = multiprocessing.get_context("fork")
         hear, tell = fork.Pipe(duplex=False)
         child = fork.Process(target=call, args=[start, tell])

@@ -61,7 +61,7 @@ class Search(Sweep):
         require_possible(bases)  # before anything is made
         self.since = since or datetime.now()
         self.branches = [
-            load_branch(base, *combination, self.space, settings, self.since)
+            load_branch(base, *combination, request, self.since)
             for base, combination in zip(bases, combinations)
         ]
         self.heart = Heart([branch.trials.beat for branch in self.branches])

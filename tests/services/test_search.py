@@ -20,9 +20,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="the services are started as root"),
 ]
-BUDGET = 6
+BUDGET = 3
 SEARCH = [
-    *("-m", *QUICK, "engine=numpy", "train.max_epochs=40", "train.patience=null", "cell=lstm,gru"),
+    *("-m", *QUICK, "engine=numpy", "train.max_epochs=12", "train.patience=null", "cell=lstm,gru"),
     *("sweep=search", "study=s", f"sweep.trials={BUDGET}", "sweep.best_seeds=2", "sweep.pruner=null"),
     *("sweep.sampler=random", "optimizer.clip_norm=1", "model.dropout=0"),
     "optimizer.lr=tag(log,interval(0.5,4))",
