@@ -8,8 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import psutil
-
 from rnnexp.records.lease import namespace
 
 BEAT_S = 15.0  # from one sign to the next
@@ -47,6 +45,5 @@ def sign() -> dict[str, Any]:
         "host": socket.gethostname(),
         "namespace": namespace(),
         "pid": os.getpid(),
-        "born": psutil.Process().create_time(),
         "at": time.time(),
     }
