@@ -11,7 +11,7 @@ from rnnexp.evaluation import perplexity
 from rnnexp.evaluation.mc_dropout import McDropout
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.temperature import Temperature
-from rnnexp.experiment import build, rules
+from rnnexp.experiment import build, corpora, rules
 from tests.conftest import QUICK
 from tests.experiment.test_configs import composed
 from tests.helpers.variants import small_model
@@ -102,7 +102,7 @@ def test_they_compute_the_same_on_a_gpu(gpu, evaluator, end):
 
 
 def test_a_model_without_dropout_is_refused_before_data_is_read(monkeypatch):
-    monkeypatch.setattr(build, "make_chosen", None)
+    monkeypatch.setattr(corpora, "of", None)
     with pytest.raises(
         UserError, match=r"^evaluation=mc_dropout is for a model with dropout: give model\.dropout"
     ):

@@ -125,6 +125,3 @@ def test_texts_that_it_cannot_score_are_refused():
     NeuralCache([118], [1.0], [0.1]).require(CORPUS, "test", "evaluation=neural_cache")  # nothing to choose
     with pytest.raises(UserError, match="is for one stream of text; this data set has sequences"):
         cache.require(replace(CORPUS, end=0), "test", "evaluation=neural_cache")
-    alone = Corpus(CORPUS.vocabulary, {"text": TEXT})
-    with pytest.raises(UserError, match=r"reads a valid split.*neural_cache\.window=\[50\] evaluation\."):
-        NeuralCache([50, 60], [1.0], [0.1]).require(alone, "text", "evaluation=neural_cache")

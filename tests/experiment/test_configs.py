@@ -13,7 +13,7 @@ from hydra import compose
 
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
-from rnnexp.experiment import build, models, rules, schema
+from rnnexp.experiment import build, corpora, models, rules, schema
 from rnnexp.experiment.config import keys_of, make_chosen, option_of
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.installation import CONF
@@ -52,10 +52,8 @@ def composed(*overrides):
     return deepcopy(composed_in(Path.cwd(), *overrides))
 
 
-def read_once(group, chosen):
-    """As `make_chosen`, but a data set is read once: half a second where it is PTB."""
-    if group != "dataset":
-        return make_chosen(group, chosen)
+def read_once(chosen):
+    """As `corpora.of`, but a data set is read once: half a second where it is PTB."""
     corpus = corpus_of(json.dumps(chosen))
     return replace(corpus, splits=dict(corpus.splits))
 
@@ -78,7 +76,7 @@ def test_every_group_is_tested():
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{g}={o}" for g, o in OPTIONS])
 def test_config_composes_builds_and_trains_two_steps(group, option, tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "make_chosen", read_once)
+    monkeypatch.setattr(corpora, "of", read_once)
     overrides = [f"{group}={option}", "train.max_steps=2", "train.max_epochs=1"]
     if group == "experiment" and not option.startswith(("char", "dino")):  # built at their size below
         overrides += ["train.batch_size=2", "train.bptt=8", "model.match_params=null"]

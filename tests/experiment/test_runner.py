@@ -13,7 +13,7 @@ from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import build, curves, rules, runner, schema
+from rnnexp.experiment import build, corpora, curves, rules, runner, schema
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.model import Model
 from rnnexp.records.folder import RunFolder
@@ -177,13 +177,13 @@ def test_the_test_split_may_never_be_looked_at(listener, tmp_path, monkeypatch, 
             read.append(split)
             return super().__getitem__(split)
 
-    make = build.make_chosen
+    make = corpora.make_chosen
 
     def make_noting(group, section, *given):
         made = make(group, section, *given)
         return replace(made, splits=Splits(made.splits)) if group == "dataset" else made
 
-    monkeypatch.setattr(build, "make_chosen", make_noting)
+    monkeypatch.setattr(corpora, "make_chosen", make_noting)
     monkeypatch.setattr(Corpus, "digest", lambda corpus: "0" * 64)
     # too short a test split does not matter
     folder, metrics = run(tmp_path, "train.test=never", "train.eval_streams=5", "dataset.test_tokens=3")

@@ -93,9 +93,7 @@ def _reached(folder: object) -> dict[str, float]:
     run = RunFolder(Path(str(folder)))
     if not run.path.is_dir():
         return {"iterations": np.nan, "reached": np.nan}
-    measured = [
-        (record["step"], record["valid/loss"]) for record in run.steps() if "valid/loss" in record
-    ]
+    measured = [(record["step"], record["valid/loss"]) for record in run.steps() if "valid/loss" in record]
     measured += [(record["updates"], record["valid/loss"]) for record in run.records()]
     first = [step for step, loss in sorted(measured) if loss <= TARGET]
     last = max((step for step, _ in measured), default=np.nan)
