@@ -34,7 +34,7 @@ ALLOWED = {  # library -> where in rnnexp it may be imported
     "matplotlib": {"experiment", "api"},
     "tqdm": {"experiment.progress"},
     "psutil": {"records"},
-    "optuna": {"sweeps.search"},
+    "optuna": {f"sweeps.{name}" for name in ("branch", "finals", "samplers", "search", "storages", "trials")},
     "numba": {"compute.jit", "compute.blas"},
     "llvmlite": {"compute.blas.mkl", "compute.jit"},
     "cupy": {"compute.backend"},

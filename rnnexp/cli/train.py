@@ -17,9 +17,8 @@ from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
-from rnnexp.cli import config_dir, flags, resume
-from rnnexp.cli.reporting import report_on
-from rnnexp.compute import engine
+from rnnexp.cli import config_dir, flags, resume, searching
+from rnnexp.cli.carrying_out import finish
 from rnnexp.errors import UserError
 from rnnexp.experiment import recorded, rules, runner, schema
 from rnnexp.experiment.mistakes import in_plain_words
@@ -34,7 +33,7 @@ from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
 from rnnexp.sweeps.overrides import parse, texts
 from rnnexp.sweeps.request import Request
-from rnnexp.sweeps.scheduler import AGAIN, RERUN_AGAIN, Sweep, run_sweep
+from rnnexp.sweeps.scheduler import Sweep
 
 MANY, ONE = RunMode.MULTIRUN.name, RunMode.RUN.name  # of hydra.mode
 
@@ -62,6 +61,10 @@ def run(arguments: list[str]) -> None:
             request = Request(overrides, given.overrides)
             if given.cfg:
                 say(request.listing())
+                return
+            if request.settings["trials"]:
+                check(request)
+                searching.run(request, given)
                 return
             jobs = jobs_of(request)
     if several:
@@ -129,19 +132,18 @@ def start(cfg: DictConfig) -> float:
     return runner.run_experiment(config, folder, wait=True, overrides=overrides)["best/valid_ppl"]
 
 
-def jobs_of(request: Request) -> list[Job]:
-    """Return the jobs of a sweep; of a search, which is done here, those with the best settings."""
+def check(request: Request) -> None:
+    """Raise UserError where a sweep asks for what does not go together."""
     if request.settings["prepare"] and request.settings["trials"]:
         raise UserError("a search must see results: leave sweep.prepare out")
     launchers.check(request)
     if request.settings["report"] and request.tracker != "mlflow":
         raise UserError("the report reads what MLflow has: add tracking=mlflow or sweep.report=false")
-    if request.settings["trials"]:
-        from rnnexp.sweeps.search import Search  # imports Optuna, which is an extra
 
-        search = Search(request, **request.limits)
-        run_sweep(search, search.run, again(request))
-        return search.best()
+
+def jobs_of(request: Request) -> list[Job]:
+    """Return the jobs of a sweep that is no search."""
+    check(request)
     jobs = request.jobs()
     for job in jobs:
         job.label = label(job, request)
@@ -161,19 +163,4 @@ def sweep(request: Request, jobs: list[Job], for_launcher: list[str]) -> None:
     if request.launcher:
         sys.argv[1:] = for_launcher
         do = partial(launchers.hand_over, work, start)
-    else:
-        for device in {job.config["device"] for job in jobs if not job.folder.result_file.exists()} - {"cpu"}:
-            engine.require(engine.fastest(device), device)
-    try:
-        run_sweep(work, do, again(request))
-    except UserError:  # of jobs that failed: the others count all the same
-        if request.settings["report"]:
-            report_on(jobs)
-        raise
-    if request.settings["report"]:
-        report_on(jobs)
-
-
-def again(request: Request) -> str:
-    """Return what to do about the jobs of a sweep that have not finished."""
-    return RERUN_AGAIN if request.rerun else AGAIN
+    finish(work, do, request)

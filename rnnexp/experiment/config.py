@@ -95,7 +95,11 @@ class SweepConfig:
     """Hold the options of how `rnnexp -m` runs its jobs, and of a search."""
 
     workers: Annotated[
-        int | None, beside_result("jobs at a time; null: as many as there are cores, or one GPU", AT_LEAST_1)
+        int | None,
+        beside_result(
+            "jobs at a time; null: as many as there are cores, or one GPU; of a launcher's search: one for each trial",
+            AT_LEAST_1,
+        ),
     ]
     timeout: Annotated[
         float | None,
@@ -135,7 +139,10 @@ class SweepConfig:
     ]
     storage: Annotated[
         str | None,
-        beside_result("of Optuna: sqlite:///FILE or a server; null: search.db beside the runs of the study"),
+        beside_result(
+            "of Optuna: sqlite:///FILE, or for several machines journal:///FILE or a server; null: search.db beside "
+            "the runs of the study, with a launcher search.journal"
+        ),
     ]
     best_seeds: Annotated[
         int,

@@ -190,13 +190,8 @@ class LeasedFolder:
         Where its number can be looked up, it has ended once there is none such. Elsewhere its heartbeat counts. One
         from the future, of a clock that goes wrong, counts where another follows.
         """
-        same_numbers = state.get("namespace", namespace()) == namespace()
-        if state["host"] == socket.gethostname() and same_numbers:
-            try:
-                if psutil.Process(state["pid"]).status() == psutil.STATUS_ZOMBIE:
-                    return False
-            except psutil.NoSuchProcess:
-                return False
+        if has_gone(state):
+            return False
         age = time.time() - state["heartbeat"]
         if age > -LEASE_S:
             return age < LEASE_S
@@ -273,6 +268,17 @@ class LeasedFolder:
             if error.errno not in FULL or not self.state_file.exists():
                 raise
             overwrite(self.state_file, text)
+
+
+def has_gone(state: dict[str, Any]) -> bool:
+    """Return whether the process that a state names has ended; False where its number cannot be looked up here."""
+    same_numbers = state.get("namespace", namespace()) == namespace()
+    if state["host"] != socket.gethostname() or not same_numbers:
+        return False
+    try:
+        return psutil.Process(state["pid"]).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def namespace() -> str:

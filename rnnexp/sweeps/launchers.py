@@ -1,9 +1,10 @@
 """Have a Hydra launcher, such as SLURM's, do the jobs of a sweep instead of our own scheduler."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from rnnexp.errors import UserError, one_line
 from rnnexp.output import say
+from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.request import Request
 from rnnexp.sweeps.scheduler import Sweep, require_possible
 
@@ -17,14 +18,11 @@ def check(request: Request) -> None:
         raise UserError(f"{paths[0]} does not go with hydra/launcher={request.launcher}: leave it out")
     if request.launcher and request.rerun:  # each job would find a folder of another name than the sweep
         raise UserError(f"rerun=true does not go with hydra/launcher={request.launcher}: take another study")
-    if request.launcher and request.settings["match_cells"] and not request.settings["prepare"]:
+    own = request.settings["prepare"] or request.settings["trials"]
+    if request.launcher and request.settings["match_cells"] and not own:
         raise UserError(
             f"hydra/launcher={request.launcher} composes the jobs anew, without sweep.match_cells=true: give "
             "model.match_params=NUMBER instead"
-        )
-    if request.launcher and request.settings["trials"] and not request.settings["prepare"]:
-        raise UserError(
-            f"hydra/launcher={request.launcher}: a search hands out its trials one by one, on this machine"
         )
 
 
@@ -44,10 +42,15 @@ def hand_over(work: Sweep, start: Callable[[], object]) -> None:
     except Exception as error:  # whatever another launcher raises
         raise UserError(f"the launcher says: {str(error).strip().partition(chr(10))[0]}") from error
     finally:
-        for job in work.jobs:
-            try:
-                job.folder.mark_dead()
-                state = job.folder.state()
-                job.outcome, job.error = state.get("status", "not begun").lower(), state.get("error") or ""
-            except UserError as error:
-                job.outcome, job.error = "failed", one_line(error)
+        look_up(work.jobs)
+
+
+def look_up(jobs: Iterable[Job]) -> None:
+    """Find out from their folders how jobs went that others did."""
+    for job in jobs:
+        try:
+            job.folder.mark_dead()
+            state = job.folder.state()
+            job.outcome, job.error = state.get("status", "not begun").lower(), state.get("error") or ""
+        except UserError as error:
+            job.outcome, job.error = "failed", one_line(error)

@@ -29,6 +29,11 @@ def shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def chosen(space: dict[str, Override], params: dict[str, Any]) -> list[str]:
+    """Return the overrides of a trial with these values."""
+    return [f"{key}={shown(params[key])}" for key in space]
+
+
 def range_tags(space: dict[str, Override]) -> dict[str, str]:
     """Return what a search was over, as tags: every range, and the ends of that of the learning rate."""
     tags = {"rnnexp.ranges": "; ".join(text(space[key]).replace(" ", "") for key in sorted(space))}

@@ -114,7 +114,7 @@ def of_first_job(given: Iterable[Override]) -> DictConfig:
     UserError, which names the job, unless the last one is refused in the same words.
     """
     every = [(is_one(o), values(o)) for o in given if is_one(o) or o.is_discrete_sweep()]
-    first, last = ([each[place] for _, each in every] for place in (0, -1))
+    first, last = first_values(given), [each[-1] for _, each in every]
     name = " ".join(each[0] for one, each in every if not one)
     try:
         return composed(first)
@@ -126,6 +126,11 @@ def of_first_job(given: Iterable[Override]) -> DictConfig:
                 raise
         with named(name or ONLY):
             raise
+
+
+def first_values(given: Iterable[Override]) -> list[str]:
+    """Return the overrides with the first value of each sweep, without those over a range."""
+    return [values(o)[0] for o in given if is_one(o) or o.is_discrete_sweep()]
 
 
 def composed(overrides: list[str]) -> DictConfig:

@@ -157,7 +157,7 @@ class Sweep:
                 except (OSError, UserError) as error:
                     job.outcome, job.error = "failed", one_line(error)
                     self.on_job_end(job)
-            if not self.running():
+            if not self.running() and not self.awaits():
                 return
             self.starter.wait(LOOK_S)
             raise_if_asked()
@@ -169,6 +169,10 @@ class Sweep:
     def next_job(self) -> Job | None:
         """Return the job to start next; None where there is none."""
         return self.waiting.pop(0) if self.waiting else None
+
+    def awaits(self) -> bool:
+        """Return whether there may be jobs later, though there is none to start now."""
+        return False
 
     def running(self) -> list[Job]:
         """Return the jobs that run."""

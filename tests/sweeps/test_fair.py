@@ -4,7 +4,8 @@ import pytest
 
 from rnnexp.experiment import models
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.search import FINISHED_STATES, Search
+from rnnexp.sweeps.search import Search
+from rnnexp.sweeps.trials import FINISHED_STATES
 from tests.conftest import QUICK, SMALL
 from tests.helpers.requests import open_request
 from tests.sweeps.test_sweep import proposals
@@ -79,7 +80,7 @@ def end_in_turn(work, outcomes):
             job.folder.result_file.write_text('{"best/valid_ppl": 5, "best/epoch": 1}')
         work.on_job_end(job)
     assert work.next_job() is None
-    work.lock.release()
+    work.close()
     return [job.name for job in work.jobs]
 
 

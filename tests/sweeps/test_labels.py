@@ -67,7 +67,7 @@ def test_a_search_names_its_trials_by_what_they_try(tmp_path, monkeypatch):
         work = search.Search(request, workers=1, timeout=None, on_error="keep_going")
         first = work.next_job()
         final = label(first, request, final=True)
-        work.lock.release()
+        work.close()
     assert first.label["name"].startswith("lstm ")
     assert " lr=" in first.label["name"]
     assert " dropout=" in first.label["name"]

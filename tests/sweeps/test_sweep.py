@@ -481,6 +481,20 @@ def test_a_sweep_is_handed_over_to_another_launcher(in_process, tmp_path, monkey
     assert [folder.name[:-9] for folder in folders(tmp_path)] == ["gru_seed0", "gru_seed1"]
 
 
+def test_another_launcher_begins_the_processes_of_a_search(in_process, tmp_path, in_turn):
+    search = [*QUICK, "sweep=search", "sweep.trials=2", "sweep.best_seeds=1", "model.dropout=0", "study=s"]
+    search += ["cell=lstm,gru", "optimizer.clip_norm=1", "optimizer.lr=tag(log,interval(0.5,4))"]
+    given = ["-m", *search, in_turn, "hydra/launcher=in_turn", "sweep.workers=2", "train.max_steps=3"]
+    for _ in range(2):
+        result = in_process(*given)
+        assert result.returncode == 0, result.stderr
+        for cell in "lstm", "gru":
+            assert f"cell={cell}: 2 of 2 trials, 0 of them pruned" in result.stdout
+        assert "2 jobs: 2 finished" in result.stdout
+    found = [path.parent.parent.name for path in tmp_path.glob("runs/*/*/result.json")]
+    assert sorted(found) == ["s"] * 4 + ["s_best"] * 2
+
+
 def test_what_another_launcher_says_of_a_failure_is_told(in_process, in_turn):
     sweep = ["-m", *QUICK, in_turn, "hydra/launcher=in_turn", "seed=0,1", "train.batch_size=1000"]
     failing = in_process(*sweep)
@@ -494,7 +508,6 @@ def test_what_another_launcher_says_of_a_failure_is_told(in_process, in_turn):
     [
         (["hydra/launcher=in_turn", "rerun=true"], "rerun=true does not go with hydra/launcher=in_turn"),
         (["experiment=by_launcher", "rerun=True"], "rerun=true does not go with hydra/launcher=in_turn"),
-        (["experiment=by_launcher", "sweep=search"], "hydra/launcher=in_turn: a search hands out its trials"),
         (["experiment=by_launcher,null"], "hydra/launcher=in_turn comes from a preset that is swept over"),
         (["hydra/launcher=in_turn", "sweep=search", "sweep.prepare=true"], "a search must see results"),
     ],
@@ -579,10 +592,8 @@ def test_a_search_over_less_than_its_trials_tries_each_once(tmp_path, monkeypatc
     for number in 3, 0:
         with open_request(few) as request:
             work = Search(request, workers=2, timeout=None, on_error="keep_going")
-            with pytest.raises(UserError, match="another process is at this search"):
-                Search(request, workers=2, timeout=None, on_error="keep_going")
             work.run()
-            work.lock.release()
+            work.close()
         assert len(work.jobs) == number
         assert "cell=gru: 3 of 6 trials, 0 of them pruned" in work.summary()
 
@@ -596,10 +607,10 @@ def proposals(request, workers=1, together=1):
             if len(running) == together:
                 for job in reversed(running):  # the later ones end first
                     trial = work.trial_of[job.folder.path]
-                    work.branch_of(job).study.tell(trial, 10 - trial.params["optimizer.lr"])
+                    work.branch_of(job).trials.tell(trial, 10 - trial.params["optimizer.lr"])
                 running.clear()
     finally:
-        work.lock.release()
+        work.close()
     return work
 
 

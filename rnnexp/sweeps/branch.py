@@ -1,0 +1,111 @@
+"""Hold the trials that a search has had of each combination, such as each cell, and where they are kept."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import optuna
+from filelock import FileLock
+
+from rnnexp.errors import UserError
+from rnnexp.experiment.config_hash import hashes
+from rnnexp.records.address import Address
+from rnnexp.records.digests import digest
+from rnnexp.records.sqlite import for_sqlalchemy
+from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.overrides import text
+from rnnexp.sweeps.ranges import chosen, suggest
+from rnnexp.sweeps.request import Request
+from rnnexp.sweeps.storages import JOURNAL, open_storage, open_study, require_one_machine
+from rnnexp.sweeps.trials import FINISHED_STATES, Trials
+
+
+@dataclass
+class Branch:
+    """Hold a combination and the trials that it has had."""
+
+    name: str
+    overrides: list[str]
+    title: str  # the first words of the names of its studies
+    storage: Address
+    trials: Trials
+    jobs: list[Job] = field(default_factory=list)
+
+    @property
+    def study(self) -> optuna.Study:
+        """Return what Optuna keeps of it."""
+        return self.trials.study
+
+    def tags(self) -> dict[str, str]:
+        """Return by what its trials are drawn, as tags."""
+        return {"rnnexp.sampler": self.trials.sampler, "rnnexp.sampler_seed": str(self.trials.seed)}
+
+    def spent(self) -> int:
+        """Return how many trials it has had, those of searches over other ranges in the same study among them."""
+        storage = open_storage(self.storage)
+        kin = [name for name in optuna.get_all_study_names(storage) if name.startswith(f"{self.title} ")]
+        studies = [optuna.load_study(study_name=name, storage=storage) for name in kin]
+        return sum(len(study.get_trials(deepcopy=False, states=FINISHED_STATES)) for study in studies)
+
+    def summary(self) -> str:
+        """Return a line on its trials."""
+        trials = self.trials.finished()
+        pruned = sum(trial.state == FINISHED_STATES[1] for trial in trials)
+        line = f"{self.name or 'all'}: {len(trials)} of {self.trials.budget} trials, {pruned} of them pruned"
+        if len(trials) == pruned:
+            return line
+        best = self.study.best_trial
+        return f"{line}; best valid ppl {best.value:.4g} with {self.trials.words(best.params)}"
+
+
+def load_branch(
+    base: Job,
+    name: str,
+    overrides: list[str],
+    request: Request,
+    since: datetime,
+) -> Branch:
+    """Return the branch of a combination, with the trials that it has had before.
+
+    Parameters
+    ----------
+    base : the job of the combination, by which its study, folder and seed are known.
+    request : what the search is over, its settings and its launcher.
+    since : see `Trials`.
+    """
+    space, settings = request.space, request.settings
+    folder = base.folder.path.parent  # of the runs of its study
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "search.db").is_symlink():
+        raise UserError(f"{folder}/search.db is a link, which could lead anywhere: put the file itself there")
+    # what a launcher begins may be on several machines, all of which see the folder
+    own = f"{JOURNAL}{folder}/search.journal" if request.launcher else for_sqlalchemy(folder / "search.db")
+    storage = Address(settings["storage"] or own)
+    sampler = settings["sampler"]
+    same = {"config": hashes(base.config)[0], "space": sorted(map(text, space.values()))}
+    if sampler != "tpe":  # which all searches once had
+        same["sampler"] = sampler
+    title = f"{base.config['study']} {name}"
+    pruner = make_pruner(settings["pruner"], base.config["train"]["max_epochs"])
+    with FileLock(folder / ".search.lock"):  # one process after the other makes the file
+        study = open_study(storage, f"{title} {digest(same)[:8]}", pruner)
+    require_one_machine(storage, study)
+
+    def words(params: dict[str, Any]) -> str:
+        return " ".join(chosen(space, params))
+
+    def draw(trial: optuna.Trial) -> None:
+        for key, over in space.items():
+            suggest(trial, key, over)
+
+    trials = Trials(study, settings["trials"], base.config["seed"], sampler, set(space), words, draw, since)
+    return Branch(name, overrides, title, storage, trials)
+
+
+def make_pruner(name: str | None, max_epochs: int) -> optuna.pruners.BasePruner:
+    """Return what stops trials that fall behind."""
+    if name == "median":
+        return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
+    if name == "hyperband":
+        return optuna.pruners.HyperbandPruner(max_resource=max_epochs)
+    return optuna.pruners.NopPruner()

@@ -1,0 +1,111 @@
+"""Make the final runs of a search: the best settings of each combination with seeds that no trial has had."""
+
+import math
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hydra.core.override_parser.types import Override
+from optuna.trial import Trial
+
+from rnnexp.errors import UserError
+from rnnexp.experiment.config_hash import hashes
+from rnnexp.sweeps.branch import Branch
+from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.ranges import chosen, range_tags
+from rnnexp.sweeps.request import distinct
+from rnnexp.sweeps.scheduler import AGAIN, Sweep
+from rnnexp.sweeps.storages import reached
+from rnnexp.sweeps.trials import DONE, POLL_S
+
+
+def best_jobs(
+    branches: list[Branch],
+    space: dict[str, Override],
+    seeds: int,
+    job_of: Callable[[str, list[str]], Job],
+) -> list[Job]:
+    """Return jobs with the best settings of each combination, one a seed, none of which a trial has had.
+
+    The tags of their runs say how many trials tuned them.
+
+    Raises
+    ------
+    UserError where no trial has finished, or too few because some failed.
+    """
+    jobs = []
+    first = 1 + max(branch.trials.seed for branch in branches)
+    for branch in branches:
+        branch.trials.look()
+        over = branch.trials.finished()
+        if failed := branch.trials.begun - len(over):
+            raise UserError(f"{branch.name or 'all'}: {failed} trials failed in other processes; {AGAIN}")
+        if not any(trial.value is not None and trial.state.name == "COMPLETE" for trial in over):
+            raise UserError(f"{branch.name}: no trial has finished, so there are no best settings")
+        if math.isinf(branch.study.best_value):
+            raise UserError(f"{branch.name}: every trial diverged or failed: search lower learning rates")
+        best = chosen(space, branch.study.best_params)
+        tuning = {"rnnexp.tuned": ",".join(space), "rnnexp.tuning_trials": str(branch.spent())}
+        for seed in range(first, first + seeds):
+            study = f"study={branch.study.study_name.split()[0]}_best"
+            name = " ".join(filter(None, [branch.name, *best, f"seed={seed}"]))
+            job = job_of(name, [*branch.overrides, *best, f"seed={seed}", study])
+            job.tags = branch.tags() | range_tags(space) | tuning
+            jobs.append(job)
+    return distinct(jobs)
+
+
+class FinalRuns(Sweep):
+    """Do the final runs of a search, together with the other processes that are at it: each is done by one.
+
+    branch : whose trials tell processes of each other.
+    """
+
+    def __init__(
+        self, branch: Branch, jobs: list[Job], workers: int | None, timeout: float | None, on_error: str
+    ):
+        super().__init__(jobs, workers, timeout, on_error)
+        self.trials, self.storage = branch.trials, branch.storage
+        self.taken: dict[Path, Trial] = {}
+        self.look_at = 0.0  # when to look again for a run to do
+
+    def run(self) -> None:
+        """Do the final runs that no other process does; wait for the others, whose process may die."""
+        with reached(self.storage):
+            super().run()
+
+    def next_job(self) -> Job | None:
+        """Return the next run that no other process is at; None where there is none now."""
+        if time.monotonic() < self.look_at:
+            return None
+        for job in list(self.waiting):
+            if job.finished_before():  # another process has done it
+                self.waiting.remove(job)
+                return job
+            if trial := self.trials.take_final(*self.claim(job)):
+                self.taken[job.folder.path] = trial
+                self.waiting.remove(job)
+                return job
+            other = self.trials.others_at(*self.claim(job))
+            if other and DONE in other.user_attrs:
+                self.waiting.remove(job)
+                job.outcome = f"finished in {other.user_attrs[DONE][0]}"
+                self.tell(str(job))
+        self.look_at = time.monotonic() + POLL_S
+        return None
+
+    def awaits(self) -> bool:
+        """Return whether other processes are at runs, which may be left to this one."""
+        return bool(self.waiting)
+
+    def on_job_end(self, job: Job) -> None:
+        """Let the other processes know how a run of this one ended."""
+        self.look_at = 0.0
+        if trial := self.taken.pop(job.folder.path, None):
+            self.trials.end_final(trial, *self.claim(job), job.folder.result_file.exists())
+        super().on_job_end(job)
+
+    def claim(self, job: Job) -> tuple[str, str]:
+        """Return what a run is, wherever it is done, and where this process has it."""
+        return hashes(job.config)[0], f"{job.folder.path.parent} on {socket.gethostname()}"
