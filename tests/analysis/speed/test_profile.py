@@ -13,6 +13,7 @@ from rnnexp.analysis.speed.profile.memory import bytes_held, reset_peak
 from rnnexp.analysis.speed.profile.parts import PARTS, seconds_by_part
 from rnnexp.analysis.speed.profile.timed_run import FIRST_UPDATE, TIMED, Stopwatch
 from rnnexp.analysis.speed.tasks import LSTM, VARIANTS, Shape, Task
+from tests.helpers.variants import REPRESENTATIVES
 
 SMALL = Shape(11, 6, 2, 3, 4, dropout=0.4)
 clock = SimpleNamespace(now=0.0)
@@ -48,7 +49,7 @@ def test_a_part_is_counted_without_the_parts_within_it(monkeypatch):
     assert sum(found.values()) * 5 == clock.now - start
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v.cell in REPRESENTATIVES], ids=str)
 def test_the_parts_make_up_a_step(variant, monkeypatch):
     """By a clock that goes on by one whenever it is looked at, and counts of the calls."""
     run = Ours(Task(SMALL, variant))
