@@ -64,7 +64,7 @@ def benchmark(name: str, variant: Variant, contenders: list[str], rounds: int) -
         parts = workers["ours"].ask("seconds_by_part", 5)
     tokens = shape.batch_size * shape.bptt
     ratios = {f"ours/{who}": times[who] / times["ours"] for who in times if who != "ours"}
-    for slower in {"numba", "numpy"} & times.keys() if "torch" in times else ():
+    for slower in {"mkl", "numba", "numpy"} & times.keys() if "torch" in times else ():
         ratios[f"{slower}/torch"] = times["torch"] / times[slower]
     return {
         "shape": name,

@@ -14,7 +14,13 @@ engines, times as fast as PyTorch. PyTorch's GRU has the reset gate after the pr
 ours has. Each contender uses the number of threads that is fastest for it. Products alone: the share of a
 step that its own matrix products take. Peak memory is that of the process less what it held with its
 libraries loaded."""
-NAMES = {"numba": "engine=numba", "numpy": "engine=numpy", "torch": "PyTorch", "textbook": "textbook code"}
+NAMES = {
+    "mkl": "engine=mkl",
+    "numba": "engine=numba",
+    "numpy": "engine=numpy",
+    "torch": "PyTorch",
+    "textbook": "textbook code",
+}
 
 
 def sentence(record: dict) -> str:

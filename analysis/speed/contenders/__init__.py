@@ -8,6 +8,7 @@ from rnnexp.analysis.speed.tasks import PYTORCH_VARIANTS, TEXTBOOK_LABELS, Task,
 
 CPU = {
     "ours": "rnnexp.analysis.speed.contenders.ours.Ours",
+    "mkl": "rnnexp.analysis.speed.contenders.ours.Mkl",
     "numba": "rnnexp.analysis.speed.contenders.ours.Numba",
     "numpy": "rnnexp.analysis.speed.contenders.ours.NumPy",
     "torch": "rnnexp.analysis.speed.contenders.pytorch.PyTorch",

@@ -94,6 +94,12 @@ class Ours:
         return seconds_by_part(self.step, steps)
 
 
+class Mkl(Ours):
+    """Train by the products of MKL, with loops that numba compiles."""
+
+    engine = "mkl"
+
+
 class Numba(Ours):
     """Train by NumPy, with loops that numba compiles."""
 
