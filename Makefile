@@ -50,7 +50,7 @@ ui: $(STAMP)
 venv: $(STAMP)
 
 $(STAMP): pyproject.toml $(wildcard $(CONSTRAINTS))
-	@echo "Making .venv: 1.2 GB, a minute or more by the network"
+	@echo "Making .venv: 1.3 GB, a minute or more by the network"
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --disable-pip-version-check --constraint $(CONSTRAINTS) --editable ".[dev]"
 	@touch $@

@@ -31,6 +31,16 @@ def values(runs: pd.DataFrame, column: str, **chosen: object) -> list[float]:
     return [float(value) for value in runs.sort_values("seed")[column].dropna()]
 
 
+def losses_by_seed(runs: pd.DataFrame) -> pd.Series:
+    """Return the test losses of runs by their seeds, in order."""
+    return runs.set_index("seed")["test_loss"].sort_index()
+
+
+def is_on(study: Study, setting: str, runs: pd.DataFrame) -> pd.Series:
+    """Return which of the runs have a setting that is true."""
+    return Recorded(study.recorded).text(f"params.{setting}")[runs.index].str.lower() == "true"
+
+
 def cells_of(runs: pd.DataFrame) -> list[str]:
     """Return the cells among runs, in the order LSTM, GRU, RNN, others."""
     order = ["lstm", "gru", "rnn"]

@@ -45,8 +45,6 @@ from rnnexp.sweeps.overrides import parse, texts
 
 PROTOCOLS = {"exact": "exact", "streams": "exact", "book": "dlfs2"}
 OF_A_RUN = "dataset.path", "dataset.dir", "data.root", "device", "engine", "threads"  # what may be said anew
-
-
 UNKNOWN = {"read": False, "leave_out": True}
 OTHER = "text"  # what is scored that is no split of the run's data
 

@@ -83,9 +83,9 @@ def mark_of(config: dict[str, Any]) -> Path | None:
     """Return the file whose presence says that a config's loops are compiled; None where none are, or none are kept."""
     if config["device"] == "gpu" or config["engine"] == "numpy":
         return None
-    from rnnexp.compute.jit.maths import add  # any of them: they are kept in one place
+    from rnnexp.compute.jit.generated import compiled_in
 
-    if not add.stats.cache_path:  # nowhere: each process compiles them itself
+    if not (folder := compiled_in()):  # nowhere: each process compiles them itself
         return None
     here = Path(__file__).parents[1]
     parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
@@ -93,7 +93,7 @@ def mark_of(config: dict[str, Any]) -> Path | None:
         [str(path), content(path)]
         for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))
     ]
-    return Path(add.stats.cache_path) / f"compiled-{digest(parts)}"
+    return folder / f"compiled-{digest(parts)}"
 
 
 def kinds(value: Any) -> Any:

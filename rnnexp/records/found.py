@@ -13,10 +13,7 @@ SIGNS = {"state.json", "config.yaml", "label.json", "rnnexp.log"}  # of a run fo
 
 RUNNING, FINISHED, FAILED = "running", "finished", "failed"
 INTERRUPTED, PRUNED = "interrupted", "pruned"  # goes on by its command; stopped for good by a search
-PREPARED, REFUSED = (
-    "prepared",
-    "refused",
-)  # for another machine; there is a folder, and no run was begun in it
+PREPARED, REFUSED = "prepared", "refused"  # for another machine; a folder in which no run was begun
 DAMAGED = "damaged"
 
 

@@ -12,12 +12,8 @@ import numpy as np
 import rnnexp
 
 HERE = Path(__file__).parent
-CODE = (
-    ":/rnnexp",
-    ":/conf",
-    ":/analysis",
-    ":/pyproject.toml",
-)  # of a checkout, what a run's result can depend on
+# of a checkout, what a run's result can depend on
+CODE = ":/rnnexp", ":/conf", ":/analysis", ":/pyproject.toml"
 PREFIX = "rnnexp."  # of tags
 MAY_DIFFER = {"load"}  # different whenever one looks
 FOUND: dict[Path, dict[str, str]] = {}  # what `git` returns without looking

@@ -51,10 +51,8 @@ def open_storage(address: Address) -> BaseStorage:
         if file.is_dir() or not file.parent.is_dir():
             raise UserError(f"{file} can be no file: {file.parent} is no folder, or it is one itself")
         return JournalStorage(JournalFileBackend(str(file)))
-    url, options = (
-        address.to_connect(),
-        dict[str, Any](pool_pre_ping=True),
-    )  # a server may begin anew meanwhile
+    url = address.to_connect()
+    options: dict[str, Any] = {"pool_pre_ping": True}  # a server may begin anew meanwhile
     if address.kind == "sqlite":
         options = {"connect_args": {"timeout": BUSY_S}}
     elif address.lower().startswith("postgresql://") and not find_spec("psycopg2"):

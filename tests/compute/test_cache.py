@@ -65,7 +65,7 @@ def test_without_any_folder_each_process_compiles(monkeypatch, caplog):
 
 
 def test_nothing_is_compiled_first_where_it_cannot_be_kept(monkeypatch):
-    monkeypatch.setattr(maths, "add", SimpleNamespace(stats=SimpleNamespace(cache_path=None)))
+    monkeypatch.setattr(maths, "maximum", SimpleNamespace(stats=SimpleNamespace(cache_path=None)))
     monkeypatch.setattr(precompile, "subprocess", None)
     precompile.compile_first({"device": "cpu", "engine": "numba", "cell": {}, "model": {}, "optimizer": {}})
 

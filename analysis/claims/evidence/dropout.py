@@ -17,9 +17,8 @@ from rnnexp.analysis.claims.claim import (
     signed,
     whole,
 )
-from rnnexp.analysis.claims.runs import cells_of, counted
+from rnnexp.analysis.claims.runs import cells_of, counted, is_on, losses_by_seed
 from rnnexp.analysis.contrasts import TooFewRuns
-from rnnexp.analysis.described import Recorded
 from rnnexp.analysis.differences import Difference, paired
 from rnnexp.analysis.figures.forest import draw_forest
 from rnnexp.analysis.intervals import mean_interval
@@ -28,7 +27,7 @@ from rnnexp.analysis.study import Study
 from rnnexp.analysis.verdict import FULL
 
 MARGIN = 0.01  # nats per token
-RATE, MASKS = "model.dropout", "params.model.recurrent_variational"
+RATE, MASKS = "model.dropout", "model.recurrent_variational"
 WITHOUT, DEPTH, FRESH, ONE = "without", "in depth", "and in time, fresh masks", "and in time, one mask"
 HELPS, HURTS, HARMLESS = "in depth", "in time", "in time with one mask"
 # what is measured -> whose losses are taken from whose; above 0 where the claim is right
@@ -108,7 +107,7 @@ def _losses(studies: Mapping[str, Study]) -> dict[str, dict[str, pd.Series]]:
     runs = counted(studies["dropout"], RATE)
     found = {
         cell: {
-            name: _by_seed(own)
+            name: losses_by_seed(own)
             for name, own in (
                 (WITHOUT, runs[(runs["cell"] == cell) & (runs[RATE] == 0)]),
                 (DEPTH, runs[(runs["cell"] == cell) & (runs[RATE] > 0)]),
@@ -118,19 +117,14 @@ def _losses(studies: Mapping[str, Study]) -> dict[str, dict[str, pd.Series]]:
         for cell in cells_of(runs)
     }
     if "dropout_in_time" in studies:
-        study = studies["dropout_in_time"]
-        in_time = counted(study)
-        is_one = Recorded(study.recorded).text(MASKS)[in_time.index].str.lower() == "true"
+        in_time = counted(studies["dropout_in_time"])
+        is_one = is_on(studies["dropout_in_time"], MASKS, in_time)
         for cell in found:
             for name, of in ((FRESH, ~is_one), (ONE, is_one)):
                 own = in_time[(in_time["cell"] == cell) & of]
                 if len(own):
-                    found[cell][name] = _by_seed(own)
+                    found[cell][name] = losses_by_seed(own)
     return found
-
-
-def _by_seed(runs: pd.DataFrame) -> pd.Series:
-    return runs.set_index("seed")["test_loss"].sort_index()
 
 
 def _paired(losses: Mapping[str, pd.Series], a: str, b: str) -> Difference | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from rnnexp.analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
-from rnnexp.analysis.claims.runs import counted, number
+from rnnexp.analysis.claims.runs import counted, losses_by_seed, number
 from rnnexp.analysis.contrasts import TooFewRuns
 from rnnexp.analysis.differences import paired
 from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
@@ -23,9 +23,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     nats = signed(3)
     tests, beside, panels = [], [], []
     for window, own in runs.groupby(WINDOW):
-        by_bias = {
-            number(bias): same.set_index("seed")["test_loss"].sort_index() for bias, same in own.groupby(BIAS)
-        }
+        by_bias = {number(bias): losses_by_seed(same) for bias, same in own.groupby(BIAS)}
         if {0.0, 1.0} <= by_bias.keys():
             zero, one = by_bias[0.0].align(by_bias[1.0], join="inner")
             if len(zero) >= 2:

@@ -14,7 +14,7 @@ from rnnexp.analysis.claims.claim import (
     signed,
     test_together,
 )
-from rnnexp.analysis.claims.runs import counted
+from rnnexp.analysis.claims.runs import counted, losses_by_seed
 from rnnexp.analysis.contrasts import TooFewRuns
 from rnnexp.analysis.described import Recorded
 from rnnexp.analysis.differences import equivalence, paired
@@ -30,9 +30,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     study = studies["reset_gate"]
     runs = counted(study)
     place = Recorded(study.recorded).text(PLACE).fillna(USUAL)[runs.index]
-    before, after = (
-        runs[place == name].set_index("seed")["test_loss"].sort_index() for name in ("before", "after")
-    )
+    before, after = (losses_by_seed(runs[place == name]) for name in ("before", "after"))
     before, after = before.align(after, join="inner")
     if len(before) < 2:
         raise TooFewRuns("fewer than two seeds of both")

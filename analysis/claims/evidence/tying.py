@@ -2,27 +2,24 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
-
 from rnnexp.analysis.claims.claim import HOLDS, OPPOSITE, Finding, Part, Test, signed, test_together, whole
-from rnnexp.analysis.claims.runs import counted
+from rnnexp.analysis.claims.runs import counted, is_on, losses_by_seed
 from rnnexp.analysis.contrasts import TooFewRuns
-from rnnexp.analysis.described import Recorded
 from rnnexp.analysis.differences import paired
 from rnnexp.analysis.figures.forest import draw_forest
 from rnnexp.analysis.study import Study
 
 MARGIN = 0.01  # nats per token
-TIED = "params.model.tie_weights"
+TIED = "model.tie_weights"
 
 
 def judge(studies: Mapping[str, Study]) -> Finding:
     """Compare parameters, and losses seed by seed, of one width."""
     study = studies["tying"]
     runs = counted(study)
-    is_tied = Recorded(study.recorded).text(TIED)[runs.index].str.lower() == "true"
-    untied, tied = (_by_seed(runs[own]) for own in (~is_tied, is_tied))
-    first, second = untied["test_loss"].align(tied["test_loss"], join="inner")
+    is_tied = is_on(study, TIED, runs)
+    untied, tied = runs[~is_tied], runs[is_tied]
+    first, second = losses_by_seed(untied).align(losses_by_seed(tied), join="inner")
     if len(first) < 2:
         raise TooFewRuns("fewer than two seeds of both")
     gap = paired(first, second)
@@ -51,7 +48,3 @@ SETTINGS = (
     "book's for its tied models, and not tuned for either. 6% of the test words are not among those 50,000 and read as "
     "<unk>. An untied model of as many parameters as the tied one is not tried."
 )
-
-
-def _by_seed(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs.set_index("seed").sort_index()

@@ -9,10 +9,8 @@ from pathlib import Path
 from rnnexp.errors import UserError
 
 SEQUENTIAL, CBWR_AUTO = 1, 2  # of mkl_service.h
-# Compiled code calls MKL's functions by names with this prefix, for other libraries in the process may have
-# functions of the same name.
-PREFIX = "rnnexp_mkl_"
-FUNCTIONS = ("sgemm",)
+# By this name compiled code calls MKL's function, for other libraries in the process may have one of the same name.
+SGEMM = "rnnexp_mkl_sgemm"
 
 
 def path() -> Path | None:
@@ -32,7 +30,7 @@ def is_slow_here() -> bool:
 
 @cache
 def load() -> None:
-    """Load MKL, so that compiled code finds its functions; UserError where the library is broken."""
+    """Load MKL, so that compiled code finds its function; UserError where the library is broken."""
     import llvmlite.binding  # of numba, which may not be installed
 
     try:
@@ -43,6 +41,4 @@ def load() -> None:
     # arrays happen to lie.
     mkl.MKL_Set_Threading_Layer(SEQUENTIAL)
     mkl.MKL_CBWR_Set(CBWR_AUTO)
-    for name in FUNCTIONS:
-        address = ctypes.cast(getattr(mkl, f"cblas_{name}"), ctypes.c_void_p).value
-        llvmlite.binding.add_symbol(PREFIX + name, address)
+    llvmlite.binding.add_symbol(SGEMM, ctypes.cast(mkl.cblas_sgemm, ctypes.c_void_p).value)

@@ -10,13 +10,10 @@ from rnnexp.compute.jit import jit
 ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112  # of mkl_cblas.h
 
 
-def function(name: str, *arguments, returns=types.void) -> Any:
-    return types.ExternalFunction(mkl.PREFIX + name, returns(*arguments))
-
-
 INT, REAL, ADDRESS = types.int32, types.float32, types.uintp
 # layout, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
-gemm = function("sgemm", *[INT] * 6, REAL, ADDRESS, INT, ADDRESS, INT, REAL, ADDRESS, INT)
+ARGUMENTS = *[INT] * 6, REAL, ADDRESS, INT, ADDRESS, INT, REAL, ADDRESS, INT
+gemm: Any = types.ExternalFunction(mkl.SGEMM, types.void(*ARGUMENTS))
 
 
 @jit

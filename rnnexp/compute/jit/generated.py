@@ -33,11 +33,17 @@ def module_of(source: str) -> ModuleType:
     return module
 
 
+def compiled_in() -> Path | None:
+    """Return the folder in which numba keeps what it compiles of this package; None where it has none."""
+    path = maths.maximum.stats.cache_path  # of any function: they are kept in one place
+    return Path(path) if path else None
+
+
 def kept(name: str, source: str) -> Path | None:
     """Return the file with a source, written unless it is there; None where nothing can be kept."""
-    if not maths.add.stats.cache_path:
+    if not (compiled := compiled_in()):
         return None
-    folder = Path(maths.add.stats.cache_path) / "loops"
+    folder = compiled / "loops"
     path = folder / f"{name}.txt"  # no module of the program
     try:
         if not path.exists() or path.read_text(encoding="utf-8") != source:

@@ -79,17 +79,3 @@ def add_tanh(a, u):
     """Set a = tanh(a + u), element by element: both (H,)."""
     for j in range(len(a)):
         a[j] = tanh(a[j] + u[j])
-
-
-@jit
-def add_sigmoid(a, u):
-    """Set a = sigmoid(a + u), element by element: both (H,)."""
-    half = a.dtype.type(0.5)
-    for j in range(len(a)):
-        a[j] = half + half * tanh(half * (a[j] + u[j]))
-
-
-@jit
-def add(a, b):
-    for j in range(len(a)):
-        a[j] += b[j]

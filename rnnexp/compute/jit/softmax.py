@@ -24,16 +24,11 @@ Q0, Q1, Q2, Q3, Q4 = map(
         0.0013751407896030032,
     ),
 )
-HALF, ONE, LEAST = (
-    np.float32(0.5),
-    np.float32(1),
-    np.float32(-87),
-)  # exp(LEAST) is the least normal number, nearly
+HALF, ONE = np.float32(0.5), np.float32(1)
+LEAST = np.float32(-87)  # exp(LEAST) is the least normal number, nearly
 LOG2_E = np.float32(1 / math.log(2))
-LOG_2 = np.float32(
-    math.log(2) - math.log(2) % 2**-9
-)  # so short that its products with whole numbers are exact
-LOG_2_REST = np.float32(math.log(2) % 2**-9)
+# log(2) in two parts, the first so short that its products with whole numbers are exact
+LOG_2, LOG_2_REST = np.float32(math.log(2) - math.log(2) % 2**-9), np.float32(math.log(2) % 2**-9)
 
 
 @instructions
