@@ -60,7 +60,8 @@ class Gpu(Ops):
         self.cublas.use_tf32(tf32)
         self.uses_custom_kernels, self.uses_cuda_graph = engine != "cupy", engine == "graph"
         try:
-            yield
+            with self.stream:  # another thread than the one that made this would use another
+                yield
         finally:
             self.uses_custom_kernels, self.uses_cuda_graph = before
 

@@ -8,7 +8,7 @@ without recurrent products is one kernel, which takes all steps.
 from collections.abc import Callable
 from functools import partial
 
-from rnnexp.compute.cuda.kernels import Kernels
+from rnnexp.compute.cuda.kernels import MOST_ROWS, Kernels
 from rnnexp.compute.tracer import Address, Tracer
 from rnnexp.compute.workspace import Workspace
 from rnnexp.nn.loops.reading import Recorder, gradient, kind_of, read_step, read_step_backward
@@ -18,7 +18,18 @@ from rnnexp.nn.window import Window
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
     """Run the steps as `rnnexp.nn.loops.forward` does; a GPU takes all rows at once."""
     loop = loop_of(layer, read_step, 1, mask, workspace)
-    loop.run(w, w.U, mask, {}, workspace)
+    U = w.U
+    if w.gates.shape[2] <= MOST_ROWS:
+        U = {group: by_columns(weights, group, workspace) for group, weights in U.items()}
+    loop.run(w, U, mask, {}, workspace)
+
+
+def by_columns(weights, group: str, workspace: Workspace):
+    """Return a copy of weights (G, K, N) whose columns are contiguous, as the kernel of few rows reads them."""
+    G, K, N = weights.shape
+    copy = workspace.array(f"{group} by columns", (G, N, K))
+    copy[...] = weights.swapaxes(1, 2)
+    return copy.swapaxes(1, 2)
 
 
 def backward(
@@ -52,7 +63,7 @@ class Loop:
     """
 
     def __init__(self, cell, read: Callable, direction: int, masks: str, kernels: Kernels):
-        self.direction, self.masks, self.scratch = direction, masks, 1
+        self.direction, self.masks, self.scratch, self.few_rows = direction, masks, 1, kernels.matmul_few_rows
         tracer = Tracer()
         recurrent = Recorder(tracer, masks, summed=False)
         for recurrent.t in (0, direction) if cell.recurrent_matmuls else (0,):
@@ -74,9 +85,10 @@ class Loop:
     def run(self, w: Window, U: dict, mask, more: dict, workspace: Workspace) -> None:
         """Run all steps of a window.
 
-        U : group -> recurrent weights (gates, H, H). more : all other arrays, by the names that addresses use.
+        U : group -> recurrent weights (gates, H, H), by columns where there are few rows. more : all other arrays, by the names that addresses use.
         """
-        (_, T, B, H), matmul = w.gates.shape, workspace.backend.matmul
+        _, T, B, H = w.gates.shape
+        matmul = self.few_rows if B <= MOST_ROWS else workspace.backend.matmul
         mask = mask[0] if self.masks == "one" else mask
         arrays = {"gates": w.gates, **w.states, **w.saved, "mask": mask, **more}
         arrays["scratch"] = workspace.array("scratch", (self.scratch, B, H))

@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -169,6 +170,9 @@ def zeros(shape, dtype=float) -> ndarray:
     return compute(lambda: np.zeros(shape, dtype))
 
 
+current = threading.local()  # each thread has a current stream of its own
+
+
 class Stream:
     ptr = 4711
 
@@ -176,7 +180,13 @@ class Stream:
         assert non_blocking, "the default stream cannot be captured"
 
     def use(self):
-        pass
+        current.stream = self
+
+    def __enter__(self):
+        self.before, current.stream = getattr(current, "stream", None), self
+
+    def __exit__(self, *_):
+        current.stream = self.before
 
     def synchronize(self):
         transfer("waits")
@@ -227,6 +237,7 @@ class RawModule:
         def kernel(grid, block, arguments):
             assert recording is None or self.known, "compiled while a graph is captured"
             assert len(types) == len(arguments), f"{name} takes {types}"
+            assert getattr(current, "stream", None), f"{name} goes to another stream than the products"
             kept = [argument.array if isinstance(argument, ndarray) else argument for argument in arguments]
             values = [passed(name, kind, argument) for kind, argument in zip(types, kept)]
             pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))

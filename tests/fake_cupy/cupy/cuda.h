@@ -8,6 +8,7 @@
 #define __global__
 #define __device__ static
 #define __shared__ static
+static int min(int a, int b) { return a < b ? a : b; }
 struct Index { long long x, y; };
 static Index threadIdx, blockIdx, blockDim, gridDim;
 
@@ -50,6 +51,15 @@ static int __syncthreads_or(int mine) {
     const int result = any;
     __syncthreads();
     return result;
+}
+
+template <class T> static T __shfl_xor_sync(unsigned mask, T mine, int distance) {
+    static T given[MOST];
+    given[running] = mine;
+    __syncthreads();
+    const T others = given[running ^ distance];
+    __syncthreads();
+    return others;
 }
 
 static void live() {
