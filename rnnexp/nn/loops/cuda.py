@@ -85,7 +85,8 @@ class Loop:
     def run(self, w: Window, U: dict, mask, more: dict, workspace: Workspace) -> None:
         """Run all steps of a window.
 
-        U : group -> recurrent weights (gates, H, H), by columns where there are few rows. more : all other arrays, by the names that addresses use.
+        U : group -> recurrent weights (gates, H, H), by columns where there are few rows.
+        more : all other arrays, by the names that addresses use.
         """
         _, T, B, H = w.gates.shape
         matmul = self.few_rows if B <= MOST_ROWS else workspace.backend.matmul
