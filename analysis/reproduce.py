@@ -29,6 +29,7 @@ from rnnexp.analysis.where import is_same
 from rnnexp.errors import UserError
 from rnnexp.output import say
 from rnnexp.records.files import replace_text
+from rnnexp.records.names import cell_name
 
 BEGIN, END = "<!-- made by rnnexp reproduce -->", "<!-- to here -->"
 TITLES = "model", "figure", "published", "here: mean (each seed)", "a run takes", "command"
@@ -104,6 +105,7 @@ def preset_settings(result: PublishedResult) -> dict[str, Any]:
     show = [sys.executable, "-m", "rnnexp", *overrides, "--cfg", "job"]
     text = subprocess.run(show, check=True, capture_output=True, text=True).stdout
     config: Any = OmegaConf.to_container(OmegaConf.create(text))
+    config["cell"]["name"] = cell_name(config["cell"]["name"], config["cell"])  # as `load_runs` has it
     leaves = pd.json_normalize(config).iloc[0].items()
     return {str(key): value for key, value in leaves if key != "seed"}
 

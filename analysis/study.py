@@ -79,7 +79,7 @@ def make_study(
 ) -> Study:
     """Return what tables of recorded runs, as from `load_runs` and `load_history`, say."""
     recorded = visible_texts(recorded.reset_index(drop=True))
-    history = history.reindex(columns=["run_id", "epoch", *HISTORY])
+    history = history.reindex(columns=list(dict.fromkeys(["run_id", "epoch", *HISTORY, *history])))
     runs = describe(recorded, history)
     has_config = ~runs_without_config(recorded)
     settings, runs["configuration"] = _configurations(recorded, runs, has_config)

@@ -20,10 +20,13 @@ TINY = ("train.max_epochs=2", "model.hidden_size=8")
 
 
 @pytest.fixture
-def reproduce(monkeypatch, tmp_path, tracked_in_process, capfd):
-    """The command on a preset made small, with the commands that it starts done in this process; what it prints."""
+def reproduce(monkeypatch, tracked_in_process, capfd, request):
+    """The command on a preset made small, by more overrides where a test gives some; returns what it prints.
+
+    The commands that it starts are done in this process.
+    """
     preset = next(result for result in PUBLISHED if result.name == "char_gru_hackathon")
-    small = replace(preset, overrides=(*preset.overrides, *TINY))
+    small = replace(preset, overrides=(*preset.overrides, *TINY, *getattr(request, "param", ())))
     monkeypatch.setattr("rnnexp.analysis.reproduce.PUBLISHED", [small])
 
     def start(command, **_):
@@ -63,6 +66,12 @@ def test_the_published_figures_beside_ours(reproduce, tracked_in_process, tmp_pa
     table = (tmp_path / "runs/reports/reproduce.md").read_text()
     assert f"**{ours:.4g}** (" in table
     assert page.read_text() == f"before\n{BEGIN}\n{table}{END}\nafter\n"
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("reproduce", [("cell=lstm_dlfs2", "seed=0")], indirect=True)
+def test_a_run_of_the_books_cell_is_recognised(reproduce):
+    assert "| not run |" not in reproduce("run=true")
 
 
 def test_a_mistake_is_named(tmp_path):
