@@ -38,9 +38,9 @@ def test_runs_are_compared_like_a_study(trained, axes):
     assert "| lstm" in str(both)
     assert both.plot(axes, over="tokens") is axes
     assert axes.get_xlabel() == "tokens"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["gru", "lstm"]
     both.plot(axes, measure="valid/ppl")  # any column of a run's history
     assert axes.get_ylabel() == "valid/ppl"
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["gru", "lstm"]
     with pytest.raises(UserError, match="nonsense over epoch is not recorded"):
         both.plot(axes, measure="nonsense")
 
