@@ -22,7 +22,7 @@ def report(shapes: Sequence[str], cells: Sequence[str], rounds: int, out: Path) 
     out.mkdir(parents=True, exist_ok=True)
     print(f"Ours computes with engine={engine.fastest()}, the fastest that is installed.\n")
     slower = set(engine.installed()) - {engine.fastest()}
-    contenders = ["ours", *sorted(slower), "textbook", "torch"]
+    contenders = ["ours", *sorted(slower), "textbook", "torch", "jax"]
     if not has_torch():
         print(f"{NO_TORCH}\n")
     records = []

@@ -67,6 +67,7 @@ PYTORCH_VARIANTS = {
     RNN.label: RNN,
 }
 TEXTBOOK_LABELS = {variant.label for variant in (LSTM, GRU, GRU_RESET_AFTER, RNN)}
+JAX_LABELS = TEXTBOOK_LABELS
 
 
 @dataclass(frozen=True)
