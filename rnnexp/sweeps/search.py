@@ -58,7 +58,7 @@ class Search(Sweep):
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.budget * len(combinations))
         bases = [self.job_of(*combination) for combination in counted(combinations, "checked")]
-        require_possible(bases)  # before anything is made
+        require_possible(bases, elsewhere=bool(request.launcher))  # before anything is made
         self.since = since or datetime.now()
         self.branches = [
             load_branch(base, *combination, request, self.since)

@@ -365,6 +365,13 @@ def test_a_process_that_was_suspended_too_long_finds_out_and_stops(in_process, t
             ["sweep.match_cells=true", "dataset=ptb", "data.root=gone", "cell=lstm,gru"],
             ["cell=lstm: ", "gone/ptb holds no ptb.train.txt"],
         ),
+        (["dataset=ptb", "data.root=gone", "seed=0,1"], ["seed=0: ", "gone/ptb holds no ptb.train.txt"]),
+        (["dataset=dinos", "data.root=gone"], ["gone holds no dinos.txt: name the folder that does"]),
+        (["dataset=text", "dataset.path=gone.txt"], ["cannot read", "gone.txt: No such file"]),
+        (
+            ["sweep=search", "sweep.trials=2", "cell=gru", "dataset=text", "dataset.path=gone.txt"],
+            ["cannot read", "gone.txt: No such file"],
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )
@@ -674,7 +681,7 @@ def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch
         (["sweep=search", "sweep.pruner=axe"], "median, hyperband or null"),
         (["sweep=search", "optimizer.lr=interval(4,1)"], "optimizer.lr"),
         (
-            ["sweep=search", "cell=lstm", "dataset=text", "dataset.path=gone.txt", "sweep.trials=2"],
+            ["sweep=search", "cell=lstm", "train.batch_size=1000000", "sweep.trials=2"],
             "2 of 2 jobs failed",
         ),
     ],
