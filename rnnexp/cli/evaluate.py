@@ -148,6 +148,8 @@ def config_of(folder: RunFolder, overrides: Sequence[str]) -> dict[str, Any]:
         key, _, value = override.partition("=")
         if key not in OF_A_RUN:
             raise UserError(f"{override} cannot be said anew of a run: only {', '.join(OF_A_RUN)} can")
+        if value.startswith("~"):
+            value = str(Path(value).expanduser())
         if key in ("dataset.dir", "data.root"):
             saved.dataset.dir = None if key == "data.root" else value
         OmegaConf.update(saved, key, None if value == "null" else value, force_add=key == "dataset.path")

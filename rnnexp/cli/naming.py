@@ -42,8 +42,9 @@ def folder_of(
     if not named:
         raise UserError(f"name one run folder: {typed}RUN_FOLDER")
     path = Path(named).expanduser().absolute()
-    if found.is_run(path):
-        return RunFolder(path)
+    for folder in path, path.parent if path.is_file() else path:  # a file of a run will do
+        if found.is_run(folder):
+            return RunFolder(folder)
     for study in path, Path(RUNS, named).absolute():
         runs = found.runs_of(study)
         fit = [run for run in runs if wanted(run)]

@@ -20,6 +20,7 @@ from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.found import require_folder
 from rnnexp.records.redaction import holding, redact
+from rnnexp.sweeps.outlook import number
 from rnnexp.tracking import Tracker
 from rnnexp.tracking.base import DELETED, DELIVERED, THERE
 
@@ -101,5 +102,5 @@ def run(given: list[str]) -> int:
     if not folders:
         raise UserError("name a folder: rnnexp sync runs/")
     counts = sync(folders, options.uri, options.tracking)
-    say(f"{counts.total()} runs: {', '.join(f'{number} {what}' for what, number in counts.items())}")
+    say(f"{number(counts.total(), 'run')}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     return int(counts["not delivered"] > 0)

@@ -24,9 +24,10 @@ def read_bytes(path: Path) -> bytes:
 
 
 def require_readable(path: Path) -> None:
-    """Raise UserError where a file that the user named cannot be read, or only once."""
-    with opened(path):
-        pass
+    """Raise UserError where a file that the user named is empty, cannot be read, or only once."""
+    with opened(path) as file:
+        if not file.read(1):
+            raise UserError(f"{path} is empty")
 
 
 @contextmanager

@@ -56,6 +56,8 @@ def unreadable(override: str) -> str:
     key, equals, value = override.partition("=")
     if not equals:
         return f"{override} is no override: write KEY=VALUE or GROUP=OPTION"
+    if value.endswith(","):
+        return f"{override} ends with a comma: write all values without a space between, as in {key}=A,B"
     quoted = f"{key}='{value}'"
     if "'" not in value and (is_text(key) or key not in all_keys()):
         with suppress(HydraException):

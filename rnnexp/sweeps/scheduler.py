@@ -20,7 +20,7 @@ from rnnexp.experiment.signals import stop_requests
 from rnnexp.output import safe, say
 from rnnexp.records.lease import InUse
 from rnnexp.sweeps.job import GRACE_S, Job, named
-from rnnexp.sweeps.outlook import Outlook, duration, size
+from rnnexp.sweeps.outlook import Outlook, duration, number, size
 from rnnexp.sweeps.starting import Starter
 from rnnexp.tracking.base import TIMEOUT_S
 from rnnexp.tracking.client import Client, WorkerClient
@@ -118,7 +118,7 @@ class Sweep:
         if not left:
             return ""
         before = f" ({total - left} of {total} have ended before)" if left < total else ""
-        return f"{left} jobs to do, {self.workers} at a time{before}{self.estimate()}"
+        return f"{number(left, 'job')} to do, {self.workers} at a time{before}{self.estimate()}"
 
     def estimate(self) -> str:
         """Return about what time and disk the jobs that are left take, as the end of a sentence; empty if unknown."""
@@ -245,7 +245,7 @@ class Sweep:
             for how, job, why in diverged + failed
         ]
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *wrong])
+        return "".join(f"{line}\n" for line in [f"{number(len(self.jobs), 'job')}: {said}", *wrong])
 
 
 def require_possible(jobs: Sequence[Job], elsewhere: bool = False) -> None:

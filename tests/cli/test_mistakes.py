@@ -309,6 +309,9 @@ SIXTY = {
     "generate run=": "name one run folder: rnnexp generate run=RUN_FOLDER",
     "evaluate gone gone": "gone is one run too many: name one, by its folder",
     "sync gone": "gone is no folder",
+    "cell gru": "cell is no command: did you mean cell=gru? There are train, ",
+    "-m cell=gru, lstm": "cell=gru, ends with a comma: write all values without a space between, as in cell=A,B",
+    "ui uri=gone.db": "uri=gone.db is no address of a store: for a file write uri=sqlite:///gone.db",
 }
 
 

@@ -36,7 +36,9 @@ def written_by(named):
 
 
 @pytest.mark.usefixtures("studies")
-@pytest.mark.parametrize("named", ["runs/one/a", "runs/one", "one", "./runs/one/", "runs/one/../one/a"])
+@pytest.mark.parametrize(
+    "named", ["runs/one/a", "runs/one", "one", "./runs/one/", "runs/one/a/best.npz", "runs/one/../one/a"]
+)
 def test_a_run_and_the_only_one_of_a_study_are_found(named):
     assert written_by(named).samefile("runs/one/a")
     assert resumed(named).samefile("runs/one/a")
