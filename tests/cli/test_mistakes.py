@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,6 +84,7 @@ def test_records_are_not_delivered_into_a_folder_or_a_pipe(tmp_path, monkeypatch
             pass
 
 
+@pytest.mark.skipif(bool(find_spec("psycopg")), reason="PostgreSQL's driver is installed")
 def test_a_missing_driver_is_named_with_its_remedy(line):
     for arguments in ["compare", "study=s"], ["generate", "run=7"]:
         said = line(*arguments, "uri=postgresql+psycopg://nobody@127.0.0.1:1/none")

@@ -41,10 +41,11 @@ def client_of(uri: str) -> Any:
 
     A server asks for user and password, which `Address.connected` puts where MLflow finds them.
     """
-    file = file_of(uri)
+    file, address = file_of(uri), Address(uri)
     if file:
         require_file(file, uri)
-    return library().tracking.MlflowClient(for_sqlalchemy(file) if file else Address(uri).to_connect())
+    require_answer(address)
+    return library().tracking.MlflowClient(for_sqlalchemy(file) if file else address.to_connect())
 
 
 def require_file(file: Path, uri: str) -> None:
@@ -53,6 +54,15 @@ def require_file(file: Path, uri: str) -> None:
         raise UserError(
             f"uri={uri} is no store: {file} is a {kind_of(file)}; name a file, such as {file / 'mlflow.db'}"
         )
+
+
+def require_answer(address: Address) -> None:
+    """Connect to a database server once, and raise what SQLAlchemy does where that fails: MLflow tries for minutes."""
+    if address.kind in ("postgresql", "mysql", "mssql"):
+        import sqlalchemy
+
+        os.environ.setdefault("PGCONNECT_TIMEOUT", "5")
+        sqlalchemy.create_engine(address.to_connect(), poolclass=sqlalchemy.NullPool).connect().close()
 
 
 @contextmanager
