@@ -192,7 +192,8 @@ def test_a_job_that_dies_before_it_has_its_folder(in_process, tmp_path):
     result = in_process("-m", *QUICK, "seed=0", "study=bad,good")
     assert result.returncode == 1
     assert "2 jobs: 1 failed, 1 finished\n" in result.stdout
-    assert f"study=bad: failed: {tmp_path}/runs/bad/{job.folder.path.name}" in result.stdout
+    assert "study=bad: failed: " in result.stdout
+    assert f"{tmp_path}/runs/bad/{job.folder.path.name}/.lock'" in result.stdout
 
 
 def test_the_folder_of_another_run_is_no_result(in_process, tmp_path):
