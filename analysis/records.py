@@ -15,7 +15,6 @@ from rnnexp.records.address import Address
 from rnnexp.records.names import cell_name
 from rnnexp.records.sqlite import file_of
 from rnnexp.records.trash import InTrash
-from rnnexp.tracking.mlflow.library import require_answer
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -162,7 +161,7 @@ def _client(uri: str) -> Any:
     # absolute, for MLflow keeps the stores it has opened by their addresses, wherever they were opened
     store = Address(f"{SQLITE}{_file(uri).absolute()}" if uri.startswith(SQLITE) else uri)
     os.environ.update(store.credentials())
-    require_answer(store)
+    store.require_answer()
     return MlflowClient(store.to_connect())
 
 

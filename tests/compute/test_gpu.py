@@ -490,9 +490,7 @@ def test_one_kernel_between_two_products(gpu, standin, name, options, monkeypatc
 
 def test_no_cupy(monkeypatch):
     monkeypatch.setattr(gpu_module, "find_spec", lambda name: None)
-    with pytest.raises(
-        UserError, match=r"^device=gpu needs CuPy: pip install 'cupy-cuda13x\[ctk\]', or cupy"
-    ):
+    with pytest.raises(UserError, match=r"^device=gpu needs CuPy: .* install -e '.*\[cuda13\]'; where "):
         backend.load_cupy()
 
 

@@ -44,7 +44,7 @@ def client_of(uri: str) -> Any:
     file, address = file_of(uri), Address(uri)
     if file:
         require_file(file, uri)
-    require_answer(address)
+    address.require_answer()
     return library().tracking.MlflowClient(for_sqlalchemy(file) if file else address.to_connect())
 
 
@@ -54,15 +54,6 @@ def require_file(file: Path, uri: str) -> None:
         raise UserError(
             f"uri={uri} is no store: {file} is a {kind_of(file)}; name a file, such as {file / 'mlflow.db'}"
         )
-
-
-def require_answer(address: Address) -> None:
-    """Connect to a database server once, and raise what SQLAlchemy does where that fails: MLflow tries for minutes."""
-    if address.kind in ("postgresql", "mysql", "mssql"):
-        import sqlalchemy
-
-        os.environ.setdefault("PGCONNECT_TIMEOUT", "5")
-        sqlalchemy.create_engine(address.to_connect(), poolclass=sqlalchemy.NullPool).connect().close()
 
 
 @contextmanager
