@@ -223,6 +223,7 @@ MISTAKES = [
     (speed, "rounds=0", "rounds=0 must be a number from 1"),
     (speed, "fast", "fast is not known: give shapes=VALUE"),
     (speed, "device=tpu", "device=tpu is not known: choose from cpu, gpu"),
+    (speed, "compile=maybe", "compile=maybe is not known: choose from no, yes"),
     (growth, "rounds=1", "rounds=1 is not known: give out=VALUE"),
     (overhead, "out=/dev/null/x", "Not a directory"),
     (curve, "steps=49", "steps=49 must be a number from 50"),
@@ -237,6 +238,16 @@ def test_a_mistake_gets_one_line(module, argument, message, monkeypatch):
         module.main()
     assert message in ended.value.code
     assert len(ended.value.code.splitlines()) == 1
+
+
+def test_nothing_is_compiled_on_a_gpu_or_without_a_compiler(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    for device, message in (
+        ("gpu", "compile=yes is for device=cpu"),
+        ("cpu", "needs a C.. compiler: install g"),
+    ):
+        with pytest.raises(BenchmarkError, match=message):
+            speed.measure(speed.DEFAULTS | {"device": device, "compile": "yes"})
 
 
 def test_a_mistake_is_all_that_the_command_prints():
