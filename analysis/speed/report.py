@@ -18,11 +18,17 @@ NO_TORCH = "PyTorch is not installed (pip install torch): measuring the rest."
 
 
 def report(
-    shapes: Sequence[str], cells: Sequence[str], rounds: int, out: Path, compiled: bool = False
+    shapes: Sequence[str],
+    cells: Sequence[str],
+    rounds: int,
+    out: Path,
+    compiled: bool = False,
+    shared: bool = False,
 ) -> None:
     """Benchmark shapes and cells on the CPU; write speed.json, speed.md and, beside PyTorch, speed.png.
 
     compiled : whether PyTorch's loop takes part also as torch.compile makes it.
+    shared : see `benchmark`.
     """
     out.mkdir(parents=True, exist_ok=True)
     print(f"Ours computes with engine={engine.fastest()}, the fastest that is installed.\n")
@@ -34,7 +40,7 @@ def report(
     for name in shapes:
         for variant in VARIANTS:
             if variant.label in cells:
-                records.append(benchmark(name, variant, contenders, rounds))
+                records.append(benchmark(name, variant, contenders, rounds, shared))
                 print(tables.sentence(records[-1]), flush=True)
     text = tables.table(records)
     found = {"machine": tables.machine(), "records": records}

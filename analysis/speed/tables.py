@@ -15,6 +15,7 @@ ours has. x loop, x compiled: times as fast as the same cell written as a loop o
 what torch.compile makes of that loop; our aim is 1.2. Each contender uses the number of threads that is
 fastest for it. Products alone: the share of a step that its own matrix products take. Peak memory is that
 of the process less what it held with its libraries loaded."""
+SHARED = """ Everyone had one thread, and the seconds are those of the CPU: others used the machine too."""
 NAMES = {
     "mkl": "engine=mkl",
     "numba": "engine=numba",
@@ -68,7 +69,7 @@ def table(records: list[dict]) -> str:
             "",
             *(f"- {name}: {SHAPES[name]}" for name in used),
             "",
-            NOTES,
+            NOTES + (SHARED if any(record["shared"] for record in records) else ""),
             "",
             "Where a step of ours spends its time, in percent:",
             "",
