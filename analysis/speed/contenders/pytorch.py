@@ -62,7 +62,7 @@ class PyTorch:
         self.embedding.weight.copy_(torch.tensor(model.params.value["embedding.W"]))
         if not self.task.shape.tie_weights:
             self.decoder.weight.copy_(torch.tensor(model.params.value["decoder.W"]))
-        self.decoder.bias.zero_()
+        self.decoder.bias.copy_(torch.tensor(model.params.value["decoder.b"]))
 
     def use_threads(self, number: int) -> None:
         torch.set_num_threads(number)
