@@ -161,6 +161,7 @@ def _client(uri: str) -> Any:
     # absolute, for MLflow keeps the stores it has opened by their addresses, wherever they were opened
     store = Address(f"{SQLITE}{_file(uri).absolute()}" if uri.startswith(SQLITE) else uri)
     os.environ.update(store.credentials())
+    store.require_answer()
     return MlflowClient(store.to_connect())
 
 

@@ -101,8 +101,9 @@ def explained(error: BaseException) -> str:
 def unknown_argument(argument: str, keys: Iterable[str]) -> str:
     """Return that a command has no such argument, which one may have been meant, and which there are."""
     known = [f"{key}=" for key in keys]
-    key, equals, _ = argument.partition("=")
-    near = get_close_matches(f"{key}=", known, n=1) if equals else []
+    key, equals, _ = argument.lstrip("-").partition("=")
+    is_value = not equals and argument[:1] not in ("", "-")
+    near = [f"{known[0]}{argument}"] if is_value else get_close_matches(f"{key}=", known, n=1)
     meant = f"did you mean {near[0]}? There are" if near else "the options are"
     return f"{argument} is not known: {meant} {', '.join(known)}"
 

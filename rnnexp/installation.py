@@ -23,6 +23,11 @@ def how_to_add(extra: str) -> str:
     return f"{BY.get(installer(), f'{sys.executable} -m pip install')} {needed}"
 
 
+def how_to_add_cupy() -> str:
+    """Return the command that installs CuPy, for either CUDA that a driver may be of."""
+    return f"{how_to_add('cuda13')}; where nvidia-smi names a CUDA version of 12: {how_to_add('cuda12')}"
+
+
 def requirements(extra: str) -> list[str]:
     """Return the packages of an extra with their versions; empty where the program was not installed as a package."""
     try:

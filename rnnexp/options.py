@@ -101,6 +101,7 @@ class Option:
     since_default : what programs did before the option existed. A run with this value has the hash that it had
         then. It is the option's default too.
     in_root : where a folder of data lies within data.root, which stands in for a path that is not given.
+    files : what a folder is read for; without them it is of no use.
     """
 
     meaning: str
@@ -110,11 +111,12 @@ class Option:
     runtime: bool = False
     since_default: Any = NOTHING
     in_root: str | None = None
+    files: tuple[str, ...] = ()
 
 
-def path_to_folder(meaning: str, in_root: str | None = None) -> Option:
+def path_to_folder(meaning: str, in_root: str | None = None, files: tuple[str, ...] = ()) -> Option:
     """Return the description of a path to a folder from which only known files are read."""
-    return Option(meaning, defines_result=False, path=PathTo.FOLDER, in_root=in_root)
+    return Option(meaning, defines_result=False, path=PathTo.FOLDER, in_root=in_root, files=files)
 
 
 def path_to_file(meaning: str, since_default: Any = NOTHING) -> Option:

@@ -14,6 +14,8 @@ REQUIRES = [
     'numba<1,>=0.61; extra == "numba"',
     'rnnexp[numba]; extra == "mkl"',
     'mkl; extra == "mkl"',
+    'cupy-cuda13x[ctk]; extra == "cuda13"',
+    'cupy-cuda12x[ctk]; extra == "cuda12"',
 ]
 
 
@@ -70,6 +72,16 @@ def test_a_clone_adds_its_extra():
 def test_a_wheel_adds_packages_by_name_for_it_may_be_in_no_index(installed, by, prefix, said):
     installed(by, prefix)
     assert installation.how_to_add("mkl") == said
+
+
+def test_cupy_is_added_for_either_cuda(installed):
+    said = installation.how_to_add_cupy()
+    assert f"pip install -e '{REPOSITORY}[cuda13]'; where nvidia-smi names a CUDA version of 12: " in said
+    assert said.endswith(f"pip install -e '{REPOSITORY}[cuda12]'")
+    installed("pip")
+    assert installation.how_to_add_cupy().startswith(
+        "/usr/bin/python3 -m pip install 'cupy-cuda13x[ctk]'; where "
+    )
 
 
 def test_what_nobody_has_installed_names_the_extra(installed, monkeypatch):

@@ -14,8 +14,8 @@ MOST = 6  # configurations
 UNITS = {  # what a size counts: on the grammar, and in the copying task
     "agreement": "distance {}",
     "bracket": "{} open",
-    "counting": "{} ticks left",
-    "wait": "{} blanks",
+    "counting": "{} tick{s} left",
+    "wait": "{} blank{s}",
     "recall": "distance {}",
 }
 
@@ -110,7 +110,7 @@ def _table(rows: pd.DataFrame, places: list[tuple[str, str]]) -> pd.DataFrame:
 
 def _called(kind: str, size: str) -> str:
     """Return what a class is called at its row."""
-    return kind if size == EVERY else UNITS.get(kind, "{}").format(size)
+    return kind if size == EVERY else UNITS.get(kind, "{}").format(size, s="" if size == "1" else "s")
 
 
 def _shade_kinds(axes, places: list[tuple[str, str]]) -> None:

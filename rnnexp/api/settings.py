@@ -73,7 +73,8 @@ def option_of(group: str, value: Any, config_dir: Path | None) -> str:
         if not isinstance(name, str):
             raise UserError(f"{group}={name!r} must be the name of one of {', '.join(known)}")
         if name not in known:
-            raise UserError(f"{group}={name!r} is not known: {suggestion(name, known)}")
+            own = f"; one of your own needs config_dir=FOLDER, which has it as {group}/{name}.yaml"
+            raise UserError(f"{group}={name!r} is not known: {suggestion(name, known)}{own}")
     return f"[{','.join(value)}]" if several else value
 
 
@@ -81,7 +82,8 @@ def options(group: str, config_dir: Path | None) -> list[str]:
     """Return the options of a group: the files of conf/, and of a folder of the user's."""
     folders = [CONF, *([config_dir] if config_dir else [])]
     own = {name for of_group, name in PARTS if of_group == group}
-    return sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")} | own)
+    files = ((folder / group, file) for folder in folders for file in (folder / group).rglob("*.yaml"))
+    return sorted({file.relative_to(top).with_suffix("").as_posix() for top, file in files} | own)
 
 
 def settable(config: DictConfig) -> dict[str, Key]:

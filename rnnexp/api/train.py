@@ -13,7 +13,7 @@ from rnnexp.api.mistakes import plainly
 from rnnexp.api.run import Run
 from rnnexp.api.settings import config_of
 from rnnexp.errors import UserError
-from rnnexp.experiment import known_keys, recorded, rules, runner
+from rnnexp.experiment import build, known_keys, recorded, rules, runner
 from rnnexp.experiment.progress import lines_where_no_bar
 from rnnexp.output import say
 from rnnexp.records.brought import require_room
@@ -101,11 +101,13 @@ def _train_in(folder: RunFolder, asked: dict[str, Any], overrides: list[str], sh
             f"{folder} has finished with these settings and is returned; another folder makes a new run",
             sys.stderr,
         )
-    elif folder.checkpoint_file.exists():
-        say(
-            f"{folder} was begun with these settings and goes on after epoch {len(folder.records())}",
-            sys.stderr,
-        )
+    else:
+        build.require_text(resolved)
+        if folder.checkpoint_file.exists():
+            say(
+                f"{folder} was begun with these settings and goes on after epoch {len(folder.records())}",
+                sys.stderr,
+            )
     with lines_where_no_bar() if show else nullcontext():
         runner.run_experiment(resolved, folder, overrides=overrides, show=show)
     return Run(folder)

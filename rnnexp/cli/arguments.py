@@ -27,8 +27,16 @@ def split(arguments: Sequence[str], options: type) -> tuple[list[str], list[str]
 def split_paths(arguments: Sequence[str], options: type) -> tuple[list[Path], list[str]]:
     """Return those arguments that name a file or a folder, and the others."""
     _, others = split(arguments, options)
+    refuse_flags(others, options)
     paths = [argument for argument in others if "=" not in argument or Path(argument).exists()]
     return [Path(path) for path in paths], [argument for argument in arguments if argument not in paths]
+
+
+def refuse_flags(arguments: Sequence[str], options: type) -> None:
+    """Raise UserError for an argument such as --num, with the option that it may stand for; a path may begin so."""
+    for argument in arguments:
+        if argument.startswith("-") and not Path(argument).exists():
+            raise UserError(unknown_argument(argument, map(key_of, fields(options))))
 
 
 def read(arguments: Sequence[str], options: type[T]) -> T:

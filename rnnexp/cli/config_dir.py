@@ -28,5 +28,5 @@ def split(arguments: list[str]) -> tuple[list[str], Path | None]:
         folder = folder if equals else "".join(arguments[place + 1 : after])
         if not folder or folder.startswith("-"):
             raise UserError(f"{flag} names no folder: {flag} FOLDER")
-        return arguments[:place] + arguments[after:], Path(folder)
+        return arguments[:place] + arguments[after:], Path(folder).expanduser()
     return arguments, None

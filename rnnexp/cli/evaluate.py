@@ -4,10 +4,10 @@ rnnexp evaluate run=FOLDER_OR_ID [split=test] [evaluation=NAME] [protocol=exact]
 rnnexp evaluate run=FOLDER_OR_ID dataset.path=FILE [unknown=leave_out] [evaluation=NAME] [uri=MLFLOW_STORE]
 rnnexp evaluate weights=FILE [split=test] [evaluation=NAME] [protocol=exact] [OVERRIDE ...]
 
-run: a run folder, or the id of an MLflow run in the store `uri`. It is scored with its best weights, on its own
-data; on another text, whole, with dataset.path; dataset.dir or data.root say where its data set lies now. What the
-run's vocabulary lacks of another text is read as <unk>; where there is none, such a text is refused, unless
-unknown=leave_out takes these tokens out of it, to be neither read nor scored.
+run: a run folder, also without run= before it, or the id of an MLflow run in the store `uri`. It is scored with
+its best weights, on its own data; on another text, whole, with dataset.path; dataset.dir or data.root say where
+its data set lies now. What the run's vocabulary lacks of another text is read as <unk>; where there is none,
+such a text is refused, unless unknown=leave_out takes these tokens out of it, to be neither read nor scored.
 weights: an npz file; `rnnexp.interop.weights` says which names and shapes it holds and how to bring them
 from the book's layout, from PyTorch's and from Keras's. The overrides say which model and data they belong
 to, as for `rnnexp`: cell=lstm dataset=ptb model.hidden_size=650. protocol=exact: every token once, the split
@@ -26,8 +26,7 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from rnnexp import tracking
-from rnnexp.cli import arguments
+from rnnexp.cli import arguments, naming
 from rnnexp.compute import backend, engine
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.datasets.text import read_text
@@ -63,7 +62,7 @@ class Options:
 
 def report(given: list[str]) -> str:
     """Return a line for each loss that the protocol measures, in nats per token and perplexity."""
-    own, overrides = arguments.split(given, Options)
+    own, overrides = arguments.split(naming.with_run(given, Options), Options)
     options = arguments.read(own, Options)
     if options.protocol not in PROTOCOLS:
         raise UserError(f"protocol={options.protocol} is not known: choose from {', '.join(PROTOCOLS)}")
@@ -71,9 +70,13 @@ def report(given: list[str]) -> str:
         raise UserError(f"unknown={options.unknown} is not known: choose from {', '.join(UNKNOWN)}")
     if options.weights is None and options.run is None:
         raise UserError("weights has no value: add weights=FILE, or run=FOLDER for a run of ours")
-    if options.weights and options.run:
+    if options.weights is not None and options.run is not None:
         raise UserError("run= and weights= exclude each other: leave one out")
-    folder = RunFolder(tracking.path_of(options.run, options.uri).absolute()) if options.run else None
+    folder = (
+        None
+        if options.run is None
+        else naming.folder_of(options.run, "rnnexp evaluate run=", naming.has_weights, options.uri)
+    )
     chosen = [override for override in overrides if is_of_evaluation(override)]
     others = [override for override in overrides if not is_of_evaluation(override)]
     config = config_of(folder, others) if folder else composed(overrides)
@@ -110,7 +113,7 @@ def report(given: list[str]) -> str:
         if folder:
             models.load_weights(experiment.model, folder.path)
         else:
-            weights.load(experiment.model, Path(str(options.weights)))
+            weights.load(experiment.model, Path(str(options.weights)).expanduser())
         rows = config["train"]["eval_streams"] if options.protocol == "streams" else 1
         lines = lines_about(corpus, split)
         with (
@@ -145,6 +148,8 @@ def config_of(folder: RunFolder, overrides: Sequence[str]) -> dict[str, Any]:
         key, _, value = override.partition("=")
         if key not in OF_A_RUN:
             raise UserError(f"{override} cannot be said anew of a run: only {', '.join(OF_A_RUN)} can")
+        if value.startswith("~"):
+            value = str(Path(value).expanduser())
         if key in ("dataset.dir", "data.root"):
             saved.dataset.dir = None if key == "data.root" else value
         OmegaConf.update(saved, key, None if value == "null" else value, force_add=key == "dataset.path")

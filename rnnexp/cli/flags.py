@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -18,6 +19,8 @@ def read(arguments: Sequence[str]) -> Namespace:
     parser.allow_abbrev = False
     parser.error = refuse  # type: ignore[method-assign]
     given = parser.parse_intermixed_args(list(arguments))
+    if given.config_dir:
+        given.config_dir = str(Path(given.config_dir).expanduser())
     for flag in REFUSED:
         if getattr(given, flag):
             raise UserError(f"--{flag.replace('_', '-')} does not go here: --config-dir FOLDER adds configs")

@@ -3,9 +3,9 @@
 rnnexp generate run=FOLDER_OR_ID [prompt="the cat"] [num=5] [length=200] [temperature=1] [top_k=20] [seed=0]
                 [uri=MLFLOW_STORE]
 
-run: a run folder, or the id of an MLflow run in the store `uri`. A prompt goes before every text; a model of
-names or sentences begins a new one without it. temperature=0 always takes the likeliest symbol; below 1 the
-likely ones become likelier. top_k: draw among that many of them.
+run: a run folder, also without run= before it, or the id of an MLflow run in the store `uri`. A prompt goes
+before every text; a model of names or sentences begins a new one without it. temperature=0 always takes the
+likeliest symbol; below 1 the likely ones become likelier. top_k: draw among that many of them.
 """
 
 import math
@@ -13,13 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnexp import tracking
-from rnnexp.cli import arguments
+from rnnexp.cli import arguments, naming
 from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment.trained import load, prompt_tokens
 from rnnexp.output import say
-from rnnexp.records.folder import RunFolder
 
 LIMITS = [
     ("num", 1, 10_000),  # side by side, which takes memory
@@ -51,7 +49,7 @@ def generate(options: Options) -> list[str]:
         if value is not None and not least <= value <= most:
             limits = f"{least} or more" if most == math.inf else f"from {least} to {most}"
             raise UserError(f"{key}={value} must be {limits}")
-    folder = RunFolder(tracking.path_of(options.run, options.uri))
+    folder = naming.folder_of(options.run, "rnnexp generate run=", naming.has_weights, options.uri)
     model, corpus = load(folder)
     texts = sample(
         model,
@@ -69,5 +67,5 @@ def generate(options: Options) -> list[str]:
 
 def run(given: list[str]) -> None:
     """Print the texts that the arguments ask for."""
-    texts = generate(arguments.read(given, Options))
+    texts = generate(arguments.read(naming.with_run(given, Options), Options))
     say("\n".join(texts) if all("\n" not in text for text in texts) else "\n---\n".join(texts))

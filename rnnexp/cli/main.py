@@ -9,6 +9,7 @@ from rnnexp import __version__
 from rnnexp.cli import help, process
 from rnnexp.cli.help import Command
 from rnnexp.errors import UserError
+from rnnexp.installation import CONF
 from rnnexp.output import say
 from rnnexp.records.address import clean_arguments
 
@@ -71,6 +72,8 @@ def run_command(name: str, arguments: list[str]) -> int | None:
         return None
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1, cutoff=0)[0]
+        if (CONF / name).is_dir() and arguments:
+            near = f"{name}={arguments[0]}"
         raise UserError(f"{name} is no command: did you mean {near}? There are {', '.join(COMMANDS)}")
     module = COMMANDS[name].module
     if name in OF_CONFIGS:

@@ -18,7 +18,9 @@ from rnnexp.cli import arguments
 from rnnexp.errors import UserError, explained
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
+from rnnexp.records.found import require_folder
 from rnnexp.records.redaction import holding, redact
+from rnnexp.sweeps.outlook import number
 from rnnexp.tracking import Tracker
 from rnnexp.tracking.base import DELETED, DELIVERED, THERE
 
@@ -40,8 +42,7 @@ def sync(folders: list[Path], uri: str | None, name: str | None = None) -> Count
     The reason why a run could not be delivered is printed on stderr.
     """
     for given in folders:
-        if not given.is_dir():
-            raise UserError(f"{given} is no folder")
+        require_folder(given)
     signs = "state.json", "records.jsonl", "result.json"  # any of them may be lost
     found = sorted(
         {file.parent for given in folders for sign in signs for file in given.rglob(sign) if file.is_file()}
@@ -101,5 +102,5 @@ def run(given: list[str]) -> int:
     if not folders:
         raise UserError("name a folder: rnnexp sync runs/")
     counts = sync(folders, options.uri, options.tracking)
-    say(f"{counts.total()} runs: {', '.join(f'{number} {what}' for what, number in counts.items())}")
+    say(f"{number(counts.total(), 'run')}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     return int(counts["not delivered"] > 0)

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, open_dict
 from rnnexp.cli import config_dir, flags, resume, searching
 from rnnexp.cli.carrying_out import finish
 from rnnexp.errors import UserError
-from rnnexp.experiment import recorded, rules, runner, schema
+from rnnexp.experiment import build, recorded, rules, runner, schema
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.experiment.versions import CALLED, VERSION_BASE
 from rnnexp.installation import CONF
@@ -109,7 +109,10 @@ def one_run(cfg: DictConfig, overrides: list[str]) -> None:
     job = job_of("", cfg, overrides)
     recorded.require_same_engine(job.config, job.folder)
     config = recorded.with_recorded_engine(job.config, job.folder)
-    rules.check(config, elsewhere=job.finished_before())
+    has_finished = job.finished_before()
+    rules.check(config, elsewhere=has_finished)
+    if not has_finished:
+        build.require_text(config)
     with open_dict(cfg):
         cfg.hydra.runtime.output_dir = str(job.folder.path)
     configure_log(cfg.hydra.job_logging, cfg.hydra.verbose, **CALLED)

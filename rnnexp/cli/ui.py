@@ -43,6 +43,10 @@ def run(given: list[str]) -> int:
     if file and not file.is_file():  # MLflow would make an empty one, or try for minutes
         what = "is no file" if file.exists() else "does not exist"
         raise UserError(f"{file} {what}: train a model first, or name another store by uri=")
+    if "://" not in options.uri:  # over which MLflow prints a traceback
+        raise UserError(
+            f"uri={options.uri} is no address of a store: for a file write uri=sqlite:///{options.uri}"
+        )
     command = [sys.executable, "-m", "mlflow", "ui", "--port", str(options.port), "--workers", "1"]
     # not as an argument: lists of processes show those, and this may hold a password
     whole = for_sqlalchemy(file) if file else Address(options.uri).to_connect()

@@ -7,9 +7,10 @@ them, multiplies them or reads a number calls the backend of its model. Each run
 from functools import cache
 
 from rnnexp.compute.cpu import Cpu
-from rnnexp.compute.cuda.gpu import INSTALL, Gpu, errors_in_words, load_cupy
+from rnnexp.compute.cuda.gpu import Gpu, errors_in_words, load_cupy
 from rnnexp.compute.ops import Ops
 from rnnexp.errors import UserError, one_line
+from rnnexp.installation import how_to_add_cupy
 
 CPU = Cpu()
 
@@ -23,7 +24,7 @@ def gpu() -> Gpu:
             return Gpu(cupy)
     except (ImportError, RuntimeError) as error:
         raise UserError(
-            f"device=gpu cannot use the GPU ({one_line(error)}): see nvidia-smi, {INSTALL}"
+            f"device=gpu cannot use the GPU ({one_line(error)}): see nvidia-smi, {how_to_add_cupy()}"
         ) from error
 
 

@@ -5,8 +5,10 @@ import http.client
 import os
 import stat
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from rnnexp.errors import UserError
 from rnnexp.options import Option, path_to_folder
@@ -17,9 +19,24 @@ Cache = Annotated[str, path_to_folder("where a download is kept")]
 
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file that the user named; UserError where it cannot be read, or only once."""
+    with opened(path) as file:
+        return file.read()
+
+
+def require_readable(path: Path) -> None:
+    """Raise UserError where a file that the user named is empty, cannot be read, or only once."""
+    with opened(path) as file:
+        if not file.read(1):
+            raise UserError(f"{path} is empty")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that the user named, to be read; UserError where that cannot be, or only once."""
     try:
         require_file(path)
-        return path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
 
@@ -38,9 +55,21 @@ def decoded(data: bytes, named: str) -> str:
 def require_file(path: Path) -> None:
     """Raise UserError where a path leads to a folder, or to what can be read only once and may be waited for."""
     if not stat.S_ISREG(path.stat().st_mode):
+        what = "name a file in it" if path.is_dir() else "save what it gives to a file and name that"
+        raise UserError(f"cannot read {path}: it is a {kind_of(path)}; {what}")
+
+
+def require_in(folder: Path, name: str, or_download: bool = False) -> None:
+    """Raise UserError where a data set's folder lacks a file, or that cannot be read.
+
+    or_download : whether the data set is downloaded where the user names no folder.
+    """
+    if not (folder / name).exists():
+        more = ", or leave both out for a download" if or_download else ""
         raise UserError(
-            f"cannot read {path}: it is a {kind_of(path)}; save what it gives to a file and name that"
+            f"dataset.dir={folder} holds no {name}: name the folder that does, by dataset.dir or data.root{more}"
         )
+    require_readable(folder / name)
 
 
 def kind_of(path: Path) -> str:
@@ -65,13 +94,10 @@ def read_checked(name: str, sha256: str, folder: str | None, cache: Path, url: s
     UserError where the file is missing, cannot be downloaded or has another sha256.
     """
     path = (Path(folder) if folder else cache) / name
-    if not folder and not path.exists():
+    if folder:
+        require_in(Path(folder), name, or_download=True)
+    elif not path.exists():
         download(f"{url}/{name}", path, sha256)
-    if not path.exists():
-        raise UserError(
-            f"dataset.dir={folder} holds no {name}: name the folder that does, by dataset.dir or data.root, "
-            "or leave both out for a download"
-        )
     data = read_bytes(path)
     remedy = (
         "get the file again, or leave dataset.dir out for a download" if folder else "delete it and run again"

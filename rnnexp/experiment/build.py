@@ -86,8 +86,20 @@ class Experiment:
 def experiment(config: dict[str, Any]) -> Experiment:
     """Return all objects of a run; UserError for an impossible combination, before any data is read."""
     rules.check(config)
-    settings = TrainConfig(**config["train"])
     corpus = corpora.of(config["dataset"])
+    require_enough(corpus, config)
+    return on(corpus, config)
+
+
+def require_text(config: dict[str, Any]) -> None:
+    """Raise UserError where the text of a run cannot be made, or is too short; it is kept for the run."""
+    rules.check_files(config)
+    require_enough(corpora.ahead(config["dataset"]), config)
+
+
+def require_enough(corpus: Corpus, config: dict[str, Any]) -> None:
+    """Raise UserError where a text is too short for what a config asks, or of another kind."""
+    settings = TrainConfig(**config["train"])
     if corpus.end is None:
         window = settings.batch_size * settings.bptt
         corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
@@ -98,7 +110,6 @@ def experiment(config: dict[str, Any]) -> Experiment:
         raise UserError("train.random_bptt=true cuts a stream, and this text is sequences: leave it out")
     for name, evaluator in make_evaluators(config).items() if settings.tests else ():
         evaluator.require(corpus, "test", f"evaluation={name}")
-    return on(corpus, config)
 
 
 def on(corpus: Corpus, config: dict[str, Any]) -> Experiment:

@@ -18,7 +18,7 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
     for key, path in file_keys(config):
         result.pop(key, None)
         if path:
-            result[CONTENT_OF.get(key, key)] = content(Path(path))
+            result[CONTENT_OF.get(key, key)] = content(Path(path).expanduser())
     result |= own_parts.digests(config)
     return digest(result), digest({key: value for key, value in result.items() if key != "seed"})
 

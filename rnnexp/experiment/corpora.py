@@ -1,4 +1,4 @@
-"""Make the text of a run, or take it from the process that this one was forked from."""
+"""Make the text of a run, or take what was made ahead: by this process, or by the one that it was forked from."""
 
 import json
 import logging
@@ -32,11 +32,17 @@ def of(section: Mapping[str, Any]) -> Corpus:
     ------
     UserError where it cannot be made.
     """
-    kept = KEPT.get(key_of(section))
+    kept = KEPT.pop(key_of(section), None)
     if not kept:
         return make_chosen("dataset", section)
     for level, message in kept.said:
         OURS.log(level, "%s", message)
+    return kept.corpus
+
+
+def ahead(section: Mapping[str, Any]) -> Corpus:
+    """Return the text of a section, and keep it for the run that this process does next; UserError as of `of`."""
+    kept = KEPT[key_of(section)] = made(section)
     return kept.corpus
 
 
@@ -52,19 +58,25 @@ def keep(section: Mapping[str, Any]) -> None:
     if key not in ASKED:
         ASKED.append(key)
         return
-    said, level = Said(), OURS.level
-    OURS.addHandler(said)
-    OURS.setLevel(logging.INFO)  # as in a run
     try:
-        corpus = make_chosen("dataset", section)
+        kept = made(section)
     except (UserError, OSError, MemoryError):
         return
-    finally:
-        OURS.removeHandler(said)
-        OURS.setLevel(level)
     if len(KEPT) == MOST:
         del KEPT[next(iter(KEPT))]
-    KEPT[key] = Kept(corpus, said.lines)
+    KEPT[key] = kept
+
+
+def made(section: Mapping[str, Any]) -> Kept:
+    """Make the text of a section; what is to be said of it is kept, and not logged."""
+    said, before = Said(), (OURS.handlers, OURS.level, OURS.propagate)
+    OURS.handlers, OURS.propagate = [said], False
+    OURS.setLevel(logging.INFO)  # as in a run
+    try:
+        return Kept(make_chosen("dataset", section), said.lines)
+    finally:
+        OURS.handlers, level, OURS.propagate = before
+        OURS.setLevel(level)
 
 
 class Said(logging.Handler):

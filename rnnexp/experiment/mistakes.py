@@ -6,11 +6,13 @@ from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from rnnexp.errors import UserError, one_line
+from rnnexp.experiment import own_parts
 from rnnexp.experiment.known_keys import all_keys, is_text, must_be, unknown
 
 
@@ -54,6 +56,8 @@ def unreadable(override: str) -> str:
     key, equals, value = override.partition("=")
     if not equals:
         return f"{override} is no override: write KEY=VALUE or GROUP=OPTION"
+    if value.endswith(","):
+        return f"{override} ends with a comma: write all values without a space between, as in {key}=A,B"
     quoted = f"{key}='{value}'"
     if "'" not in value and (is_text(key) or key not in all_keys()):
         with suppress(HydraException):
@@ -64,19 +68,28 @@ def unreadable(override: str) -> str:
 
 def unknown_option(error: MissingConfigException) -> str:
     """Return that a group has no such option, and which one may have been meant."""
-    group, _, name = str(error.missing_cfg_file).rpartition("/")
-    group = group.removeprefix("./")
-    there = list(error.options or GlobalHydra.instance().config_loader().get_group_options(group))
+    path = str(error.missing_cfg_file).removeprefix("./")
+    # Hydra's own groups lie in a folder; below one of ours, claims/ say, lie more options of it
+    group, _, name = path.rpartition("/") if path.startswith("hydra/") else path.partition("/")
+    there = options_of_group(group, name)
     if not there:
         return unknown(group)
-    near = get_close_matches(name, there, n=1)
+    by_end = {option.rpartition("/")[2].strip(".") or option: option for option in there}
+    near = [by_end[end] for end in get_close_matches(name.rpartition("/")[2], by_end, n=1)]
     meant = f"did you mean {near[0]}? There are" if near else "there are"
-    return f"{group}={name} is not known: {meant} {', '.join(there)}{installed(group)}"
+    plugins = "; others are plugins, to be installed" if group == "hydra/launcher" else ""
+    own = "" if group.startswith("hydra") else own_parts.where(group, name)
+    return f"{group}={name} is not known: {meant} {', '.join(there)}{plugins}{own}"
 
 
-def installed(group: str) -> str:
-    """Return what more there could be of a group that plugins fill, as the end of a sentence."""
-    return "; others are plugins, to be installed" if group == "hydra/launcher" else ""
+def options_of_group(group: str, name: str) -> list[str]:
+    """Return the options of a group that stand where a name is looked for; of a folder of them those in it."""
+    loader = GlobalHydra.instance().config_loader()
+    folders = loader.get_group_options(group, ObjectType.GROUP)
+    within = name.partition("/")[0]
+    if within in folders:
+        return [f"{within}/{option}" for option in loader.get_group_options(f"{group}/{within}")]
+    return loader.get_group_options(group) + [f"{folder}/..." for folder in folders]
 
 
 def several(key: str, values: str) -> str:

@@ -120,6 +120,12 @@ def chosen(config: Mapping[str, Any]) -> dict[str, Part]:
     return {f"{group}/{name}": PARTS[group, name] for group, name in names if (group, name) in PARTS}
 
 
+def where(group: str, name: str) -> str:
+    """Return where an option of a group would be found that is the user's own, as the end of a sentence."""
+    kind = "py" if group in ENTRY_POINTS else "yaml"
+    return f"; one of your own needs --config-dir FOLDER, which has it as {group}/{name}.{kind}"
+
+
 def digests(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the sha256 of the code of the parts that a config chooses, by which their runs are told apart."""
     return {f"{key.replace('/', '.')}.code": part.sha256 for key, part in chosen(config).items()}

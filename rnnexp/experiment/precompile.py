@@ -9,12 +9,15 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from rnnexp.compute import engine
 from rnnexp.evaluation.perplexity import evaluate
@@ -32,29 +35,63 @@ SOURCES = (
     "nn/loops",
     "nn/loops/jit",
 )  # of what is compiled
+LOOK_S = 0.1  # seconds from one look at what is waited for to the next
 
 
 class HadToCompile(RuntimeError):
     """Say that this process has compiled what it was to load, and computes slightly otherwise from now on."""
 
 
-def compile_first(config: dict[str, Any]) -> None:
-    """Compile all loops that a run of this config needs, unless numba's cache has them."""
+def compile_first(config: dict[str, Any], raise_if_asked: Callable[[], None] = lambda: None) -> None:
+    """Compile all loops that a run of this config needs, unless numba's cache has them.
+
+    raise_if_asked : called again and again; where it raises, this ends at once. What is compiled by then is kept.
+    """
     mark = mark_of(config)
     if not mark or mark.exists():
         return
     mark.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{mark}.lock"):
+    with held(FileLock(f"{mark}.lock"), raise_if_asked):
         if not mark.exists():
-            subprocess.run(
-                [sys.executable, "-P", "-m", "rnnexp.experiment.precompile"],
-                input=json.dumps(config),
-                text=True,
-                check=True,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-                start_new_session=True,
-            )
+            compile_apart(config, raise_if_asked)
             mark.touch()
+
+
+@contextmanager
+def held(lock: FileLock, raise_if_asked: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock within the context, which another process may have to give up first."""
+    while not lock.is_locked:
+        raise_if_asked()
+        with suppress(Timeout):
+            lock.acquire(timeout=LOOK_S)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def compile_apart(config: dict[str, Any], raise_if_asked: Callable[[], None]) -> None:
+    """Compile the loops in a process of its own, which ends where `raise_if_asked` raises."""
+    command = [sys.executable, "-P", "-m", "rnnexp.experiment.precompile"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    ) as process:
+        assert process.stdin
+        with suppress(BrokenPipeError), process.stdin:
+            json.dump(config, process.stdin)
+        try:
+            while process.poll() is None:
+                raise_if_asked()
+                time.sleep(LOOK_S)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def load(config: dict[str, Any]) -> None:

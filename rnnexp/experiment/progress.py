@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,11 +28,13 @@ class RunBar:
     """Show the progress of one run in updates, with rate and time left, in a terminal and in a notebook.
 
     Until it is closed, log messages appear above it. In a notebook it stays, for there the cell is kept. Where no
-    bar can be, as in a pipe, a line is logged whenever a minute has passed without one.
+    bar can be, as in a pipe, a line is logged whenever a minute has passed without one, and no more often: the lines
+    of epochs are to stand out.
     """
 
     def __init__(self, label: str, done: int, total: int):
-        self.label, self.total, self.begun_with = label, total, done
+        self.label, self.total, self.begun_with, self.ppl = label, total, done, ""
+        self.text = label
         self.begun_at = self.said_at = time.monotonic()
         self.open = ExitStack()
         self.open.enter_context(logging_redirect_tqdm())
@@ -47,11 +49,18 @@ class RunBar:
         elif (now := time.monotonic()) - self.said_at >= LINE_S:
             self.said_at = now
             left = (self.total - done) * (now - self.begun_at) / max(done - self.begun_with, 1)
-            log.info(f"step {done:,} of {self.total:,}, some {tqdm.format_interval(left)} left")
+            log.info(f"step {done:,} of {self.total:,}{self.ppl}, some {tqdm.format_interval(left)} left")
+
+    def measured(self, record: Mapping[str, float]) -> None:
+        """Show what was measured within an epoch, which steps.jsonl has in full."""
+        if "train/ppl" in record:
+            self.ppl = f", train ppl {record['train/ppl']:.3f}"
+            self.bar.set_postfix_str(f"{self.text}{self.ppl}", refresh=False)
 
     def describe(self, text: str) -> None:
         self.said_at = time.monotonic()  # the epoch is logged too
-        self.bar.set_postfix_str(f"{self.label}: {text}", refresh=False)
+        self.text, self.ppl = f"{self.label}: {text}", ""
+        self.bar.set_postfix_str(self.text, refresh=False)
 
     def close(self) -> None:
         self.bar.close()
@@ -79,6 +88,9 @@ class JobReport:
         if time.monotonic() - self.written > EVERY_S:
             self.write()
 
+    def measured(self, record: Mapping[str, float]) -> None:
+        pass
+
     def describe(self, text: str) -> None:
         self.text = text
 
@@ -90,6 +102,9 @@ class Hidden:
     """Show nothing of a run's progress."""
 
     def step(self, done: int) -> None:
+        pass
+
+    def measured(self, record: Mapping[str, float]) -> None:
         pass
 
     def describe(self, text: str) -> None:

@@ -1,13 +1,15 @@
 """Refuse impossible configs: a value outside of its key's range, or values that do not go together."""
 
+from pathlib import Path
 from typing import Any
 
 from rnnexp import tracking
 from rnnexp.compute import engine
+from rnnexp.data import files
 from rnnexp.errors import UserError
-from rnnexp.experiment.config import ALWAYS, keys_of
+from rnnexp.experiment.config import ALWAYS, keys_of, keys_of_choice
 from rnnexp.experiment.models import make_evaluators, make_model
-from rnnexp.options import Key
+from rnnexp.options import Key, PathTo
 from rnnexp.records.digests import leaves
 
 
@@ -36,6 +38,17 @@ def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None
         evaluator.require_model(model, f"evaluation={name}")
     if seen is not None:
         seen.add(of_model)
+
+
+def check_files(config: dict[str, Any]) -> None:
+    """Raise UserError where a file of the data set is missing or cannot be read; nothing is downloaded."""
+    section = config["dataset"]
+    for name, described in keys_of_choice("dataset", section["name"]).items():
+        path, option = section.get(name), described.option
+        if path and option.path is PathTo.FILE:
+            files.require_readable(Path(path))
+        for file in option.files if path else ():
+            files.require_in(Path(path), file, or_download=described.default is None)
 
 
 def check_values(config: dict[str, Any]) -> None:

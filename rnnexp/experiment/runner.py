@@ -43,6 +43,7 @@ from rnnexp.training.loop import fit, train_batches
 from rnnexp.training.state import TrainState
 
 log = logging.getLogger(__name__)
+STOPPING = "the step or the scoring under way is finished, a checkpoint saved, the records delivered"
 
 
 def run_experiment(
@@ -107,7 +108,7 @@ def execute(
     config: dict[str, Any], folder: RunFolder, teller: Client, more_tags: dict[str, str], show: bool
 ) -> dict[str, float]:
     """Train and test as `config` says, in `folder`, from its last checkpoint where it has one."""
-    with stop_requests() as raise_if_asked:
+    with stop_requests(STOPPING if not progress.in_sweep() else "") as raise_if_asked:
 
         def raise_if_to_stop() -> None:
             raise_if_asked()
@@ -128,7 +129,7 @@ def execute(
             folder.save_vocabulary(experiment.corpus)
             folder.save_loader(artifacts.loader())
             folder.save_tags(folder.tags() | experiment.tags(config))
-            precompile.compile_first(config)
+            precompile.compile_first(config, raise_if_to_stop)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (
                 np.errstate(over="ignore", invalid="ignore"),
@@ -255,8 +256,7 @@ def train_and_test(
 
         def on_measured(record: dict[str, float]) -> None:
             step_records.append(folder, record | {"time": now()})
-            if "train/ppl" in record:
-                log.info(f"step {record['step']:,}  train ppl {record['train/ppl']:.3f}")
+            display.measured(record)
 
         step_records.drop_after(folder, checkpoints.step())
         for record in fit(
@@ -287,6 +287,7 @@ def train_and_test(
             log.info(
                 f"{label}: stopped by train.max_seconds={settings.max_seconds:g} at step {done_at(records)}"
             )
+        raise_if_asked()  # the checkpoint of the last epoch has all
         scores, test_nats = score_test(experiment)
         if test_nats is not None:
             folder.save_test_nats(test_nats, corpus)

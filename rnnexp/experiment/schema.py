@@ -88,7 +88,7 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
         if name in choices:
             checked[group] = OmegaConf.structured(options(group, choices[name]))
         elif name:
-            own = f"; one of your own needs --config-dir FOLDER, which has it as {group}/{name}.py"
+            own = own_parts.where(group, name)
             raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}{own}")
     for name in config.get("evaluation", {}):
         if name not in EVALUATORS:
@@ -157,7 +157,7 @@ def finished(values: dict[str, Any]) -> dict[str, Any]:
         section, _, name = key.rpartition(".")
         owner = config.get(section, {}) if section else config
         if described.option.path and owner.get(name):
-            owner[name] = str(Path(owner[name]).absolute())
+            owner[name] = str(Path(owner[name]).expanduser().absolute())
     if tracker := tracking.make(config["tracking"]):
         config["tracking"]["uri"] = tracker.absolute_uri()
     return config

@@ -1,9 +1,10 @@
 """Take Ctrl-C, SIGTERM and SIGHUP as a polite request: a run stops at its next step, a sweep with all its jobs."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rnnexp.errors import Interrupted
 
@@ -15,8 +16,10 @@ SIGNALS = (
 
 
 @contextmanager
-def stop_requests() -> Iterator[Callable[[], None]]:
+def stop_requests(waits_for: str = "") -> Iterator[Callable[[], None]]:
     """Yield a function that raises Interrupted once one of SIGNALS has come, within the context.
+
+    waits_for : what is still done then, which is said on stderr as soon as the signal comes; empty: nothing is said.
 
     A hangup that is ignored, as under nohup, stays so.
 
@@ -28,6 +31,8 @@ def stop_requests() -> Iterator[Callable[[], None]]:
     def note(signum, frame):
         received.append(signum)
         restore()
+        if waits_for:
+            say_at_once(f"stopping: {waits_for}; Ctrl-C again stops at once")
 
     def check():
         if received:
@@ -43,6 +48,13 @@ def stop_requests() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         restore()
+
+
+def say_at_once(line: str) -> None:
+    """Write a line on stderr, from the handler of a signal: Python's own file may be in use."""
+    with suppress(OSError):
+        start = "\n" if os.isatty(2) else ""  # after a bar, or ^C
+        os.write(2, f"{start}{line}\n".encode())
 
 
 def heeded() -> list[signal.Signals]:

@@ -56,6 +56,14 @@ class Address(str):
         scheme, _, rest = self.partition("://")
         return f"{scheme}://{rest.rpartition('@')[2]}"
 
+    def require_answer(self) -> None:
+        """Connect to a database server once; raise what SQLAlchemy does where that fails: MLflow tries for minutes."""
+        if self.kind in ("postgresql", "mysql", "mssql"):
+            import sqlalchemy  # slow
+
+            os.environ.setdefault("PGCONNECT_TIMEOUT", "5")
+            sqlalchemy.create_engine(self.to_connect(), poolclass=sqlalchemy.NullPool).connect().close()
+
     @contextmanager
     def connected(self) -> Iterator[str]:
         """Yield the address to connect with; a library finds user and password in the environment meanwhile."""

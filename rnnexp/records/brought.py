@@ -23,6 +23,8 @@ def checked_config(config: dict[str, Any], file: Path) -> dict[str, Any]:
 
 def require_room(folder: Path) -> None:
     """Raise UserError where a folder holds links, or other things than a run, which a run must not mix with."""
+    if in_the_way := next((path for path in (folder, *folder.parents) if path.is_file()), None):
+        raise UserError(f"{in_the_way} is a file: name another folder for the run")
     require_own(folder)
     if not folder.is_dir() or any((folder / name).exists() for name in ("state.json", "config.yaml")):
         return

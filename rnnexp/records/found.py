@@ -26,8 +26,7 @@ def run_folders(tops: Iterable[Path], study: str | None = None) -> Iterator[RunF
     """
     none = True
     for top in tops:
-        if not top.is_dir():
-            raise UserError(f"{top} is no folder: name that which holds the runs")
+        require_folder(top)
         for place, folders, files in os.walk(top.absolute()):
             folders[:] = sorted(name for name in folders if name != OF_STORES)
             if SIGNS & set(files):
@@ -38,6 +37,26 @@ def run_folders(tops: Iterable[Path], study: str | None = None) -> Iterator[RunF
     if none:
         named = f"study={study} has" if study else "there are"
         raise UserError(f"{named} no runs in {', '.join(map(str, tops))}")
+
+
+def require_folder(top: Path) -> None:
+    """Raise UserError where a path leads to no folder, with the one that was meant where it is a study's name."""
+    if not top.is_dir():
+        study = "runs" / top
+        meant = f"did you mean {study}?" if study.is_dir() else "name that which holds the runs"
+        raise UserError(f"{top} is no folder: {meant}")
+
+
+def is_run(path: Path) -> bool:
+    """Return whether a path leads to a run folder."""
+    return any((path / sign).is_file() for sign in SIGNS)
+
+
+def runs_of(study: Path) -> list[RunFolder]:
+    """Return the run folders right in a folder, in order; none where it is no folder."""
+    with suppress(OSError):
+        return [RunFolder(path.absolute()) for path in sorted(study.iterdir()) if is_run(path)]
+    return []
 
 
 def fate(folder: RunFolder) -> str:

@@ -32,7 +32,7 @@ def text(path: Path) -> str | None:
     try:
         with open_itself(path, "rb") as file:
             return file.read().decode()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise Damaged(path, one_line(error)) from error

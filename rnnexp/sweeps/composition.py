@@ -46,7 +46,7 @@ def folder_at(path: str) -> RunFolder:
     """Return the run folder at a path; UserError where there is something else, or no path."""
     if not path.strip():
         raise UserError("hydra.run.dir has no value: name a folder, or leave it out")
-    folder = RunFolder(Path(path).absolute())
+    folder = RunFolder(Path(path).expanduser().absolute())
     require_room(folder.path)
     return folder
 

@@ -8,6 +8,7 @@ from rnnexp.experiment import recorded, rules
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.progress import counted
 from rnnexp.records.folder import RunFolder
+from rnnexp.records.found import require_folder
 from rnnexp.records.reading import Damaged
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.scheduler import Sweep, require_possible, run_sweep
@@ -30,7 +31,7 @@ def changed(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
     for key, value in changes.items():
         section, _, option = key.rpartition(".")
         if section and option in config[section]:
-            config = config | {section: config[section] | {option: str(Path(value).absolute())}}
+            config = config | {section: config[section] | {option: str(Path(value).expanduser().absolute())}}
         elif not section and value != config[option]:  # another device has other engines
             config = config | {option: value, "engine": None, "threads": None}
     return config
@@ -39,8 +40,7 @@ def changed(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
 def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
     """Return a job for each run folder in these; UserError where one cannot be done."""
     for top in folders:
-        if not top.is_dir():
-            raise UserError(f"{top} is no folder")
+        require_folder(top)
     found = []
     for path in sorted({file.parent.absolute() for top in folders for file in top.rglob("config.yaml")}):
         folder = RunFolder(path)

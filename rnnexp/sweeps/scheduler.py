@@ -19,8 +19,8 @@ from rnnexp.experiment.recorded import goes_elsewhere, set_tracking
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.output import safe, say
 from rnnexp.records.lease import InUse
-from rnnexp.sweeps.job import Job, named
-from rnnexp.sweeps.outlook import Outlook, duration, size
+from rnnexp.sweeps.job import GRACE_S, Job, named
+from rnnexp.sweeps.outlook import Outlook, duration, number, size
 from rnnexp.sweeps.starting import Starter
 from rnnexp.tracking.base import TIMEOUT_S
 from rnnexp.tracking.client import Client, WorkerClient
@@ -29,6 +29,7 @@ AGAIN = "the same command again takes up what is left"
 RERUN_AGAIN = (
     "rnnexp resume RUN_FOLDER goes on with one; the same command again, with rerun=true, begins anew"
 )
+STOPPING = f"each running job finishes its step and saves a checkpoint, in {GRACE_S:g} s at most"
 LOOK_S = 0.25  # seconds from one look at the jobs to the next
 WORTH_SAYING_S = 10.0  # less is over before it is read
 
@@ -69,7 +70,7 @@ class Sweep:
         """Do every job; on SIGINT or SIGTERM stop the jobs and raise KeyboardInterrupt."""
         with (
             tempfile.TemporaryDirectory() as reports,
-            stop_requests() as raise_if_asked,
+            stop_requests(STOPPING) as raise_if_asked,
             progress.sweep_bar(self.total) as self.bar,
         ):
             self.settle()
@@ -117,7 +118,7 @@ class Sweep:
         if not left:
             return ""
         before = f" ({total - left} of {total} have ended before)" if left < total else ""
-        return f"{left} jobs to do, {self.workers} at a time{before}{self.estimate()}"
+        return f"{number(left, 'job')} to do, {self.workers} at a time{before}{self.estimate()}"
 
     def estimate(self) -> str:
         """Return about what time and disk the jobs that are left take, as the end of a sentence; empty if unknown."""
@@ -152,6 +153,7 @@ class Sweep:
                         self.on_finished_before(job)
                         continue
                     rules.check(job.config)  # before anything is made
+                    rules.check_files(job.config)
                     job.give_label()
                     job.start(self.starter, self.threads, reports / f"{begun}.json")
                 except (OSError, UserError) as error:
@@ -243,18 +245,20 @@ class Sweep:
             for how, job, why in diverged + failed
         ]
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-        return "".join(f"{line}\n" for line in [f"{len(self.jobs)} jobs: {said}", *wrong])
+        return "".join(f"{line}\n" for line in [f"{number(len(self.jobs), 'job')}: {said}", *wrong])
 
 
 def require_possible(jobs: Sequence[Job], elsewhere: bool = False) -> None:
     """Raise UserError for the first job whose config is impossible, which it names.
 
-    elsewhere : whether another machine will compute; see `rules.check`.
+    elsewhere : whether another machine will compute, where its data may be too; see `rules.check`.
     """
     seen: set[str] = set()  # what jobs that differ in other settings alone have in common
     for job in progress.counted(jobs, "checked the model of"):
         with named(job.name):
             rules.check(job.config, elsewhere, seen)
+            if not elsewhere:
+                rules.check_files(job.config)
 
 
 def run_sweep(work: Sweep, run: Callable[[], None], again: str = AGAIN) -> None:

@@ -18,6 +18,7 @@ from rnnexp.experiment.progress import counted
 from rnnexp.installation import how_to_add
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
+from rnnexp.sweeps.outlook import number
 from rnnexp.sweeps.ranges import chosen
 from rnnexp.sweeps.request import Request
 from rnnexp.sweeps.scheduler import Sweep, require_possible
@@ -58,7 +59,7 @@ class Search(Sweep):
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.budget * len(combinations))
         bases = [self.job_of(*combination) for combination in counted(combinations, "checked")]
-        require_possible(bases)  # before anything is made
+        require_possible(bases, elsewhere=bool(request.launcher))  # before anything is made
         self.since = since or datetime.now()
         self.branches = [
             load_branch(base, *combination, request, self.since)
@@ -88,9 +89,9 @@ class Search(Sweep):
         if not left:
             return ""
         before = f" ({self.total - left} of {self.total} have ended before)" if left < self.total else ""
-        final = f", then {len(self.branches) * self.seeds} runs of the best" if self.seeds else ""
+        final = f", then {number(len(self.branches) * self.seeds, 'run')} of the best" if self.seeds else ""
         others = ", with other processes" if self.awaits() else ""
-        return f"{left} trials to do, {self.workers} at a time{others}{before}{final}"
+        return f"{number(left, 'trial')} to do, {self.workers} at a time{others}{before}{final}"
 
     def awaits(self) -> bool:
         """Return whether other processes are at trials, which may be left to this one."""

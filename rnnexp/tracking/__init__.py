@@ -31,9 +31,3 @@ def folder_of(run_id: str, uri: str, name: str = "mlflow") -> Path:
     if folder is None:
         raise UserError(f"run={run_id} is neither a run folder nor the id of a run in {uri}")
     return folder
-
-
-def path_of(run: str, uri: str) -> Path:
-    """Return the folder of a run that is named by its path or by the id that a store has for it."""
-    path = Path(run)
-    return path if path.is_dir() else folder_of(run, uri)

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import mlflow
@@ -140,8 +141,16 @@ def test_a_file_without_tables_is_left_as_it_is(tmp_path):
     assert file.stat().st_size == 0
 
 
+@pytest.mark.skipif(bool(find_spec("psycopg")), reason="PostgreSQL's driver is installed")
 def test_a_missing_driver_is_named_with_its_remedy():
     with pytest.raises(UserError, match=r"cannot be read: .*psycopg.*\[postgres\]"):
+        load_runs("s", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+
+def test_a_database_that_does_not_answer_is_asked_once(monkeypatch):
+    pytest.importorskip("psycopg", reason="PostgreSQL's driver is an extra")
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("it is asked again"))
+    with pytest.raises(UserError, match=r"cannot be read: .*refused"):
         load_runs("s", "postgresql+psycopg://nobody@127.0.0.1:1/none")
 
 

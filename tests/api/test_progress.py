@@ -66,6 +66,8 @@ def test_an_epoch_of_an_hour_says_something_each_minute(monkeypatch, capsys):
         for minute in range(1, 5):
             clock[0] = 60.0 * minute - 1
             display.step(100 + 50 * minute)
+            display.measured({"train/ppl": 20.0 - minute})  # of this step or before
+            display.measured({"valid/ppl": 30.0})
         clock[0] = 240.0
         display.step(300)
         display.describe("epoch 1, valid ppl 9")
@@ -73,9 +75,9 @@ def test_an_epoch_of_an_hour_says_something_each_minute(monkeypatch, capsys):
         display.step(350)
         display.close()
     assert capsys.readouterr().err.splitlines() == [
-        "step 200 of 1,100, some 17:51 left",
-        "step 250 of 1,100, some 16:54 left",
-        "step 300 of 1,100, some 15:56 left",
+        "step 200 of 1,100, train ppl 19.000, some 17:51 left",
+        "step 250 of 1,100, train ppl 18.000, some 16:54 left",
+        "step 300 of 1,100, train ppl 17.000, some 15:56 left",
     ]
     assert logging.getLogger("rnnexp").handlers == []
     assert logging.getLogger("rnnexp").propagate

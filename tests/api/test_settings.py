@@ -26,6 +26,7 @@ def of_command(*overrides):
         ({}, []),
         ({"cell": "gru", "hidden_size": 128, "seed": 3}, ["cell=gru", "model.hidden_size=128", "seed=3"]),
         ({"experiment": "demo_gru", "optimizer.lr": 2}, ["experiment=demo_gru", "optimizer.lr=2"]),
+        ({"experiment": "claims/copying"}, ["experiment=claims/copying"]),
         (
             {"hidden_size": np.int64(9), "dropout": np.float32(0.5)},
             ["model.hidden_size=9", "model.dropout=0.5"],

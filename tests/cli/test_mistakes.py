@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,6 +84,7 @@ def test_records_are_not_delivered_into_a_folder_or_a_pipe(tmp_path, monkeypatch
             pass
 
 
+@pytest.mark.skipif(bool(find_spec("psycopg")), reason="PostgreSQL's driver is installed")
 def test_a_missing_driver_is_named_with_its_remedy(line):
     for arguments in ["compare", "study=s"], ["generate", "run=7"]:
         said = line(*arguments, "uri=postgresql+psycopg://nobody@127.0.0.1:1/none")
@@ -98,7 +100,8 @@ def test_a_missing_driver_is_named_with_its_remedy(line):
         ("margin=high", "margin=high must be a number"),
         ("look=1.5", "look=1.5 must be a whole number"),
         ("stdy=s", "stdy=s is not known: did you mean study=? There are study=, uri="),
-        ("s", "s is not known: the options are study="),
+        ("s", "s is not known: did you mean study=s? There are study=, uri="),
+        ("--study", "--study is not known: did you mean study=? There are study=, uri="),
     ],
 )
 def test_arguments_of_the_analysis_are_named(line, given, part):
@@ -230,7 +233,13 @@ SIXTY = {
     "cell.reset=after": "cell.reset is an option of cell=gru only",
     "+dataset.path=mine.txt": "dataset.path is an option of dataset=text only",
     # a choice that there is not
-    "cell=gruu": "cell=gruu is not known: did you mean gru? There are cifg, gru, ",
+    "cell=gruu": "cell=gruu is not known: did you mean gru? There are cifg, gru, indrnn, janet, lstm, lstm_dlfs2, "
+    "mgu, mingru, mlstm, mut3, nfg, niaf, nig, noaf, nog, peephole, rhn, rnn, slstm, ugrnn; one of your own needs "
+    "--config-dir FOLDER, which has it as cell/gruu.py",
+    "experiment=claims": "experiment=claims is not known: there are claims/base, claims/challenge, ",
+    "-m experiment=claims/x": "experiment=claims/x is not known: there are claims/base, claims/challenge, ",
+    "experiment=claims/copyin": "experiment=claims/copyin is not known: did you mean claims/copying? There are ",
+    "experiment=claim": "experiment=claim is not known: did you mean claims/...? There are ablation_gru, ",
     "cell=transformer": "cell=transformer is not known: there are cifg, gru, ",
     "tracking=mlflw": "tracking=mlflw is not known: did you mean mlflow? There are mlflow, none",
     "evaluation=[exact,dlfs]": "evaluation=dlfs is not known: did you mean dlfs2? There are ",
@@ -271,6 +280,13 @@ SIXTY = {
     "-m cell=lstm,gru train.bptt=8,0": "cell=lstm train.bptt=0: train.bptt=0 must be at least 1",
     "-m cell=lstm,gru +cell.reset=after": "cell=lstm: cell.reset is an option of cell=gru only",
     "dataset=text": "dataset.path has no value: add dataset.path=VALUE",
+    # data that are not there, here or in a sweep
+    "dataset=text dataset.path=gone.txt": "cannot read ",
+    "-m dataset=text dataset.path=gone.txt seed=0,1": "seed=0: cannot read ",
+    "dataset=text dataset.path=/dev/null": "cannot read /dev/null: it is a device",
+    "dataset=dinos data.root=gone": "dataset.dir=",
+    "dataset=ptb dataset.url=http://127.0.0.1:1": "cannot download http://127.0.0.1:1/ptb.train.txt ",
+    "train.batch_size=30000": "the train split has ",
     # flags, and what Hydra has that does not go here
     "--nope": "--nope is not known: rnnexp --hydra-help lists the flags",
     "--cfg jobb": "--cfg/-c: invalid choice: 'jobb' (choose from ",
@@ -289,7 +305,15 @@ SIXTY = {
     "evaluate weights=w.npz model.hiden_size=3": "model.hiden_size is not known: did you mean model.hidden_size?",
     "--help cell=gruu": "cell=gruu is not known: did you mean gru? There are cifg, gru, ",
     "generate num=2": "run has no value: add run=VALUE",
+    "generate gone": "run=gone is no folder, and there is no store sqlite:///runs/mlflow.db",
+    "generate gone --num 3": "--num is not known: did you mean num=? There are run=, ",
+    "status --live": "--live is not known: did you mean live=? There are study=, live=",
+    "generate run=": "name one run folder: rnnexp generate run=RUN_FOLDER",
+    "evaluate gone gone": "gone is one run too many: name one, by its folder",
     "sync gone": "gone is no folder",
+    "cell gru": "cell is no command: did you mean cell=gru? There are train, ",
+    "-m cell=gru, lstm": "cell=gru, ends with a comma: write all values without a space between, as in cell=A,B",
+    "ui uri=gone.db": "uri=gone.db is no address of a store: for a file write uri=sqlite:///gone.db",
 }
 
 

@@ -91,6 +91,13 @@ def test_a_folder_of_other_things_does_not_become_a_run(deep):
     assert [path.name for path in Path("paper").iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.parametrize("folder", ["paper", "paper/run"])
+def test_a_file_in_place_of_a_folder_is_named(deep, folder):
+    Path("paper").write_text("mine")
+    said = deep(*QUICK, f"hydra.run.dir={folder}").stderr
+    assert "/paper is a file: name another folder for the run" in said
+
+
 @pytest.mark.parametrize("how", [[], ["-m"]])
 def test_what_has_finished_elsewhere_needs_no_gpu_here(in_process, monkeypatch, how):
     assert in_process(*QUICK, "train.max_steps=3").returncode == 0

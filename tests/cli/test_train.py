@@ -170,8 +170,7 @@ def test_a_mistake_gets_one_plain_line(in_process, tmp_path, overrides, parts):
     ]
     arguments = overrides if overrides[0].startswith("resume") else [*small, *overrides]
     one_line(in_process(*arguments), *parts)
-    for folder in run_folders(tmp_path, "runs/*/*"):  # only a run that began leaves one
-        assert RunFolder(folder).state()["status"] == "FAILED"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_mistake_gets_one_plain_line_from_the_command_too(rnnexp):

@@ -5,6 +5,7 @@ import tempfile
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 from rnnexp.experiment import precompile
 
@@ -68,6 +69,31 @@ def test_nothing_is_compiled_first_where_it_cannot_be_kept(monkeypatch):
     monkeypatch.setattr(maths, "maximum", SimpleNamespace(stats=SimpleNamespace(cache_path=None)))
     monkeypatch.setattr(precompile, "subprocess", None)
     precompile.compile_first({"device": "cpu", "engine": "numba", "cell": {}, "model": {}, "optimizer": {}})
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("looks", [1, 3])
+def test_who_waits_for_what_is_compiled_can_be_stopped(tmp_path, monkeypatch, looks):
+    """While another process compiles, and while it is done for this one: nothing is left that says that it is done."""
+    monkeypatch.setattr(precompile, "mark_of", lambda config: tmp_path / "mark")
+    monkeypatch.setattr(precompile, "LOOK_S", 0.01)
+    asked = []
+
+    def stop():
+        asked.append(0)
+        if len(asked) == looks:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        precompile.compile_first({}, stop)
+    with FileLock(tmp_path / "mark.lock", timeout=0):  # nobody holds it any more
+        asked.clear()
+        with pytest.raises(Stopped):
+            precompile.compile_first({}, stop)
+    assert not (tmp_path / "mark").exists()
 
 
 def test_a_number_does_not_say_what_is_compiled():

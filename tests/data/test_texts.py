@@ -141,7 +141,12 @@ def test_byte_order_marks_within_are_left_out(tmp_path, caplog):
 
 def test_what_can_be_read_only_once_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for path, kind in (tmp_path / "pipe", "pipe"), (tmp_path, "folder"), ("/dev/null", "device"):
+    save, name = "save what it gives to a file and name that", "name a file in it"
+    for path, kind, remedy in (
+        (tmp_path / "pipe", "pipe", save),
+        (tmp_path, "folder", name),
+        ("/dev/null", "device", save),
+    ):
         refused = []
 
         def read(path=path, refused=refused):
@@ -152,7 +157,7 @@ def test_what_can_be_read_only_once_is_refused_at_once(tmp_path):
         thread = threading.Thread(target=read, daemon=True)
         thread.start()
         thread.join(timeout=10)
-        assert f"cannot read {path}: it is a {kind}; save what it gives to a file" in refused[0]
+        assert f"cannot read {path}: it is a {kind}; {remedy}" in refused[0]
 
 
 def test_a_pipe_is_refused_by_the_command(rnnexp, tmp_path):

@@ -65,9 +65,10 @@ def test_what_is_to_be_said_of_a_text_is_said_in_every_run(section, caplog):
     said = [(record.levelno, record.getMessage()) for record in caplog.records]
     assert any("are not in the vocabulary" in message for _, message in said)
     corpora.keep(text)
-    corpora.keep(text)
-    for _ in range(2):
+    for make_ahead in corpora.keep, corpora.ahead:
         caplog.clear()
+        make_ahead(text)
+        assert caplog.records == []
         corpora.of(text)
         assert [(record.levelno, record.getMessage()) for record in caplog.records] == said
 
@@ -76,5 +77,7 @@ def test_a_text_that_cannot_be_made_is_named_by_whoever_needs_it(tmp_path):
     gone = {"name": "text", "path": str(tmp_path / "gone.txt")}
     corpora.keep(gone)
     corpora.keep(gone)
-    with pytest.raises(UserError, match=r"gone\.txt"):
-        corpora.of(gone)
+    for needs in corpora.of, corpora.ahead:
+        with pytest.raises(UserError, match=r"gone\.txt"):
+            needs(gone)
+    assert corpora.KEPT == {}

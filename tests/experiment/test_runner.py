@@ -1,6 +1,8 @@
 """What a run records is what it did: recomputed from its own files."""
 
 import math
+import os
+import signal
 from collections import Counter
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ from threadpoolctl import threadpool_info
 
 from rnnexp.compute import engine, threads
 from rnnexp.data.corpus import Corpus
-from rnnexp.errors import UserError
+from rnnexp.errors import Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment import build, corpora, curves, rules, runner, schema
@@ -163,7 +165,7 @@ def test_a_run_that_diverged_without_an_infinite_number_says_so(listener, tmp_pa
     job = Job("bad", folder.load_config(), folder, outcome="finished")
     assert str(job).endswith(f", diverged: {how}")
     work = Sweep([job], workers=1, timeout=None, on_error="keep_going")
-    assert work.summary() == f"1 jobs: 1 finished\ndiverged: bad: {how}; see {folder}\n"
+    assert work.summary() == f"1 job: 1 finished\ndiverged: bad: {how}; see {folder}\n"
     folder, _ = run(tmp_path / "good")
     assert "rnnexp.diverged" not in folder.tags()
 
@@ -230,6 +232,28 @@ def test_a_run_that_has_finished_is_not_run_again(listener, tmp_path, monkeypatc
     assert folder.state()["status"] == "FINISHED"
     with pytest.raises(UserError, match="holds a run with other settings"):
         run(tmp_path, "seed=1")
+
+
+def test_a_run_that_is_to_stop_after_its_last_epoch_is_scored_when_it_goes_on(
+    listener, tmp_path, monkeypatch, capfd
+):
+    fit, score = runner.fit, runner.score_test
+
+    def fit_and_be_stopped(*given):
+        yield from fit(*given)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(runner, "fit", fit_and_be_stopped)
+    monkeypatch.setattr(runner, "score_test", lambda experiment: pytest.fail("scored"))
+    with pytest.raises(Interrupted):
+        run(tmp_path)
+    assert capfd.readouterr().err.startswith("stopping: the step or the scoring under way is finished")
+    assert RunFolder(tmp_path).state()["status"] == "KILLED"
+    monkeypatch.setattr(runner, "fit", fit)
+    monkeypatch.setattr(runner, "score_test", score)
+    folder, metrics = run(tmp_path)
+    assert len(folder.records()) == 2
+    assert "test/ppl" in metrics
 
 
 def test_artifacts_that_fail_do_not_fail_the_run(listener, tmp_path, monkeypatch, caplog):

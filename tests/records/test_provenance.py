@@ -86,7 +86,7 @@ def test_a_run_that_goes_on_with_something_else_keeps_what_it_began_with_and_say
                 runner.run_experiment(config, folder)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner.precompile, "compile_first", lambda config: 1 / 0)
+        patch.setattr(runner.precompile, "compile_first", lambda *_: 1 / 0)
         patch.setattr(provenance, "collect", lambda *arguments: {"numpy": "1"})
         with pytest.raises(ZeroDivisionError):
             runner.run_experiment(config, folder)

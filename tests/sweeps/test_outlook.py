@@ -93,7 +93,7 @@ def test_a_sweep_says_what_there_is_to_do_and_how_far_it_is(in_process, monkeypa
     monkeypatch.setattr(scheduler, "WORTH_SAYING_S", -1.0)
     few = ["-m", *QUICK, "engine=numpy", "train.max_steps=3", "sweep.workers=1"]
     first = in_process(*few, "seed=0").stdout.splitlines()
-    assert first[0] == "1 jobs to do, 1 at a time"
+    assert first[0] == "1 job to do, 1 at a time"
     assert any(line.startswith("what is left takes some ") for line in first), "after the first of its shape"
     lines = in_process(*few, "seed=0,1,2").stdout.splitlines()
     assert lines[1].startswith(

@@ -185,15 +185,15 @@ def test_a_job_that_fails_says_why_in_its_folder_and_its_record(tracked_in_proce
             assert "traceback.txt" in {file.path for file in c.list_artifacts(run.info.run_id)}
 
 
-def test_a_job_that_dies_before_it_has_a_folder(in_process, tmp_path):
-    """It cannot make one, and no other job suffers."""
-    (tmp_path / "runs" / "bad").mkdir(parents=True)
+def test_a_job_that_dies_before_it_has_its_folder(in_process, tmp_path):
+    """It cannot lock it, and no other job suffers."""
     (job,) = jobs([*QUICK, "seed=0"])
-    (tmp_path / "runs" / "bad" / job.folder.path.name).write_text("a file where the folder should be")
+    (tmp_path / "runs" / "bad" / job.folder.path.name / ".lock").mkdir(parents=True)
     result = in_process("-m", *QUICK, "seed=0", "study=bad,good")
     assert result.returncode == 1
     assert "2 jobs: 1 failed, 1 finished\n" in result.stdout
-    assert f"study=bad: failed: {tmp_path}/runs/bad/{job.folder.path.name}" in result.stdout
+    assert "study=bad: failed: " in result.stdout
+    assert f"{tmp_path}/runs/bad/{job.folder.path.name}/.lock'" in result.stdout
 
 
 def test_the_folder_of_another_run_is_no_result(in_process, tmp_path):
@@ -365,6 +365,13 @@ def test_a_process_that_was_suspended_too_long_finds_out_and_stops(in_process, t
             ["sweep.match_cells=true", "dataset=ptb", "data.root=gone", "cell=lstm,gru"],
             ["cell=lstm: ", "gone/ptb holds no ptb.train.txt"],
         ),
+        (["dataset=ptb", "data.root=gone", "seed=0,1"], ["seed=0: ", "gone/ptb holds no ptb.train.txt"]),
+        (["dataset=dinos", "data.root=gone"], ["gone holds no dinos.txt: name the folder that does"]),
+        (["dataset=text", "dataset.path=gone.txt"], ["cannot read", "gone.txt: No such file"]),
+        (
+            ["sweep=search", "sweep.trials=2", "cell=gru", "dataset=text", "dataset.path=gone.txt"],
+            ["cannot read", "gone.txt: No such file"],
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )
@@ -397,19 +404,17 @@ def test_one_folder_has_the_data_of_jobs_that_differ_in_it(tmp_path, monkeypatch
 
 
 def test_cells_and_corpora_by_one_command(in_process, tmp_path):
-    """Where a corpus is missing, its jobs alone fail."""
+    """Where a corpus is missing, no job is begun."""
     root = tmp_path / "texts"
     root.mkdir()
     (root / "ptb").symlink_to(data_folder("ptb"))
     both = ["-m", *QUICK[3:], "cell=lstm,gru", "dataset=ptb,tinyshakespeare", f"data.root={root}"]
     short = ["dataset.max_tokens=3000", "train.max_steps=1"]
-    result = in_process(*both, *short)
-    assert result.returncode == 1
-    assert "4 jobs: 2 finished, 2 failed\n" in result.stdout
-    for cell in "lstm", "gru":
-        assert f"failed: cell={cell} dataset=tinyshakespeare: dataset.dir={root}/tiny" in result.stdout
+    refused = in_process(*both, *short).stderr
+    assert f"cell=lstm dataset=tinyshakespeare: dataset.dir={root}/tinyshakespeare holds no input" in refused
+    assert not (tmp_path / "runs").exists()
     (root / "tinyshakespeare").symlink_to(data_folder("tinyshakespeare"))
-    assert "4 jobs: 2 finished before, 2 finished\n" in in_process(*both, *short).stdout
+    assert "4 jobs: 4 finished\n" in in_process(*both, *short).stdout
 
 
 def test_what_comes_to_the_same_is_one_job(tmp_path, monkeypatch):
@@ -674,7 +679,7 @@ def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch
         (["sweep=search", "sweep.pruner=axe"], "median, hyperband or null"),
         (["sweep=search", "optimizer.lr=interval(4,1)"], "optimizer.lr"),
         (
-            ["sweep=search", "cell=lstm", "dataset=text", "dataset.path=gone.txt", "sweep.trials=2"],
+            ["sweep=search", "cell=lstm", "train.batch_size=1000000", "sweep.trials=2"],
             "2 of 2 jobs failed",
         ),
     ],

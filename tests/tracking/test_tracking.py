@@ -501,7 +501,7 @@ def test_sync_says_what_it_could_not_deliver(folder, in_process, tmp_path):
     failed = in_process("sync", "run")
     assert failed.returncode == 1
     assert failed.stderr.startswith("run: ")
-    assert "1 runs: 1 not delivered" in failed.stdout
+    assert "1 run: 1 not delivered" in failed.stdout
     assert "nowhere is no folder" in in_process("sync", "run", "nowhere").stderr
     (tmp_path / "elsewhere").mkdir()
     nothing = in_process("sync", "elsewhere")

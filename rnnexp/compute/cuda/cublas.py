@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnexp.errors import UserError
+from rnnexp.installation import how_to_add_cupy
 
 # of cublas_api.h
 NO_TRANS, TRANS = 0, 1
@@ -106,5 +107,5 @@ def loaded() -> Any:
     with open("/proc/self/maps") as maps:  # noqa: PTH123  no file of ours
         paths = {line.split(maxsplit=5)[-1].strip() for line in maps if "/libcublas.so" in line}
     if not paths:
-        raise UserError("device=gpu finds no cuBLAS: pip install 'cupy-cuda13x[ctk]' brings one")
+        raise UserError(f"device=gpu finds no cuBLAS, which CuPy brings: {how_to_add_cupy()}")
     return ctypes.CDLL(min(paths))

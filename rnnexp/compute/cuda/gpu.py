@@ -14,8 +14,7 @@ from rnnexp.compute.cuda import cublas
 from rnnexp.compute.cuda.kernels import Kernels
 from rnnexp.compute.ops import Ops
 from rnnexp.errors import UserError, one_line
-
-INSTALL = "pip install 'cupy-cuda13x[ctk]', or cupy-cuda12x where nvidia-smi names a CUDA version of 12"
+from rnnexp.installation import how_to_add_cupy
 
 
 class Gpu(Ops):
@@ -159,12 +158,12 @@ def errors_in_words(cupy: Any) -> Iterator[None]:
 def load_cupy() -> Any:
     """Return the cupy module, with a GPU to use; UserError where either is missing."""
     if not find_spec("cupy"):
-        raise UserError(f"device=gpu needs CuPy: {INSTALL}")
+        raise UserError(f"device=gpu needs CuPy: {how_to_add_cupy()}")
     try:
         cupy = importlib.import_module("cupy")
     except ImportError as error:
         said = one_line(error.__cause__ or error)
-        raise UserError(f"device=gpu cannot load CuPy ({said}): {INSTALL}") from error
+        raise UserError(f"device=gpu cannot load CuPy ({said}): {how_to_add_cupy()}") from error
     try:
         number = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:

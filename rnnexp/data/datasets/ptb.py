@@ -18,7 +18,9 @@ ORDER = one_of("frequency", "appearance")
 Folder = Annotated[
     str | None,
     path_to_folder(
-        "holds ptb.train.txt, ptb.valid.txt, ptb.test.txt; null: download them once to cache", "ptb"
+        "holds ptb.train.txt, ptb.valid.txt, ptb.test.txt; null: download them once to cache",
+        "ptb",
+        tuple(SHA256),
     ),
 ]
 

@@ -11,7 +11,9 @@ from rnnexp.options import path_to_folder
 COUNTS = {"characters": 100_000_000, "symbols": 27}
 
 
-def make(dir: Annotated[str, path_to_folder("holds text8", "text8")], max_tokens: MaxTokens = None) -> Corpus:
+def make(
+    dir: Annotated[str, path_to_folder("holds text8", "text8", ("text8",))], max_tokens: MaxTokens = None
+) -> Corpus:
     """Return the characters of `text8`: the first 90 million to train, 5 million each to validate and test."""
     path = Path(dir) / "text8"
     data = read_bytes(path)

@@ -15,7 +15,8 @@ SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
 def make(
     dir: Annotated[
-        str | None, path_to_folder("holds input.txt; null: download it once to cache", "tinyshakespeare")
+        str | None,
+        path_to_folder("holds input.txt; null: download it once to cache", "tinyshakespeare", (NAME,)),
     ] = None,
     url: Url = URL,
     cache: Cache = "runs/data",

@@ -9,16 +9,17 @@ from rnnexp.data.texts import MaxTokens, Reading, of_texts
 from rnnexp.options import path_to_folder
 
 COUNTS = {"train": 2_088_628, "valid": 217_646, "test": 245_569}  # words, newlines as <eos> among them
+FILES = {split: f"wiki.{split}.tokens" for split in COUNTS}
 
 
 def make(
     dir: Annotated[
-        str, path_to_folder("holds wiki.train.tokens, wiki.valid.tokens, wiki.test.tokens", "wikitext-2")
+        str, path_to_folder(f"holds {', '.join(FILES.values())}", "wikitext-2", tuple(FILES.values()))
     ],
     max_tokens: MaxTokens = None,
 ) -> Corpus:
     """Return the words of `wiki.{train,valid,test}.tokens`, a newline as <eos>."""
-    paths = {split: Path(dir) / f"wiki.{split}.tokens" for split in COUNTS}
+    paths = {split: Path(dir) / name for split, name in FILES.items()}
     texts = {split: decoded(read_bytes(path), str(path)) for split, path in paths.items()}
     for split, text in texts.items():
         require_counts(

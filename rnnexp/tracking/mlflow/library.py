@@ -41,10 +41,11 @@ def client_of(uri: str) -> Any:
 
     A server asks for user and password, which `Address.connected` puts where MLflow finds them.
     """
-    file = file_of(uri)
+    file, address = file_of(uri), Address(uri)
     if file:
         require_file(file, uri)
-    return library().tracking.MlflowClient(for_sqlalchemy(file) if file else Address(uri).to_connect())
+    address.require_answer()
+    return library().tracking.MlflowClient(for_sqlalchemy(file) if file else address.to_connect())
 
 
 def require_file(file: Path, uri: str) -> None:

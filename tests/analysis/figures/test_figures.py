@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from rnnexp.analysis import figures
+from rnnexp.analysis.figures import gaps
 from rnnexp.analysis.figures.curve_data import curves
 from rnnexp.analysis.figures.labels import spread
 from rnnexp.analysis.figures.style import looks
@@ -148,6 +149,12 @@ def test_the_best_reachable_is_that_of_one_data_set():
     assert "best reachable" in figures.draw_seeds(runs).axes[0].get_xlabel()
     runs.loc[runs["cell"] == "gru", "dataset"] = "ptb"
     assert "best reachable" not in figures.draw_seeds(runs).axes[0].get_xlabel()
+
+
+def test_one_thing_is_not_many():
+    called = [gaps._called("counting", size) for size in ("1", "2", "10")]
+    assert called == ["1 tick left", "2 ticks left", "10 ticks left"]
+    assert gaps._called("bracket", "1") == "1 open"
 
 
 def test_a_figure_of_nothing_says_so():
