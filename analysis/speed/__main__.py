@@ -1,4 +1,4 @@
-"""Measure the tokens a second of a training step: ours, PyTorch's, textbook code, and its products alone.
+"""Measure the tokens a second of a training step: ours, PyTorch's, JAX's, textbook code, and its products alone.
 
 python -m analysis.speed [shapes=better,names] [cells=lstm,gru] [rounds=5] [out=runs] [device=cpu]
     [compile=no] [shared=no]

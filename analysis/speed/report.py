@@ -33,7 +33,7 @@ def report(
     out.mkdir(parents=True, exist_ok=True)
     print(f"Ours computes with engine={engine.fastest()}, the fastest that is installed.\n")
     slower = set(engine.installed()) - {engine.fastest()}
-    contenders = ["ours", *sorted(slower), "textbook", "torch", LOOP, *[COMPILED_LOOP] * compiled]
+    contenders = ["ours", *sorted(slower), "textbook", "torch", "jax", LOOP, *[COMPILED_LOOP] * compiled]
     if not has_torch():
         print(f"{NO_TORCH}\n")
     records = []

@@ -9,7 +9,7 @@ from rnnexp.analysis.markdown import aligned_table
 from rnnexp.analysis.speed.profile.parts import PARTS
 from rnnexp.analysis.speed.tasks import GOALS, SHAPES
 
-NOTES = """x PyTorch, x textbook: times as fast, median of the rounds; engine=numba, engine=numpy: the slower
+NOTES = """x PyTorch, x JAX, x textbook: times as fast, median of the rounds; engine=numba, engine=numpy: the slower
 engines, times as fast as PyTorch. PyTorch's GRU has the reset gate after the product, whichever form
 ours has. x loop, x compiled: times as fast as the same cell written as a loop over time in PyTorch, and as
 what torch.compile makes of that loop; our aim is 1.2. Each contender uses the number of threads that is
@@ -23,6 +23,7 @@ NAMES = {
     "torch": "PyTorch",
     "torch, loop": "PyTorch's loop",
     "torch, compiled loop": "PyTorch's compiled loop",
+    "jax": "JAX",
     "textbook": "textbook code",
 }
 
@@ -49,6 +50,7 @@ def table(records: list[dict]) -> str:
                 "cell": record["cell"],
                 "tokens/s": f"{record['tokens_per_s']['ours']:,.0f}",
                 "x PyTorch": number(ratios.get("ours/torch")),
+                "x JAX": number(ratios.get("ours/jax")),
                 "goal": number(GOALS[record["shape"]].get(record["cell"].split()[0])),
                 "engine=numba": number(ratios.get("numba/torch")),
                 "engine=numpy": number(ratios.get("numpy/torch")),
@@ -108,7 +110,7 @@ def machine() -> str:
     except (OSError, StopIteration):
         cpu = platform.processor() or platform.machine()
     parts = [cpu, f"{os.cpu_count()} cores", platform.system(), f"Python {platform.python_version()}"]
-    for name in "numpy", "numba", "mkl", "torch":
+    for name in "numpy", "numba", "mkl", "torch", "jax":
         try:
             parts.append(f"{name} {version(name)}")
         except PackageNotFoundError:

@@ -71,6 +71,7 @@ LOOP_LABELS = {variant.label for variant in (LSTM, GRU, GRU_RESET_AFTER, RNN)}
 LOOP_LABELS |= {"cifg", "nig", "nfg", "nog", "niaf", "noaf", "peephole", "mlstm", "slstm", "indrnn", "mingru"}
 LOOP_LABELS |= {"mgu", "ugrnn", "janet", "mut3", "rhn"}
 TEXTBOOK_LABELS = {variant.label for variant in (LSTM, GRU, GRU_RESET_AFTER, RNN)}
+JAX_LABELS = TEXTBOOK_LABELS
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Task:
 
     shape: Shape
     variant: Variant
-    lr: float = 0.5
+    lr: float = 0.1
     clip_norm: float = 0.25
 
     def model(self, where: Cpu | Gpu = CPU) -> Model:

@@ -86,23 +86,22 @@ def typed(config: DictConfig | dict[str, Any]) -> DictConfig:
     for group, choices in CHOICES.items():
         name = config.get(group, {}).get("name")
         if name in choices:
-            checked[group] = OmegaConf.structured(options(group, choices[name]))
+            checked[group] = options(group, choices[name])
         elif name:
             own = own_parts.where(group, name)
             raise UserError(f"{group}.name={name} is not known: it must be {' or '.join(choices)}{own}")
     for name in config.get("evaluation", {}):
         if name not in EVALUATORS:
             raise UserError(f"evaluation={name} is not known: choose from {', '.join(EVALUATORS)}")
-        checked.evaluation[name] = OmegaConf.structured(options("evaluation", EVALUATORS[name]))
+        checked.evaluation[name] = options("evaluation", EVALUATORS[name])
     try:
         plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
-        merged = OmegaConf.merge(checked, OmegaConf.create(plain))
+        checked.merge_with(OmegaConf.create(plain))
     except ConfigKeyError as error:
         raise UserError(unknown(str(error.full_key))) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {one_line(error)}") from error
-    assert isinstance(merged, DictConfig)
-    return merged
+    return checked
 
 
 def saved(config: dict[str, Any], file: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Compose the configs of many jobs: by Hydra where they differ in what it composes of, else of one composition.
 
-A sweep goes over many values of few keys, and Hydra takes a fifth of a second for each config. So jobs that name the
+A sweep goes over many values of few keys, and Hydra takes a tenth of a second for each config. So jobs that name the
 same options of groups, and differ in numbers, texts and truth values alone, share one; see `Shared`. Where it is not
 certain that a config would come out the same, and where one is refused, Hydra composes it and says what is wrong.
 """

@@ -1,10 +1,17 @@
 """Jobs that share one composition have the configs and folders that Hydra composes for each by itself."""
 
+from contextlib import contextmanager
+
 import pytest
+from hydra import compose
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import schema
+from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.installation import CONF
 from rnnexp.sweeps import composer
 from rnnexp.sweeps.composer import Composer
@@ -80,11 +87,21 @@ def composed(monkeypatch):
     return found
 
 
+@contextmanager
+def by_hydra_alone():
+    """Have Hydra read all of its files for each config, as it does by itself."""
+    loader = GlobalHydra.instance().config_loader()
+    ours, loader.repository = loader.repository, ConfigRepository(loader.get_search_path())
+    yield
+    loader.repository = ours
+
+
 def assert_same(arguments, and_back=True):
     """Compare each job with Hydra's own, by one composer, forth and back; return how many there are."""
     with open_request(arguments) as request:
         combinations = [(name or ONLY, overrides) for name, overrides in request.combinations()]
-        hydras = [make_job(*one) for one in combinations]
+        with by_hydra_alone():
+            hydras = [make_job(*one) for one in combinations]
         for theirs in [*hydras, *reversed(hydras[:-1] if and_back else [])]:
             ours = request.composer.job(theirs.name, theirs.overrides)
             assert repr(ours.config) == repr(theirs.config), ours.name
@@ -103,6 +120,46 @@ def test_jobs_that_share_a_composition_are_as_hydra_composes_them(presets, compo
 def test_what_is_not_certain_to_be_the_same_is_composed_by_hydra(presets, composed, arguments):
     jobs = assert_same([presets, *arguments], and_back=False)
     assert len(composed) >= jobs > 1
+
+
+def test_every_file_is_read_once_for_all_configs(presets, monkeypatch):
+    files = SourcesRegistry.instance().resolve("file")
+    read, load = [], files.load_config
+
+    def noted(source, config_path):
+        read.append((source.path, config_path))
+        return load(source, config_path)
+
+    monkeypatch.setattr(files, "load_config", noted)
+    with open_request([presets, "experiment=follows", "cell=rnn,gru", "optimizer=sgd,adam"]) as request:
+        assert len(request.jobs()) == 4
+    assert len(set(read)) == len(read) > 10
+    assert {"cell/rnn", "cell/gru", "experiment/follows"} <= {config_path for _, config_path in read}
+
+
+def test_composing_does_not_change_what_has_been_read():
+    with open_configs():
+        overrides = ["experiment=claims/grammar", "evaluation=[exact,dlfs2]", "+cell.lr.adam=1", "~without"]
+        with by_hydra_alone():
+            hydras = compose("config", overrides, return_hydra_config=True)
+        for _ in range(3):
+            ours = compose("config", overrides, return_hydra_config=True)
+            assert repr(ours) == repr(hydras)
+            ours.cell.lr.adam = 2
+
+
+def test_what_was_read_in_one_folder_is_not_taken_for_what_another_has(tmp_path):
+    for folder, size in ("a", 7), ("b", 8):
+        (tmp_path / folder / "model").mkdir(parents=True)
+        (tmp_path / folder / "model" / "mine.yaml").write_text(f"hidden_size: {size}\n")
+    with open_configs():
+        found = [
+            compose("config", [f"hydra.searchpath=[file://{tmp_path}/{folder}]", "model=mine"])
+            for folder in "abab"
+        ]
+        assert [cfg.model.hidden_size for cfg in found] == [7, 8, 7, 8]
+        with pytest.raises(UserError, match="mine"), in_plain_words():
+            compose("config", ["model=mine"])
 
 
 @pytest.mark.slow

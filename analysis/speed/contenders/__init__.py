@@ -1,10 +1,18 @@
 """Name the contenders, which do the same training step by different code; each is imported where it runs."""
 
 import importlib
+import os
 from importlib.util import find_spec
 from typing import Any
 
-from rnnexp.analysis.speed.tasks import LOOP_LABELS, PYTORCH_VARIANTS, TEXTBOOK_LABELS, Task, Variant
+from rnnexp.analysis.speed.tasks import (
+    JAX_LABELS,
+    LOOP_LABELS,
+    PYTORCH_VARIANTS,
+    TEXTBOOK_LABELS,
+    Task,
+    Variant,
+)
 
 CPU = {
     "ours": "rnnexp.analysis.speed.contenders.ours.Ours",
@@ -15,6 +23,7 @@ CPU = {
     "torch, loop": "rnnexp.analysis.speed.contenders.pytorch_loop.Loop",
     "torch, compiled loop": "rnnexp.analysis.speed.contenders.pytorch_loop.CompiledLoop",
     "textbook": "rnnexp.analysis.speed.contenders.textbook.Textbook",
+    "jax": "rnnexp.analysis.speed.contenders.jax_scan.Jax",
 }
 GPU = {
     "graph": "rnnexp.analysis.speed.contenders.ours_gpu.Graph",
@@ -42,6 +51,11 @@ def has_torch() -> bool:
     return find_spec("torch") is not None
 
 
+def has_jax() -> bool:
+    """Return whether JAX is installed, and can be held to a number of cores here."""
+    return find_spec("jax") is not None and hasattr(os, "sched_setaffinity")
+
+
 def takes_part(who: str, variant: Variant) -> bool:
     """Return whether a contender is installed and has the cell, in this or another variant."""
     if who == STEP_BY_STEP:
@@ -50,6 +64,8 @@ def takes_part(who: str, variant: Variant) -> bool:
         return has_torch() and variant.label in LOOP_LABELS
     if who.startswith("torch"):
         return has_torch() and variant.label in PYTORCH_VARIANTS
+    if who == "jax":
+        return has_jax() and variant.label in JAX_LABELS
     return who != "textbook" or variant.label in TEXTBOOK_LABELS
 
 

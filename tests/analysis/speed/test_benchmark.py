@@ -79,6 +79,7 @@ class Counting:
 
     def use_threads(self, number):
         self.threads = number
+        self.said.append("threads")
 
     def prepare_comparison(self):
         self.said.append("comparison")
@@ -102,6 +103,7 @@ def service():
 
 def test_the_fastest_number_of_threads_is_kept(service):
     assert service.use_fastest([1, 2, 4]) == service.contender.threads == 2
+    assert service.contender.said[-1] == "step", "which takes longer where the contender began anew"
 
 
 def test_steps_are_timed_for_as_long_as_was_asked(service):

@@ -1,5 +1,6 @@
 """Contenders do the same work."""
 
+import os
 import shutil
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from rnnexp.analysis.speed.tasks import (
     GOALS,
     GRU,
     GRU_RESET_AFTER,
+    JAX_LABELS,
     LOOP_LABELS,
     LSTM,
     PYTORCH_VARIANTS,
@@ -120,6 +122,51 @@ def test_a_compiled_loop_in_pytorch_does_the_same_work():
     np.testing.assert_allclose(losses(CompiledLoop, task), losses(NumPy, task), rtol=1e-5)
 
 
+def jax_scan(monkeypatch):
+    """The module of the contender, which may leave this process on fewer cores."""
+    pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
+    from rnnexp.analysis.speed.contenders import jax_scan
+
+    cores = os.sched_getaffinity(0)
+    yield jax_scan
+    os.sched_setaffinity(0, cores)
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v.label in JAX_LABELS], ids=str)
+@pytest.mark.parametrize("tie", [False, True])
+def test_jax_does_the_same_work(jax_scan, variant, tie):
+    task = small_task(variant, tie)
+    np.testing.assert_allclose(losses(jax_scan.Jax, task), losses(Ours, task), rtol=1e-5)
+
+
+def test_jax_has_the_cells_that_are_said_to_be_in_it(jax_scan):
+    assert jax_scan.STEPS.keys() == JAX_LABELS
+
+
+def test_jax_goes_on_with_another_number_of_threads(jax_scan):
+    task = small_task(LSTM)
+    run = jax_scan.Jax(task)
+    run.prepare_comparison()
+    found = []
+    for number in 1, len(run.cores), 1:
+        run.use_threads(number)
+        found += [run.step(), run.step()]
+        assert len(os.sched_getaffinity(0)) == number
+    np.testing.assert_allclose(found, losses(Ours, task), rtol=1e-5)
+
+
+def test_jax_drops_other_values_at_each_step(jax_scan):
+    task = small_task(LSTM)
+    run = jax_scan.Jax(replace(task, lr=0.0))
+    run.prepare_timing()
+    run.windows, first = run.windows[:1], run.states
+    found = []
+    for _ in range(3):
+        run.states = jax_scan.jax.tree.map(np.copy, first)
+        found.append(run.step())
+    assert len(set(found)) == 3
+
+
 @pytest.mark.parametrize(("variant", "name"), [(LSTM, "CuDNN"), (RNN, "InGraph"), (GRU, "StepByStep")])
 @pytest.mark.parametrize("tie", [False, True])
 def test_pytorch_on_a_gpu_does_the_same_work(variant, name, tie, monkeypatch):
@@ -158,7 +205,9 @@ def test_the_textbook_has_the_cells_that_are_said_to_be_in_it():
 
 
 def test_a_cell_that_only_we_have_is_measured_without_the_others(monkeypatch):
-    monkeypatch.setattr("rnnexp.analysis.speed.contenders.has_torch", lambda: True)
+    for has in "has_torch", "has_jax":
+        monkeypatch.setattr(f"rnnexp.analysis.speed.contenders.{has}", lambda: True)
+    assert takes_part("jax", LSTM)
     ours_alone = Variant("mine", "mine")
     assert [who for who in CPU if takes_part(who, ours_alone)] == ["ours", "mkl", "numba", "numpy"]
     assert [who for who in GPU if takes_part(who, ours_alone)] == ["graph", "fused", "cupy", "graph, tf32"]
@@ -182,3 +231,8 @@ def test_pytorch_trains_the_gru_that_it_has(monkeypatch):
     assert not takes_part(STEP_BY_STEP, LSTM)
     monkeypatch.setattr("rnnexp.analysis.speed.contenders.has_torch", lambda: False)
     assert not any(takes_part(who, GRU) for who in [*CPU, *GPU] if who.startswith("torch"))
+
+
+def test_jax_is_left_out_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setattr("rnnexp.analysis.speed.contenders.find_spec", lambda name: None)
+    assert not takes_part("jax", LSTM)
