@@ -25,10 +25,12 @@ from rnnexp.compute import engine
 TURN_S = 0.4
 
 
-def benchmark(name: str, variant: Variant, contenders: list[str], rounds: int) -> dict:
+def benchmark(name: str, variant: Variant, contenders: list[str], rounds: int, shared: bool = False) -> dict:
     """Return the record of one shape and cell.
 
     Times are in seconds a step. A ratio is the median of the rounds' ratios; its range is that of the rounds.
+
+    shared : whether others use the machine: then everyone has one thread, and seconds are those of the CPU.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def benchmark(name: str, variant: Variant, contenders: list[str], rounds: int) -
     matmul_only: list[float] = []
     with ExitStack() as stack:
         workers = {
-            who: stack.enter_context(Worker(partial(Service, who), Task(shape, theirs)))
+            who: stack.enter_context(Worker(partial(Service, who, shared=shared), Task(shape, theirs)))
             for who, theirs in variants.items()
         }
         losses = {who: np.array(worker.ask("losses", STEPS_COMPARED)) for who, worker in workers.items()}
@@ -50,7 +52,8 @@ def benchmark(name: str, variant: Variant, contenders: list[str], rounds: int) -
         }
         for who, difference in differences.items():
             require_same_work(f"{name}, {variant.label}", who, difference)
-        threads = {who: worker.ask("use_fastest", sorted({1, cores()})) for who, worker in workers.items()}
+        numbers = [1] if shared else sorted({1, cores()})
+        threads = {who: worker.ask("use_fastest", numbers) for who, worker in workers.items()}
 
         def seconds(who: str) -> float:
             time.sleep(0.02)  # until the threads of the contender before are asleep
@@ -81,6 +84,7 @@ def benchmark(name: str, variant: Variant, contenders: list[str], rounds: int) -
         "loss_differences": differences,
         "seconds_by_part": parts,
         "rounds": rounds,
+        "shared": shared,
     }
 
 

@@ -8,7 +8,7 @@ from rnnexp.analysis.speed import tables, tables_gpu
 from rnnexp.analysis.speed.arguments import BenchmarkError
 from rnnexp.analysis.speed.benchmark import benchmark
 from rnnexp.analysis.speed.benchmark_gpu import benchmark_gpu
-from rnnexp.analysis.speed.contenders import has_torch
+from rnnexp.analysis.speed.contenders import COMPILED_LOOP, LOOP, has_torch
 from rnnexp.analysis.speed.figures import draw_ratios
 from rnnexp.analysis.speed.tasks import VARIANTS
 from rnnexp.compute import backend, engine
@@ -17,19 +17,30 @@ from rnnexp.errors import UserError
 NO_TORCH = "PyTorch is not installed (pip install torch): measuring the rest."
 
 
-def report(shapes: Sequence[str], cells: Sequence[str], rounds: int, out: Path) -> None:
-    """Benchmark shapes and cells on the CPU; write speed.json, speed.md and, beside PyTorch, speed.png."""
+def report(
+    shapes: Sequence[str],
+    cells: Sequence[str],
+    rounds: int,
+    out: Path,
+    compiled: bool = False,
+    shared: bool = False,
+) -> None:
+    """Benchmark shapes and cells on the CPU; write speed.json, speed.md and, beside PyTorch, speed.png.
+
+    compiled : whether PyTorch's loop takes part also as torch.compile makes it.
+    shared : see `benchmark`.
+    """
     out.mkdir(parents=True, exist_ok=True)
     print(f"Ours computes with engine={engine.fastest()}, the fastest that is installed.\n")
     slower = set(engine.installed()) - {engine.fastest()}
-    contenders = ["ours", *sorted(slower), "textbook", "torch", "jax"]
+    contenders = ["ours", *sorted(slower), "textbook", "torch", "jax", LOOP, *[COMPILED_LOOP] * compiled]
     if not has_torch():
         print(f"{NO_TORCH}\n")
     records = []
     for name in shapes:
         for variant in VARIANTS:
             if variant.label in cells:
-                records.append(benchmark(name, variant, contenders, rounds))
+                records.append(benchmark(name, variant, contenders, rounds, shared))
                 print(tables.sentence(records[-1]), flush=True)
     text = tables.table(records)
     found = {"machine": tables.machine(), "records": records}

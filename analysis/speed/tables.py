@@ -11,14 +11,18 @@ from rnnexp.analysis.speed.tasks import GOALS, SHAPES
 
 NOTES = """x PyTorch, x JAX, x textbook: times as fast, median of the rounds; engine=numba, engine=numpy: the slower
 engines, times as fast as PyTorch. PyTorch's GRU has the reset gate after the product, whichever form
-ours has. Each contender uses the number of threads that is fastest for it. Products alone: the share of a
-step that its own matrix products take. Peak memory is that of the process less what it held with its
-libraries loaded."""
+ours has. x loop, x compiled: times as fast as the same cell written as a loop over time in PyTorch, and as
+what torch.compile makes of that loop; our aim is 1.2. Each contender uses the number of threads that is
+fastest for it. Products alone: the share of a step that its own matrix products take. Peak memory is that
+of the process less what it held with its libraries loaded."""
+SHARED = """ Everyone had one thread, and the seconds are those of the CPU: others used the machine too."""
 NAMES = {
     "mkl": "engine=mkl",
     "numba": "engine=numba",
     "numpy": "engine=numpy",
     "torch": "PyTorch",
+    "torch, loop": "PyTorch's loop",
+    "torch, compiled loop": "PyTorch's compiled loop",
     "jax": "JAX",
     "textbook": "textbook code",
 }
@@ -50,6 +54,8 @@ def table(records: list[dict]) -> str:
                 "goal": number(GOALS[record["shape"]].get(record["cell"].split()[0])),
                 "engine=numba": number(ratios.get("numba/torch")),
                 "engine=numpy": number(ratios.get("numpy/torch")),
+                "x loop": number(ratios.get("ours/torch, loop")),
+                "x compiled": number(ratios.get("ours/torch, compiled loop")),
                 "x textbook": number(ratios.get("ours/textbook")),
                 "products alone": number(record["matmul_only_ratio"]),
                 "peak MB": number(peaks["ours"], 1e-6, 0),
@@ -65,7 +71,7 @@ def table(records: list[dict]) -> str:
             "",
             *(f"- {name}: {SHAPES[name]}" for name in used),
             "",
-            NOTES,
+            NOTES + (SHARED if any(record["shared"] for record in records) else ""),
             "",
             "Where a step of ours spends its time, in percent:",
             "",

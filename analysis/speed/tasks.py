@@ -66,6 +66,10 @@ PYTORCH_VARIANTS = {
     GRU_RESET_AFTER.label: GRU_RESET_AFTER,
     RNN.label: RNN,
 }
+# the steps that contenders/pytorch_steps.py has
+LOOP_LABELS = {variant.label for variant in (LSTM, GRU, GRU_RESET_AFTER, RNN)}
+LOOP_LABELS |= {"cifg", "nig", "nfg", "nog", "niaf", "noaf", "peephole", "mlstm", "slstm", "indrnn", "mingru"}
+LOOP_LABELS |= {"mgu", "ugrnn", "janet", "mut3", "rhn"}
 TEXTBOOK_LABELS = {variant.label for variant in (LSTM, GRU, GRU_RESET_AFTER, RNN)}
 JAX_LABELS = TEXTBOOK_LABELS
 
@@ -76,7 +80,7 @@ class Task:
 
     shape: Shape
     variant: Variant
-    lr: float = 0.5
+    lr: float = 0.1
     clip_norm: float = 0.25
 
     def model(self, where: Cpu | Gpu = CPU) -> Model:

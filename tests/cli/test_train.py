@@ -199,7 +199,7 @@ def test_full_errors_on_request(in_process, monkeypatch, mistake):
 
 def test_an_unwritable_runs_folder(in_process, tmp_path):
     (tmp_path / "runs").write_text("a file where the folder should be")
-    one_line(in_process(*QUICK), "runs", "Not a directory")
+    one_line(in_process(*QUICK), "runs is a file: name another folder for the run")
 
 
 def test_a_run_folder_is_never_overwritten(in_process, tmp_path):

@@ -312,7 +312,7 @@ def test_a_failure_elsewhere_changes_no_config(tmp_path):
     folder.prepare(config)
     result = elsewhere(tmp_path, "device=cpu", f"dataset.dir={tmp_path}")
     assert result.returncode == 1
-    assert "holds no ptb.train.txt" in result.stdout
+    assert "holds no ptb.train.txt" in result.stderr
     assert folder.load_config() == config
 
 

@@ -165,18 +165,11 @@ def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(
     assert [point.step for point in history] == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(
-    ("overrides", "status", "error"),
-    [
-        (["optimizer.lr=1e38", "optimizer.clip_norm=null"], "FAILED", "at step"),
-        (["train.batch_size=1000"], "FAILED", "train split has 3000 tokens"),
-    ],
-)
-def test_a_failed_run_says_why(tracked_in_process, store, overrides, status, error):
-    assert tracked_in_process(*SMALL, *overrides).returncode == 1
+def test_a_failed_run_says_why(tracked_in_process, store):
+    assert tracked_in_process(*SMALL, "optimizer.lr=1e38", "optimizer.clip_norm=null").returncode == 1
     _, (run,) = runs_of(store, "default")
-    assert run.info.status == status
-    assert error in run.data.tags["rnnexp.error"]
+    assert run.info.status == "FAILED"
+    assert "at step" in run.data.tags["rnnexp.error"]
 
 
 @pytest.mark.parametrize(("signum", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
@@ -552,24 +545,22 @@ def test_a_finished_run_that_its_store_does_not_know_of_is_sent_by_resume(
         assert len(c.get_metric_history(after.info.run_id, metric)) == 2, metric
 
 
-@pytest.mark.parametrize("again", ["resume", "new"])
-def test_a_run_that_failed_before_it_began_is_recorded_once_it_runs(
-    tracked_in_process, tmp_path, store, again
+def test_a_run_that_is_refused_leaves_nothing_and_is_recorded_once_it_runs(
+    tracked_in_process, tmp_path, store
 ):
-    """Its file was missing: with the file it goes on; under another name it is another run."""
+    """Its file was missing."""
     text = [s for s in SMALL if not s.startswith("dataset.")] + ["dataset=text", "hydra.run.dir=run"]
-    assert tracked_in_process(*text, "dataset.path=mine.txt").returncode == 1
-    (tmp_path / ("mine.txt" if again == "resume" else "other.txt")).write_text("to be or not\n" * 400)
-    arguments = ["resume=run"] if again == "resume" else [*text, "dataset.path=other.txt"]
-    result = tracked_in_process(*arguments)
+    command = [*text, "dataset.path=mine.txt"]
+    assert tracked_in_process(*command).returncode == 1
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "mine.txt").write_text("to be or not\n" * 400)
+    result = tracked_in_process(*command)
     assert result.returncode == 0, result.stderr
     assert "does not take the records" not in result.stdout
-    c, runs = runs_of(store, "default")
-    assert [run.info.status for run in runs] == (
-        ["FINISHED"] if again == "resume" else ["FINISHED", "FAILED"]
-    )
-    assert len(c.get_metric_history(runs[0].info.run_id, "valid/loss")) == 2
-    assert runs[0].data.tags["rnnexp.threads"] == "1"
+    c, (run,) = runs_of(store, "default")
+    assert run.info.status == "FINISHED"
+    assert len(c.get_metric_history(run.info.run_id, "valid/loss")) == 2
+    assert run.data.tags["rnnexp.threads"] == "1"
 
 
 FAULTY = """

@@ -5,7 +5,14 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
-from rnnexp.analysis.speed.tasks import JAX_LABELS, PYTORCH_VARIANTS, TEXTBOOK_LABELS, Task, Variant
+from rnnexp.analysis.speed.tasks import (
+    JAX_LABELS,
+    LOOP_LABELS,
+    PYTORCH_VARIANTS,
+    TEXTBOOK_LABELS,
+    Task,
+    Variant,
+)
 
 CPU = {
     "ours": "rnnexp.analysis.speed.contenders.ours.Ours",
@@ -13,6 +20,8 @@ CPU = {
     "numba": "rnnexp.analysis.speed.contenders.ours.Numba",
     "numpy": "rnnexp.analysis.speed.contenders.ours.NumPy",
     "torch": "rnnexp.analysis.speed.contenders.pytorch.PyTorch",
+    "torch, loop": "rnnexp.analysis.speed.contenders.pytorch_loop.Loop",
+    "torch, compiled loop": "rnnexp.analysis.speed.contenders.pytorch_loop.CompiledLoop",
     "textbook": "rnnexp.analysis.speed.contenders.textbook.Textbook",
     "jax": "rnnexp.analysis.speed.contenders.jax_scan.Jax",
 }
@@ -28,6 +37,7 @@ GPU = {
     "torch in a graph, tf32": "rnnexp.analysis.speed.contenders.pytorch_gpu.InGraphTF32",
 }
 STEP_BY_STEP = "torch, step by step"  # the GRU with the reset gate before the product
+LOOP, COMPILED_LOOP = "torch, loop", "torch, compiled loop"  # any cell
 
 
 def load(path: str, task: Task) -> Any:
@@ -50,6 +60,8 @@ def takes_part(who: str, variant: Variant) -> bool:
     """Return whether a contender is installed and has the cell, in this or another variant."""
     if who == STEP_BY_STEP:
         return has_torch() and variant.label == "gru"
+    if who in (LOOP, COMPILED_LOOP):
+        return has_torch() and variant.label in LOOP_LABELS
     if who.startswith("torch"):
         return has_torch() and variant.label in PYTORCH_VARIANTS
     if who == "jax":
@@ -59,6 +71,6 @@ def takes_part(who: str, variant: Variant) -> bool:
 
 def variant_of(who: str, variant: Variant) -> Variant:
     """Return the variant of a cell that a contender trains: another where PyTorch's layers lack this one."""
-    if who.startswith("torch") and who != STEP_BY_STEP:
+    if who.startswith("torch") and who not in (STEP_BY_STEP, LOOP, COMPILED_LOOP):
         return PYTORCH_VARIANTS[variant.label]
     return variant

@@ -17,28 +17,28 @@ class PyTorch:
 
     def __init__(self, task: Task):
         shape, self.task = task.shape, task
-        size = shape.hidden_size
+        size, model = shape.hidden_size, task.model()
         self.embedding = nn.Embedding(shape.vocab_size, size)
-        self.cells = getattr(nn, task.variant.cell.upper())(size, size, shape.num_layers)
+        self.cells, self.second_biases = self.make_cells(model)
         self.dropout = nn.Dropout(shape.dropout)
         self.decoder = nn.Linear(size, shape.vocab_size)
         if shape.tie_weights:
             self.decoder.weight = self.embedding.weight
         self.net = nn.ModuleList([self.embedding, self.cells, self.decoder])
         self.loss = nn.CrossEntropyLoss()
-        self.second_biases = self.load(task)
+        self.load_around(model)
         self.optimizer = torch.optim.SGD(self.net.parameters(), task.lr)
         self.windows = [tuple(map(torch.from_numpy, window)) for window in task.windows()]
         self.state: Any = None
         self.steps = 0
 
-    def load(self, task: Task) -> dict[str, torch.Tensor]:
-        """Take our first weights; return, by name, which entries of PyTorch's second biases ours has too."""
-        model = task.model()
-        order = ORDER[task.variant.cell]
-        recurrent = (
-            order.replace("n", "m") if task.variant.cell == "gru" else order
-        )  # the candidate's recurrent part is a block of its own here
+    def make_cells(self, model: Model) -> tuple[Any, dict[str, torch.Tensor]]:
+        """Return the layers with our first weights, and by name which of their second biases ours has too."""
+        shape, name = self.task.shape, self.task.variant.cell
+        cells = getattr(nn, name.upper())(shape.hidden_size, shape.hidden_size, shape.num_layers)
+        order = ORDER[name]
+        # the candidate's recurrent part is a block of its own here
+        recurrent = order.replace("n", "m") if name == "gru" else order
         state, masks = {}, {}
         for k, layer in enumerate(model.recurrent):
             cell, p = layer.cell, layer.p
@@ -47,17 +47,14 @@ class PyTorch:
                 return torch.tensor(np.concatenate([array[gates.index(gate)].T for gate in wanted]))
 
             (group,) = cell.recurrent_matmuls
-            ours = torch.tensor(
-                np.repeat([gate == "m" for gate in recurrent], task.shape.hidden_size)
-            ).float()
+            ours = torch.tensor(np.repeat([gate == "m" for gate in recurrent], shape.hidden_size)).float()
             state[f"weight_ih_l{k}"] = rows(p["W"], cell.input_gates, order)
             state[f"weight_hh_l{k}"] = rows(p[f"U_{group}"], group, recurrent)
             state[f"bias_ih_l{k}"] = rows(p["b"], cell.gates, order)
             state[f"bias_hh_l{k}"] = rows(p["b"], cell.gates, recurrent) * ours
             masks[f"bias_hh_l{k}"] = ours
-        self.cells.load_state_dict(state)
-        self.load_around(model)
-        return masks
+        cells.load_state_dict(state)
+        return cells, masks
 
     @torch.no_grad()
     def load_around(self, model: Model) -> None:
@@ -65,7 +62,7 @@ class PyTorch:
         self.embedding.weight.copy_(torch.tensor(model.params.value["embedding.W"]))
         if not self.task.shape.tie_weights:
             self.decoder.weight.copy_(torch.tensor(model.params.value["decoder.W"]))
-        self.decoder.bias.zero_()
+        self.decoder.bias.copy_(torch.tensor(model.params.value["decoder.b"]))
 
     def use_threads(self, number: int) -> None:
         torch.set_num_threads(number)

@@ -1,15 +1,11 @@
 """Do the training step in PyTorch with cuDNN, as its examples write it, and the same in a CUDA graph."""
 
-from dataclasses import replace
-from typing import Any
-
 import torch
-from torch import nn
 
 from rnnexp.analysis.speed.contenders.pytorch import PyTorch
+from rnnexp.analysis.speed.contenders.pytorch_loop import Loop, as_tuple
 from rnnexp.analysis.speed.contenders.timing import seconds_of_a_step
-from rnnexp.analysis.speed.tasks import Shape, Task
-from rnnexp.nn.model import Model
+from rnnexp.analysis.speed.tasks import Task
 
 
 class CuDNN(PyTorch):
@@ -94,61 +90,5 @@ class InGraphTF32(InGraph):
     tf32 = True
 
 
-class StepByStep(InGraph):
+class StepByStep(Loop, InGraph):
     """Train the GRU with its reset gate before the product, which cuDNN does not have."""
-
-    def __init__(self, task: Task):
-        after = (("reset", "after"),)  # whose weights the constructor knows how to bring
-        super().__init__(replace(task, variant=replace(task.variant, options=after)))
-        model = task.model()
-        self.load_around(model)
-        self.cells = ResetBefore(model, task.shape).to(self.device)
-        self.net = nn.ModuleList([self.embedding, self.cells, self.decoder])
-        self.optimizer = torch.optim.SGD(self.net.parameters(), task.lr)
-        self.second_biases = {}
-
-
-class ResetBefore(nn.Module):
-    """Compute the GRU with the reset gate before the product, with the arguments and results of nn.GRU.
-
-    The products with the inputs are done before the loop.
-    """
-
-    def __init__(self, model: Model, shape: Shape):
-        super().__init__()
-        self.dropout = shape.dropout if shape.num_layers > 1 else 0.0
-        self.layers = nn.ModuleList()
-        for recurrent in model.recurrent:
-            p: dict[str, Any] = {name: torch.from_numpy(array.copy()) for name, array in recurrent.p.items()}
-            layer = nn.ParameterDict(
-                {
-                    "W": torch.cat(list(p["W"]), 1),
-                    "U_rz": torch.cat(list(p["U_rz"]), 1),
-                    "U_n": p["U_n"][0],
-                    "b": p["b"].reshape(-1),
-                }
-            )
-            self.layers.append(layer)
-
-    def forward(self, x, state):
-        last = []
-        layer: Any
-        for k, layer in enumerate(self.layers):
-            if k:
-                x = nn.functional.dropout(x, self.dropout)
-            inputs = x @ layer["W"] + layer["b"]
-            H = layer["U_n"].shape[0]
-            h = x.new_zeros(x.shape[1], H) if state is None else state[k]
-            outputs = []
-            for a in inputs:
-                r, z = torch.sigmoid(a[:, : 2 * H] + h @ layer["U_rz"]).chunk(2, 1)
-                n = torch.tanh(a[:, 2 * H :] + (r * h) @ layer["U_n"])
-                h = n + z * (h - n)
-                outputs.append(h)
-            x = torch.stack(outputs)
-            last.append(h)
-        return x, torch.stack(last)
-
-
-def as_tuple(state: Any) -> tuple:
-    return state if isinstance(state, tuple) else (state,)

@@ -28,9 +28,13 @@ class Contender(Protocol):
 
 
 class Service:
-    """Measure a contender; only ours knows its matrix products and parts."""
+    """Measure a contender; only ours knows its matrix products and parts.
 
-    def __init__(self, contender: str, task: Task):
+    shared : whether others use the machine: then a second is one of the CPU's, which passes only while it computes.
+    """
+
+    def __init__(self, contender: str, task: Task, shared: bool = False):
+        self.clock = time.process_time if shared else time.perf_counter
         importlib.import_module(CPU[contender].rpartition(".")[0])  # before memory is counted
         reset_peak()
         self.before = bytes_held("VmRSS")
@@ -60,14 +64,14 @@ class Service:
         """Return the seconds of each training step, of as many steps as take `at_least_s` seconds together."""
         times: list[float] = []
         while sum(times) < at_least_s or len(times) < 2:
-            start = time.perf_counter()
+            start = self.clock()
             self.contender.step()
-            times.append(time.perf_counter() - start)
+            times.append(self.clock() - start)
         return times
 
     def matmul_only_seconds(self, repeats: int) -> float:
         """Return the seconds that a step's matrix products take alone."""
-        return self.contender.matmul_only_seconds(repeats)
+        return self.contender.matmul_only_seconds(repeats, self.clock)
 
     def seconds_by_part(self, steps: int) -> dict[str, float]:
         """Return the mean seconds that a step spends in each of its parts."""

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -93,11 +94,10 @@ class Counting:
 
 
 @pytest.fixture
-def service(monkeypatch):
+def service():
     made = Service.__new__(Service)
     made.contender = Counting()
-    clock = type("Clock", (), {"perf_counter": staticmethod(lambda: made.contender.now)})
-    monkeypatch.setattr("rnnexp.analysis.speed.contenders.service.time", clock)
+    made.clock = lambda: made.contender.now
     return made
 
 
@@ -111,6 +111,12 @@ def test_steps_are_timed_for_as_long_as_was_asked(service):
     assert service.times(0.01) == pytest.approx([0.03] * 2), "two at least"
 
 
+def test_where_others_use_the_machine_only_time_spent_computing_counts():
+    task = Task(SHAPES["names"], LSTM)
+    assert Service("numpy", task).clock is time.perf_counter
+    assert Service("numpy", task, shared=True).clock is time.process_time
+
+
 def test_losses_are_compared_before_the_step_that_warms_up_the_timing(service):
     assert service.losses(2) == pytest.approx([0.03, 0.06])
     assert service.contender.said == ["comparison", "step", "step", "timing", "step"]
@@ -121,9 +127,12 @@ class Answers:
 
     def __init__(self, make, task):
         (self.who,) = make.args
+        self.shared = make.keywords["shared"]
         self.seconds = iter([4.0, 2.0] if self.who == "ours" else [8.0, 3.0])
 
     def ask(self, command, *arguments):
+        if command == "use_fastest":
+            assert (arguments[0] == [1]) or not self.shared
         if command == "times":
             return [next(self.seconds)]
         losses = [1.0, 2.0] if self.who == "ours" else [1.0, 2.0 * (1 + TOLERANCE / 2)]
@@ -147,6 +156,7 @@ def test_a_record_holds_what_was_measured(monkeypatch):
     assert record["ranges"] == {"ours/textbook": [1.5, 2.0]}
     assert record["matmul_only_ratio"] == (1.5 / 4 + 1.5 / 2) / 2
     assert record["loss_differences"] == {"textbook": pytest.approx(TOLERANCE / 2)}
+    assert benchmark.benchmark("names", LSTM, ["ours"], 1, shared=True)["shared"]
     monkeypatch.setattr("rnnexp.analysis.speed.rounds.TOLERANCE", TOLERANCE / 4)
     with pytest.raises(BenchmarkError, match=r"names, lstm: .* they do not do the same work"):
         benchmark.benchmark("names", LSTM, ["ours", "textbook"], 2)
@@ -225,6 +235,7 @@ MISTAKES = [
     (speed, "rounds=0", "rounds=0 must be a number from 1"),
     (speed, "fast", "fast is not known: give shapes=VALUE"),
     (speed, "device=tpu", "device=tpu is not known: choose from cpu, gpu"),
+    (speed, "compile=maybe", "compile=maybe is not known: choose from no, yes"),
     (growth, "rounds=1", "rounds=1 is not known: give out=VALUE"),
     (overhead, "out=/dev/null/x", "Not a directory"),
     (curve, "steps=49", "steps=49 must be a number from 50"),
@@ -239,6 +250,16 @@ def test_a_mistake_gets_one_line(module, argument, message, monkeypatch):
         module.main()
     assert message in ended.value.code
     assert len(ended.value.code.splitlines()) == 1
+
+
+def test_nothing_is_compiled_on_a_gpu_or_without_a_compiler(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    for device, message in (
+        ("gpu", "compile=yes and shared=yes are for device=cpu"),
+        ("cpu", "needs a C.. compiler: install g"),
+    ):
+        with pytest.raises(BenchmarkError, match=message):
+            speed.measure(speed.DEFAULTS | {"device": device, "compile": "yes"})
 
 
 def test_a_mistake_is_all_that_the_command_prints():

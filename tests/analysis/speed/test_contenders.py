@@ -1,12 +1,21 @@
 """Contenders do the same work."""
 
 import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from rnnexp.analysis.speed.contenders import CPU, GPU, STEP_BY_STEP, takes_part, variant_of
+from rnnexp.analysis.speed.contenders import (
+    COMPILED_LOOP,
+    CPU,
+    GPU,
+    LOOP,
+    STEP_BY_STEP,
+    takes_part,
+    variant_of,
+)
 from rnnexp.analysis.speed.contenders.ours import Numba, NumPy, Ours
 from rnnexp.analysis.speed.contenders.textbook import STEPS, Textbook
 from rnnexp.analysis.speed.tasks import (
@@ -14,6 +23,7 @@ from rnnexp.analysis.speed.tasks import (
     GRU,
     GRU_RESET_AFTER,
     JAX_LABELS,
+    LOOP_LABELS,
     LSTM,
     PYTORCH_VARIANTS,
     RNN,
@@ -68,6 +78,50 @@ def test_pytorch_does_the_same_work(variant, tie):
 
 
 @pytest.fixture
+def lively(monkeypatch):
+    """Begin with weights so large that an error of a hundredth in any gate's gradient shows in the losses."""
+    quiet = Task.model
+
+    def model(task, *where):
+        made = quiet(task, *where)
+        made.params.values[...] = np.random.default_rng(1).normal(0, 0.6, len(made.params.values))
+        return made
+
+    monkeypatch.setattr(Task, "model", model)
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v.label in LOOP_LABELS], ids=str)
+@pytest.mark.parametrize("tie", [False, True])
+def test_a_loop_in_pytorch_does_the_same_work(variant, tie, lively):
+    """So our gradients, written by hand, are those that PyTorch finds by itself."""
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
+    from rnnexp.analysis.speed.contenders.pytorch_loop import Loop
+
+    task = replace(
+        small_task(variant, tie), lr=1.0, clip_norm=1e3
+    )  # never clipped, which would hide a factor
+    np.testing.assert_allclose(losses(Loop, task), losses(NumPy, task), rtol=1e-6)
+
+
+def test_a_loop_in_pytorch_has_the_cells_that_are_said_to_be_in_it():
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
+    from rnnexp.analysis.speed.contenders import pytorch_steps
+
+    assert pytorch_steps.STEPS.keys() == LOOP_LABELS
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # PyTorch's own, of its compiler
+def test_a_compiled_loop_in_pytorch_does_the_same_work():
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch==2.13.0")
+    if not shutil.which("g++"):
+        pytest.skip("no g++")
+    from rnnexp.analysis.speed.contenders.pytorch_loop import CompiledLoop
+
+    task = small_task(GRU)
+    np.testing.assert_allclose(losses(CompiledLoop, task), losses(NumPy, task), rtol=1e-5)
+
+
 def jax_scan(monkeypatch):
     """The module of the contender, which may leave this process on fewer cores."""
     pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
@@ -154,9 +208,19 @@ def test_a_cell_that_only_we_have_is_measured_without_the_others(monkeypatch):
     for has in "has_torch", "has_jax":
         monkeypatch.setattr(f"rnnexp.analysis.speed.contenders.{has}", lambda: True)
     assert takes_part("jax", LSTM)
-    ours_alone = Variant("peephole", "peephole")
+    ours_alone = Variant("mine", "mine")
     assert [who for who in CPU if takes_part(who, ours_alone)] == ["ours", "mkl", "numba", "numpy"]
     assert [who for who in GPU if takes_part(who, ours_alone)] == ["graph", "fused", "cupy", "graph, tf32"]
+
+
+def test_a_loop_in_pytorch_has_the_cells_that_its_layers_lack(monkeypatch):
+    monkeypatch.setattr("rnnexp.analysis.speed.contenders.has_torch", lambda: True)
+    peephole = Variant("peephole", "peephole")
+    assert [who for who in CPU if takes_part(who, peephole) and who.startswith("torch")] == [
+        LOOP,
+        COMPILED_LOOP,
+    ]
+    assert variant_of(LOOP, GRU) == variant_of(COMPILED_LOOP, GRU) == GRU, "in the form that ours has"
 
 
 def test_pytorch_trains_the_gru_that_it_has(monkeypatch):
