@@ -122,7 +122,8 @@ def test_a_compiled_loop_in_pytorch_does_the_same_work():
     np.testing.assert_allclose(losses(CompiledLoop, task), losses(NumPy, task), rtol=1e-5)
 
 
-def jax_scan(monkeypatch):
+@pytest.fixture
+def jax_scan():
     """The module of the contender, which may leave this process on fewer cores."""
     pytest.importorskip("jax", reason="JAX is not installed: pip install jax")
     from rnnexp.analysis.speed.contenders import jax_scan
