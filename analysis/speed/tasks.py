@@ -80,7 +80,7 @@ class Task:
 
     shape: Shape
     variant: Variant
-    lr: float = 0.1
+    lr: float = 0.5
     clip_norm: float = 0.25
 
     def model(self, where: Cpu | Gpu = CPU) -> Model:
@@ -96,6 +96,7 @@ class Task:
             shape.hidden_size,
             shape.dropout,
             tie_weights=shape.tie_weights,
+            init_std=0.05,  # small: with larger ones a cell without bounds, noaf, leaves all numbers behind
             backend=where,
         )
         model.init(SEED)
