@@ -19,19 +19,19 @@ def gates(a: Tensor, number: int) -> tuple[Tensor, ...]:
 
 
 def rnn(a, state, U):
-    """Elman 1990."""
+    """Follow Elman 1990."""
     (h,) = state
     return (torch.tanh(torch.addmm(a, h, U)),)
 
 
 def indrnn(a, state, v):
-    """Li et al. 2018, equation 3."""
+    """Follow Li et al. 2018, equation 3."""
     (h,) = state
     return (torch.relu(a + v * h),)
 
 
 def lstm(a, state, U):
-    """Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000."""
+    """Follow Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000."""
     h, c = state
     i, f, o, g = gates(torch.addmm(a, h, U), 3)
     c = f * c + i * torch.tanh(g)
@@ -39,7 +39,7 @@ def lstm(a, state, U):
 
 
 def nig(a, state, U):
-    """Greff et al. 2017: i = 1."""
+    """Follow Greff et al. 2017: i = 1."""
     h, c = state
     f, o, g = gates(torch.addmm(a, h, U), 2)
     c = f * c + torch.tanh(g)
@@ -47,7 +47,7 @@ def nig(a, state, U):
 
 
 def nfg(a, state, U):
-    """Greff et al. 2017: f = 1."""
+    """Follow Greff et al. 2017: f = 1."""
     h, c = state
     i, o, g = gates(torch.addmm(a, h, U), 2)
     c = c + i * torch.tanh(g)
@@ -55,7 +55,7 @@ def nfg(a, state, U):
 
 
 def nog(a, state, U):
-    """Greff et al. 2017: o = 1."""
+    """Follow Greff et al. 2017: o = 1."""
     h, c = state
     i, f, g = gates(torch.addmm(a, h, U), 2)
     c = f * c + i * torch.tanh(g)
@@ -63,7 +63,7 @@ def nog(a, state, U):
 
 
 def niaf(a, state, U):
-    """Greff et al. 2017: a candidate without tanh."""
+    """Follow Greff et al. 2017: a candidate without tanh."""
     h, c = state
     i, f, o, g = gates(torch.addmm(a, h, U), 3)
     c = f * c + i * g
@@ -71,7 +71,7 @@ def niaf(a, state, U):
 
 
 def noaf(a, state, U):
-    """Greff et al. 2017: an output without tanh."""
+    """Follow Greff et al. 2017: an output without tanh."""
     h, c = state
     i, f, o, g = gates(torch.addmm(a, h, U), 3)
     c = f * c + i * torch.tanh(g)
@@ -79,7 +79,7 @@ def noaf(a, state, U):
 
 
 def cifg(a, state, U):
-    """Greff et al. 2017: i = 1 - f."""
+    """Follow Greff et al. 2017: i = 1 - f."""
     h, c = state
     f, o, g = gates(torch.addmm(a, h, U), 2)
     c = torch.lerp(torch.tanh(g), c, f)
@@ -87,7 +87,7 @@ def cifg(a, state, U):
 
 
 def peephole(a, state, U, v_i, v_f, v_o):
-    """Gers, Schraudolph & Schmidhuber 2002, section 2."""
+    """Follow Gers, Schraudolph & Schmidhuber 2002, section 2."""
     h, c = state
     i, f, o, g = torch.addmm(a, h, U).chunk(4, 1)
     i, f = torch.sigmoid(i + v_i * c), torch.sigmoid(f + v_f * c)
@@ -96,14 +96,14 @@ def peephole(a, state, U, v_i, v_f, v_o):
 
 
 def mlstm(a, state, U_k, U, b_k):
-    """Krause et al. 2016, equations 17 to 22, with biases for m and k."""
+    """Follow Krause et al. 2016, equations 17 to 22, with biases for m and k."""
     h, c = state
     a, m = a.split((U.shape[1], h.shape[1]), 1)
     return lstm(a, (m * torch.addmm(b_k, h, U_k), c), U)
 
 
 def slstm(a, state, U):
-    """Beck et al. 2024, equations 8 to 17, with exponential gates i and f."""
+    """Follow Beck et al. 2024, equations 8 to 17, with exponential gates i and f."""
     h, c, n, m = state
     i, f, o, g = torch.addmm(a, h, U).chunk(4, 1)
     f = f + m
@@ -114,7 +114,7 @@ def slstm(a, state, U):
 
 
 def gru(a, state, U_rz, U_n):
-    """Cho et al. 2014, equations 5 to 8: the reset gate before the product."""
+    """Follow Cho et al. 2014, equations 5 to 8: the reset gate before the product."""
     (h,) = state
     a_rz, a_n = a.split((U_rz.shape[1], U_n.shape[1]), 1)
     r, z = torch.sigmoid(torch.addmm(a_rz, h, U_rz)).chunk(2, 1)
@@ -134,7 +134,7 @@ def gru_reset_after(a, state, U, b_m):
 
 
 def mgu(a, state, U_f, U_n):
-    """Zhou et al. 2016, equations 9."""
+    """Follow Zhou et al. 2016, equations 9."""
     (h,) = state
     a_f, a_n = a.chunk(2, 1)
     f = torch.sigmoid(torch.addmm(a_f, h, U_f))
@@ -143,21 +143,21 @@ def mgu(a, state, U_f, U_n):
 
 
 def ugrnn(a, state, U):
-    """Collins, Sohl-Dickstein & Sussillo 2017, section 2.1."""
+    """Follow Collins, Sohl-Dickstein & Sussillo 2017, section 2.1."""
     (h,) = state
     z, n = gates(torch.addmm(a, h, U), 1)
     return (torch.lerp(torch.tanh(n), h, z),)
 
 
 def janet(a, state, U):
-    """Van der Westhuizen & Lasenby 2018, section 3, with beta = 1."""
+    """Follow Van der Westhuizen & Lasenby 2018, section 3, with beta = 1."""
     (h,) = state
     s, n = torch.addmm(a, h, U).chunk(2, 1)
     return (torch.sigmoid(s) * h + (1 - torch.sigmoid(s - 1)) * torch.tanh(n),)
 
 
 def mut3(a, state, U_r, U_z, U_n):
-    """Jozefowicz et al. 2015, section 4.3."""
+    """Follow Jozefowicz et al. 2015, section 4.3."""
     (h,) = state
     a_r, a_z, a_n = a.chunk(3, 1)
     r = torch.sigmoid(torch.addmm(a_r, h, U_r))
@@ -167,7 +167,7 @@ def mut3(a, state, U_r, U_z, U_n):
 
 
 def rhn(a, state, *weights):
-    """Zilly et al. 2017, equations 6 to 9, with the carry gate 1 - t."""
+    """Follow Zilly et al. 2017, equations 6 to 9, with the carry gate 1 - t."""
     (s,) = state
     *Us, b = weights
     for into, U in zip((a, *b.chunk(len(Us) - 1)), Us, strict=True):
@@ -177,7 +177,7 @@ def rhn(a, state, *weights):
 
 
 def mingru(a, state):
-    """Feng et al. 2024, section 3.1; its gate is computed before the loop, for all steps at once."""
+    """Follow Feng et al. 2024, section 3.1; its gate is computed before the loop, for all steps at once."""
     (h,) = state
     z, n = a.chunk(2, 1)
     return (torch.lerp(h, n, z),)
