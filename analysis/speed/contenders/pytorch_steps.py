@@ -150,7 +150,7 @@ def ugrnn(a, state, U):
 
 
 def janet(a, state, U):
-    """Follow Van der Westhuizen & Lasenby 2018, section 3, with beta = 1."""
+    """Follow van der Westhuizen & Lasenby 2018, section 3, with beta = 1."""
     (h,) = state
     s, n = torch.addmm(a, h, U).chunk(2, 1)
     return (torch.sigmoid(s) * h + (1 - torch.sigmoid(s - 1)) * torch.tanh(n),)
