@@ -122,7 +122,7 @@ def mark_of(config: dict[str, Any]) -> Path | None:
         return None
     from rnnexp.compute.jit.generated import compiled_in
 
-    if not (folder := compiled_in()):  # nowhere: each process compiles them itself
+    if not (cache := compiled_in()):  # nowhere: each process compiles them itself
         return None
     here = Path(__file__).parents[1]
     parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
@@ -130,7 +130,7 @@ def mark_of(config: dict[str, Any]) -> Path | None:
         [str(path), content(path)]
         for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))
     ]
-    return folder / f"compiled-{digest(parts)}"
+    return cache / f"compiled-{digest(parts)}"
 
 
 def kinds(value: Any) -> Any:

@@ -244,7 +244,7 @@ class Sweep:
             f"{how}: {job.name}: {why}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
             for how, job, why in diverged + failed
         ]
-        said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+        said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         return "".join(f"{line}\n" for line in [f"{number(len(self.jobs), 'job')}: {said}", *wrong])
 
 

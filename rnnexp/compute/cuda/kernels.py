@@ -63,9 +63,8 @@ class Kernels:
     def product_of_few_rows(self, rows: int, K: int, N: int) -> tuple[Callable, tuple[int, int]]:
         """Return the kernel of few_rows.cu for these sizes, and the number of its tiles along columns and rows."""
         tile_rows = blocks(rows, blocks(rows, TILE_ROWS))
-        tile_columns = min(
-            N, TILE_BYTES // self.dtype.itemsize
-        )  # so that a thread's sums fit in its registers
+        # so few that a thread's sums fit in its registers
+        tile_columns = min(N, TILE_BYTES // self.dtype.itemsize)
         constants = {"ROWS": rows, "K": K, "N": N, "WARPS": WARPS}
         constants |= {"TILE_ROWS": tile_rows, "TILE_COLUMNS": tile_columns}
         lines = "".join(f"constexpr int {name} = {value};\n" for name, value in constants.items())

@@ -18,18 +18,7 @@ from rnnexp.nn.window import Window
 def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) -> None:
     """Run the steps as `rnnexp.nn.loops.forward` does; a GPU takes all rows at once."""
     loop = loop_of(layer, read_step, 1, mask, workspace)
-    U = w.U
-    if w.gates.shape[2] <= MOST_ROWS:
-        U = {group: by_columns(weights, group, workspace) for group, weights in U.items()}
-    loop.run(w, U, mask, {}, workspace)
-
-
-def by_columns(weights, group: str, workspace: Workspace):
-    """Return a copy of weights (G, K, N) whose columns are contiguous, as the kernel of few rows reads them."""
-    G, K, N = weights.shape
-    copy = workspace.array(f"{group} by columns", (G, N, K))
-    copy[...] = weights.swapaxes(1, 2)
-    return copy.swapaxes(1, 2)
+    loop.run(w, w.U, mask, {}, workspace)
 
 
 def backward(
@@ -85,11 +74,13 @@ class Loop:
     def run(self, w: Window, U: dict, mask, more: dict, workspace: Workspace) -> None:
         """Run all steps of a window.
 
-        U : group -> recurrent weights (gates, H, H), by columns where there are few rows.
+        U : group -> recurrent weights (gates, H, H).
         more : all other arrays, by the names that addresses use.
         """
         _, T, B, H = w.gates.shape
-        matmul = self.few_rows if B <= MOST_ROWS else workspace.backend.matmul
+        matmul: Callable = workspace.backend.matmul
+        if B <= MOST_ROWS:
+            matmul, U = self.few_rows, {group: by_columns(U[group], group, workspace) for group in U}
         mask = mask[0] if self.masks == "one" else mask
         arrays = {"gates": w.gates, **w.states, **w.saved, "mask": mask, **more}
         arrays["scratch"] = workspace.array("scratch", (self.scratch, B, H))
@@ -112,6 +103,16 @@ class Loop:
                 if j < number:
                     self.kernels[number + j](n, before, T, arrays)
         self.kernels[2 * number](n, before, T, arrays)
+
+
+def by_columns(weights, group: str, workspace: Workspace):
+    """Return weights (G, K, N) with contiguous columns, as the kernel of few rows reads them: a copy, or themselves."""
+    G, K, N = weights.shape
+    if weights.strides[1] == weights.itemsize:
+        return weights
+    copy = workspace.array(f"{group} by columns", (G, N, K))
+    copy[...] = weights.swapaxes(1, 2)
+    return copy.swapaxes(1, 2)
 
 
 def nothing(*_) -> None:
