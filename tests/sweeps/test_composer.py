@@ -145,7 +145,7 @@ def test_composing_does_not_change_what_has_been_read():
         for _ in range(3):
             ours = compose("config", overrides, return_hydra_config=True)
             assert repr(ours) == repr(hydras)
-            ours.cell.lr.adam = 2
+            ours.cell.lr.adam = 2.0
 
 
 def test_what_was_read_in_one_folder_is_not_taken_for_what_another_has(tmp_path):
