@@ -11,7 +11,7 @@ import pandas as pd
 
 from rnnexp.analysis import sqlite
 from rnnexp.errors import UserError, about
-from rnnexp.records.address import Address
+from rnnexp.records.address import Address, require_address
 from rnnexp.records.names import cell_name
 from rnnexp.records.sqlite import file_of
 from rnnexp.records.trash import InTrash
@@ -158,6 +158,7 @@ def _ids(known: dict[str, tuple[str, bool]], names: Iterable[str], uri: str) -> 
 def _client(uri: str) -> Any:
     from mlflow.tracking import MlflowClient  # seconds
 
+    require_address("uri", uri)
     # absolute, for MLflow keeps the stores it has opened by their addresses, wherever they were opened
     store = Address(f"{SQLITE}{_file(uri).absolute()}" if uri.startswith(SQLITE) else uri)
     os.environ.update(store.credentials())

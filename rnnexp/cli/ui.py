@@ -17,7 +17,7 @@ from rnnexp.cli import arguments
 from rnnexp.errors import UserError
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.output import say
-from rnnexp.records.address import Address
+from rnnexp.records.address import Address, require_address
 from rnnexp.records.sqlite import file_of, for_sqlalchemy
 
 LOOK_S = 0.2  # seconds from one look at the server to the next
@@ -43,10 +43,7 @@ def run(given: list[str]) -> int:
     if file and not file.is_file():  # MLflow would make an empty one, or try for minutes
         what = "is no file" if file.exists() else "does not exist"
         raise UserError(f"{file} {what}: train a model first, or name another store by uri=")
-    if "://" not in options.uri:  # over which MLflow prints a traceback
-        raise UserError(
-            f"uri={options.uri} is no address of a store: for a file write uri=sqlite:///{options.uri}"
-        )
+    require_address("uri", options.uri)  # over which MLflow prints a traceback
     command = [sys.executable, "-m", "mlflow", "ui", "--port", str(options.port), "--workers", "1"]
     # not as an argument: lists of processes show those, and this may hold a password
     whole = for_sqlalchemy(file) if file else Address(options.uri).to_connect()

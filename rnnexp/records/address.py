@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -84,6 +85,14 @@ class Address(str):
         user, _, password = rest.rpartition("@")[0].partition(":")
         named = {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
         return {name: unquote(value) for name, value in named.items() if value}
+
+
+def require_address(key: str, text: str) -> None:
+    """Raise UserError where the value of a key is no address but a path, with the address that is meant."""
+    if not SCHEME.match(text) or text.startswith("file:"):
+        path = Path(text.removeprefix("file://"))
+        file = path / "store.db" if path.is_dir() else path
+        raise UserError(f"{key}={text} is no address of a store: for a file write sqlite:///{file}")
 
 
 def remembered() -> dict[str, str]:

@@ -5,18 +5,15 @@ from datetime import datetime
 from typing import Any
 
 import optuna
-from filelock import FileLock
 
-from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.address import Address
 from rnnexp.records.digests import digest
-from rnnexp.records.sqlite import for_sqlalchemy
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.overrides import text
 from rnnexp.sweeps.ranges import chosen, suggest
 from rnnexp.sweeps.request import Request
-from rnnexp.sweeps.storages import JOURNAL, open_storage, open_study, require_one_machine
+from rnnexp.sweeps.storages import open_storage, open_study, require_one_machine, require_possible, storage_in
 from rnnexp.sweeps.trials import FINISHED_STATES, Trials
 
 
@@ -75,20 +72,18 @@ def load_branch(
     """
     space, settings = request.space, request.settings
     folder = base.folder.path.parent  # of the runs of its study
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "search.db").is_symlink():
-        raise UserError(f"{folder}/search.db is a link, which could lead anywhere: put the file itself there")
-    # what a launcher begins may be on several machines, all of which see the folder
-    own = f"{JOURNAL}{folder}/search.journal" if request.launcher else for_sqlalchemy(folder / "search.db")
-    storage = Address(settings["storage"] or own)
+    if settings["storage"]:
+        storage = Address(settings["storage"])
+        require_possible(storage)
+    else:
+        storage = storage_in(folder, several_machines=bool(request.launcher))
     sampler = settings["sampler"]
     same = {"config": hashes(base.config)[0], "space": sorted(map(text, space.values()))}
     if sampler != "tpe":  # which all searches once had
         same["sampler"] = sampler
     title = f"{base.config['study']} {name}"
     pruner = make_pruner(settings["pruner"], base.config["train"]["max_epochs"])
-    with FileLock(folder / ".search.lock"):  # one process after the other makes the file
-        study = open_study(storage, f"{title} {digest(same)[:8]}", pruner)
+    study = open_study(storage, f"{title} {digest(same)[:8]}", pruner)
     require_one_machine(storage, study)
 
     def words(params: dict[str, Any]) -> str:

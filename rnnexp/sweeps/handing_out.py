@@ -30,7 +30,7 @@ def hand_out(search: Search, number: int, start: Callable[[], object]) -> None:
     with reached(search.branches[0].storage):
         if is_over(search):
             return
-        say(f"{number} jobs are handed to the launcher")
+        say(f"jobs handed to the launcher: {number}")
         fork = multiprocessing.get_context("fork")
         hear, tell = fork.Pipe(duplex=False)
         child = fork.Process(target=call, args=[start, tell])

@@ -34,7 +34,7 @@ def hand_over(work: Sweep, start: Callable[[], object]) -> None:
     UserError where a job is impossible, before anything is made, or where the launcher fails.
     """
     require_possible(work.jobs, elsewhere=True)
-    say(f"{len(work.jobs)} jobs are handed to the launcher")
+    say(f"jobs handed to the launcher: {len(work.jobs)}")
     for job in work.jobs:
         job.give_label()
     try:

@@ -13,16 +13,39 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
+from rnnexp.data.files import kind_of
 from rnnexp.errors import UserError, explained, first_line
-from rnnexp.records.address import Address
+from rnnexp.records.address import Address, require_address
 from rnnexp.records.lease import LEASE_S
+from rnnexp.records.sqlite import file_of, for_sqlalchemy
 from rnnexp.sweeps.trials import OWNER
 
 JOURNAL = "journal:///"
 BUSY_S = 60.0  # that one process waits for another to have written an SQLite file
 AWAY = StorageInternalError, SQLAlchemyError  # what is raised where it cannot be reached any more
 MAKING = 5  # attempts to make the tables: of several processes at once only one succeeds
+
+
+def require_possible(address: Address) -> None:
+    """Raise UserError where the address of a storage is none, or that of a file which cannot be."""
+    require_address("sweep.storage", address)
+    file = Path(address.removeprefix(JOURNAL)) if address.startswith(JOURNAL) else file_of(address)
+    if file and file.exists() and not file.is_file():
+        raise UserError(f"sweep.storage={address}: {file} is a {kind_of(file)}; name a file")
+    if file and not file.parent.is_dir():
+        raise UserError(f"sweep.storage={address}: there is no folder {file.parent}; make it first")
+
+
+def storage_in(folder: Path, several_machines: bool) -> Address:
+    """Return the address of a search's storage in the folder of its runs, which all its machines see."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if several_machines:
+        return Address(f"{JOURNAL}{folder}/search.journal")
+    if (folder / "search.db").is_symlink():
+        raise UserError(f"{folder}/search.db is a link, which could lead anywhere: put the file itself there")
+    return Address(for_sqlalchemy(folder / "search.db"))
 
 
 def open_study(address: Address, name: str, pruner: optuna.pruners.BasePruner) -> optuna.Study:
@@ -37,24 +60,20 @@ def open_study(address: Address, name: str, pruner: optuna.pruners.BasePruner) -
                 load_if_exists=True,
             )
         except Exception as error:  # whatever a database can raise
-            if attempt < MAKING and meanwhile_made(error):
-                time.sleep(0.2 * attempt)
-                continue
-            raise unusable(address, error) from error
+            if attempt == MAKING or not meanwhile_made(error):
+                raise unusable(address, error) from error
+            time.sleep(0.2 * attempt)
     raise AssertionError
 
 
 def open_storage(address: Address) -> BaseStorage:
     """Return Optuna's storage at an address."""
     if address.startswith(JOURNAL):
-        file = Path(address.removeprefix(JOURNAL))
-        if file.is_dir() or not file.parent.is_dir():
-            raise UserError(f"{file} can be no file: {file.parent} is no folder, or it is one itself")
-        return JournalStorage(JournalFileBackend(str(file)))
+        return JournalStorage(JournalFileBackend(address.removeprefix(JOURNAL)))
     url = address.to_connect()
     options: dict[str, Any] = {"pool_pre_ping": True}  # a server may begin anew meanwhile
     if address.kind == "sqlite":
-        options = {"connect_args": {"timeout": BUSY_S}}
+        options = {"connect_args": {"timeout": BUSY_S}, "poolclass": NullPool}  # closed after each use
     elif address.lower().startswith("postgresql://") and not find_spec("psycopg2"):
         url = f"postgresql+psycopg{url[len('postgresql') :]}"  # the driver that the extra `postgres` has
     return RDBStorage(url, options)

@@ -313,7 +313,13 @@ SIXTY = {
     "sync gone": "gone is no folder",
     "cell gru": "cell is no command: did you mean cell=gru? There are train, ",
     "-m cell=gru, lstm": "cell=gru, ends with a comma: write all values without a space between, as in cell=A,B",
-    "ui uri=gone.db": "uri=gone.db is no address of a store: for a file write uri=sqlite:///gone.db",
+    "ui uri=gone.db": "uri=gone.db is no address of a store: for a file write sqlite:///gone.db",
+    "compare study=s uri=/usr": "uri=/usr is no address of a store: for a file write sqlite:////usr/store.db",
+    "generate run=7 uri=a.db": "uri=a.db is no address of a store: for a file write sqlite:///a.db",
+    "tracking.uri=file:///usr": "uri=file:///usr is no address of a store: for a file write sqlite:////usr/store.db",
+    "-m sweep=search sweep.storage=a.db": "sweep.storage=a.db is no address of a store: for a file write ",
+    "-m sweep=search sweep.storage=sqlite:////usr": "sweep.storage=sqlite:////usr: /usr is a folder; name a file",
+    "-m sweep=search sweep.storage=journal:///gone/a": "sweep.storage=journal:///gone/a: there is no folder gone; ",
 }
 
 

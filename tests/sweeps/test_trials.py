@@ -188,7 +188,7 @@ def test_a_run_that_is_done_elsewhere_is_not_done_again(address):
     assert first.take_final("key", "folder on there"), "its folder may have been removed"
 
 
-@pytest.mark.parametrize("storage", ["journal:///gone/trials", "sqlite:////proc/trials"])
+@pytest.mark.parametrize("storage", ["journal:////proc/trials", "sqlite:////proc/trials"])
 def test_a_storage_that_cannot_be_made_is_a_plain_line(tmp_path, monkeypatch, storage):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=f"sweep.storage={storage} cannot be used: ") as error:

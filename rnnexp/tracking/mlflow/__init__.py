@@ -10,6 +10,7 @@ from typing import Annotated
 
 from rnnexp.errors import UserError
 from rnnexp.options import Option
+from rnnexp.records.address import require_address
 from rnnexp.tracking.base import TIMEOUT_S, Timeout, Tracker, Uri
 from rnnexp.tracking.mlflow.tracker import MLflow
 
@@ -29,4 +30,5 @@ def make(
     """Return the tracker of an MLflow store: `sqlite:///<file>`, or the address of a server."""
     if not uri:
         raise UserError("tracking.uri has no value: name an MLflow store, or choose tracking=none")
+    require_address("uri", uri)
     return MLflow(uri, system_metrics, timeout)

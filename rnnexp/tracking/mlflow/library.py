@@ -10,7 +10,7 @@ from typing import Any
 
 from rnnexp.data.files import kind_of
 from rnnexp.errors import UserError
-from rnnexp.records.address import Address
+from rnnexp.records.address import Address, require_address
 from rnnexp.records.sqlite import file_of, for_sqlalchemy, uri_of
 from rnnexp.records.trash import InTrash
 from rnnexp.tracking.mlflow import store_file
@@ -37,10 +37,11 @@ def library() -> Any:
 
 
 def client_of(uri: str) -> Any:
-    """Return MLflow's client of a store; UserError where that is a folder or a pipe.
+    """Return MLflow's client of a store; UserError where that is a path, a folder or a pipe.
 
     A server asks for user and password, which `Address.connected` puts where MLflow finds them.
     """
+    require_address("uri", uri)
     file, address = file_of(uri), Address(uri)
     if file:
         require_file(file, uri)
