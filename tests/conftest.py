@@ -22,6 +22,8 @@ from rnnexp.tracking import client
 from rnnexp.tracking.mlflow.library import library
 from rnnexp.tracking.worker import Outbox
 
+# MLflow would keep connections to SQLite files open, of which Python 3.13 warns
+os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
 REPOSITORY = Path(__file__).parent.parent
 DATA = Path(os.environ.get("RNNEXP_DATA", REPOSITORY.parent / "shared" / "data")).absolute()
 FILES = {"ptb": "ptb/ptb.train.txt", "tinyshakespeare": "tinyshakespeare/input.txt", "dinos": "dinos.txt"}

@@ -3,8 +3,10 @@
 import pytest
 
 from rnnexp.experiment import models
+from rnnexp.records.address import Address
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.search import Search
+from rnnexp.sweeps.storages import open_storage
 from rnnexp.sweeps.trials import FINISHED_STATES
 from tests.conftest import QUICK, SMALL
 from tests.helpers.requests import open_request
@@ -136,6 +138,6 @@ def test_one_command_compares_and_goes_on_where_it_was_left(in_process, tmp_path
     assert len(folders) == 4
     sizes = {folder.result()["num_params"] for folder in folders}
     assert max(sizes) / min(sizes) < 1.1
-    names = optuna.get_all_study_names(f"sqlite:///{tmp_path}/runs/f/search.db")
+    names = optuna.get_all_study_names(open_storage(Address(f"sqlite:///{tmp_path}/runs/f/search.db")))
     assert len(names) == 2
     assert list(tmp_path.glob("runs/artifacts/**/report/index.html")), "the page is with the sweep in MLflow"

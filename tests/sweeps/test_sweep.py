@@ -14,9 +14,11 @@ from filelock import FileLock, Timeout
 from rnnexp.errors import UserError
 from rnnexp.experiment import schema
 from rnnexp.installation import CONF
+from rnnexp.records.address import Address
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.scheduler import Sweep
 from rnnexp.sweeps.search import Search
+from rnnexp.sweeps.storages import open_storage
 from tests import conftest
 from tests.cli.test_train import LONG, assert_same_run
 from tests.conftest import command, data_folder
@@ -544,7 +546,7 @@ def test_a_search_tries_as_much_for_each_cell_and_ends_with_the_best(rnnexp, tmp
     first.wait()
     result = rnnexp(*SEARCH)
     assert result.returncode == 0, result.stderr
-    storage = f"sqlite:///{tmp_path}/runs/tuned/search.db"
+    storage = open_storage(Address(f"sqlite:///{tmp_path}/runs/tuned/search.db"))
     for name in optuna.get_all_study_names(storage):
         cell = "gru" if "cell=gru" in name else "lstm"
         study = optuna.load_study(study_name=name, storage=storage)
