@@ -1,5 +1,6 @@
 """Read the commands' key=value arguments, and say what is wrong in one plain line."""
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from rnnexp.errors import (
     explained,
     flush_output,
     is_mistake,
+    make_streams_usable,
     one_line,
-    show_all_letters,
     unknown_argument,
 )
 from rnnexp.output import say
@@ -86,7 +87,7 @@ def main(name: str, run: Callable[[Sequence[str]], int | None], doc: str | None)
     if {"-h", "--help"} & set(sys.argv):
         say(doc or "")
         sys.exit()
-    show_all_letters()
+    make_streams_usable()
     try:
         status = run(clean_arguments(sys.argv[1:]))
         flush_output()
@@ -121,6 +122,8 @@ def read(given: Sequence[str], arguments: type[T]) -> T:
             raise UserError(
                 f"{argument} must be {what}" if what else f"{argument}: {one_line(error)}"
             ) from error
+        if hints[key] is float and not math.isfinite(config[key]):  # nan, inf
+            raise UserError(f"{argument} must be a number")
     for key in OmegaConf.missing_keys(config):
         raise UserError(f"{key} has no value: add {key}=VALUE")
     made: Any = OmegaConf.to_object(config)

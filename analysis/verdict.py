@@ -7,7 +7,7 @@ The fewer of their seeds rules: 1 and 2 say nothing of a difference, 3 and 4 som
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from math import comb, isfinite
+from math import comb, inf, isfinite
 
 from scipy import stats
 
@@ -66,8 +66,8 @@ class Rules:
 
     def __post_init__(self) -> None:
         alpha_of_look(self.look)
-        if self.margin <= 0:
-            raise ValueError(f"the margin must be above 0 nats, is {self.margin}")
+        if not 0 < self.margin < inf:
+            raise ValueError(f"margin={self.margin:g} must be a number above 0, of nats")
 
 
 @dataclass(frozen=True)

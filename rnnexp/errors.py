@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 
 from rnnexp.installation import how_to_add
-from rnnexp.output import safe
+from rnnexp.output import Screen, safe, writing_to
 
 
 class UserError(ValueError):
@@ -44,7 +44,10 @@ NOISE = "full_key:", "object_type=", "reference_type=", "To append to your confi
 
 def one_line(error: BaseException) -> str:
     """Return the message of an error in one line, safe to be shown and kept."""
-    said, _, _ = str(error).partition("Config search path:")
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:  # without its number
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    said, _, _ = text.partition("Config search path:")
     lines = [line.strip() for line in said.splitlines()]
     return safe("; ".join(line for line in lines if line and not line.startswith(NOISE)))
 
@@ -130,12 +133,14 @@ def flush_output() -> None:
     ------
     BrokenPipeError where whoever read it has had enough, OSError where the disk is full: what is left is dropped.
     """
-    if sys.stdout:
-        try:
+    try:
+        with writing_to("standard output"):
             sys.stdout.flush()
-        except OSError:
-            drop_output()
-            raise
+            if Screen.lost:
+                raise Screen.lost
+    except OSError:
+        drop_output()
+        raise
 
 
 def drop_output() -> int:
@@ -144,7 +149,18 @@ def drop_output() -> int:
     return 128 + signal.SIGPIPE
 
 
-def show_all_letters() -> None:
-    """Have stdout show letters that a terminal lacks as escapes, as stderr does, instead of an error."""
-    if sys.stdout and sys.stdout.errors == "strict":
+def make_streams_usable() -> None:
+    """Let a command read and print whatever the streams are that it was started with.
+
+    One that is closed becomes the null device; stdout shows letters that a terminal lacks as escapes, as stderr does.
+    """
+    Screen.lost = None
+    for name, mode in ("stdin", "r"), ("stdout", "w"), ("stderr", "w"):
+        if getattr(sys, name) is None:
+            number = os.open(
+                os.devnull, os.O_RDWR
+            )  # the least that is free: no other file gets that of a stream
+            os.set_inheritable(number, True)  # to processes that are started
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    if sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -13,6 +13,8 @@ import re
 import sys
 import traceback
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 from urllib.parse import quote, quote_plus, unquote
 
@@ -80,7 +82,18 @@ def escape(sign: str) -> str:
 
 def say(text: str = "", file: IO[str] | None = None, end: str = "\n") -> None:
     """Print a text, by default on stdout, and at once."""
-    print(safe(text), file=file or sys.stdout, end=end, flush=True)
+    to = file or sys.stdout
+    with writing_to("standard error" if to is sys.stderr else "standard output"):
+        print(safe(text), file=to, end=end, flush=True)
+
+
+@contextmanager
+def writing_to(stream: str) -> Iterator[None]:
+    """Name the stream in an error of the system within the context."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"{stream} cannot be written") from error
 
 
 def clear_screen() -> None:
@@ -99,3 +112,19 @@ class Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
         return safe(super().format(record))
+
+
+class Screen(logging.StreamHandler):
+    """Log to a stream as the standard handler does, and keep the error of a line that could not be written.
+
+    Training goes on without a screen; its command ends with the error. Whoever has read enough, as `head`, is none.
+    """
+
+    lost: OSError | None = None  # of this process
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Keep the error that is being handled."""
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            Screen.lost = error
+        super().handleError(record)

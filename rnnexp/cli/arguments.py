@@ -1,5 +1,6 @@
 """Read the arguments of a command: KEY=VALUE for the fields of a dataclass, and all others."""
 
+import math
 import types
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
@@ -72,7 +73,10 @@ def convert(key: str, text: str, expected: Any) -> Any:
     try:
         if kind is int and not text.strip("+-").isdigit() and float(text).is_integer():  # 1e3 is one
             return int(float(text))
-        return SWITCH[text.lower()] if kind is bool else kind(text)
+        value = SWITCH[text.lower()] if kind is bool else kind(text)
+        if kind is float and not math.isfinite(value):  # nan, inf
+            raise ValueError
+        return value
     except (KeyError, ValueError):
         what = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
         raise UserError(f"{key}={text} must be {what}") from None

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
 from rnnexp import __version__
 from rnnexp.cli import help, process
@@ -67,6 +68,10 @@ def run_command(name: str, arguments: list[str]) -> int | None:
     """Carry out a subcommand, or print its help; return the exit status, None being 0."""
     if sys.platform == "win32":  # whose files, signals and processes nobody has tried it with
         raise UserError("Windows is not supported: use WSL, or another machine with Linux")
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UserError("the current folder has been deleted: go to another one") from None
     if "--version" in arguments:
         say(f"rnnexp {__version__}")
         return None

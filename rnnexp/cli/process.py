@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rnnexp.errors import Interrupted, drop_output, explained, flush_output, is_mistake, show_all_letters
+from rnnexp.errors import Interrupted, drop_output, explained, flush_output, is_mistake, make_streams_usable
 from rnnexp.output import Formatter, say, show_traceback
 
 
@@ -22,7 +22,7 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     if logging.lastResort:  # of commands that log to no file
         logging.lastResort.setFormatter(Formatter())
     sys.excepthook = show_traceback
-    show_all_letters()
+    make_streams_usable()
     with hydra_raises():
         try:
             status = command() or 0

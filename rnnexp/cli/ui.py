@@ -5,8 +5,10 @@ rnnexp ui [uri=sqlite:///runs/mlflow.db] [port=5000]
 uri: the store. The pages are at http://127.0.0.1:PORT until Ctrl-C.
 """
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -39,6 +41,7 @@ class Options:
 def run(given: list[str]) -> int:
     """Run MLflow's server of these pages; return the exit status."""
     options = arguments.read(given, Options)
+    require_free(options.port)
     file = file_of(options.uri)
     if file and not file.is_file():  # MLflow would make an empty one, or try for minutes
         what = "is no file" if file.exists() else "does not exist"
@@ -52,8 +55,23 @@ def run(given: list[str]) -> int:
     return serve(command, environment)
 
 
+def require_free(port: int) -> None:
+    """Raise UserError where the pages cannot be at a port of this machine, over which the server prints a log."""
+    if not 1 <= port <= 65535:
+        raise UserError(f"port={port} must be from 1 to 65535")
+    with socket.socket() as tried:
+        tried.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # a server that ended a moment ago is none
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as error:
+            why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be taken ({error.strerror})"
+            raise UserError(f"port={port} {why}: name another") from error
+
+
 def serve(command: list[str], environment: dict[str, str]) -> int:
-    """Run a server until it ends or a signal asks to stop, which it does without a word; return its exit status."""
+    """Run a server until a signal asks to stop, which it does without a word, or it ends; return the exit status."""
     with stop_requests() as raise_if_asked:
         # in a session of its own, for each of its processes would print a traceback at Ctrl-C
         server = subprocess.Popen(command, env=environment, start_new_session=True)
@@ -68,4 +86,4 @@ def serve(command: list[str], environment: dict[str, str]) -> int:
             with suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGKILL)  # it only reads, and what it writes is in transactions
             server.wait()
-    return server.returncode
+    return server.returncode or 1  # nobody has stopped it

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnexp import tracking
 from rnnexp.compute import backend, engine
-from rnnexp.errors import Diverged, Superseded, UserError, one_line
+from rnnexp.errors import Diverged, Superseded, UserError, explained
 from rnnexp.experiment import (
     artifacts,
     build,
@@ -157,7 +157,7 @@ def execute(
         except Superseded:
             raise
         except Exception as error:  # the result counts for more than its illustrations
-            log.warning(f"no samples or curves for {folder.path}: {one_line(error)}")
+            log.warning(f"no samples or curves for {folder.path}: {explained(error)}")
         folder.discard_weights(experiment.settings.keep)
         folder.end("FINISHED")
         raise_if_asked()
@@ -192,7 +192,7 @@ def complete(config: dict[str, Any], folder: RunFolder) -> None:
     except Superseded:
         raise
     except (UserError, OSError, MemoryError) as error:
-        raise UserError(f"{folder} has finished but lacks {', '.join(names)}: {one_line(error)}") from error
+        raise UserError(f"{folder} has finished but lacks {', '.join(names)}: {explained(error)}") from error
 
 
 def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 from filelock import BaseFileLock, FileLock, Timeout
 
-from rnnexp.errors import Superseded, UserError, one_line
+from rnnexp.errors import Superseded, UserError, explained, one_line
 from rnnexp.output import safe
 from rnnexp.records import reading
 from rnnexp.records.files import FULL, overwrite, replace_text, require_own
@@ -74,7 +74,12 @@ class LeasedFolder:
         """
         require_own(self.path)
         self.state()  # refuses a newer folder before it is touched
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot make the run folder {self} ({one_line(error)}): name another by hydra.run.dir"
+            ) from error
         while not self.claim():
             if not wait:
                 owner = self.state()
@@ -210,7 +215,7 @@ class LeasedFolder:
                 self.traceback_file.unlink(missing_ok=True)
                 if error:
                     replace_text(self.traceback_file, safe("".join(traceback.format_exception(error))))
-            said = one_line(error) if error else None
+            said = explained(error) if error else None
             if error and type(error) is not UserError:
                 said = f"{type(error).__name__}: {said}"
             self.write_state(self.state() | {"status": status, "ended": now(), "error": said})

@@ -7,12 +7,15 @@ from rnnexp.errors import UserError
 
 # what conf/cell/ calls a cell with one option of its own: (cell, option, value) -> name
 CELLS_BY_OPTION = {("lstm", "forget_bias", 0.0): "lstm_dlfs2"}
-MEANING = "letters, digits, '.', '_', '-', the first no sign"
+LONGEST = (
+    200  # bytes, of which a letter beyond ASCII has several: file systems take 255, and something is added
+)
+MEANING = f"at most {LONGEST} letters, digits, '.', '_', '-', the first no sign"
 
 
 def is_name(text: str) -> bool:
     """Return whether a text can stand in a path as one folder, which is none of those above."""
-    return re.fullmatch(r"\w[\w.-]*", text) is not None
+    return re.fullmatch(r"\w[\w.-]*", text) is not None and len(text.encode()) <= LONGEST
 
 
 def require_name(key: str, value: object) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from threadpoolctl import threadpool_limits
 
-from rnnexp.errors import UserError, one_line
+from rnnexp.errors import UserError, explained
 from rnnexp.experiment import runner
 from rnnexp.installation import CONF
 from rnnexp.records.folder import RunFolder
@@ -53,7 +53,7 @@ def do(job: dict[str, Any]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except (UserError, OSError, MemoryError) as error:
-        sys.exit(f"{one_line(error) or type(error).__name__}")
+        sys.exit(explained(error))
 
 
 def main() -> None:

@@ -97,7 +97,9 @@ MISTAKES = [
     (["study=none"], "uri=sqlite:///runs/mlflow.db holds no records"),
     ([], "study"),
     (["stdy=x"], "stdy=x is not known: did you mean study=? There are study="),
-    (["study=s", "margin=0"], "the margin must be above 0 nats, is 0.0"),
+    (["study=s", "margin=0"], "margin=0 must be a number above 0, of nats"),
+    (["study=s", "margin=nan"], "margin=nan must be a number"),
+    (["study=s", "margin=inf"], "margin=inf must be a number"),
     (["study=s", "look=3"], "look must be 1 or 2, is 3"),
     (["study=,"], "study= has no value"),
 ]

@@ -33,6 +33,8 @@ def test_values_have_the_types_of_their_fields():
         (["name=a", "number=1.5"], "number=1.5 must be a whole number"),
         (["name=a", "number=null"], "number=null must be a whole number"),
         (["name=a", "share=much"], "share=much must be a number"),
+        (["name=a", "share=nan"], "share=nan must be a number"),
+        (["name=a", "share=-inf"], "share=-inf must be a number"),
         (["name=a", "wanted=1"], "wanted=1 must be true or false"),
         (
             ["name=a", "folder=x"],

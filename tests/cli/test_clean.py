@@ -180,3 +180,11 @@ def test_what_a_crash_left_unfinished_goes_once_nobody_goes_on_with_it(run, in_p
     result = in_process("clean", "yes=true")
     assert "a: 1 files left unfinished" in result.stdout
     assert not any(path.exists() for path in parts)
+
+
+def test_nothing_is_removed_where_the_input_is_closed(run, in_process, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    result = in_process("clean")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith("nothing was removed: add yes=true\n")
+    assert names(run) >= HEAVY

@@ -1,6 +1,7 @@
 """Whatever a user has or gives that cannot be read: one plain line that names it, soon, and never a traceback."""
 
 import os
+import socket
 import subprocess
 import sys
 import zipfile
@@ -16,6 +17,7 @@ from rnnexp.errors import UserError, about, explained
 from rnnexp.evaluation.sampling import draw
 from rnnexp.interop import weights
 from rnnexp.tracking.mlflow.library import alone_with
+from tests.conftest import QUICK
 from tests.helpers.variants import small_model
 
 
@@ -272,7 +274,9 @@ SIXTY = {
     "optimizer.lr=fast": "optimizer.lr=fast must be a number or null",
     "study=null": "study=null must be a text",
     "study=[a]": "study=[a] must be a text",
-    "study=a/b": "study=a/b must be letters, digits, '.', '_', '-', the first no sign",
+    "study=a/b": "study=a/b must be at most 200 letters, digits, '.', '_', '-', the first no sign",
+    f"study={'a' * 300}": f"study={'a' * 300} must be at most 200 letters, ",
+    f"compare study={'ß' * 101}": f"study={'ß' * 101} must be at most 200 letters, ",
     "seed=-1": "seed=-1 must be from 0 to below 2**63",
     "model.dropout=1": "model.dropout=1.0 must be from 0 to below 1",
     "optimizer.lr=0": "optimizer.lr=0.0 must be a number greater than 0",
@@ -313,6 +317,10 @@ SIXTY = {
     "sync gone": "gone is no folder",
     "cell gru": "cell is no command: did you mean cell=gru? There are train, ",
     "-m cell=gru, lstm": "cell=gru, ends with a comma: write all values without a space between, as in cell=A,B",
+    "ui port=99999": "port=99999 must be from 1 to 65535",
+    "ui port=0": "port=0 must be from 1 to 65535",
+    "generate gone temperature=nan": "temperature=nan must be a number",
+    "compare study=s margin=-inf": "margin=-inf must be a number",
     "ui uri=gone.db": "uri=gone.db is no address of a store: for a file write sqlite:///gone.db",
     "compare study=s uri=/usr": "uri=/usr is no address of a store: for a file write sqlite:////usr/store.db",
     "generate run=7 uri=a.db": "uri=a.db is no address of a store: for a file write sqlite:///a.db",
@@ -332,6 +340,52 @@ def test_a_mistake_gets_this_line_and_makes_nothing(in_process, tmp_path, given)
     assert name.startswith("rnnexp")
     assert text.startswith(SIXTY[given])
     assert (result.returncode, result.stdout, list(tmp_path.iterdir())) == (1, "", [])
+
+
+def test_a_port_in_use_is_named(in_process):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert in_process("ui", f"port={port}") == (
+            1,
+            "",
+            f"rnnexp ui: port={port} is in use: name another\n",
+        )
+
+
+def test_a_server_that_ends_by_itself_is_a_failure():
+    assert ui.serve([sys.executable, "-c", ""], dict(os.environ)) == 1
+
+
+def test_closed_streams_are_no_mistake(in_process, tmp_path, monkeypatch):
+    for name in "stdin", "stdout", "stderr":
+        monkeypatch.setattr(sys, name, None)
+    assert in_process(*QUICK, "hydra.run.dir=run").returncode == 0
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_run_whose_lines_cannot_be_written_is_kept(in_process, tmp_path, monkeypatch):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", full)
+        result = in_process(*QUICK, "hydra.run.dir=run")
+    said = "rnnexp: standard output cannot be written: No space left on device\n"
+    assert (result.returncode, result.stderr) == (1, said)
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_current_folder_that_is_gone_is_said(in_process, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for arguments, name in (QUICK, "rnnexp"), (["status"], "rnnexp status"):
+        said = f"{name}: the current folder has been deleted: go to another one\n"
+        assert in_process(*arguments) == (1, "", said)
+
+
+def test_an_error_of_the_system_is_told_without_its_number():
+    assert explained(PermissionError(13, "Permission denied", "/a/b")) == "/a/b: Permission denied"
+    assert explained(PermissionError(13, "Permission denied")) == "Permission denied"
 
 
 def test_windows_is_refused(in_process, monkeypatch):

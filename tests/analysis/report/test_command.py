@@ -60,7 +60,8 @@ def test_strict_is_content_where_none_refuses(monkeypatch, tmp_path, asked):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["study=a", "margin=0"], "the margin must be above 0 nats"),
+        (["study=a", "margin=0"], "margin=0 must be a number above 0"),
+        (["study=a", "margin=nan"], "margin=nan must be a number"),
         (["study=a", "look=3"], "look must be 1 or 2"),
         (["study=, "], "study= has no value"),
     ],
