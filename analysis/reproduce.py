@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 
 from rnnexp.analysis.command import main, read
 from rnnexp.analysis.configurations import result_keys
-from rnnexp.analysis.insert import put_into
+from rnnexp.analysis.insert import put_into, with_table
 from rnnexp.analysis.markdown import table_line
 from rnnexp.analysis.published import PUBLISHED, PublishedResult
 from rnnexp.analysis.records import NoRecords, load_runs
@@ -48,6 +48,10 @@ class Arguments:
     out: str = "runs/reports"
 
 
+class Failed(Exception):
+    """Say that a command failed that was started."""
+
+
 def choose_results(only: str) -> list[PublishedResult]:
     """Return the results that a comma-separated list names; all where it is empty."""
     known = {result.name: result for result in PUBLISHED}
@@ -58,19 +62,32 @@ def choose_results(only: str) -> list[PublishedResult]:
     return [known[name] for name in names] or PUBLISHED
 
 
-def run_missing(results: list[PublishedResult], arguments: Arguments) -> None:
-    """Run or prepare the results that have not finished, each in a study of its own name."""
+def run_missing(results: list[PublishedResult], arguments: Arguments) -> list[str]:
+    """Run or prepare the results that have not finished, each in a study of its own name.
+
+    Returns
+    -------
+    the names of those that need the folder of data, which is not given.
+
+    Raises
+    ------
+    Failed where a command failed, which has said why.
+    """
+    without_data = []
     for result in results:
         runs = finished_runs(result, arguments.uri)
         missing = runs is None or len(runs) < result.seeds
         lacks_data = result.needs_data and not arguments.data
+        if missing and lacks_data:
+            without_data.append(result.name)
         if not missing or lacks_data or (result.gpu and not arguments.only):
             continue
         overrides = run_overrides(result, arguments.uri, arguments.data)
         overrides += ["sweep.prepare=true"] if arguments.prepare else []
         say(" ".join(["rnnexp", *overrides]))
         if subprocess.run([sys.executable, "-m", "rnnexp", *overrides], check=False).returncode:
-            raise UserError("a run failed; what it said stands above")
+            raise Failed
+    return without_data
 
 
 def run_overrides(result: PublishedResult, uri: str, data: str | None) -> list[str]:
@@ -136,9 +153,13 @@ def markdown(results: list[PublishedResult], uri: str) -> str:
 
 def reproduce(arguments: Arguments) -> None:
     """Run what has not finished where that is asked for, and write the table."""
-    results = choose_results(arguments.only)
+    results, without_data = choose_results(arguments.only), []
+    if arguments.data is not None and not Path(arguments.data).is_dir():
+        raise UserError(f"data={arguments.data} is no folder: name that which holds dinos.txt and ptb/")
+    if arguments.into:
+        with_table(arguments.into, BEGIN, END, "")  # refused before anything is run or written
     if arguments.run or arguments.prepare:
-        run_missing(results, arguments)
+        without_data = run_missing(results, arguments)
     text = markdown(results, arguments.uri)
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -146,11 +167,17 @@ def reproduce(arguments: Arguments) -> None:
     if arguments.into:
         put_into(arguments.into, BEGIN, END, text)
     say(f"{text}\nWritten: {out}/reproduce.md")
+    if without_data:
+        say(f"Not run: {', '.join(without_data)}: add data=FOLDER, which holds dinos.txt")
 
 
-def run(arguments: Sequence[str]) -> None:
-    """Reproduce what the arguments name."""
-    reproduce(read(arguments, Arguments))
+def run(arguments: Sequence[str]) -> int | None:
+    """Reproduce what the arguments name; return 1 where a run failed."""
+    try:
+        reproduce(read(arguments, Arguments))
+    except Failed:
+        return 1
+    return None
 
 
 if __name__ == "__main__":

@@ -23,27 +23,27 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
         logging.lastResort.setFormatter(Formatter())
     sys.excepthook = show_traceback
     make_streams_usable()
-    with hydra_raises():
-        try:
-            status = command() or 0
-            flush_output()
-            return status
-        except KeyboardInterrupt as stop:
-            return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
-        except BrokenPipeError:  # whoever reads the output, `head` say, has had enough
-            return drop_output()
-        except Exception as raised:
-            error = raised
-    assert error
-    if not is_mistake(error):
-        raise error
-    say(f"{name}: {explained(error)}", file=sys.stderr)
-    return 1
+    try:
+        status = command() or 0
+        flush_output()
+        return status
+    except KeyboardInterrupt as stop:
+        return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
+    except BrokenPipeError:  # whoever reads the output, `head` say, has had enough
+        return drop_output()
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        say(f"{name}: {explained(error)}", file=sys.stderr)
+        return 1
 
 
 @contextmanager
 def hydra_raises() -> Iterator[None]:
-    """Make Hydra raise its errors within the context; else it prints several lines for each, and exits."""
+    """Make Hydra raise its errors within the context; else it prints several lines for each, and exits.
+
+    Only where Hydra's own program is called: other commands that are started meanwhile would show tracebacks.
+    """
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 
-from rnnexp.cli import flags
+from rnnexp.cli import flags, process
 from rnnexp.cli.carrying_out import again, finish
 from rnnexp.errors import UserError
 from rnnexp.experiment.versions import CALLED, VERSION_BASE
@@ -72,7 +72,8 @@ def start_workers(given: Namespace, since: datetime, number: int) -> None:
     decorated: Callable[..., Any] = hydra.main(
         **VERSION_BASE, **CALLED, config_path=str(CONF), config_name="config"
     )
-    decorated(worker(given, since))()
+    with process.hydra_raises():
+        decorated(worker(given, since))()
 
 
 def worker(given: Namespace, since: datetime) -> Callable[[Any], float]:

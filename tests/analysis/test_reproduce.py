@@ -85,6 +85,36 @@ def test_a_mistake_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("into=gone.md", "into=gone.md is no file"),
+        ("into=page.md", "into=page.md has no place for the table"),
+        ("data=gone", "data=gone is no folder: name that which holds dinos.txt and ptb/"),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_is_written(in_process, tmp_path, argument, message):
+    (tmp_path / "page.md").write_text("no marks")
+    result = in_process("reproduce", "only=dinosaur_names", argument)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"rnnexp reproduce: {message}")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
+
+
+def test_what_cannot_be_run_without_data_is_named(in_process):
+    result = in_process("reproduce", "only=dinosaur_names", "run=true")
+    assert result.stdout.splitlines()[-1] == "Not run: dinosaur_names: add data=FOLDER, which holds dinos.txt"
+    assert "Not run: " not in in_process("reproduce", "only=dinosaur_names").stdout
+
+
+def test_what_a_run_that_fails_says_stands_alone(rnnexp, tmp_path):
+    result = rnnexp("reproduce", "only=dinosaur_names", "run=true", f"data={tmp_path}")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"rnnexp: seed=0: dataset.dir={tmp_path} holds no dinos.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("recorded", "value", "same"),
     [
         ("null", None, True),
