@@ -101,6 +101,9 @@ def run(given: list[str]) -> int:
     options = arguments.read(settings, Options)
     if not folders:
         raise UserError("name a folder: rnnexp sync runs/")
+    trackers = sorted(tracking.TRACKERS.keys() - {"none"})
+    if options.tracking and options.tracking not in trackers:
+        raise UserError(f"tracking={options.tracking} keeps no records: there is {' or '.join(trackers)}")
     counts = sync(folders, options.uri, options.tracking)
     say(f"{number(counts.total(), 'run')}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     return int(counts["not delivered"] > 0)

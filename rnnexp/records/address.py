@@ -8,17 +8,20 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from rnnexp.errors import UserError
 from rnnexp.output import PASSWORDS, SECRET_KEY, say
 from rnnexp.records.digests import with_texts
 
 SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")
+# by which schemes MLflow reaches stores; http is https too
+STORES = "sqlite", "http", "postgresql", "mysql", "mssql", "databricks"
 TEXTS = ("prompt=",)  # arguments that are no addresses, whatever they hold
 ALSO = {  # the variables by which libraries take what an address lacks
     "http": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (or _TOKEN)",
@@ -87,12 +90,38 @@ class Address(str):
         return {name: unquote(value) for name, value in named.items() if value}
 
 
-def require_address(key: str, text: str) -> None:
-    """Raise UserError where the value of a key is no address but a path, with the address that is meant."""
-    if not SCHEME.match(text) or text.startswith("file:"):
-        path = Path(text.removeprefix("file://"))
-        file = path / "store.db" if path.is_dir() else path
+def require_address(key: str, text: str, kinds: Collection[str] | None = STORES) -> None:
+    """Raise UserError where the value of a key can be no address, with the one that is meant where it is a path.
+
+    kinds : the schemes that there are; None: any, by libraries that are installed.
+    """
+    path = text.removeprefix("file://")
+    if text.startswith("sqlite://") and not text.removeprefix("sqlite:///").strip("/"):
+        raise UserError(f"{key}={text} names no file: write sqlite:///FILE")
+    if re.match("sqlite://[^/]", text):
+        path = text.removeprefix("sqlite://")
+    if path != text or not SCHEME.match(text):
+        file = Path(path) / "store.db" if Path(path).is_dir() else path
         raise UserError(f"{key}={text} is no address of a store: for a file write sqlite:///{file}")
+    kind = Address(text).kind
+    if kinds is not None and kind not in kinds and kind not in plugins():
+        raise UserError(f"{key}={text}: there is no store by {kind}; it must be by {', '.join(kinds)}")
+    if kind == "http" and not has_server(text):
+        raise UserError(f"{key}={text} names no server: write http://HOST:PORT")
+
+
+def has_server(text: str) -> bool:
+    """Return whether the address of a server names a host, and no port that there cannot be."""
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port above 65535, or half an IPv6 address
+        return False
+
+
+def plugins() -> set[str]:
+    """Return the schemes of stores that plugins of MLflow add."""
+    return set(entry_points(group="mlflow.tracking_store").names)
 
 
 def remembered() -> dict[str, str]:

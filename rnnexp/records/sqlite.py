@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 SQLITE = "sqlite:///"
+MAGIC = b"SQLite format 3\0"  # how such a file begins
 PLAIN = " !$&'()*+,/:;=@~"  # besides letters, digits and -._~: these stand in an address as they are
 
 
@@ -18,6 +19,14 @@ def file_of(uri: str) -> Path | None:
     path = uri.removeprefix(SQLITE)
     # as it was written before there was quoting, where a file of that name is there
     return Path(path) if Path(path).exists() else Path(unquote(path))
+
+
+def is_sqlite(file: Path) -> bool:
+    """Return whether a file is SQLite's: by how it begins, or because there is nothing in it yet."""
+    if not file.exists():
+        return True
+    with file.open("rb") as opened:
+        return opened.read(len(MAGIC)) in (MAGIC, b"")
 
 
 def uri_of(file: Path) -> str:

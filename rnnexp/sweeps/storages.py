@@ -30,7 +30,7 @@ MAKING = 5  # attempts to make the tables: of several processes at once only one
 
 def require_possible(address: Address) -> None:
     """Raise UserError where the address of a storage is none, or that of a file which cannot be."""
-    require_address("sweep.storage", address)
+    require_address("sweep.storage", address, kinds=None)
     file = Path(address.removeprefix(JOURNAL)) if address.startswith(JOURNAL) else file_of(address)
     if file and file.exists() and not file.is_file():
         raise UserError(f"sweep.storage={address}: {file} is a {kind_of(file)}; name a file")

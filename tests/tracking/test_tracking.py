@@ -313,6 +313,8 @@ def test_a_store_that_cannot_be_written_costs_a_warning(tracked_in_process, tmp_
     result = tracked_in_process(*SMALL, "tracking.uri=sqlite:///store.db", "hydra.run.dir=run")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("does not take the records") == 1
+    assert "store.db is no SQLite file; name another" in result.stdout
+    assert not (tmp_path / "store.db.lock").exists()
     assert "Traceback" not in result.stdout + result.stderr
     assert (tmp_path / "run" / "result.json").exists()
 
@@ -493,7 +495,9 @@ def test_sync_says_what_it_could_not_deliver(folder, in_process, tmp_path):
     (tmp_path / "store.db").write_text("no database at all, " * 100)
     failed = in_process("sync", "run")
     assert failed.returncode == 1
-    assert failed.stderr.startswith("run: ")
+    assert failed.stderr.startswith("run: uri=sqlite:///")
+    assert failed.stderr.endswith("store.db is no SQLite file; name another\n")
+    assert not (tmp_path / "store.db.lock").exists()
     assert "1 run: 1 not delivered" in failed.stdout
     assert "nowhere is no folder" in in_process("sync", "run", "nowhere").stderr
     (tmp_path / "elsewhere").mkdir()

@@ -11,7 +11,7 @@ from typing import Any
 from rnnexp.data.files import kind_of
 from rnnexp.errors import UserError
 from rnnexp.records.address import Address, require_address
-from rnnexp.records.sqlite import file_of, for_sqlalchemy, uri_of
+from rnnexp.records.sqlite import file_of, for_sqlalchemy, is_sqlite, uri_of
 from rnnexp.records.trash import InTrash
 from rnnexp.tracking.mlflow import store_file
 
@@ -50,11 +50,16 @@ def client_of(uri: str) -> Any:
 
 
 def require_file(file: Path, uri: str) -> None:
-    """Raise UserError where a store's file is a folder or a pipe, which MLflow would try to open for minutes."""
+    """Raise UserError where a store's file is another program's, or a folder or a pipe.
+
+    MLflow would try to open these for minutes.
+    """
     if file.exists() and not file.is_file():
         raise UserError(
             f"uri={uri} is no store: {file} is a {kind_of(file)}; name a file, such as {file / 'mlflow.db'}"
         )
+    if not is_sqlite(file):
+        raise UserError(f"uri={uri} is no store: {file} is no SQLite file; name another")
 
 
 @contextmanager
