@@ -34,7 +34,7 @@ from rnnexp.data.texts import UnknownSymbols, read_as
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import build, models, rules, schema
-from rnnexp.experiment.config import make_chosen
+from rnnexp.experiment.config import keys_of_choice, make_chosen
 from rnnexp.interop import weights
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
@@ -151,6 +151,8 @@ def config_of(folder: RunFolder, overrides: Sequence[str]) -> dict[str, Any]:
         if value.startswith("~"):
             value = str(Path(value).expanduser())
         if key in ("dataset.dir", "data.root"):
+            if "dir" not in keys_of_choice("dataset", saved.dataset.name):
+                raise UserError(f"{key} is not for a run of dataset={saved.dataset.name}: leave it out")
             saved.dataset.dir = None if key == "data.root" else value
         OmegaConf.update(saved, key, None if value == "null" else value, force_add=key == "dataset.path")
     return schema.resolve(saved)
@@ -177,6 +179,8 @@ def corpus_of(
         corpus = read_as(known, read_text(text, "dataset.path", known.level), OTHER, leave_out)
     except UnknownSymbols as error:
         raise UserError(f"dataset.path={text}: {error}; unknown=leave_out scores the rest") from error
+    if corpus.left_out and not (corpus.splits[OTHER] != corpus.end).any():
+        raise UserError(f"dataset.path={text}: none of its symbols is in the vocabulary of {folder}")
     if not read:
         return corpus
     recorded = folder.load_config()["dataset"]

@@ -6,6 +6,8 @@ The name of a study will do where one of its runs was interrupted. The command t
 when it is given again, and so does rnnexp resume=RUN_FOLDER.
 """
 
+from pathlib import Path
+
 from rnnexp.cli import naming
 from rnnexp.errors import UserError
 from rnnexp.experiment import build, rules, runner, schema
@@ -15,6 +17,11 @@ from rnnexp.sweeps.worker import log_to
 
 def run(arguments: list[str]) -> None:
     """Go on with the run in the folder that the arguments name."""
+    others = [a for a in arguments if ("=" in a or a.startswith("-")) and not Path(a).exists()]
+    if others:
+        raise UserError(
+            f"{others[0]} does not go with resume, by which a run goes on with its own config: leave it out"
+        )
     if len(arguments) != 1:
         raise UserError("name one run folder: rnnexp resume RUN_FOLDER")
     named = naming.folder_of(arguments[0], "rnnexp resume ", naming.may_go_on)

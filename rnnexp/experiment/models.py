@@ -12,6 +12,7 @@ from rnnexp.evaluation.base import Evaluator
 from rnnexp.experiment.config import make_chosen
 from rnnexp.nn.model import Model
 from rnnexp.records import checkpoint
+from rnnexp.records.folder import RunFolder
 
 # keys from which the sizes of the cells follow
 SIZES = "hidden_size", "num_layers", "layer_sizes", "match_params", "match"
@@ -86,6 +87,15 @@ def make_evaluators(config: dict[str, Any]) -> dict[str, Evaluator]:
     return {name: EVALUATORS[name](**given) for name, given in options.items()}
 
 
+def why_no_weights(folder: RunFolder) -> str:
+    """Return why a run has no weights, and what to do where it had some."""
+    if not folder.result():
+        return "the run has not begun to train"
+    if folder.load_config()["train"].get("keep") == "nothing":
+        return "it was trained with train.keep=nothing; train.keep=best rerun=true trains it again and keeps them"
+    return "best.npz is gone; put it back, or train it again with rerun=true"
+
+
 def load_weights(model: Model, folder: Path) -> None:
     """Set a model's parameters to the best of a run folder, or to the last where no epoch is done."""
     best, last = folder / "best.npz", folder / "last.npz"
@@ -93,5 +103,5 @@ def load_weights(model: Model, folder: Path) -> None:
     try:
         arrays, _ = checkpoint.read(path)
     except FileNotFoundError:
-        raise UserError(f"{folder} holds no weights: the run has not begun to train") from None
+        raise UserError(f"{folder} holds no weights: {why_no_weights(RunFolder(folder))}") from None
     model.params.set(arrays, str(path))

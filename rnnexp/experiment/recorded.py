@@ -1,13 +1,15 @@
 """Compare what a command asks for with the run that its folder holds already."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import RUNTIME
-from rnnexp.experiment.config_hash import defining, hashes
+from rnnexp.experiment.config_hash import defining, file_keys, hashes
 from rnnexp.records import provenance
+from rnnexp.records.digests import leaves
 from rnnexp.records.files import require_own
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.reading import Damaged
@@ -22,15 +24,30 @@ def require_same(config: dict[str, Any], folder: RunFolder) -> None:
     config_hash = hashes(config)[0]
     other = folder.tags().get("rnnexp.config_hash", config_hash) != config_hash
     if other and (folder.checkpoint_file.exists() or folder.result_file.exists()):
-        before, now_ = folder.tags().get("rnnexp.own_parts", ""), own_parts.tag(config)
-        if before != now_ and same_result(config, folder):
-            raise UserError(
-                f"{folder} was made by other code: {before or 'none of your own'}, now {now_ or 'there is none'}; "
-                f"what made it is in {folder}/parts"
-            )
-        raise UserError(
-            f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
+        raise UserError(what_differs(config, folder))
+
+
+def what_differs(config: dict[str, Any], folder: RunFolder) -> str:
+    """Return why a config is not that of the run in a folder, and what to do."""
+    other = f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
+    if not same_result(config, folder):
+        return other
+    before, now_ = folder.tags().get("rnnexp.own_parts", ""), own_parts.tag(config)
+    if before != now_:
+        return (
+            f"{folder} was made by other code: {before or 'none of your own'}, now {now_ or 'there is none'}; "
+            f"what made it is in {folder}/parts"
         )
+    remedy = "put it back as it was, or train in another folder"
+    kept, files = leaves(folder.kept()[0].get("config", {})), dict(file_keys(config))
+    for key, value in defining(config).items():
+        if key in kept and key not in files and kept[key] != value:
+            return f"{folder.config_file} has {key}={value}, and the run was begun with {kept[key]}: {remedy}"
+    for key, path in files.items():
+        if path:
+            what = "has changed" if Path(path).is_file() else "is gone"
+            return f"{key}={path} {what} since the run in {folder} began: {remedy}"
+    return other
 
 
 def require_same_engine(config: dict[str, Any], folder: RunFolder) -> None:

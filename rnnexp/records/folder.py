@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 ARTIFACTS = "config.yaml", "curves.png", "samples.txt", "traceback.txt", "output.txt"
 MODEL = "MLmodel", "config.yaml", "vocabulary.json", "best.npz"  # all that the model can be loaded from
+ANEW = "the command that began the run makes it anew"  # a file that is damaged or gone
 NAMES_BEFORE = {"step": "updates"}  # what a metric was called in the records of older versions -> its name
 
 
@@ -146,11 +147,13 @@ class RunFolder(RecoveredFolder):
         try:
             meaning = reading.from_json(self.vocabulary_file, ("symbols", "level", "end"))
         except reading.Damaged as error:
-            raise UserError(f"{error}; the command that began the run makes it anew") from error
+            raise UserError(f"{error}; {ANEW}") from error
         if meaning is None:
-            raise UserError(f"{self.vocabulary_file} does not exist: the run has not begun to train")
-        vocabulary, tokenizer = Vocabulary(meaning["symbols"]), meaning.get("tokenizer")
-        return Corpus(vocabulary, {}, meaning["level"], meaning["end"], tokenizer=tokenizer)
+            begun = self.result_file.exists() or self.checkpoint_file.exists()
+            why = ANEW if begun else "the run has not begun to train"
+            raise UserError(f"{self.vocabulary_file} does not exist: {why}")
+        symbols, level, end = Vocabulary(meaning["symbols"]), meaning["level"], meaning["end"]
+        return Corpus(symbols, {}, level, end, tokenizer=meaning.get("tokenizer"))
 
     # What it has done
     def records(self) -> list[dict[str, Any]]:
@@ -209,7 +212,7 @@ class RunFolder(RecoveredFolder):
         try:
             return reading.from_json(self.result_file, ("best/valid_ppl", "best/epoch"))
         except reading.Damaged as error:
-            raise UserError(f"{error}; the command that began the run makes it anew") from error
+            raise UserError(f"{error}; {ANEW}") from error
 
     def discard_damaged_result(self) -> None:
         """Remove the final metrics where they cannot be read, so that they are made anew from the checkpoint."""
@@ -234,7 +237,6 @@ class RunFolder(RecoveredFolder):
         return found
 
     # What the last checkpoint knows of the other files
-
     def to_keep(self) -> dict[str, Any]:
         """Return what the checkpoints of a run that begins or goes on keep, to make damaged files anew."""
         self.mend()
@@ -255,7 +257,6 @@ class RunFolder(RecoveredFolder):
         self.recovered.clear()
 
     # What is known of it elsewhere
-
     def holds(self) -> dict[str, Any] | None:
         """Return what a store will have once it has everything; None of a run that was not begun."""
         require_own(self.path)

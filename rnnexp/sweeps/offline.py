@@ -47,6 +47,8 @@ def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
         try:
             config = recorded.with_recorded_engine(changed(folder.load_config(), changes), folder)
             rules.check(config)
+            if "dataset.path" in changes:
+                rules.check_files(config)
             same = hashes(config)[0][:8] in path.name
         except Damaged as error:
             found.append(Job(path.name, {}, folder, outcome="failed", error=one_line(error)))

@@ -345,6 +345,12 @@ def test_a_text_with_symbols_that_the_run_has_no_sign_for(run, runs):
         "3 of its 17 tokens (17.65%), and no <unk> stands for them: 'z' (2), 'x' (1); unknown=leave_out scores the "
         "rest\n"
     )
+    (runs / "none.txt").write_text("zxzx")
+    refused = run("evaluate", "run=chars", "dataset.path=none.txt", "unknown=leave_out")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"rnnexp evaluate: dataset.path={runs}/none.txt: none of its symbols is in the vocabulary of chars\n"
+    )
     assert "<unk>" not in RunFolder(runs / "chars").load_vocabulary().vocabulary.index
     odd = run("evaluate", "run=chars", "dataset.path=odd.txt", "unknown=leave_out")
     even = run("evaluate", "run=chars", "dataset.path=even.txt")
@@ -395,6 +401,8 @@ def test_what_evaluate_refuses_of_a_run(run, scored):
         (["run=run", "weights=w.npz"], "exclude each other"),
         (["run=run", "split=text"], "split=text is not known: choose from train, valid, test"),
         (["run=run", "dataset.path=none.txt"], "none.txt"),
+        (["run=run", "dataset.dir=."], "dataset.dir is not for a run of dataset=text: leave it out"),
+        (["run=run", "data.root=."], "data.root is not for a run of dataset=text: leave it out"),
         (["run=run", "evaluation=none"], "evaluation=none is not known: there are dlfs2"),
         (["run=run", "evaluation=neural_cache", "evaluation.neural_cache.share=[2]"], "from 0 to below 1"),
         (["run=run", "evaluation=neural_cache"], "evaluation.neural_cache.window=500 takes at least 502"),

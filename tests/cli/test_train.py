@@ -327,10 +327,15 @@ def test_resume_goes_by_the_runs_own_config(in_process, tmp_path):
     one_line(in_process("resume=here", "seed=3"), "resume=here", "give it alone")
     (tmp_path / "here").mkdir()
     one_line(in_process("resume=here"), "here is no run folder")
-    for arguments in ["here", "seed=3"], []:
+    for arguments, part in [
+        ([], "name one run folder: rnnexp resume RUN_FOLDER"),
+        (["here", "there"], "name one run folder: rnnexp resume RUN_FOLDER"),
+        (["here", "seed=3"], "seed=3 does not go with resume, by which a run goes on with its own config"),
+        (["here", "--live"], "--live does not go with resume"),
+    ]:
         refused = in_process("resume", *arguments)
         assert refused.returncode == 1
-        assert refused.stderr == "rnnexp resume: name one run folder: rnnexp resume RUN_FOLDER\n"
+        assert refused.stderr.startswith(f"rnnexp resume: {part}")
 
 
 def test_resume_with_a_damaged_checkpoint(in_process, tmp_path):
@@ -350,7 +355,10 @@ def test_resume_after_the_config_was_changed(in_process, tmp_path):
     process.communicate()
     config = tmp_path / "run" / "config.yaml"
     config.write_text(config.read_text().replace("lr: 1.0", "lr: 2.0"))
-    one_line(in_process("resume=run"), "run holds a run with other settings")
+    one_line(
+        in_process("resume=run"),
+        "run/config.yaml has optimizer.lr=2.0, and the run was begun with 1.0: put it back",
+    )
 
 
 def test_text_of_the_users_own(in_process, tmp_path):
@@ -359,6 +367,15 @@ def test_text_of_the_users_own(in_process, tmp_path):
     assert in_process(*base, "dataset=text", "dataset.path=mine.txt", "dataset.level=char").returncode == 0
     (folder,) = run_folders(tmp_path)
     assert result_of(folder)["test/bpc"] > 0
+    before = (tmp_path / "mine.txt").read_text()
+    (tmp_path / "mine.txt").write_text("or to be\n" * 200)
+    one_line(
+        in_process(f"resume={folder}"), "mine.txt has changed since the run in ", "put it back as it was"
+    )
+    (tmp_path / "mine.txt").unlink()
+    one_line(in_process(f"resume={folder}"), "mine.txt is gone since the run in ")
+    (tmp_path / "mine.txt").write_text(before)
+    assert in_process(f"resume={folder}").returncode == 0
     short = tmp_path / "short.txt"
     short.write_text("to be")
     one_line(

@@ -326,4 +326,6 @@ def test_another_text_elsewhere_is_refused(tmp_path):
     (tmp_path / "here").unlink()
     refused = elsewhere(runs, f"dataset.path={tmp_path / 'other'}")
     assert "holds another text than its own" in refused.stderr
+    gone = elsewhere(runs, f"dataset.path={tmp_path / 'gone'}")
+    assert f"cannot read {tmp_path / 'gone'}: No such file or directory" in gone.stderr
     assert elsewhere(runs, f"dataset.path={tmp_path / 'there'}").returncode == 0

@@ -11,6 +11,7 @@ from rnnexp.cli.generate import load
 from rnnexp.cli.sync import sync
 from rnnexp.errors import Interrupted, UserError
 from rnnexp.experiment import runner
+from rnnexp.experiment.models import load_weights, make_model
 from rnnexp.records import checkpoint, reading
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
@@ -226,3 +227,30 @@ def test_sync_names_each_damaged_folder_and_does_the_others(finished, tmp_path, 
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 3
     assert all("state.json" in line or "result.json is damaged" in line for line in said)
+
+
+def test_what_is_gone_is_told_from_what_has_not_begun(finished, tmp_path):
+    folder = copy(finished, tmp_path / "run")
+    folder.vocabulary_file.unlink()
+    with pytest.raises(
+        UserError, match=r"vocabulary\.json does not exist: the command that began the run makes"
+    ):
+        load(folder)
+    for file in "best.npz", "last.npz", "best.npz.previous", "last.npz.previous":
+        (folder.path / file).unlink(missing_ok=True)
+    config = folder.load_config()
+    model = make_model(config, 10)
+    with pytest.raises(
+        UserError, match=r"holds no weights: best\.npz is gone; put it back, or train it again"
+    ):
+        load_weights(model, folder.path)
+    folder.prepare(config | {"train": config["train"] | {"keep": "nothing"}})
+    with pytest.raises(
+        UserError, match=r"it was trained with train\.keep=nothing; train\.keep=best rerun=true"
+    ):
+        load_weights(model, folder.path)
+    folder.result_file.unlink()
+    with pytest.raises(UserError, match="the run has not begun to train"):
+        load_weights(model, folder.path)
+    with pytest.raises(UserError, match=r"vocabulary\.json does not exist: the run has not begun to train"):
+        folder.load_vocabulary()
