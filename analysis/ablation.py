@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnexp.analysis.command import StudyArguments, main, read, run_on_study
+from rnnexp.analysis.command import OTHER_OUT, StudyArguments, main, read, run_on_study
 from rnnexp.analysis.configurations import varying_settings
 from rnnexp.analysis.design import NOT_PAIRED
 from rnnexp.analysis.differences import paired, welch
@@ -19,7 +19,7 @@ from rnnexp.analysis.figures import draw_ablation, save
 from rnnexp.analysis.markdown import table_line
 from rnnexp.analysis.records import load_runs
 from rnnexp.errors import UserError
-from rnnexp.records.files import replace_text
+from rnnexp.records.files import make_folder, replace_text
 
 LEAST_SEEDS = 2  # of which a spread can be told
 
@@ -119,7 +119,7 @@ def report(arguments: StudyArguments, out: Path) -> str:
     """Write what the parts are worth into a folder; return the table as Markdown."""
     table = worths(load_runs(arguments.studies, arguments.uri))
     text = markdown(table)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, OTHER_OUT)
     replace_text(out / "ablation.md", f"# {', '.join(arguments.studies)}\n\n{text}")
     save(draw_ablation(table), out, "ablation")
     return text

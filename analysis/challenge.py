@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnexp.analysis.command import StudyArguments, main, read, run_on_study
+from rnnexp.analysis.command import OTHER_OUT, StudyArguments, main, read, run_on_study
 from rnnexp.analysis.configurations import name_configurations, varying_settings
 from rnnexp.analysis.figures import CHALLENGE_AXES, draw_challenge
 from rnnexp.analysis.markdown import table_line
 from rnnexp.analysis.pareto import is_beaten
 from rnnexp.analysis.records import load_history, load_runs
 from rnnexp.errors import UserError
-from rnnexp.records.files import replace_text
+from rnnexp.records.files import make_folder, replace_text
 
 
 def rank_entries(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def report(arguments: StudyArguments, out: Path) -> str:
     runs = load_runs(arguments.studies, arguments.uri)
     table = rank_entries(runs, load_history(runs, ["valid/loss", "updates"], arguments.uri))
     text = markdown(table)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, OTHER_OUT)
     replace_text(out / "challenge.md", f"# {', '.join(arguments.studies)}\n\n{text}")
     draw_challenge(table, out / "challenge.png")
     return text

@@ -26,6 +26,7 @@ from rnnexp.records.address import clean_arguments
 from rnnexp.records.names import require_name
 
 T = TypeVar("T")
+OTHER_OUT = "name another by out="  # what to do where a folder cannot be made
 IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 

@@ -12,12 +12,12 @@ compare.csv and curves.png; a page with all figures is made by rnnexp report.
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnnexp.analysis.command import ComparisonArguments, main, read, run_on_study
+from rnnexp.analysis.command import OTHER_OUT, ComparisonArguments, main, read, run_on_study
 from rnnexp.analysis.figures.compared import draw_learning_curves
 from rnnexp.analysis.study import load_study
 from rnnexp.analysis.tables import ON_SCREEN, csv, group_text, study_text
 from rnnexp.analysis.texts import text_sentences, token_losses
-from rnnexp.records.files import replace_text
+from rnnexp.records.files import make_folder, replace_text
 
 
 def report(arguments: ComparisonArguments, out: Path) -> str:
@@ -29,7 +29,7 @@ def report(arguments: ComparisonArguments, out: Path) -> str:
     groups = [
         group_text(study, group, text_sentences(group, own)) for group, own in zip(study.groups, losses)
     ]
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, OTHER_OUT)
     replace_text(out / "compare.md", f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}")
     replace_text(out / "compare.csv", csv(study))
     if study.groups:

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from rnnexp.analysis.command import main, read
+from rnnexp.analysis.command import OTHER_OUT, main, read
 from rnnexp.analysis.configurations import result_keys
 from rnnexp.analysis.insert import put_into, with_table
 from rnnexp.analysis.markdown import table_line
@@ -28,7 +28,7 @@ from rnnexp.analysis.records import NoRecords, load_runs
 from rnnexp.analysis.where import is_same
 from rnnexp.errors import UserError
 from rnnexp.output import say
-from rnnexp.records.files import replace_text
+from rnnexp.records.files import make_folder, replace_text
 from rnnexp.records.names import cell_name
 
 BEGIN, END = "<!-- made by rnnexp reproduce -->", "<!-- to here -->"
@@ -162,7 +162,7 @@ def reproduce(arguments: Arguments) -> None:
         without_data = run_missing(results, arguments)
     text = markdown(results, arguments.uri)
     out = Path(arguments.out)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, OTHER_OUT)
     replace_text(out / "reproduce.md", text)
     if arguments.into:
         put_into(arguments.into, BEGIN, END, text)

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from rnnexp.analysis.claims.claim import command
 from rnnexp.analysis.claims.gather import TUNING, Judged, TunedRate
+from rnnexp.analysis.command import OTHER_OUT
 from rnnexp.analysis.fairness import REFUSED
 from rnnexp.analysis.figures.picture import markup, save
 from rnnexp.analysis.markdown import table_line
@@ -16,7 +17,7 @@ from rnnexp.analysis.report.page import sentence
 from rnnexp.analysis.report.plain import plain
 from rnnexp.analysis.report.tables import escaped
 from rnnexp.analysis.web import rendered
-from rnnexp.records.files import replace_text
+from rnnexp.records.files import make_folder, replace_text
 
 TITLES = "claim", "says", "verdict", "what the runs say", "command"
 
@@ -41,7 +42,7 @@ def table(judged: Sequence[Judged]) -> str:
 def write(judged: Sequence[Judged], rates: Sequence[TunedRate], folder: Path) -> None:
     """Write the page, the table and the figures into a folder."""
     figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    make_folder(figures, OTHER_OUT)
     for one in judged:
         for name, picture in one.finding.pictures.items():
             save(picture, figures, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rnnexp.analysis.command import OTHER_OUT
 from rnnexp.analysis.report.content import gather
 from rnnexp.analysis.report.latex import latex
 from rnnexp.analysis.report.marks import marks
@@ -19,7 +20,7 @@ from rnnexp.analysis.study import Study, load_study
 from rnnexp.analysis.texts import token_losses
 from rnnexp.analysis.verdict import Rules
 from rnnexp.errors import UserError
-from rnnexp.records.files import replace_text
+from rnnexp.records.files import make_folder, replace_text
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def write_study(study: Study, request: Request) -> Written:
     losses = [token_losses(study.runs, group) for group in study.groups]
     content = gather(study, rows, losses, request.rules())
     folder = request.folder
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "figures", OTHER_OUT)
     pictures = draw(study, losses, folder / "figures", request.margin)
     content["pictures"] = [picture.described() for picture in pictures]
     text = markdown(content, rows)

@@ -6,7 +6,7 @@ import os
 import stat
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -127,9 +127,16 @@ def download(url: str, path: Path, sha256: str) -> None:
             f"cannot download {url} ({reason}): put {path.name} into a folder and name it with dataset.dir"
         ) from error
     check(data, url, sha256, "the download was cut short or the address holds another file; run again")
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    with part.open("xb") as file:  # never through a link
-        file.write(data)
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        with part.open("xb") as file:  # never through a link
+            file.write(data)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise UserError(
+            f"cannot keep the download as {path} ({error.strerror}): name another folder by dataset.cache"
+        ) from error

@@ -26,7 +26,16 @@ def open_itself(path: Path, mode: str, encoding: str | None = None) -> IO:
     )
 
 
+ELSEWHERE = "take a folder that you may write in"  # what to do where no run can be
 FULL = errno.ENOSPC, errno.EDQUOT  # of a disk, or of what a user may have of it
+
+
+def make_folder(path: Path, remedy: str) -> None:
+    """Make a folder, and those above, where it is not there; UserError, which says the remedy, where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path} ({error.strerror}): {remedy}") from error
 
 
 @contextmanager

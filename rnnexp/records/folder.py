@@ -33,7 +33,7 @@ from rnnexp.records import checkpoint, moved, reading, token_losses
 from rnnexp.records.brought import checked_config
 from rnnexp.records.deliveries import Deliveries
 from rnnexp.records.digests import digest
-from rnnexp.records.files import append_line, replace_text, require_own
+from rnnexp.records.files import ELSEWHERE, append_line, make_folder, replace_text, require_own
 from rnnexp.records.lease import new_key, now
 from rnnexp.records.recovery import RecoveredFolder
 
@@ -74,7 +74,7 @@ class RunFolder(RecoveredFolder):
 
     def prepare(self, config: dict[str, Any]) -> None:
         """Write the config of a run that no process has begun yet."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path, ELSEWHERE)
         replace_text(self.config_file, reading.to_yaml(config))
 
     def load_config(self) -> dict[str, Any]:

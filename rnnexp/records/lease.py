@@ -17,10 +17,10 @@ from typing import Any
 import psutil
 from filelock import BaseFileLock, FileLock, Timeout
 
-from rnnexp.errors import Superseded, UserError, explained, one_line
+from rnnexp.errors import Superseded, UserError, explained
 from rnnexp.output import safe
 from rnnexp.records import reading
-from rnnexp.records.files import FULL, overwrite, replace_text, require_own
+from rnnexp.records.files import ELSEWHERE, FULL, make_folder, overwrite, replace_text, require_own
 
 WITHOUT_LOCKS = errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP  # what such a file system answers
 # From its version 3.30 on filelock would leave a mark instead, which a killed process never takes away.
@@ -74,12 +74,7 @@ class LeasedFolder:
         """
         require_own(self.path)
         self.state()  # refuses a newer folder before it is touched
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"cannot make the run folder {self} ({one_line(error)}): name another by hydra.run.dir"
-            ) from error
+        make_folder(self.path, ELSEWHERE)
         while not self.claim():
             if not wait:
                 owner = self.state()

@@ -13,7 +13,7 @@ from rnnexp.experiment import artifacts, divergence, progress
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.recorded import require_same_engine
 from rnnexp.output import safe
-from rnnexp.records.files import replace_text
+from rnnexp.records.files import ELSEWHERE, make_folder, replace_text
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.starting import Starter
 
@@ -56,7 +56,7 @@ class Job:
     def start(self, starter: Starter, threads: int, report: Path) -> None:
         """Have the process started with that many threads; it reports its progress in the file `report`."""
         self.report, self.stop_asked_at, self.prune = report, 0.0, False
-        self.folder.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder.path, ELSEWHERE)
         self.number = self.folder.state().get("number", 0)  # left by the attempt before
         self.resumed = (self.folder.path / "last.npz").exists()
         self.output, self.records_size, self.started = report.with_suffix(".txt"), -1, time.monotonic()
@@ -68,7 +68,7 @@ class Job:
     def give_label(self) -> None:
         """Label the run in its folder, if there is a label for it."""
         if self.label:
-            self.folder.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder.path, ELSEWHERE)
             self.folder.state()  # refuses a newer format
             self.folder.give_label(self.label)
 

@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from rnnexp.data.files import kind_of
 from rnnexp.errors import UserError, explained, first_line
 from rnnexp.records.address import Address, require_address
+from rnnexp.records.files import ELSEWHERE, make_folder
 from rnnexp.records.lease import LEASE_S
 from rnnexp.records.sqlite import file_of, for_sqlalchemy
 from rnnexp.sweeps.trials import OWNER
@@ -40,7 +41,7 @@ def require_possible(address: Address) -> None:
 
 def storage_in(folder: Path, several_machines: bool) -> Address:
     """Return the address of a search's storage in the folder of its runs, which all its machines see."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, ELSEWHERE)
     if several_machines:
         return Address(f"{JOURNAL}{folder}/search.journal")
     if (folder / "search.db").is_symlink():

@@ -65,6 +65,16 @@ def test_what_is_compared_is_chosen_on_the_command_line(study, monkeypatch, caps
     assert (study / "o" / "s" / "compare.csv").exists()
 
 
+@pytest.mark.parametrize("command", [compare, challenge])
+def test_a_folder_that_cannot_be_made_is_named(study, monkeypatch, command):
+    monkeypatch.chdir(study)
+    (study / "text").touch()
+    with pytest.raises(UserError, match=r"the folder text/s \(Not a directory\): name another by out="):
+        command.run(
+            ["study=s", "where=cell.name!=rnn", "out=text"] if command is compare else ["study=s", "out=text"]
+        )
+
+
 def test_a_study_of_nothing_but_failures_is_told_as_such(study, monkeypatch, capsys):
     with pytest.raises(UserError, match="one batch of"):
         run_in(study / "runs/failed", "study=failed", "train.batch_size=4000")

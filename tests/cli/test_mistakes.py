@@ -291,6 +291,8 @@ SIXTY = {
     "dataset=dinos data.root=gone": "dataset.dir=",
     "dataset=ptb dataset.url=http://127.0.0.1:1": "cannot download http://127.0.0.1:1/ptb.train.txt ",
     "train.batch_size=30000": "the train split has ",
+    # a folder that cannot be made
+    "hydra.run.dir=/proc/x/y": "cannot make the folder /proc/x/y (No such file or directory): take a folder that ",
     # flags, and what Hydra has that does not go here
     "--nope": "--nope is not known: rnnexp --hydra-help lists the flags",
     "--cfg jobb": "--cfg/-c: invalid choice: 'jobb' (choose from ",

@@ -63,6 +63,11 @@ def test_ptb_is_downloaded_once_and_checked(server, tmp_path, monkeypatch):
         for folder in served, own:
             (folder / name).write_text(words)
         monkeypatch.setitem(ptb.SHA256, name, hashlib.sha256(words.encode()).hexdigest())
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        UserError, match=r"file/ptb/ptb\.train\.txt \(Not a directory\): name .* by dataset\.cache"
+    ):
+        ptb.make(url=url, cache=str(tmp_path / "file"))
     corpus = ptb.make(url=url, cache=str(cache))
     assert corpus.vocabulary.symbols == ["<eos>", "the", "cat", "dog", "sat"]
     for copy in served.iterdir():

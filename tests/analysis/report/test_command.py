@@ -72,6 +72,15 @@ def test_mistakes_get_one_plain_line_and_leave_nothing(tmp_path, arguments, mess
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("asked")
+def test_a_folder_that_cannot_be_made_is_named_with_its_argument(tmp_path):
+    (tmp_path / "text").touch()
+    with pytest.raises(
+        UserError, match=r"cannot make the folder .*text/a.* \(Not a directory\): name another by out="
+    ):
+        run(["study=a", f"out={tmp_path / 'text'}"])
+
+
 def test_it_is_a_command_of_rnnexp(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sys, "argv", ["rnnexp"])
     monkeypatch.chdir(tmp_path)
