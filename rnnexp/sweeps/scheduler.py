@@ -124,12 +124,13 @@ class Sweep:
         """Return about what time and disk the jobs that are left take, as the end of a sentence; empty if unknown."""
         known = len(self.waiting) + len(self.running())
         more = max(self.total - len(self.jobs), 0)
-        running = [(job, time.monotonic() - job.started) for job in self.running()]
-        seconds = self.outlook.seconds_left(self.waiting, running, more) / self.workers
-        if not self.outlook.seconds or seconds < WORTH_SAYING_S:
+        now = time.monotonic()
+        running = [(job, now - job.started, progress.reported(job.report).gained) for job in self.running()]
+        seconds = self.outlook.seconds_left(self.waiting, running, more)
+        if seconds is None or seconds / self.workers < WORTH_SAYING_S:
             return ""
-        disk = size(self.outlook.bytes_left(known + more))
-        return f"; what is left takes some {duration(seconds)} and {disk} of disk"
+        disk = f" and {size(self.outlook.bytes_left(known + more))} of disk" if self.outlook.bytes else ""
+        return f"; what is left takes some {duration(seconds / self.workers)}{disk}"
 
     def on_finished_before(self, job: Job) -> None:
         """Do what is left to do for a job that has finished before."""
@@ -193,10 +194,10 @@ class Sweep:
                 job.ask_to_stop(one_line(error))
             if self.timeout and time.monotonic() - job.started > self.timeout:
                 job.ask_to_stop(f"stopped after sweep.timeout={self.timeout:g} s")
-        running = [(job, *progress.reported(job.report)) for job in self.running()]
+        running = [(job.name, progress.reported(job.report)) for job in self.running()]
         done = sum(job.outcome not in ("running", "not begun") for job in self.jobs)
-        self.bar.n = done + sum(share for _, share, _ in running)
-        where = safe("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
+        self.bar.n = done + sum(said.share for _, said in running)
+        where = safe("  ".join(f"{name}: {said}" for name, said in running))
         self.bar.set_postfix_str(where)
         if self.bar.disable and time.monotonic() - self.said_at >= progress.LINE_S:
             self.said_at = time.monotonic()
