@@ -84,7 +84,7 @@ def test_many_unseen_words_are_said(tmp_path, caplog):
     assert "dataset.min_count=2 trains it" in said
     text.make(own["train"], valid_path=own["valid"], test_path=own["test"], min_count=2)
     assert "compare perplexities of the same vocabulary only" in caplog.messages[1]
-    own["train"].write_text("a <unk> b " * 50)  # as Penn Treebank has it
+    write(tmp_path / "train", "a <unk> b " * 50)  # as Penn Treebank has it
     text.make(own["train"], valid_path=own["valid"], test_path=own["test"])
     assert "compare perplexities of the same vocabulary only" in caplog.messages[2]
 
