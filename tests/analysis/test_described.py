@@ -18,5 +18,6 @@ def test_runs_that_were_at_work_at_the_same_time_shared_the_machine():
 def test_while_all_runs_are_under_way_none_has_shared_it():
     runs = runs_table(("lstm", 0, "RUNNING", float("nan"), {}), ("gru", 0, "RUNNING", float("nan"), {}))
     begin = pd.Series(pd.to_datetime(["2026-01-01 01:00", "2026-01-01 02:00"], utc=True)).dt.as_unit("s")
-    table = describe(runs.assign(start_time=begin, end_time=begin.where([False, False])), NO_HISTORY)
-    assert table["shared_machine"].isna().all()
+    for ends in begin.where([False, False]), pd.Series([pd.NaT, pd.NaT], dtype="datetime64[s]"):
+        table = describe(runs.assign(start_time=begin, end_time=ends), NO_HISTORY)
+        assert table["shared_machine"].isna().all()
