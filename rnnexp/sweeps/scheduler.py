@@ -7,7 +7,7 @@ is not done again, and one that was begun goes on: the same command given again 
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -235,18 +235,26 @@ class Sweep:
                 self.tell(words.removeprefix("; "))
 
     def summary(self) -> str:
-        """Return a line about how the jobs went, and one for each that diverged or failed; empty if none was begun."""
+        """Return a line about how the jobs went, and one for each way in which some went wrong; or empty."""
         counts = Counter(job.outcome for job in self.jobs)
         if counts.keys() <= {"not begun"}:
             return ""
-        diverged = [("diverged", job, job.diverged) for job in self.jobs if job.diverged]
-        failed = [("failed", job, job.error) for job in self.jobs if job.outcome == "failed"]
-        wrong = [
-            f"{how}: {job.name}: {why}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
-            for how, job, why in diverged + failed
-        ]
+        wrong: dict[tuple[str, str], list[Job]] = defaultdict(
+            list
+        )  # one line for all that went wrong the same way
+        for job in self.jobs:
+            if job.diverged:
+                wrong["diverged", job.diverged].append(job)
+        for job in self.jobs:
+            if job.outcome == "failed":
+                wrong["failed", job.error].append(job)
+        lines = []
+        for (how, why), (job, *others) in wrong.items():
+            more = f" and {len(others)} more" if others else ""
+            where = f"; see {job.folder}" if job.folder.path.exists() else ""
+            lines.append(f"{how}: {job.name}{more}: {why}{where}")
         said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        return "".join(f"{line}\n" for line in [f"{number(len(self.jobs), 'job')}: {said}", *wrong])
+        return "".join(f"{line}\n" for line in [f"{number(len(self.jobs), 'job')}: {said}", *lines])
 
 
 def require_possible(jobs: Sequence[Job], elsewhere: bool = False) -> None:
