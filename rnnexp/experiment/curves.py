@@ -87,8 +87,7 @@ def draw(axes: "Axes", records: Records, steps: Records, result: dict[str, float
 
 def _over_as_many_steps(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the means without those over less than half as many steps as usual: at an epoch's end, where they jump."""
-    steps = [0, *(row["step"] for row in rows)]
-    counts = [after - before for before, after in zip(steps, steps[1:])]
+    counts = np.diff([0, *(row["step"] for row in rows)])
     return [row for row, count in zip(rows, counts) if 2 * count >= max(counts)]
 
 
