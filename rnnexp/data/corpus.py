@@ -76,7 +76,9 @@ class Corpus:
 
     def unseen_share(self, split: str) -> float:
         """Return the share of the predicted tokens of a split that the vocabulary lacks."""
-        return float(self.unseen[split][self.first_target :].mean()) if self.unseen else 0.0
+        if not self.unseen or self.targets(split) < 1:
+            return 0.0
+        return float(self.unseen[split][self.first_target :].mean())
 
     def bytes_per_token(self, split: str) -> float | None:
         """Return the mean length of a predicted token in UTF-8; None where there is no written text."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rnnexp.errors import UserError
+
 UNKNOWN = "<unk>"
 END = "<eos>"
 BLOCK = 1 << 20  # characters
@@ -104,6 +106,11 @@ def choose(
         frequent = [symbol for symbol in by_frequency(count) if count[symbol] >= limits.min_count]
         first = [keep] if keep in count else []
         known = [*first, *(symbol for symbol in frequent if symbol not in (UNKNOWN, keep))][:room]
+        if not known:
+            raise UserError(
+                f"dataset.min_count={limits.min_count} leaves no symbol: the most frequent occurs "
+                f"{max(count.values(), default=0)} times"
+            )
         rare = sum(count.values()) - sum(count[symbol] for symbol in known)
         count = {symbol: count[symbol] for symbol in known} | {UNKNOWN: rare}
     elif is_needed:

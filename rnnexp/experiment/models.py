@@ -23,8 +23,25 @@ def make_model(config: dict[str, Any], vocab_size: int, where: Ops = CPU) -> Mod
     """Return the model of a config, of the sizes it names or those nearest to model.match_params.
 
     where : the backend of its parameters and of all that it computes.
+
+    Raises
+    ------
+    UserError where its parts do not go together, or there is not enough memory.
     """
-    target = config["model"]["match_params"]
+    try:
+        return model_near(config["model"]["match_params"], config, vocab_size, where)
+    except MemoryError as error:
+        keys = (
+            ["match_params"]
+            if config["model"]["match_params"]
+            else ["hidden_size", "layer_sizes", "embed_size"]
+        )
+        sizes = " ".join(f"model.{key}={config['model'][key]}" for key in keys if config["model"].get(key))
+        raise UserError(f"{sizes} takes more memory than there is: {error}") from error
+
+
+def model_near(target: int | None, config: dict[str, Any], vocab_size: int, where: Ops) -> Model:
+    """Return the model of a config whose number of parameters is nearest to a target; None: of the sizes it names."""
     if target is None:
         return model_of_size(config, vocab_size, None, where)
 

@@ -1,5 +1,6 @@
 """Refuse impossible configs: a value outside of its key's range, or values that do not go together."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None
     tracking.make(config["tracking"])
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
+    require_dropout_somewhere(config["model"])
     if config["train"].get("max_seconds") and config["device"] == "gpu":
         raise UserError("train.max_seconds counts the CPU's seconds: with device=gpu give train.max_steps")
     if config["engine"] or config["device"] == "gpu":
@@ -40,6 +42,14 @@ def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None
         evaluator.require_model(model, f"evaluation={name}")
     if seen is not None:
         seen.add(of_model)
+
+
+def require_dropout_somewhere(model: dict[str, Any]) -> None:
+    """Raise UserError where model.dropout is given, and a rate of its own for every place that it stands for."""
+    places = "input_dropout", "between_dropout", "output_dropout"
+    if model["dropout"] and all(model.get(place) is not None for place in places):
+        given = ", ".join(f"model.{place}={model[place]}" for place in places)
+        raise UserError(f"model.dropout={model['dropout']} counts nowhere beside {given}: change those")
 
 
 def check_files(config: dict[str, Any]) -> None:
@@ -57,6 +67,8 @@ def check_values(config: dict[str, Any]) -> None:
     """Raise UserError where a value of a config is impossible."""
     keys = keys_of(config)
     for key, value in leaves(config).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{key}={value} must be a finite number")
         check_value(key, value, keys)
 
 

@@ -58,6 +58,17 @@ class Request:
         for key, value in self.settings.items():
             rules.check_value(f"sweep.{key}", value)
         keys = {override.key_or_group for override in given}
+        for key in keys:
+            if key.startswith("sweep.params."):
+                own = key.removeprefix("sweep.params.")
+                raise UserError(f"{key}: give the key itself its range, as in '{own}=interval(1,2)'")
+        for key in "pruner", "best_seeds":
+            if self.settings[key] and not self.settings["trials"]:
+                raise UserError(
+                    f"sweep.{key}={self.settings[key]} is for a search: add sweep=search or sweep.trials=N"
+                )
+        if keys & {"hydra.sweep.dir", "hydra.sweep.subdir"} and not self.launcher:
+            raise UserError("hydra.sweep.dir is for launchers: hydra.run.dir=FOLDER says where a run goes")
 
         def of_config(params: Any) -> list[Override]:
             return parse([f"{k}={v}" for k, v in (params or {}).items() if k not in keys])

@@ -279,6 +279,18 @@ SIXTY = {
     "cell=gru cell.reset=never": "cell.reset=never must be before or after",
     "-m cell=lstm,gru train.bptt=8,0": "cell=lstm train.bptt=0: train.bptt=0 must be at least 1",
     "-m cell=lstm,gru +cell.reset=after": "cell=lstm: cell.reset is an option of cell=gru only",
+    "cell.forget_bias=nan": "cell.forget_bias=nan must be a finite number",
+    "cell.forget_bias=1e300": "cell.forget_bias=1e+300 must be from -100 to 100",
+    "model.hidden_size=200000000": "model.hidden_size=200000000 model.embed_size=64 takes more memory than there is: ",
+    "model.match_params=1000000000000000": "model.match_params=1000000000000000 takes more memory than there is: ",
+    # what would count nowhere
+    "without=dropout model.dropout=0.5": "model.dropout=0.5 counts nowhere beside model.input_dropout=0.0, "
+    "model.between_dropout=0.0, model.output_dropout=0.0: change those",
+    "-m sweep.pruner=median seed=0,1": "sweep.pruner=median is for a search: add sweep=search or sweep.trials=N",
+    "-m sweep.best_seeds=3 seed=0,1": "sweep.best_seeds=3 is for a search: add sweep=search or sweep.trials=N",
+    "-m hydra.sweep.dir=x seed=0,1": "hydra.sweep.dir is for launchers: hydra.run.dir=FOLDER says where a run goes",
+    "-m sweep.trials=1 +sweep.params.optimizer.lr=interval(1,2)": "sweep.params.optimizer.lr: give the key itself its "
+    "range, as in 'optimizer.lr=interval(1,2)'",
     "dataset=text": "dataset.path has no value: add dataset.path=VALUE",
     # data that are not there, here or in a sweep
     "dataset=text dataset.path=gone.txt": "cannot read ",

@@ -102,6 +102,13 @@ def test_bytes_are_those_of_the_written_text(tmp_path, level):
     assert lines.bytes["valid"] == len(parts["valid"].encode()), "of sequences every token is one"
 
 
+def test_too_little_is_said_without_a_warning(tmp_path):
+    few = write(tmp_path / "few.txt", "a short text")
+    with pytest.raises(UserError, match="dataset.min_count=9 leaves no symbol: the most frequent occurs 1 times"):
+        text.make(few, min_count=9)
+    assert text.make(few, level="char").unseen_share("test") == 0
+
+
 def test_parts_of_words_leave_nothing_unseen_and_give_the_text_back(tmp_path):
     path = write(tmp_path / "t.txt", "the cat sat on the mat\n" * 50 + "ein Bär, naïve 猫\n" * 5)
     corpus = text.make(path, "bpe", split=(0.9, 0.05, 0.05), max_vocab=265)

@@ -6,7 +6,7 @@ import numpy as np
 
 from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Bias, Cell
-from rnnexp.options import Option
+from rnnexp.options import Option, within
 
 
 class LSTM(Cell):
@@ -34,7 +34,9 @@ class LSTM(Cell):
         self,
         input_size: int,
         hidden_size: int,
-        forget_bias: Annotated[float, Option("first value of the forget gate's bias")] = 1.0,
+        forget_bias: Annotated[
+            float, Option("first value of the forget gate's bias", within(-100, 100))
+        ] = 1.0,
         bias: Bias = True,
     ):
         super().__init__(input_size, hidden_size, bias)

@@ -30,7 +30,9 @@ class RHN(Cell):
         input_size: int,
         hidden_size: int,
         depth: Annotated[int, Option("layers within a step", within(1, len(PAIRS)))] = 3,
-        transform_bias: Annotated[float, Option("first value of the bias of the gates t")] = -2.0,
+        transform_bias: Annotated[
+            float, Option("first value of the bias of the gates t", within(-100, 100))
+        ] = -2.0,
         bias: Bias = True,
     ):
         self.transform_bias, self.pairs = transform_bias, PAIRS[:depth]
