@@ -11,7 +11,7 @@ from rnnexp.cli.help import Command
 from rnnexp.errors import UserError
 from rnnexp.installation import CONF
 from rnnexp.output import say
-from rnnexp.records.address import clean_arguments
+from rnnexp.records.address import clean_arguments, remembered
 
 # Each module is imported when its command is given. It has a docstring, which is the command's help, and a
 # function `run`, which takes the arguments and returns the exit status or None.
@@ -67,6 +67,7 @@ def run_command(name: str, arguments: list[str]) -> int | None:
     """Carry out a subcommand, or print its help; return the exit status, None being 0."""
     if sys.platform == "win32":  # whose files, signals and processes nobody has tried it with
         raise UserError("Windows is not supported: use WSL, or another machine with Linux")
+    remembered()  # refuses what something else has put there
     if "--version" in arguments:
         say(f"rnnexp {__version__}")
         return None

@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from rnnexp.data.files import decoded
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import own_parts
 from rnnexp.experiment.known_keys import all_keys, is_text, must_be, unknown
@@ -23,6 +24,17 @@ def in_plain_words() -> Iterator[None]:
         yield
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(plain(error)) from error
+    except UnicodeDecodeError as error:
+        require_utf8(error.object)
+        raise
+
+
+def require_utf8(read: bytes) -> None:
+    """Raise UserError by the name of the user's config that holds these bytes and is not UTF-8, if there is one."""
+    for folder in own_parts.FOLDERS:
+        for file in sorted(folder.rglob("*.yaml")):
+            if file.is_file() and read in (data := file.read_bytes()):
+                decoded(data, str(file))
 
 
 def plain(error: HydraException | OmegaConfBaseException) -> str:

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from rnnexp.data import files
-from rnnexp.errors import UserError
+from rnnexp.errors import UserError, from_environment
 from rnnexp.experiment.faults import blamed, told_by_file
 from rnnexp.experiment.progress import in_sweep
 from rnnexp.options import options_of
@@ -72,7 +72,7 @@ def load_passed_on(choices: Choices, given: frozenset[str]) -> None:
     ------
     UserError in a job of a sweep, where a file has changed since; another command finds its parts itself.
     """
-    for key, where in json.loads(os.environ.get(PASSED_ON, "{}")).items():
+    for key, where in from_environment(PASSED_ON, dict).items():
         group, _, name = key.partition("/")
         part = Part(**where)
         if in_sweep():

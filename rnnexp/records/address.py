@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from rnnexp.errors import UserError
+from rnnexp.errors import UserError, from_environment
 from rnnexp.output import PASSWORDS, SECRET_KEY, say
 from rnnexp.records.digests import with_texts
 
@@ -97,7 +97,7 @@ def require_address(key: str, text: str) -> None:
 
 def remembered() -> dict[str, str]:
     """Return the addresses with passwords that this process knows, by those without."""
-    return json.loads(os.environ.get(PASSWORDS, "{}"))
+    return from_environment(PASSWORDS, str)
 
 
 def without_password(text: str) -> str:

@@ -346,6 +346,30 @@ def test_a_mistake_gets_this_line_and_makes_nothing(in_process, tmp_path, given)
     assert (result.returncode, result.stdout, list(tmp_path.iterdir())) == (1, "", [])
 
 
+@pytest.mark.parametrize("text", ["x", "[1]", '{"a": 1}'])
+def test_what_others_put_into_the_environment_is_named(in_process, monkeypatch, tmp_path, text):
+    said = "RNNEXP_PASSWORDS in the environment is not the JSON that rnnexp puts there: unset it\n"
+    monkeypatch.setenv("RNNEXP_PASSWORDS", text)
+    assert in_process("cell=gru", "tracking=none") == (1, "", f"rnnexp: {said}")
+    assert in_process("status") == (1, "", f"rnnexp status: {said}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"# gr\xf6\xdfe\nseed: 3\n", b"\xff\xfe\x00binary"])
+def test_a_preset_that_is_not_utf8_is_named(in_process, tmp_path, content):
+    file = tmp_path / "mine/experiment/a.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    for more in [], ["-m"], ["--cfg", "job"]:
+        done = in_process(*more, "--config-dir", "mine", "experiment=a", "tracking=none")
+        (said,) = done.stderr.splitlines()
+        assert said.startswith(
+            f"rnnexp: {file} is not UTF-8: byte 0x{'ff' if content[0] == 255 else 'f6'} at offset "
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine"]
+
+
 def test_windows_is_refused(in_process, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     assert in_process("cell=gru").stderr.startswith("rnnexp: Windows is not supported: use WSL")

@@ -348,6 +348,13 @@ def test_a_file_that_changes_while_jobs_go_on_is_refused(own, monkeypatch, tmp_p
         own_parts.load_passed_on(WITH_EVALUATION, GIVEN)
 
 
+@pytest.mark.parametrize("text", ["x", "[]", '{"cell/mine": "mine.py"}'])
+def test_parts_that_no_command_has_passed_on_are_refused(monkeypatch, text):
+    monkeypatch.setenv(own_parts.PASSED_ON, text)
+    with pytest.raises(UserError, match=r"RNNEXP_OWN_PARTS in the environment is not the JSON .*: unset it"):
+        own_parts.load_passed_on(WITH_EVALUATION, GIVEN)
+
+
 def test_a_folder_that_is_none_is_named(own, in_process):
     assert "--config-dir nowhere is no folder" in in_process("--config-dir", "nowhere", "cell=gru").stderr
     assert "--config-dir names no folder" in in_process("generate", "run=x", "--config-dir").stderr
