@@ -27,6 +27,7 @@ from rnnexp.data import files
 from rnnexp.errors import UserError, from_environment
 from rnnexp.experiment.faults import blamed, told_by_file
 from rnnexp.experiment.progress import in_sweep
+from rnnexp.installation import CONF
 from rnnexp.options import options_of
 from rnnexp.records.digests import content
 from rnnexp.records.files import replace_text
@@ -126,10 +127,32 @@ def faults() -> AbstractContextManager[None]:
     return told_by_file({part.file: f"{group}={name}: {part.file}" for (group, name), part in PARTS.items()})
 
 
-def where(group: str, name: str) -> str:
-    """Return where an option of a group would be found that is the user's own, as the end of a sentence."""
-    kind = "py" if group in ENTRY_POINTS else "yaml"
-    return f"; one of your own needs --config-dir FOLDER, which has it as {group}/{name}.{kind}"
+def where(group: str, name: str, given: str = "--config-dir FOLDER") -> str:
+    """Return where an option of a group would be found that is the user's own, as the end of a sentence.
+
+    given : how a user names the folder.
+    """
+    is_part = group in ENTRY_POINTS
+    for folder in FOLDERS if is_part else ():
+        code, values = folder / group / f"{name}.py", folder / group / f"{name}.yaml"
+        if code.exists():
+            return f"; {code} lacks {values.name} beside it, with {of_part(group, name)}"
+        if values.exists():
+            return f"; {values} lacks {code.name} beside it"
+    files = f"{name}.py with {name}.yaml" if is_part else f"{name}.yaml"
+    return f"; one of your own needs {given}, which has it as {group}/{files}"
+
+
+def of_part(group: str, name: str) -> str:
+    """Return the line by which the keys of a part's YAML are checked."""
+    return f"defaults: [/hydra/schema/{group}/{name}@_here_]"
+
+
+def file_of(config: str) -> Path:
+    """Return the file of a config that goes by its place, such as "cell/x"."""
+    group, _, name = config.partition("/")
+    found = [file for folder in [*FOLDERS, CONF] if (file := folder / f"{config}.yaml").exists()]
+    return PARTS[group, name].yaml if (group, name) in PARTS else (found or [Path(f"{config}.yaml")])[0]
 
 
 def digests(config: Mapping[str, Any]) -> dict[str, str]:

@@ -68,8 +68,11 @@ SHORT_RUN = [*QUICK, "train.max_steps=3", "engine=numpy"]
 
 def write(folder, group, name, code, yaml):
     (folder / group).mkdir(parents=True, exist_ok=True)
-    (folder / group / f"{name}.py").write_text(code)
-    (folder / group / f"{name}.yaml").write_text(yaml)
+    for file, text in (folder / group / f"{name}.py", code), (folder / group / f"{name}.yaml", yaml):
+        if text is None:
+            file.unlink(missing_ok=True)
+        else:
+            file.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
 @pytest.fixture
@@ -179,6 +182,21 @@ def test_an_installed_package_brings_one(own, monkeypatch, tmp_path):
         ("def make(input_size, hidden_size, gain): pass", CELL_YAML, "its option gain has no type"),
         (CELL, "name: mine\nbias: true\n", "mine.yaml lacks a line .*: defaults: "),
         (CELL, "name: [\n", "mine.yaml cannot be read"),
+        (CELL, "- mine\n", "mine.yaml lacks a line"),
+        (CELL, f"# größe{CELL_YAML}".encode("latin-1"), "mine.yaml is not UTF-8: byte 0xf6 at offset 4"),
+        (
+            CELL,
+            CELL_YAML + "leak: 0.5\n",
+            "mine.yaml: cell.leak is not known: there are cell.name, cell.lr, cell.bias, cell.gain$",
+        ),
+        (CELL, CELL_YAML.replace("true", "maybe"), "mine.yaml: cell.bias=maybe must be true or false$"),
+        (CELL, CELL_YAML.replace("0.5", "much"), "mine.yaml: cell.gain=much must be a number$"),
+        (
+            CELL,
+            None,
+            r"mine.py lacks mine.yaml beside it, with defaults: \[/hydra/schema/cell/mine@_here_\]$",
+        ),
+        (None, CELL_YAML, "mine is not known.*; .*mine.yaml lacks mine.py beside it$"),
     ],
 )
 def test_a_mistake_names_the_file(own, code, yaml, said):
@@ -320,6 +338,42 @@ def test_the_page_names_the_groups_of_entry_points():
     page = (CONF / "README.md").read_text()
     line = next(line for line in page.splitlines() if "rnnexp.cells" in line)
     assert all(f".{group.removeprefix('rnnexp.')}" in line for group in own_parts.ENTRY_POINTS.values())
+
+
+PRESETS = {
+    "model:\n  hidden_size: 3\n": " lacks its first line: # @package _global_",
+    "- seed\n": " lacks its first line: # @package _global_",
+    "# @package _global_\nmodel:\n  hiden_size: 3\n": ": model.hiden_size is not known: did you mean "
+    "model.hidden_size?",
+    "# @package _global_\nmodel:\n  hidden_size: big\n": ": model.hidden_size=big must be a whole number",
+    "# @package _global_\nmdel: {}\n": ": mdel is not known: did you mean model?",
+    "# @package _global_\ncell:\n  reset: after\n": ": cell.reset is an option of cell=gru only",
+    "# @package _global_\ndefaults: [override /cel: gru]\n": ": override /cel: cel is not known: did you mean cell?",
+}
+
+
+@pytest.mark.parametrize("text", PRESETS)
+def test_a_mistake_in_a_preset_names_file_and_key(own, text):
+    file = own / "experiment/a.yaml"
+    file.parent.mkdir()
+    file.write_text(text)
+    with pytest.raises(UserError) as error:
+        rnnexp.train(config_dir=own, experiment="a", **SHORT)
+    assert str(error.value) == f"{file}{PRESETS[text]}"
+
+
+def test_a_preset_may_choose_what_there_is_not(own):
+    file = own / "experiment/a.yaml"
+    file.parent.mkdir()
+    file.write_text("# @package _global_\ndefaults: [override /cell: gruu]\n")
+    with pytest.raises(UserError, match="cell=gruu is not known: did you mean gru"):
+        rnnexp.train(config_dir=own, experiment="a", **SHORT)
+
+
+def test_an_evaluators_values_say_their_section(own, tmp_path):
+    write(own, "evaluation", "own", EVALUATOR, "defaults: [/hydra/schema/evaluation/own@_here_]\nname: own\n")
+    line = refused(own, tmp_path / "run", evaluation="own")
+    assert line == f"{own}/evaluation/own.yaml lacks its first line: # @package evaluation.own"
 
 
 def test_what_comes_with_rnnexp_keeps_its_name(own):
