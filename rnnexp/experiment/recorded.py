@@ -28,9 +28,7 @@ def require_same(config: dict[str, Any], folder: RunFolder) -> None:
                 f"{folder} was made by other code: {before or 'none of your own'}, now {now_ or 'there is none'}; "
                 f"what made it is in {folder}/parts"
             )
-        raise UserError(
-            f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
-        )
+        raise UserError(f"{folder} holds a run with other settings: name another folder for this one")
 
 
 def require_same_engine(config: dict[str, Any], folder: RunFolder) -> None:
@@ -40,7 +38,8 @@ def require_same_engine(config: dict[str, Any], folder: RunFolder) -> None:
         found = tags.get(f"rnnexp.{key}")
         if config[key] and found and config[key] != found:
             raise UserError(
-                f"{folder} has finished with {key}={found}, not {key}={config[key]}: rerun=true makes a new run"
+                f"{folder} has finished with {key}={found}, not {key}={config[key]}: another folder or "
+                "rerun=true makes a new run"
             )
 
 
