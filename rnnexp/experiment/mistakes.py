@@ -9,13 +9,17 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf.errors import OmegaConfBaseException, ValidationError
+from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp.data.files import decoded
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import ALWAYS, CHOICES, keys_of_choice
 from rnnexp.experiment.known_keys import all_keys, is_text, must_be, unknown
+from rnnexp.installation import how_to_add
+
+# what to do in a command instead of what a file may say
+OF_SEARCH = "in a command give each key itself its range, as in 'optimizer.lr=interval(1,2)'"
 
 
 @contextmanager
@@ -48,7 +52,7 @@ def plain(error: HydraException | OmegaConfBaseException) -> str:
         return in_file(found[1], found[2])
     said, cause = str(error).partition("\n")[0], error.__cause__
     if found := re.match(r"Could not override '([^']+)'", said):
-        return unknown(found[1])
+        return not_overridden(found[1], str(getattr(cause, "full_key", "")))
     if found := re.match(r"Could not delete from config\. '([^']+)'", said):
         return f"~{found[1]}: {unknown(found[1])}"
     if found := re.match(r"Ambiguous value for argument '([^=]+)=(.*)'$", said):
@@ -60,10 +64,20 @@ def plain(error: HydraException | OmegaConfBaseException) -> str:
         return (
             f"{group} is chosen already: write {group}=OPTION without +, in a file override {group}: OPTION"
         )
-    if isinstance(cause, ValidationError) and (found := re.match("Error merging override (.+)", said)):
+    if isinstance(cause, OmegaConfBaseException) and (found := re.match("Error merging override (.+)", said)):
+        if found[1].startswith("sweep.params="):
+            return f"{found[1]} must be KEY: VALUES; {OF_SEARCH}"
         wanted = must_be(str(cause.full_key))
         return f"{found[1]} must be {wanted}" if wanted else f"{found[1]}: {one_line(cause)}"
     return "; ".join(one_line(part) for part in [error, cause] if isinstance(part, Exception))
+
+
+def not_overridden(key: str, full_key: str) -> str:
+    """Return why a key cannot be set; full_key: the one that OmegaConf has found missing, which may be within it."""
+    searched = full_key.removeprefix("sweep.params.")
+    if key == "sweep.params" and searched != full_key:
+        return f"{key}: {OF_SEARCH if searched in all_keys() else unknown(searched)}"
+    return unknown(key)
 
 
 def in_file(config: str, said: str) -> str:
@@ -115,6 +129,8 @@ def unknown_option(error: MissingConfigException) -> str:
     if group.startswith("hydra/schema/"):  # which a file names that is there
         group = group.removeprefix("hydra/schema/")
         return f"{group}={name} is not known{own_parts.where(group, name)}"
+    if path.startswith("hydra/launcher/submitit_"):
+        return f"hydra/launcher={path.rpartition('_')[2]} is not installed: {how_to_add('slurm')}"
     there = options_of_group(group, name) if GlobalHydra.instance().is_initialized() else error.options or []
     if not there:
         return unknown(group)
