@@ -48,6 +48,7 @@ ui: $(STAMP)
 	.venv/bin/rnnexp ui
 
 venv: $(STAMP)
+	@echo "Installed. Now type: source .venv/bin/activate"
 
 $(STAMP): pyproject.toml $(wildcard $(CONSTRAINTS))
 	@echo "Making .venv: 1.3 GB, a minute or more by the network"

@@ -127,7 +127,9 @@ def report(arguments: StudyArguments, out: Path) -> str:
 
 def run(arguments: Sequence[str]) -> None:
     """Say what the parts of the recipe are worth that the studies take apart."""
-    run_on_study(report, read(arguments, StudyArguments), "ablation.md, ablation.png, .svg, .pdf")
+    run_on_study(
+        report, read(arguments, StudyArguments), "ablation.md, ablation.png, ablation.svg, ablation.pdf"
+    )
 
 
 if __name__ == "__main__":

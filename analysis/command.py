@@ -73,9 +73,10 @@ S = TypeVar("S", bound=StudyArguments)
 
 
 def run_on_study(report: Callable[[S, Path], str], arguments: S, files: str) -> None:
-    """Print what `report(arguments, folder)` returns, and the files that it wrote into the folder."""
+    """Print what `report(arguments, folder)` returns, and which of the files it wrote into the folder."""
     say(report(arguments, arguments.folder))
-    say(f"Written: {arguments.folder}/{files}")
+    written = [file for file in files.split(", ") if (arguments.folder / file).exists()]
+    say(f"Written: {arguments.folder}/{', '.join(written)}")
 
 
 def main(name: str, run: Callable[[Sequence[str]], int | None], doc: str | None) -> NoReturn:

@@ -32,6 +32,7 @@ def report(arguments: ComparisonArguments, out: Path) -> str:
     out.mkdir(parents=True, exist_ok=True)
     replace_text(out / "compare.md", f"# {', '.join(study.studies)}\n\n{study_text(study, groups)}")
     replace_text(out / "compare.csv", csv(study))
+    (out / "curves.png").unlink(missing_ok=True)  # of an earlier look
     if study.groups:
         draw_learning_curves(study, out / "curves.png")
     return study_text(study, groups, ON_SCREEN, f"{out}/compare.md")

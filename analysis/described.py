@@ -183,6 +183,8 @@ def _shared(has: Recorded, runs: pd.DataFrame) -> pd.Series:
     if {"start_time", "end_time"} <= set(runs):
         for _, same in runs.groupby(has.text("tags.rnnexp.cpu").fillna("")):
             ordered = same[same["end_time"].notna()].sort_values("start_time")
+            if ordered.empty:
+                continue
             begin = ordered["start_time"]
             before = ordered["end_time"].cummax().shift() > begin
             after = begin.shift(-1) < ordered["end_time"]

@@ -37,8 +37,10 @@ def draw_curve(axes: Axes, curve: Curve, look: Look, epochs: int, marks: int = 8
     shift : of the markers, in parts of their distance, so that those of several curves lie apart.
     """
     lines = [np.column_stack([x, y])[np.isfinite(y)] for x, y in zip(curve.x.T, curve.y.T)]
-    axes.add_collection(LineCollection(lines, colors=look.color, linewidths=1.0, alpha=0.35), autolim=False)
     x, mean, half = curve.mean()
+    if len(lines) > 1 or len(lines[0]) > len(x):  # else it would shine through the dashes of its own mean
+        seeds = LineCollection(lines, colors=look.color, linewidths=1.0, alpha=0.35)
+        axes.add_collection(seeds, autolim=False)
     if np.isfinite(half).any():
         axes.fill_between(x, mean - half, mean + half, color=look.color, alpha=0.18, linewidth=0)
     every = max(len(x) // marks, 1)

@@ -8,6 +8,8 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 
 from rnnexp.errors import UserError
+from rnnexp.experiment.config import WITH_EVALUATION
+from rnnexp.experiment.known_keys import all_keys
 
 SHOWING = "info", "hydra_help", "shell_completion"  # flags with which Hydra tells about itself
 REFUSED = "config_path", "experimental_rerun", "run"  # what they are for is done otherwise, or always
@@ -34,6 +36,9 @@ def refuse(message: str) -> NoReturn:
     """Raise a UserError in place of what argparse prints before it exits."""
     unknown = message.removeprefix("unrecognized arguments: ")
     if unknown != message:
+        key = unknown.lstrip("-").partition("=")[0]
+        if key in all_keys() or key in WITH_EVALUATION:
+            raise UserError(f"{unknown} is no flag: write {key}=VALUE")
         raise UserError(f"{unknown} is not known: rnnexp --hydra-help lists the flags")
     raise UserError(message.removeprefix("argument "))
 

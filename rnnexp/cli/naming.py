@@ -20,7 +20,9 @@ def with_run(given: Sequence[str], options: type) -> list[str]:
     arguments.refuse_flags(others, options)
     lone = [a for a in others if Path(a).exists() or ("=" not in a and not a.startswith(("~", "+")))]
     if lone and (len(lone) > 1 or any(a.startswith("run=") for a in given)):
-        raise UserError(f"{lone[-1]} is one run too many: name one, by its folder")
+        raise UserError(
+            f"{lone[-1]} is one run too many: name one, by its folder, and quote a value with spaces"
+        )
     return [f"run={a}" if a in lone else a for a in given]
 
 

@@ -175,7 +175,8 @@ def written_bytes(symbols: Sequence[str], tokens: np.ndarray, level: str) -> int
 def unseen_warning(corpus: Corpus, split: str, share: float) -> str:
     """Return what to say of a split with many tokens that the vocabulary lacks."""
     warning = f"{100 * share:.1f}% of the {split} tokens are not in the vocabulary and read as {UNKNOWN}"
-    if corpus.unseen["train"].any() or corpus.level != "word":
+    trained = bool((corpus.splits["train"] == corpus.vocabulary.index[UNKNOWN]).any())
+    if trained or corpus.level != "word":
         return f"{warning}; compare perplexities of the same vocabulary only"
     return (
         f"{warning}, which training never shows: their cost says little of a cell; "

@@ -62,6 +62,7 @@ def draw(axes: "Axes", records: Records, steps: Records, result: dict[str, float
     for kind, (name, look) in LOOKS.items():
         key = f"{kind}/ppl"
         rows = [record for record in within if key in record]
+        rows = _over_as_many_steps(rows) if kind == "train" else rows
         # a mean over an epoch does not stand at its end beside means of few steps
         rows = (
             rows if kind == "train" and rows else sorted([*rows, *records], key=lambda record: record[over])
@@ -82,6 +83,12 @@ def draw(axes: "Axes", records: Records, steps: Records, result: dict[str, float
         axes.legend(fontsize=11, frameon=False)
     _plain_ticks(axes)
     return axes
+
+
+def _over_as_many_steps(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the means without those over less than half as many steps as usual: at an epoch's end, where they jump."""
+    counts = np.diff([0, *(row["step"] for row in rows)])
+    return [row for row, count in zip(rows, counts) if 2 * count >= max(counts)]
 
 
 def _draw_points(axes: "Axes", points: list[tuple[float, float]], name: str, look: dict[str, Any]) -> None:

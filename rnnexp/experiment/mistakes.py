@@ -135,7 +135,7 @@ def unknown_option(error: MissingConfigException) -> str:
     if not there:
         return unknown(group)
     by_end = {option.rpartition("/")[2].strip(".") or option: option for option in there}
-    near = [by_end[end] for end in get_close_matches(name.rpartition("/")[2], by_end, n=1)]
+    near = [by_end[end] for end in get_close_matches(name.rpartition("/")[2].lower(), by_end, n=1)]
     meant = f"did you mean {near[0]}? There are" if near else "there are"
     plugins = "; others are plugins, to be installed" if group == "hydra/launcher" else ""
     own = "" if group.startswith("hydra") else own_parts.where(group, name)

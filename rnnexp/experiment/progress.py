@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -72,30 +72,46 @@ class JobReport:
 
     def __init__(self, path: Path, done: int, total: int):
         self.path, self.done, self.total, self.text = path, done, total, ""
+        self.begun_with: int | None = None  # steps that another process has done: known from the first one on
         self.write()
 
     def write(self) -> None:
         self.written = time.monotonic()
+        gained = self.done - (self.done if self.begun_with is None else self.begun_with)
+        shares = {"share": self.done / max(self.total, 1), "gained": gained / max(self.total, 1)}
         part = self.path.with_suffix(".part")
         with suppress(OSError):  # the sweep is over, or the disk full
-            part.write_text(
-                json.dumps({"share": self.done / max(self.total, 1), "text": self.text}), encoding="utf-8"
-            )
+            part.write_text(json.dumps(shares | {"text": self.text}), encoding="utf-8")
             part.replace(self.path)
 
     def step(self, done: int) -> None:
         self.done = done
+        if self.begun_with is None:
+            self.begun_with = done - 1
         if time.monotonic() - self.written > EVERY_S:
             self.write()
 
     def measured(self, record: Mapping[str, float]) -> None:
-        pass
+        if "train/ppl" in record:
+            self.text = f"train ppl {record['train/ppl']:.4g}"
 
     def describe(self, text: str) -> None:
         self.text = text
 
     def close(self) -> None:
         self.write()
+
+
+class Reported(NamedTuple):
+    """Hold what a job has last told its sweep: the share of its work that is done, that of this process, and words."""
+
+    share: float
+    gained: float
+    text: str
+
+    def __str__(self) -> str:
+        """Return where the job stands."""
+        return ", ".join(filter(None, [f"{self.share:.0%}", self.text])) if self.share else "starts"
 
 
 class Hidden:
@@ -162,13 +178,12 @@ def for_run(label: str, done: int, total: int, show: bool = True) -> RunBar | Jo
     return RunBar(label, done, total) if show else Hidden()
 
 
-def reported(path: Path) -> tuple[float, str]:
-    """Return the last report of a job: the share of its work that is done, and where it stands in words."""
+def reported(path: Path) -> Reported:
+    """Return the last report of a job."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        return Reported(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        return 0.0, ""
-    return said["share"], said["text"]
+        return Reported(0.0, 0.0, "")
 
 
 def sweep_bar(jobs: int) -> tqdm:

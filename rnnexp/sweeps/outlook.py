@@ -1,7 +1,7 @@
-"""Say how much of a sweep is left: jobs, hours and disk, from those jobs that have finished."""
+"""Say how much of a sweep is left: jobs, hours and disk, from the jobs that have finished, and those that run."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from statistics import fmean
 
@@ -11,6 +11,7 @@ from rnnexp.sweeps.job import Job
 
 # what changes from job to job of a sweep and hardly changes how long one takes
 OF_NO_WEIGHT = "seed", "study", "tracking"
+ENOUGH = 0.02  # share of a job's work from which its pace is told
 RATES = "lr", "clip_norm", "dropout", "recurrent_dropout", "forget_bias"
 
 
@@ -46,19 +47,24 @@ class Outlook:
         return len(of_shape) == 1
 
     def seconds_left(
-        self, waiting: Iterable[Job], running: Iterable[tuple[Job, float]], more: int = 0
-    ) -> float:
-        """Return how many seconds the jobs that are left take, one after the other.
+        self, waiting: Iterable[Job], running: Sequence[tuple[Job, float, float]], more: int = 0
+    ) -> float | None:
+        """Return how many seconds the jobs that are left take, one after the other; None while nothing is known.
 
-        waiting : those not begun; running: those that run, and for how many seconds; more: the number of those
-        that are not known yet. A job of a shape that none has finished of counts as the mean of the others.
+        waiting : those not begun; running: those that run, for how many seconds, and what share of its work each
+        has done in them; more: the number of those that are not known yet. Of a shape that none has finished, those
+        that run tell the pace; a shape without either counts as the mean of the others.
         """
-        if not self.seconds:
-            return 0.0
-        by_shape = {key: fmean(values) for key, values in self.seconds.items()}
+        seconds = {key: list(values) for key, values in self.seconds.items()}
+        for job, since, gained in running:
+            if gained >= ENOUGH and shape(job) not in self.seconds:
+                seconds.setdefault(shape(job), []).append(since / gained)
+        if not seconds:
+            return None
+        by_shape = {key: fmean(values) for key, values in seconds.items()}
         usual = fmean(by_shape.values())
         left = sum(by_shape.get(shape(job), usual) for job in waiting) + more * usual
-        return left + sum(max(by_shape.get(shape(job), usual) - since, 0.0) for job, since in running)
+        return left + sum(max(by_shape.get(shape(job), usual) - since, 0.0) for job, since, _ in running)
 
     def bytes_left(self, jobs: int) -> float:
         """Return how many bytes so many jobs leave."""

@@ -7,7 +7,7 @@ is not done again, and one that was begun goes on: the same command given again 
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -124,12 +124,13 @@ class Sweep:
         """Return about what time and disk the jobs that are left take, as the end of a sentence; empty if unknown."""
         known = len(self.waiting) + len(self.running())
         more = max(self.total - len(self.jobs), 0)
-        running = [(job, time.monotonic() - job.started) for job in self.running()]
-        seconds = self.outlook.seconds_left(self.waiting, running, more) / self.workers
-        if not self.outlook.seconds or seconds < WORTH_SAYING_S:
+        now = time.monotonic()
+        running = [(job, now - job.started, progress.reported(job.report).gained) for job in self.running()]
+        seconds = self.outlook.seconds_left(self.waiting, running, more)
+        if seconds is None or seconds / self.workers < WORTH_SAYING_S:
             return ""
-        disk = size(self.outlook.bytes_left(known + more))
-        return f"; what is left takes some {duration(seconds)} and {disk} of disk"
+        disk = f" and {size(self.outlook.bytes_left(known + more))} of disk" if self.outlook.bytes else ""
+        return f"; what is left takes some {duration(seconds / self.workers)}{disk}"
 
     def on_finished_before(self, job: Job) -> None:
         """Do what is left to do for a job that has finished before."""
@@ -193,10 +194,10 @@ class Sweep:
                 job.ask_to_stop(one_line(error))
             if self.timeout and time.monotonic() - job.started > self.timeout:
                 job.ask_to_stop(f"stopped after sweep.timeout={self.timeout:g} s")
-        running = [(job, *progress.reported(job.report)) for job in self.running()]
+        running = [(job.name, progress.reported(job.report)) for job in self.running()]
         done = sum(job.outcome not in ("running", "not begun") for job in self.jobs)
-        self.bar.n = done + sum(share for _, share, _ in running)
-        where = safe("  ".join(f"{job.name}: {text or 'starts'}" for job, _, text in running))
+        self.bar.n = done + sum(said.share for _, said in running)
+        where = safe("  ".join(f"{name}: {said}" for name, said in running))
         self.bar.set_postfix_str(where)
         if self.bar.disable and time.monotonic() - self.said_at >= progress.LINE_S:
             self.said_at = time.monotonic()
@@ -234,18 +235,26 @@ class Sweep:
                 self.tell(words.removeprefix("; "))
 
     def summary(self) -> str:
-        """Return a line about how the jobs went, and one for each that diverged or failed; empty if none was begun."""
+        """Return a line about how the jobs went, and one for each way in which some went wrong; or empty."""
         counts = Counter(job.outcome for job in self.jobs)
         if counts.keys() <= {"not begun"}:
             return ""
-        diverged = [("diverged", job, job.diverged) for job in self.jobs if job.diverged]
-        failed = [("failed", job, job.error) for job in self.jobs if job.outcome == "failed"]
-        wrong = [
-            f"{how}: {job.name}: {why}" + (f"; see {job.folder}" if job.folder.path.exists() else "")
-            for how, job, why in diverged + failed
-        ]
+        wrong: dict[tuple[str, str], list[Job]] = defaultdict(
+            list
+        )  # one line for all that went wrong the same way
+        for job in self.jobs:
+            if job.diverged:
+                wrong["diverged", job.diverged].append(job)
+        for job in self.jobs:
+            if job.outcome == "failed":
+                wrong["failed", job.error].append(job)
+        lines = []
+        for (how, why), (job, *others) in wrong.items():
+            more = f" and {len(others)} more" if others else ""
+            where = f"; see {job.folder}" if job.folder.path.exists() else ""
+            lines.append(f"{how}: {job.name}{more}: {why}{where}")
         said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        return "".join(f"{line}\n" for line in [f"{number(len(self.jobs), 'job')}: {said}", *wrong])
+        return "".join(f"{line}\n" for line in [f"{number(len(self.jobs), 'job')}: {said}", *lines])
 
 
 def require_possible(jobs: Sequence[Job], elsewhere: bool = False) -> None:

@@ -84,6 +84,9 @@ def test_many_unseen_words_are_said(tmp_path, caplog):
     assert "dataset.min_count=2 trains it" in said
     text.make(own["train"], valid_path=own["valid"], test_path=own["test"], min_count=2)
     assert "compare perplexities of the same vocabulary only" in caplog.messages[1]
+    write(tmp_path / "train", "a <unk> b " * 50)  # as Penn Treebank has it
+    text.make(own["train"], valid_path=own["valid"], test_path=own["test"])
+    assert "compare perplexities of the same vocabulary only" in caplog.messages[2]
 
 
 @pytest.mark.parametrize("level", ["word", "char", "bpe"])
@@ -104,7 +107,9 @@ def test_bytes_are_those_of_the_written_text(tmp_path, level):
 
 def test_too_little_is_said_without_a_warning(tmp_path):
     few = write(tmp_path / "few.txt", "a short text")
-    with pytest.raises(UserError, match="dataset.min_count=9 leaves no symbol: the most frequent occurs 1 times"):
+    with pytest.raises(
+        UserError, match=r"dataset\.min_count=9 leaves no symbol: the most frequent occurs 1 times"
+    ):
         text.make(few, min_count=9)
     assert text.make(few, level="char").unseen_share("test") == 0
 

@@ -58,6 +58,12 @@ def test_within_epochs_it_is_drawn_over_steps(axes):
     assert axes.get_xlabel() == "training steps"
 
 
+def test_a_mean_over_the_last_few_steps_of_an_epoch_is_no_dip(axes):
+    steps = [{"step": step, "train/ppl": ppl} for step, ppl in ((20, 300), (40, 250), (42, 80), (62, 200))]
+    drawn = lines(draw(axes, records((270, 260)), steps, {}, "gru seed=0"))
+    assert list(drawn["training"].get_xdata()) == [20, 40, 62]
+
+
 @pytest.mark.parametrize("high", [130, 20_000])
 def test_ticks_are_numbers_as_people_write_them(axes, high):
     draw(axes, records((high, high), (100, 110)), [], {}, "")

@@ -33,7 +33,8 @@ def test_jobs_of_a_shape_take_as_long_as_each_other(tmp_path):
 def test_what_is_left_is_told_from_what_has_finished(tmp_path):
     outlook = Outlook()
     waiting = [job(tmp_path, seed=1), job(tmp_path, "lstm", seed=1), job(tmp_path, "rnn")]
-    assert outlook.seconds_left(waiting, []) == outlook.bytes_left(3) == 0
+    assert outlook.seconds_left(waiting, []) is None
+    assert outlook.bytes_left(3) == 0
     done = job(tmp_path)
     done.folder.path.mkdir()
     (done.folder.path / "last.npz").write_bytes(bytes(3000))
@@ -48,8 +49,28 @@ def test_what_is_left_is_told_from_what_has_finished(tmp_path):
     assert outlook.seconds_left(waiting[1:2], []) == 40
     unknown = (15 + 40) / 2
     assert outlook.seconds_left(waiting, [], more=1) == 15 + 40 + 2 * unknown
-    assert outlook.seconds_left([], [(waiting[0], 5.0), (waiting[1], 50.0)]) == 10
+    assert outlook.seconds_left([], [(waiting[0], 5.0, 0.5), (waiting[1], 50.0, 0.9)]) == 10
     assert 0 < outlook.bytes_left(2) <= 2 * 3000
+
+
+def test_before_any_has_finished_those_that_run_tell_the_pace(tmp_path):
+    outlook, running, waiting = Outlook(), job(tmp_path), job(tmp_path, seed=1)
+    assert outlook.seconds_left([waiting], [(running, 3.0, 0.001)]) is None, "too early"
+    assert outlook.seconds_left([waiting], [(running, 30.0, 0.1)]) == 300 + 270
+    assert outlook.seconds_left([waiting, job(tmp_path, "lstm")], [(running, 30.0, 0.1)]) == 300 + 300 + 270
+
+
+def test_a_job_tells_where_it_stands_and_what_it_has_done_itself(tmp_path):
+    path = tmp_path / "1.json"
+    assert str(progress.reported(path)) == "starts"
+    report = progress.JobReport(path, 0, 200)
+    assert str(progress.reported(path)) == "starts"
+    report.step(101)  # it went on in the middle of an epoch
+    report.step(110)
+    report.measured({"train/ppl": 369.21})
+    report.close()
+    assert progress.reported(path) == (0.55, 0.05, "train ppl 369.2")
+    assert str(progress.reported(path)) == "55%, train ppl 369.2"
 
 
 def test_about_how_much_in_words():
