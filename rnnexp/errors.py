@@ -1,11 +1,13 @@
 """Define the errors that are not bugs, and say them in one plain line."""
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any
 
 from rnnexp.installation import how_to_add
 from rnnexp.output import Screen, safe, writing_to
@@ -99,6 +101,24 @@ def explained(error: BaseException) -> str:
     own_words = isinstance(error, UserError)  # which say all of it
     causes = [error.__cause__] if isinstance(error.__cause__, composing) and not own_words else []
     return "; ".join(one_line(part) for part in [error, *causes] if part) or type(error).__name__
+
+
+def from_environment(name: str, kind: type) -> dict[str, Any]:
+    """Return what a command has left in an environment variable for the processes that it starts.
+
+    kind : of each value.
+
+    Raises
+    ------
+    UserError where something else has set it.
+    """
+    try:
+        found = json.loads(os.environ.get(name, "{}"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
+        raise UserError(f"{name} in the environment is not the JSON that rnnexp puts there: unset it")
+    return found
 
 
 def unknown_argument(argument: str, keys: Iterable[str]) -> str:

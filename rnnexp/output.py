@@ -37,7 +37,14 @@ HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 def known_passwords() -> list[str]:
     """Return every form of the passwords that this process knows, the longest first."""
     found = {os.environ.get(name, "") for name in OF_LIBRARIES}
-    for text in json.loads(os.environ.get(PASSWORDS, "{}")).values():
+    try:
+        addresses = json.loads(os.environ.get(PASSWORDS, "{}")).values()
+    except (
+        ValueError,
+        AttributeError,
+    ):  # of another program, which every command refuses: this shows the line
+        addresses = []
+    for text in filter(lambda one: isinstance(one, str), addresses):
         place, _, query = text.partition("://")[2].partition("?")
         user, _, password = place.rpartition("@")[0].partition(":")
         found.add(password)

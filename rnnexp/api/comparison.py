@@ -1,6 +1,7 @@
 """Compare runs from Python, by the tables, verdicts and checks of `rnnexp compare`."""
 
 from collections.abc import Iterable
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ from rnnexp.analysis.figures.on_axes import draw_curves_on
 from rnnexp.analysis.study import make_study
 from rnnexp.analysis.tables import group_rows, group_text, study_text
 from rnnexp.analysis.texts import text_sentences, token_losses
-from rnnexp.api.mistakes import plainly
+from rnnexp.api.mistakes import plainly, require_axes, require_text
 from rnnexp.api.run import Run
 from rnnexp.api.train import load
 from rnnexp.errors import UserError
@@ -50,6 +51,7 @@ class Comparison:
         measure : a column of a run's history, such as "train/loss".
         over : "epoch", "tokens" or "seconds".
         """
+        require_axes(ax)
         if ax is None:
             from matplotlib import pyplot
 
@@ -81,6 +83,9 @@ def compare(runs: Iterable[Run | str], baseline: str = "") -> Comparison:
     ------
     rnnexp.UserError where there are none, or one stands among them twice.
     """
+    require_text("baseline", baseline)
+    if isinstance(runs, str | PathLike | Run) or not isinstance(runs, Iterable):
+        raise UserError(f"runs={runs!r} must be a list: write compare([..., ...]) with two runs or more")
     found = [run if isinstance(run, Run) else load(run) for run in runs]
     if not found:
         raise UserError("there is nothing to compare: name two runs or more")

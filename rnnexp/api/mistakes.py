@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
-from rnnexp.errors import UserError, is_mistake
+from rnnexp.errors import UserError, explained, is_mistake
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def plainly(function: Callable[P, R]) -> Callable[P, R]:
-    """Have a UserError of a function shown with two frames, the user's call and this one, and without its causes.
+    """Have a mistake shown as a UserError with two frames, the user's call and this one, and without its causes.
 
+    A folder that cannot be made, say, is an OSError where it is found out, and here a mistake like any other.
     With HYDRA_FULL_ERROR=1 in the environment it is raised as it is.
     """
 
@@ -20,9 +24,35 @@ def plainly(function: Callable[P, R]) -> Callable[P, R]:
     def plain(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except UserError as error:
-            if not is_mistake(error):
+        except Exception as error:
+            if isinstance(error, MemoryError) or not is_mistake(error):
                 raise
-            raise error.with_traceback(None) from None
+            mistake = error if isinstance(error, UserError) else UserError(explained(error))
+            raise mistake.with_traceback(None) from None
 
     return plain
+
+
+def path_of(name: str, value: Any) -> Path:
+    """Return an argument that names a folder as a path from the root; UserError where it is none."""
+    if not isinstance(value, str | PathLike):
+        raise UserError(f"{name}={value!r} must be a path, as in {name}='runs/mine'")
+    return Path(value).expanduser().absolute()
+
+
+def require_text(name: str, value: Any) -> None:
+    """Raise UserError where an argument is no text."""
+    if not isinstance(value, str):
+        raise UserError(f"{name}={value!r} must be a text")
+
+
+def require_number(name: str, value: Any, whole: bool = True) -> None:
+    """Raise UserError where an argument is no number, or not a whole one where `whole`."""
+    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+        raise UserError(f"{name}={value!r} must be a {'whole ' * whole}number")
+
+
+def require_axes(value: Any) -> None:
+    """Raise UserError where an argument `ax` is given and nothing to draw on."""
+    if value is not None and not hasattr(value, "plot"):
+        raise UserError(f"ax={value!r} must be axes of Matplotlib, as plt.subplots() returns")

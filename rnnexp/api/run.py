@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rnnexp.api.mistakes import plainly
+from rnnexp.api.mistakes import plainly, require_axes, require_number, require_text
 from rnnexp.cli import generate
 from rnnexp.experiment import curves
 from rnnexp.experiment.progress import in_words
@@ -77,12 +77,19 @@ class Run:
         seed: int = 0,
     ) -> list[str]:
         """Return texts from the best weights, the prompt before each; as `rnnexp generate`, which says more."""
+        require_text("prompt", prompt)
+        for name, value in {"num": num, "length": length, "seed": seed}.items():
+            require_number(name, value)
+        require_number("temperature", temperature, whole=False)
+        if top_k is not None:
+            require_number("top_k", top_k)
         options = generate.Options(str(self.folder), prompt, num, length, temperature, top_k, seed)
         return generate.generate(options)
 
     @plainly
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the learning curves on axes, by default new ones, with best and test marked; return the axes."""
+        require_axes(ax)
         if ax is None:
             from matplotlib import pyplot
 

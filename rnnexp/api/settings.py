@@ -16,7 +16,7 @@ from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import schema
 from rnnexp.experiment.compose import composed
 from rnnexp.experiment.config import CHOICES, keys_of, keys_of_choice
-from rnnexp.experiment.own_parts import PARTS
+from rnnexp.experiment.own_parts import PARTS, where
 from rnnexp.installation import CONF
 from rnnexp.options import Key
 
@@ -73,7 +73,7 @@ def option_of(group: str, value: Any, config_dir: Path | None) -> str:
         if not isinstance(name, str):
             raise UserError(f"{group}={name!r} must be the name of one of {', '.join(known)}")
         if name not in known:
-            own = f"; one of your own needs config_dir=FOLDER, which has it as {group}/{name}.yaml"
+            own = where(group, name, "config_dir=FOLDER")
             raise UserError(f"{group}={name!r} is not known: {suggestion(name, known)}{own}")
     return f"[{','.join(value)}]" if several else value
 

@@ -9,7 +9,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
-from rnnexp.api.mistakes import plainly
+from rnnexp.api.mistakes import path_of, plainly
 from rnnexp.api.run import Run
 from rnnexp.api.settings import config_of
 from rnnexp.errors import UserError
@@ -57,7 +57,7 @@ def train(
     own = use_own_parts(config_dir)
     resolved, overrides = config_of(asked | named, own)
     if folder is not None:
-        return _train_in(RunFolder(Path(folder).expanduser().absolute()), resolved, overrides, progress)
+        return _train_in(RunFolder(path_of("folder", folder)), resolved, overrides, progress)
     if (tracker := resolved["tracking"]["name"]) != "none":
         raise UserError(f'tracking={tracker!r} needs a run that stays: add folder="FOLDER"')
     made = Path(mkdtemp(prefix="rnnexp_"))
@@ -77,14 +77,14 @@ def load(folder: str | Path, config_dir: str | Path | None = None) -> Run:
     config_dir : where the parts of your own are that it was made with.
     """
     use_own_parts(config_dir)
-    found = RunFolder(Path(folder).expanduser().absolute())
+    found = RunFolder(path_of("folder", folder))
     found.load_config()  # refuses what is no run folder
     return Run(found)
 
 
 def use_own_parts(config_dir: str | Path | None) -> Path | None:
     """Let settings choose the parts in a folder of the user's and those of installed packages; return the folder."""
-    own = Path(config_dir).expanduser().absolute() if config_dir is not None else None
+    own = path_of("config_dir", config_dir) if config_dir is not None else None
     known_keys.use_own_parts(own)
     return own
 

@@ -12,7 +12,7 @@ from rnnexp.cli.help import Command
 from rnnexp.errors import UserError
 from rnnexp.installation import CONF
 from rnnexp.output import say
-from rnnexp.records.address import clean_arguments
+from rnnexp.records.address import clean_arguments, remembered
 
 # Each module is imported when its command is given. It has a docstring, which is the command's help, and a
 # function `run`, which takes the arguments and returns the exit status or None.
@@ -72,6 +72,7 @@ def run_command(name: str, arguments: list[str]) -> int | None:
         Path.cwd()
     except FileNotFoundError:
         raise UserError("the current folder has been deleted: go to another one") from None
+    remembered()  # refuses what something else has put there
     if "--version" in arguments:
         say(f"rnnexp {__version__}")
         return None

@@ -13,6 +13,7 @@ from typing import Any
 import hydra
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
@@ -54,8 +55,12 @@ def run(arguments: list[str]) -> None:
         overrides = parse(given.overrides)
         modes = [override.value() for override in overrides if override.key_or_group == "hydra.mode"]
         several = given.multirun or MANY in modes
-        cfg: Any = None if several else compose(given.config_name or "config", texts(overrides), True)
+        of_many = [] if several or given.cfg else [o for o in overrides if is_of_launcher(o)]
+        one = [o for o in overrides if o not in of_many]
+        cfg: Any = None if several else compose(given.config_name or "config", texts(one), True)
         several = several or cfg.hydra.mode == RunMode.MULTIRUN
+        if of_many and not several:
+            raise UserError(f"{texts(of_many)[0]} is for many runs: add -m")
         if several:
             refuse_with_many(given, modes)
             request = Request(overrides, given.overrides)
@@ -74,6 +79,12 @@ def run(arguments: list[str]) -> None:
         hydra_itself(given, texts(overrides))
     else:
         one_run(cfg, given.overrides)
+
+
+def is_of_launcher(override: Override) -> bool:
+    """Return whether an override is about another launcher than Hydra's own, which does one run after the other."""
+    key = override.key_or_group
+    return key.startswith("hydra.launcher.") or (key == "hydra/launcher" and override.value() != "basic")
 
 
 def refuse_with_many(given: Namespace, modes: Sequence[object]) -> None:

@@ -5,11 +5,12 @@ The values stand in conf/. A default here is what a saved config means that is o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
+from functools import partial
 from typing import Annotated, Any, get_type_hints
 
 from rnnexp.data.datasets import DATASETS
 from rnnexp.evaluation import EVALUATORS
-from rnnexp.experiment import own_parts
+from rnnexp.experiment import contracts, own_parts
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.config import ModelConfig
 from rnnexp.optim import OPTIMIZERS
@@ -246,4 +247,4 @@ def option_of(keys: Mapping[str, Key], name: str) -> Option | None:
 def make_chosen(group: str, section: Mapping[str, Any], *given: Any) -> Any:
     """Return the object that a config section names, made with the section's other keys."""
     options = {key: value for key, value in section.items() if key != "name"}
-    return CHOICES[group][section["name"]](*given, **options)
+    return contracts.made(group, section["name"], partial(CHOICES[group][section["name"]], *given, **options))

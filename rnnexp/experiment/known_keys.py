@@ -39,6 +39,9 @@ def unknown(key: str) -> str:
     owners = [name for name in CHOICES.get(group, {}) if option in keys_of_choice(group, name)]
     if owners:
         return f"{key} is an option of {group}={' or '.join(owners)} only"
+    if group == "evaluation" and key in all_keys():
+        name = option.partition(".")[0]
+        return f"{key} is an option of evaluation={name}: add evaluation={name}"
     last = key.rpartition(".")[2]
     same = [name for name in all_keys() if name.rpartition(".")[2] == last and name != key]
     same = get_close_matches(key, same, n=len(same), cutoff=0.0) if same else []  # the most alike first

@@ -1,6 +1,7 @@
 """Make the model that a config describes, and the evaluators that score it."""
 
 from bisect import bisect_left
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rnnexp.errors import UserError
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.evaluation.base import Evaluator
 from rnnexp.experiment.config import make_chosen
+from rnnexp.experiment.contracts import made
 from rnnexp.nn.model import Model
 from rnnexp.records import checkpoint
 from rnnexp.records.folder import RunFolder
@@ -101,7 +103,9 @@ def make_evaluators(config: dict[str, Any]) -> dict[str, Evaluator]:
     for name in sections.keys() - EVALUATORS.keys():
         raise UserError(f"evaluation={name} is not known: choose from {', '.join(EVALUATORS)}")
     options = {name: {k: v for k, v in section.items() if k != "name"} for name, section in sections.items()}
-    return {name: EVALUATORS[name](**given) for name, given in options.items()}
+    return {
+        name: made("evaluation", name, partial(EVALUATORS[name], **given)) for name, given in options.items()
+    }
 
 
 def why_no_weights(folder: RunFolder) -> str:

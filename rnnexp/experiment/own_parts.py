@@ -15,17 +15,19 @@ import importlib
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rnnexp.errors import UserError
+from rnnexp.data import files
+from rnnexp.errors import UserError, from_environment
+from rnnexp.experiment.faults import blamed, told_by_file
 from rnnexp.experiment.progress import in_sweep
+from rnnexp.installation import CONF
 from rnnexp.options import options_of
 from rnnexp.records.digests import content
 from rnnexp.records.files import replace_text
@@ -71,7 +73,7 @@ def load_passed_on(choices: Choices, given: frozenset[str]) -> None:
     ------
     UserError in a job of a sweep, where a file has changed since; another command finds its parts itself.
     """
-    for key, where in json.loads(os.environ.get(PASSED_ON, "{}")).items():
+    for key, where in from_environment(PASSED_ON, dict).items():
         group, _, name = key.partition("/")
         part = Part(**where)
         if in_sweep():
@@ -120,10 +122,37 @@ def chosen(config: Mapping[str, Any]) -> dict[str, Part]:
     return {f"{group}/{name}": PARTS[group, name] for group, name in names if (group, name) in PARTS}
 
 
-def where(group: str, name: str) -> str:
-    """Return where an option of a group would be found that is the user's own, as the end of a sentence."""
-    kind = "py" if group in ENTRY_POINTS else "yaml"
-    return f"; one of your own needs --config-dir FOLDER, which has it as {group}/{name}.{kind}"
+def faults() -> AbstractContextManager[None]:
+    """Return the context within which what goes wrong in a part of the user's is a UserError, by file and line."""
+    return told_by_file({part.file: f"{group}={name}: {part.file}" for (group, name), part in PARTS.items()})
+
+
+def where(group: str, name: str, given: str = "--config-dir FOLDER") -> str:
+    """Return where an option of a group would be found that is the user's own, as the end of a sentence.
+
+    given : how a user names the folder.
+    """
+    is_part = group in ENTRY_POINTS
+    for folder in FOLDERS if is_part else ():
+        code, values = folder / group / f"{name}.py", folder / group / f"{name}.yaml"
+        if code.exists():
+            return f"; {code} lacks {values.name} beside it, with {of_part(group, name)}"
+        if values.exists():
+            return f"; {values} lacks {code.name} beside it"
+    files = f"{name}.py with {name}.yaml" if is_part else f"{name}.yaml"
+    return f"; one of your own needs {given}, which has it as {group}/{files}"
+
+
+def of_part(group: str, name: str) -> str:
+    """Return the line by which the keys of a part's YAML are checked."""
+    return f"defaults: [/hydra/schema/{group}/{name}@_here_]"
+
+
+def file_of(config: str) -> Path:
+    """Return the file of a config that goes by its place, such as "cell/x"."""
+    group, _, name = config.partition("/")
+    found = [file for folder in [*FOLDERS, CONF] if (file := folder / f"{config}.yaml").exists()]
+    return PARTS[group, name].yaml if (group, name) in PARTS else (found or [Path(f"{config}.yaml")])[0]
 
 
 def digests(config: Mapping[str, Any]) -> dict[str, str]:
@@ -176,10 +205,11 @@ def _load(group: str, name: str, part: Part, choices: Choices, given: frozenset[
         make = getattr(_executed(Path(part.file), f"rnnexp_own.{group}.{name}"), "make", None)
     if not callable(make):
         raise UserError(f"{part.file} has no make, which returns what {group}={name} stands for")
-    try:
-        options_of(make, given)
-    except UserError as error:
-        raise UserError(f"{part.file}: {error}") from error
+    with blamed(part.file, part.file):
+        try:
+            options_of(make, given)
+        except UserError as error:
+            raise UserError(f"{part.file}: {error}") from error
     choices[group][name] = make
     PARTS[group, name] = part
 
@@ -189,26 +219,14 @@ def _executed(file: Path, name: str) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = str(file)
     sys.modules[name] = module  # where what inspects its classes looks
-    with _in_words(file):
-        exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+    code = files.read_bytes(file)
+    files.decoded(code, str(file))
+    with blamed(str(file), str(file)):
+        exec(compile(code, str(file), "exec"), module.__dict__)
     return module
 
 
 def _imported(module: str, what: str) -> ModuleType:
     """Return an installed module."""
-    with _in_words(what):
+    with blamed(what, what):
         return importlib.import_module(module)
-
-
-@contextmanager
-def _in_words(what: object) -> Iterator[None]:
-    """Say in one line, within the context, what went wrong in code of the user's."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        line = error.lineno if isinstance(error, SyntaxError) else last.lineno
-        where = f", line {line}" if str(what) in (last.filename, getattr(error, "filename", "")) else ""
-        raise UserError(f"{what}{where}: {type(error).__name__}: {error}") from error

@@ -29,7 +29,7 @@ def require_same(config: dict[str, Any], folder: RunFolder) -> None:
 
 def what_differs(config: dict[str, Any], folder: RunFolder) -> str:
     """Return why a config is not that of the run in a folder, and what to do."""
-    other = f"{folder} holds a run with other settings: name another folder, or leave hydra.run.dir out"
+    other = f"{folder} holds a run with other settings: name another folder for this one"
     if not same_result(config, folder):
         return other
     before, now_ = folder.tags().get("rnnexp.own_parts", ""), own_parts.tag(config)
@@ -57,7 +57,8 @@ def require_same_engine(config: dict[str, Any], folder: RunFolder) -> None:
         found = tags.get(f"rnnexp.{key}")
         if config[key] and found and config[key] != found:
             raise UserError(
-                f"{folder} has finished with {key}={found}, not {key}={config[key]}: rerun=true makes a new run"
+                f"{folder} has finished with {key}={found}, not {key}={config[key]}: another folder or "
+                "rerun=true makes a new run"
             )
 
 

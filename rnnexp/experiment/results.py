@@ -4,11 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from rnnexp.errors import UserError
 from rnnexp.evaluation.base import in_units
 from rnnexp.evaluation.perplexity import evaluate, perplexity
 from rnnexp.experiment import build
 from rnnexp.experiment.text_metrics import text_metrics
 from rnnexp.records.lease import now
+
+NUMBERS = int, float, np.number
 
 
 def done_at(records: list[dict[str, Any]]) -> int:
@@ -25,6 +28,11 @@ def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarr
     test_nats = None
     for evaluator in experiment.evaluators if experiment.settings.tests else ():
         found, nats = evaluator.score_tokens(experiment.model, experiment.corpus, "test")
+        if not isinstance(found, dict) or not all(isinstance(one, NUMBERS) for one in found.values()):
+            raise UserError(
+                f"{type(evaluator).__module__}: score of {type(evaluator).__name__} must return numbers by name, "
+                f"it returned {found!r}"
+            )
         scores |= found
         test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
     return scores, test_nats

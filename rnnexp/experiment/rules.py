@@ -8,7 +8,8 @@ from rnnexp import tracking
 from rnnexp.compute import engine
 from rnnexp.data import files
 from rnnexp.errors import UserError
-from rnnexp.experiment.config import ALWAYS, keys_of, keys_of_choice
+from rnnexp.experiment.config import ALWAYS, keys_of, keys_of_choice, make_chosen
+from rnnexp.experiment.contracts import try_out
 from rnnexp.experiment.models import make_evaluators, make_model
 from rnnexp.options import Key, PathTo
 from rnnexp.records.digests import leaves
@@ -23,6 +24,7 @@ def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None
     seen : the models of configs that were checked before, which are not made again; this one's is added.
     """
     check_values(config)
+    try_out(config, make_chosen)
     tracking.make(config["tracking"])
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")

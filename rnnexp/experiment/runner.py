@@ -136,6 +136,7 @@ def execute(
                 engine.use(experiment.engine, experiment.threads, config["tf32"]),
                 device.errors_in_words(),
                 divergence.explained(experiment.optimizer),
+                own_parts.faults(),
             ):
                 metrics = train_and_test(experiment, folder, teller, raise_if_to_stop, show)
             folder.finish(metrics)
@@ -227,8 +228,7 @@ def train_and_test(
 ) -> dict[str, float]:
     """Train, recording each epoch, and test the best weights; return the final metrics."""
     corpus, settings = experiment.corpus, experiment.settings
-    parts = experiment.model.num_params()
-    label = experiment.label
+    parts, label = experiment.model.num_params(), experiment.label
     sizes = list(dict.fromkeys(cell.hidden_size for cell in experiment.model.cells))
     log.info(
         f"{label}: {', '.join(map(str, sizes))} hidden units, {sum(parts.values()):,} parameters "

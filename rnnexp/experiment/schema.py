@@ -12,6 +12,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from rnnexp import tracking
+from rnnexp.data.files import decoded
 from rnnexp.errors import UserError, about, one_line
 from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import own_parts, rules
@@ -224,11 +225,16 @@ def register() -> None:
 
 def values_of(group: str, name: str, part: own_parts.Part) -> dict[str, Any]:
     """Return what the file of a part of the user's holds; UserError where it does not say of which part it is."""
-    of_part = f"/hydra/schema/{group}/{name}@_here_"
+    schema = f"/hydra/schema/{group}/{name}@_here_"
     if not part.yaml.exists():
-        return {"defaults": [of_part], "name": name}
+        return {"defaults": [schema], "name": name}
     with about(str(part.yaml)):
-        values: Any = OmegaConf.to_container(OmegaConf.load(part.yaml))
-    if of_part not in (values.get("defaults") or []):
-        raise UserError(f"{part.yaml} lacks a line by which its keys are checked: defaults: [{of_part}]")
+        text = decoded(part.yaml.read_bytes(), str(part.yaml))
+        values: Any = OmegaConf.to_container(OmegaConf.create(text))
+    if not isinstance(values, dict) or schema not in (values.get("defaults") or []):
+        line = own_parts.of_part(group, name)
+        raise UserError(f"{part.yaml} lacks a line by which its keys are checked: {line}")
+    package = f"# @package evaluation.{name}"
+    if group == "evaluation" and not part.entry and package not in text.splitlines():
+        raise UserError(f"{part.yaml} lacks its first line: {package}")
     return values

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from rnnexp.errors import UserError
+from rnnexp.errors import UserError, from_environment
 from rnnexp.output import PASSWORDS, SECRET_KEY, say
 from rnnexp.records.digests import with_texts
 
@@ -126,7 +126,7 @@ def plugins() -> set[str]:
 
 def remembered() -> dict[str, str]:
     """Return the addresses with passwords that this process knows, by those without."""
-    return json.loads(os.environ.get(PASSWORDS, "{}"))
+    return from_environment(PASSWORDS, str)
 
 
 def without_password(text: str) -> str:

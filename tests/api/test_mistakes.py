@@ -2,10 +2,12 @@
 
 import traceback
 
+import numpy as np
 import pytest
 
 import rnnexp
 from rnnexp.errors import UserError
+from tests.api.conftest import SHORT
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,14 @@ from rnnexp.errors import UserError
         (lambda: rnnexp.train("gru"), "write cell='gru'"),
         (lambda: rnnexp.load("nowhere"), "is no run folder"),
         (lambda: rnnexp.compare(["nowhere"]), "is no run folder"),
+        (lambda: rnnexp.load(None), "^folder=None must be a path, as in folder='runs/mine'$"),
+        (lambda: rnnexp.load(b"runs"), "^folder=b'runs' must be a path"),
+        (lambda: rnnexp.load("nowhere", config_dir=3), "^config_dir=3 must be a path"),
+        (lambda: rnnexp.compare([3]), "^folder=3 must be a path"),
+        (lambda: rnnexp.compare("nowhere"), r"^runs='nowhere' must be a list: write compare\(\["),
+        (lambda: rnnexp.compare(3), "^runs=3 must be a list"),
+        (lambda: rnnexp.compare(["nowhere"], baseline=3), "^baseline=3 must be a text"),
+        (lambda: rnnexp.train(folder=3, **SHORT), "^folder=3 must be a path"),
     ],
 )
 def test_a_traceback_has_the_call_one_frame_and_the_message(call, said, monkeypatch):
@@ -29,6 +39,50 @@ def test_a_traceback_has_the_call_one_frame_and_the_message(call, said, monkeypa
     with pytest.raises(rnnexp.UserError, match=said) as caught:
         call()
     assert len(traceback.extract_tb(caught.value.__traceback__)) > 3
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"prompt": 3}, "prompt=3 must be a text"),
+        ({"num": 1.5}, "num=1.5 must be a whole number"),
+        ({"length": "3"}, "length='3' must be a whole number"),
+        ({"temperature": "hot"}, "temperature='hot' must be a number"),
+        ({"top_k": 2.5}, "top_k=2.5 must be a whole number"),
+        ({"seed": True}, "seed=True must be a whole number"),
+    ],
+)
+def test_what_a_text_cannot_be_drawn_by_is_named(trained, given, said):
+    with pytest.raises(UserError) as error:
+        trained.generate(**given)
+    assert str(error.value) == said
+
+
+def test_numbers_of_numpy_are_numbers(trained):
+    assert len(trained.generate(num=np.int64(2), length=np.int32(3), temperature=np.float32(1))) == 2
+
+
+def test_what_cannot_be_drawn_on_is_named(trained):
+    both = rnnexp.compare([trained, rnnexp.train(cell="lstm", **SHORT)])
+    for ax in "here", np.array([None, None]):
+        for plot in trained.plot, both.plot:
+            with pytest.raises(
+                UserError, match=r"^ax=.* must be axes of Matplotlib, as plt.subplots\(\) returns$"
+            ):
+                plot(ax=ax)
+
+
+def test_a_folder_that_cannot_be_made_is_a_mistake():
+    with pytest.raises(UserError, match=r"No such file or directory: '/proc/x'$") as caught:
+        rnnexp.train(folder="/proc/x", **SHORT)
+    assert "".join(traceback.format_exception(caught.value)).count("Traceback") == 1
+
+
+def test_another_run_in_the_folder_is_told_without_keys_of_the_command(trained):
+    with pytest.raises(
+        UserError, match=r"holds a run with other settings: name another folder for this one$"
+    ):
+        rnnexp.train(cell="lstm", folder=trained.folder, **SHORT)
 
 
 def test_the_mistake_is_exported():

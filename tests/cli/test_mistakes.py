@@ -234,6 +234,14 @@ SIXTY = {
     # one of another choice
     "cell.reset=after": "cell.reset is an option of cell=gru only",
     "+dataset.path=mine.txt": "dataset.path is an option of dataset=text only",
+    "evaluation.temperature.value=[1]": "evaluation.temperature.value is an option of evaluation=temperature: add "
+    "evaluation=temperature",
+    '-m sweep=search sweep.params={model.hiden_size:"interval(1,2)"}': "sweep.params: model.hiden_size is not known: "
+    "did you mean model.hidden_size?",
+    '-m sweep=search sweep.params={model.hidden_size:"interval(1,2)"}': "sweep.params: in a command give each key "
+    "itself its range, as in ",
+    "-m sweep.trials=1 sweep.params=[1,2]": "sweep.params=[1,2] must be KEY: VALUES; in a command give each ",
+    "-m sweep.trials=1 sweep.params=3": "sweep.params=3 must be KEY: VALUES; in a command give each ",
     # a choice that there is not
     "cell=gruu": "cell=gruu is not known: did you mean gru? There are cifg, gru, indrnn, janet, lstm, lstm_dlfs2, "
     "mgu, mingru, mlstm, mut3, nfg, niaf, nig, noaf, nog, peephole, rhn, rnn, slstm, ugrnn; one of your own needs "
@@ -249,6 +257,8 @@ SIXTY = {
     "+model=small": "model is chosen already: write model=OPTION without +, in a file override model: OPTION",
     "-m +hydra/launcher=basic": "hydra/launcher is chosen already: write hydra/launcher=OPTION without +, in a file "
     "override hydra/launcher: OPTION",
+    "hydra/launcher=slurm": "hydra/launcher=slurm is for many runs: add -m",
+    "hydra.launcher.partition=x hydra/launcher=slurm": "hydra.launcher.partition=x is for many runs: add -m",
     # several values
     "cell=lstm,gru": "cell=lstm,gru names several values: add -m for a run of each",
     "seed=range(5)": "seed=range(5) names several values: add -m for a run of each",
@@ -415,6 +425,38 @@ def test_a_current_folder_that_is_gone_is_said(in_process, tmp_path, monkeypatch
 def test_an_error_of_the_system_is_told_without_its_number():
     assert explained(PermissionError(13, "Permission denied", "/a/b")) == "/a/b: Permission denied"
     assert explained(PermissionError(13, "Permission denied")) == "Permission denied"
+
+
+@pytest.mark.parametrize("text", ["x", "[1]", '{"a": 1}'])
+def test_what_others_put_into_the_environment_is_named(in_process, monkeypatch, tmp_path, text):
+    said = "RNNEXP_PASSWORDS in the environment is not the JSON that rnnexp puts there: unset it\n"
+    monkeypatch.setenv("RNNEXP_PASSWORDS", text)
+    assert in_process("cell=gru", "tracking=none") == (1, "", f"rnnexp: {said}")
+    assert in_process("status") == (1, "", f"rnnexp status: {said}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"# gr\xf6\xdfe\nseed: 3\n", b"\xff\xfe\x00binary"])
+def test_a_preset_that_is_not_utf8_is_named(in_process, tmp_path, content):
+    file = tmp_path / "mine/experiment/a.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    for more in [], ["-m"], ["--cfg", "job"]:
+        done = in_process(*more, "--config-dir", "mine", "experiment=a", "tracking=none")
+        (said,) = done.stderr.splitlines()
+        assert said.startswith(
+            f"rnnexp: {file} is not UTF-8: byte 0x{'ff' if content[0] == 255 else 'f6'} at offset "
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine"]
+
+
+@pytest.mark.skipif(bool(find_spec("submitit")), reason="SLURM's launcher is installed")
+def test_a_launcher_that_is_not_installed_is_told_with_its_extra(in_process):
+    done = in_process("-m", "seed=0,1", "hydra/launcher=slurm", "tracking=none")
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("rnnexp: hydra/launcher=slurm is not installed: ")
+    assert "[slurm]" in said
 
 
 def test_windows_is_refused(in_process, monkeypatch):

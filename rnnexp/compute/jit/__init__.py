@@ -2,7 +2,10 @@
 
 from typing import Any
 
-import numba
+from rnnexp.compute.jit.environment import unreadable_left_out
+
+with unreadable_left_out():
+    import numba
 from numba.core.compiler import Compiler
 
 from rnnexp.compute.jit import cache

@@ -59,6 +59,7 @@ class Cell:
     more_gradients: tuple[str, ...] = ()
 
     def __init__(self, input_size: int, hidden_size: int, bias: Bias = True):
+        self.require_letters()
         self.hidden_size, self.bias = hidden_size, bias
         self.gate_groups = gate_groups(self.gates)
         self.shapes: dict[str, tuple[int, ...]] = {
@@ -68,6 +69,19 @@ class Cell:
         if bias:
             self.shapes["b"] = len(self.gates), hidden_size
         self.shapes |= dict.fromkeys(self.diagonals, (hidden_size,))
+
+    def require_letters(self) -> None:
+        """Raise ValueError where the letters of the gates do not go together."""
+        if len(set(self.gates)) < len(self.gates):
+            raise ValueError(f"gates={self.gates!r} has a letter twice: each stands for one gate")
+        if not self.input_gates or not self.gates.startswith(self.input_gates):
+            raise ValueError(
+                f"input_gates={self.input_gates!r} must be a leading part of gates={self.gates!r}"
+            )
+        groups = gate_groups(self.gates)
+        for group in [*self.recurrent_matmuls, *(name.removeprefix("v_") for name in self.diagonals)]:
+            if group not in groups:
+                raise ValueError(f"a product feeds {group!r}, which are no adjacent gates of {self.gates!r}")
 
     def init(self, p: dict, rng: np.random.Generator) -> None:
         """Draw the first values of the parameters `p`, name -> array; the shapes are in `shapes`."""

@@ -1,0 +1,116 @@
+"""Hold the user's own parts to what the rest of the program expects of them, before anything is made."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from rnnexp.compute import engine
+from rnnexp.data.corpus import Corpus
+from rnnexp.errors import UserError
+from rnnexp.evaluation.base import Evaluator
+from rnnexp.experiment import own_parts
+from rnnexp.experiment.faults import blamed
+from rnnexp.nn.cells.base import Cell
+from rnnexp.nn.cells.rnn import RNN
+from rnnexp.nn.model import Model
+from rnnexp.optim.base import Optimizer
+
+KINDS: dict[str, type] = {"cell": Cell, "dataset": Corpus, "optimizer": Optimizer, "evaluation": Evaluator}
+
+
+def made(group: str, name: str, make: Callable[[], Any]) -> Any:
+    """Return what `make` makes; where it is the user's own, UserError by its file for what the program cannot use."""
+    part = own_parts.PARTS.get((group, name))
+    if not part:
+        return make()
+    with blamed(f"{group}={name}: {part.file}", part.file):
+        it = make()
+        if group == "schedule":
+            return Watched(it, f"schedule={name}", part.file)
+        if not isinstance(it, KINDS[group]):
+            kind = KINDS[group]
+            raise TypeError(
+                f"make must return a {kind.__module__}.{kind.__name__}; its result is of type {type(it).__name__}"
+            )
+        if isinstance(it, Corpus):
+            require_tokens(it)
+        return it
+
+
+class Watched:
+    """Stand before a schedule of the user's, whose rates must be numbers that one can train with."""
+
+    def __init__(self, schedule: Any, named: str, file: str):
+        if not callable(getattr(schedule, "next_lr", None)):
+            raise TypeError(
+                f"make must return what has next_lr; its result is of type {type(schedule).__name__}"
+            )
+        self.schedule, self.named, self.file = schedule, named, file
+        self.knows_length = getattr(schedule, "knows_length", False)
+
+    def next_lr(self, lr: float, improved: bool, epoch: int) -> float:
+        """Return the rate of the next epoch; UserError where it is none."""
+        with blamed(f"{self.named}: {self.file}", self.file):
+            rate = self.schedule.next_lr(lr, improved, epoch)
+        if not isinstance(rate, int | float | np.number) or not 0 <= rate < math.inf:
+            raise UserError(
+                f"{self.named} gave the rate {rate!r} after epoch {epoch}: next_lr in {self.file} must return "
+                "a number, 0 or more"
+            )
+        return float(rate)
+
+
+def require_tokens(corpus: Corpus) -> None:
+    """Raise ValueError where a split is none of whole numbers that the vocabulary has."""
+    for split in "train", "valid", "test":
+        tokens, size = corpus.splits.get(split), len(corpus.vocabulary)
+        if not isinstance(tokens, np.ndarray) or tokens.ndim != 1 or tokens.dtype.kind not in "iu":
+            raise ValueError(f"splits[{split!r}] must be an array (N,) of whole numbers")
+        if len(tokens) and not 0 <= tokens.min() <= tokens.max() < size:
+            raise ValueError(f"splits[{split!r}] has tokens that are not from 0 to below {size}")
+
+
+def try_out(config: Mapping[str, Any], make: Callable[..., Any]) -> None:
+    """Take a step with the user's own cell, optimizer and schedule, those that a config chooses, on tiny arrays.
+
+    make : given group, section and arguments, makes what the section names.
+
+    Raises
+    ------
+    UserError, which names the part, its file and, where the error came through it, the line.
+    """
+    for key, part in own_parts.chosen(config).items():
+        group, _, name = key.partition("/")
+        with blamed(f"{group}={name}: {part.file}", part.file):
+            if group == "cell":
+                take_step(make(group, config[group], 3, 4))
+            elif group == "optimizer":
+                take_step(RNN(3, 4), make(group, config[group]))
+            elif group == "schedule":
+                lr = config["optimizer"]["lr"] or 1.0
+                make(group, config[group]).next_lr(lr, True, 1)
+
+
+def take_step(cell: Cell, optimizer: Optimizer | None = None) -> None:
+    """Take a step forward and back, and one of an optimizer; ValueError where a number is not finite."""
+    model = Model([cell], vocab_size=7, embed_size=cell.shapes["W"][1])
+    model.init(0)
+    tokens = np.arange(7, dtype=np.int32)
+    workspace = model.workspace()
+    with engine.use("numpy"), np.errstate(all="ignore"):
+        inputs, targets = tokens[:6].reshape(3, 2), tokens[1:].reshape(3, 2)
+        nats, _ = model.forward(inputs, targets, model.zero_state(2), workspace, (0, 0), 1.0)
+        require_finite("step", nats)
+        model.backward(workspace)
+        require_finite("step_backward", model.params.grads)
+        if optimizer:
+            optimizer.update(model.params, 0.1)
+            require_finite("step", model.params.values)
+
+
+def require_finite(method: str, numbers: Any) -> None:
+    """Raise ValueError where not all numbers that follow from a method are finite."""
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{method} gives numbers that are not finite, on a tiny model")
