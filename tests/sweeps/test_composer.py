@@ -59,7 +59,7 @@ ALONE = {
 MISTAKES = {
     "seed=0,1,x": "seed=x must be a whole number",
     "model.dropout=0,0.1,null": "model.dropout=null",
-    "study=a,b,c/d": "study=c/d must be letters",
+    "study=a,b,c/d": "study=c/d must be at most 200 letters",
     "train.max_epochs=1,2,2.5": "train.max_epochs=2.5 must be a whole number",
 }
 
