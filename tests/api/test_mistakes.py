@@ -73,7 +73,9 @@ def test_what_cannot_be_drawn_on_is_named(trained):
 
 
 def test_a_folder_that_cannot_be_made_is_a_mistake():
-    with pytest.raises(UserError, match=r"cannot make the folder /proc/x \(No such file or directory\): take a folder") as caught:
+    with pytest.raises(
+        UserError, match=r"cannot make the folder /proc/x \(No such file or directory\): take a folder"
+    ) as caught:
         rnnexp.train(folder="/proc/x", **SHORT)
     assert "".join(traceback.format_exception(caught.value)).count("Traceback") == 1
 

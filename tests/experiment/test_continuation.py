@@ -93,7 +93,9 @@ def test_what_is_kept(keep, left, tmp_path):
 
 def test_another_engine_than_a_finished_runs_is_refused(tmp_path):
     run(tmp_path, name="mine")
-    with pytest.raises(UserError, match="has finished with engine=numpy, not engine=numba: another folder or rerun=true"):
+    with pytest.raises(
+        UserError, match="has finished with engine=numpy, not engine=numba: another folder or rerun=true"
+    ):
         run(tmp_path, "engine=numba", name="mine")
     run(tmp_path, "engine=null", name="mine")
 
