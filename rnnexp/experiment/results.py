@@ -1,5 +1,6 @@
 """Say what a run has come to: what it records once, at its end."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from rnnexp.experiment.text_metrics import text_metrics
 from rnnexp.records.lease import now
 
 NUMBERS = int, float, np.number
+log = logging.getLogger(__name__)
 
 
 def done_at(records: list[dict[str, Any]]) -> int:
@@ -26,7 +28,11 @@ def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarr
     """
     scores: dict[str, float] = {}
     test_nats = None
-    for evaluator in experiment.evaluators if experiment.settings.tests else ():
+    if not experiment.settings.tests:
+        if len(experiment.evaluators) > 1:  # besides the exact one, which is always there
+            log.info(f"{experiment.label}: not evaluated, for train.test=never leaves the test split unread")
+        return scores, test_nats
+    for evaluator in experiment.evaluators:
         found, nats = evaluator.score_tokens(experiment.model, experiment.corpus, "test")
         if not isinstance(found, dict) or not all(isinstance(one, NUMBERS) for one in found.values()):
             raise UserError(

@@ -199,6 +199,12 @@ def test_the_test_split_may_never_be_looked_at(listener, tmp_path, monkeypatch, 
     assert str(Job("trial", folder.load_config(), folder)) == f"trial: {said}"
 
 
+def test_an_evaluation_that_is_not_done_is_said(tmp_path, caplog):
+    caplog.set_level("INFO")
+    run(tmp_path, "train.test=never", "evaluation=temperature")
+    assert "not evaluated, for train.test=never leaves the test split unread" in caplog.text
+
+
 def test_whether_the_test_split_is_scored_is_a_setting_that_old_runs_had(listener):
     assert hashes(composed()) == hashes(composed("train.test=end")) != hashes(composed("train.test=never"))
     before = composed()
