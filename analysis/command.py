@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 
 from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from rnnexp.analysis.verdict import Rules
 from rnnexp.errors import (
@@ -18,7 +17,6 @@ from rnnexp.errors import (
     flush_output,
     is_mistake,
     make_streams_usable,
-    one_line,
     unknown_argument,
 )
 from rnnexp.output import say
@@ -27,7 +25,11 @@ from rnnexp.records.names import require_name
 
 T = TypeVar("T")
 OTHER_OUT = "name another by out="  # what to do where a folder cannot be made
-IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number"}
+KINDS: dict[Any, tuple[str, Callable[[str], Any]]] = {  # what a value must be, and how it is read
+    bool: ("true or false", lambda text: {"true": True, "false": False}[text.lower()]),
+    int: ("a whole number", int),
+    float: ("a number", float),
+}
 
 
 @dataclass
@@ -117,15 +119,13 @@ def read(given: Sequence[str], arguments: type[T]) -> T:
         key, _, value = argument.partition("=")
         if key not in hints or "=" not in argument:
             raise UserError(unknown_argument(argument, hints))
+        what, read_as = KINDS.get(hints[key], ("a text", str))
         try:
-            config[key] = None if value == "null" and type(None) in get_args(hints[key]) else value
-        except OmegaConfBaseException as error:
-            what = IN_WORDS.get(hints[key])
-            raise UserError(
-                f"{argument} must be {what}" if what else f"{argument}: {one_line(error)}"
-            ) from error
+            config[key] = None if value == "null" and type(None) in get_args(hints[key]) else read_as(value)
+        except (KeyError, ValueError) as error:
+            raise UserError(f"{argument} must be {what}") from error
         if hints[key] is float and not math.isfinite(config[key]):  # nan, inf
-            raise UserError(f"{argument} must be a number")
+            raise UserError(f"{argument} must be {what}")
     for key in OmegaConf.missing_keys(config):
         raise UserError(f"{key} has no value: add {key}=VALUE")
     made: Any = OmegaConf.to_object(config)

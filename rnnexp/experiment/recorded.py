@@ -9,7 +9,7 @@ from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, file_keys, hashes
 from rnnexp.records import provenance
-from rnnexp.records.digests import leaves
+from rnnexp.records.digests import digest, leaves
 from rnnexp.records.files import require_own
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.reading import Damaged
@@ -41,7 +41,7 @@ def what_differs(config: dict[str, Any], folder: RunFolder) -> str:
     remedy = "put it back as it was, or train in another folder"
     kept, files = leaves(folder.kept()[0].get("config", {})), dict(file_keys(config))
     for key, value in defining(config).items():
-        if key in kept and key not in files and kept[key] != value:
+        if key in kept and key not in files and digest(kept[key]) != digest(value):
             return f"{folder.config_file} has {key}={value}, and the run was begun with {kept[key]}: {remedy}"
     for key, path in files.items():
         if path:
@@ -77,7 +77,9 @@ def say_other_code(folder: RunFolder) -> None:
 def same_result(config: dict[str, Any], folder: RunFolder) -> bool:
     """Return whether the config in a folder says that its run is the one that `config` describes."""
     try:
-        return defining(folder.load_config()) == defining(config)
+        return digest(defining(folder.load_config())) == digest(
+            defining(config)
+        )  # lists and tuples are alike
     except Damaged:
         return False
 
