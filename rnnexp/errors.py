@@ -177,9 +177,8 @@ def make_streams_usable() -> None:
     Screen.lost = None
     for name, mode in ("stdin", "r"), ("stdout", "w"), ("stderr", "w"):
         if getattr(sys, name) is None:
-            number = os.open(
-                os.devnull, os.O_RDWR
-            )  # the least that is free: no other file gets that of a stream
+            # the least number that is free: no other file gets that of a stream
+            number = os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)  # to processes that are started
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     if sys.stdout.errors == "strict":

@@ -39,11 +39,8 @@ def known_passwords() -> list[str]:
     found = {os.environ.get(name, "") for name in OF_LIBRARIES}
     try:
         addresses = json.loads(os.environ.get(PASSWORDS, "{}")).values()
-    except (
-        ValueError,
-        AttributeError,
-    ):  # of another program, which every command refuses: this shows the line
-        addresses = []
+    except (ValueError, AttributeError):
+        addresses = []  # of another program, which every command refuses: this shows the line
     for text in filter(lambda one: isinstance(one, str), addresses):
         place, _, query = text.partition("://")[2].partition("?")
         user, _, password = place.rpartition("@")[0].partition(":")

@@ -60,9 +60,8 @@ def require_free(port: int) -> None:
     if not 1 <= port <= 65535:
         raise UserError(f"port={port} must be from 1 to 65535")
     with socket.socket() as tried:
-        tried.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # a server that ended a moment ago is none
+        # one of a server that ended a moment ago is free
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind(("127.0.0.1", port))
         except OSError as error:

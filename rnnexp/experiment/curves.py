@@ -62,11 +62,12 @@ def draw(axes: "Axes", records: Records, steps: Records, result: dict[str, float
     for kind, (name, look) in LOOKS.items():
         key = f"{kind}/ppl"
         rows = [record for record in within if key in record]
-        rows = _over_as_many_steps(rows) if kind == "train" else rows
-        # a mean over an epoch does not stand at its end beside means of few steps
-        rows = (
-            rows if kind == "train" and rows else sorted([*rows, *records], key=lambda record: record[over])
-        )
+        if (
+            kind == "train" and rows
+        ):  # a mean over an epoch does not stand at its end beside means of few steps
+            rows = _over_as_many_steps(rows)
+        else:
+            rows = sorted([*rows, *records], key=lambda record: record[over])
         points = [(row[over], row[key]) for row in rows if key in row and math.isfinite(row[key])]
         _draw_points(axes, points, name, look)
     _mark_end(axes, records, result, over)

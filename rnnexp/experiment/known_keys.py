@@ -44,8 +44,10 @@ def unknown(key: str) -> str:
         return f"{key} is an option of evaluation={name}: add evaluation={name}"
     last = key.rpartition(".")[2]
     same = [name for name in all_keys() if name.rpartition(".")[2] == last and name != key]
-    same = get_close_matches(key, same, n=len(same), cutoff=0.0) if same else []  # the most alike first
-    near = same or get_close_matches(key, [*all_keys(), *SECTIONS], n=1)
+    if same:  # the most alike first
+        near = get_close_matches(key, same, n=len(same), cutoff=0.0)
+    else:
+        near = get_close_matches(key, [*all_keys(), *SECTIONS], n=1)
     return f"{key} is not known: " + (
         f"did you mean {' or '.join(near)}?" if near else "rnnexp --help lists the keys"
     )

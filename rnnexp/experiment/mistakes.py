@@ -87,9 +87,8 @@ def in_file(config: str, said: str) -> str:
     if found := re.match(r"Could not override '([^']+)'", said):
         return f"{file}: override /{found[1]}: {unknown(found[1])}"
     if "ConfigKeyError" in said and key:
-        if config.startswith(
-            key.replace(".", "/") + "/"
-        ):  # the group, of whose keys Hydra takes the file's to be
+        # the group, of whose keys Hydra takes the file's to be
+        if config.startswith(key.replace(".", "/") + "/"):
             return f"{file} lacks its first line: # @package _global_"
         if name in CHOICES.get(group, {}) and key.startswith(f"{group}."):
             return f"{file}: {key} is not known: there are {', '.join(keys_of_section(group, name))}"

@@ -32,12 +32,9 @@ def make_model(config: dict[str, Any], vocab_size: int, where: Ops = CPU) -> Mod
     try:
         return model_near(config["model"]["match_params"], config, vocab_size, where)
     except MemoryError as error:
-        keys = (
-            ["match_params"]
-            if config["model"]["match_params"]
-            else ["hidden_size", "layer_sizes", "embed_size"]
-        )
-        sizes = " ".join(f"model.{key}={config['model'][key]}" for key in keys if config["model"].get(key))
+        model = config["model"]
+        keys = ["match_params"] if model["match_params"] else ["hidden_size", "layer_sizes", "embed_size"]
+        sizes = " ".join(f"model.{key}={model[key]}" for key in keys if model.get(key))
         raise UserError(f"{sizes} takes more memory than there is: {error}") from error
 
 

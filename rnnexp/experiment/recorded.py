@@ -77,9 +77,8 @@ def say_other_code(folder: RunFolder) -> None:
 def same_result(config: dict[str, Any], folder: RunFolder) -> bool:
     """Return whether the config in a folder says that its run is the one that `config` describes."""
     try:
-        return digest(defining(folder.load_config())) == digest(
-            defining(config)
-        )  # lists and tuples are alike
+        # by their digests, for which lists and tuples are alike
+        return digest(defining(folder.load_config())) == digest(defining(config))
     except Damaged:
         return False
 

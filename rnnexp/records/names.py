@@ -7,9 +7,8 @@ from rnnexp.errors import UserError
 
 # what conf/cell/ calls a cell with one option of its own: (cell, option, value) -> name
 CELLS_BY_OPTION = {("lstm", "forget_bias", 0.0): "lstm_dlfs2"}
-LONGEST = (
-    200  # bytes, of which a letter beyond ASCII has several: file systems take 255, and something is added
-)
+# bytes, of which a letter beyond ASCII has several: file systems take 255, and something is added
+LONGEST = 200
 MEANING = f"at most {LONGEST} letters, digits, '.', '_', '-', the first no sign"
 
 

@@ -239,9 +239,8 @@ class Sweep:
         counts = Counter(job.outcome for job in self.jobs)
         if counts.keys() <= {"not begun"}:
             return ""
-        wrong: dict[tuple[str, str], list[Job]] = defaultdict(
-            list
-        )  # one line for all that went wrong the same way
+        # one line for all that went wrong the same way
+        wrong: dict[tuple[str, str], list[Job]] = defaultdict(list)
         for job in self.jobs:
             if job.diverged:
                 wrong["diverged", job.diverged].append(job)

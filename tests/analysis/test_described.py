@@ -1,4 +1,4 @@
-"""What the analysis asks of a run is there, or said to be missing, whatever state its runs are in."""
+"""Describe runs whatever state they are in: what the analysis asks is there, or said to be missing."""
 
 import pandas as pd
 
