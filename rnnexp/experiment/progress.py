@@ -72,13 +72,15 @@ class JobReport:
 
     def __init__(self, path: Path, done: int, total: int):
         self.path, self.done, self.total, self.text = path, done, total, ""
-        self.begun_with: int | None = None  # steps that another process has done: known from the first one on
+        self.begun_with = done  # steps that another process has taken
         self.write()
 
     def write(self) -> None:
         self.written = time.monotonic()
-        gained = self.done - (self.done if self.begun_with is None else self.begun_with)
-        shares = {"share": self.done / max(self.total, 1), "gained": gained / max(self.total, 1)}
+        shares = {
+            "share": self.done / max(self.total, 1),
+            "gained": (self.done - self.begun_with) / max(self.total, 1),
+        }
         part = self.path.with_suffix(".part")
         with suppress(OSError):  # the sweep is over, or the disk full
             part.write_text(json.dumps(shares | {"text": self.text}), encoding="utf-8")
@@ -86,8 +88,6 @@ class JobReport:
 
     def step(self, done: int) -> None:
         self.done = done
-        if self.begun_with is None:
-            self.begun_with = done - 1
         if time.monotonic() - self.written > EVERY_S:
             self.write()
 

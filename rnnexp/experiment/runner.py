@@ -240,7 +240,7 @@ def train_and_test(
     kept = folder.to_keep()
     checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive, kept)
     records = kept["records"]  # to which each epoch is added
-    done = done_at(records)
+    done = checkpoints.step()  # which may be within an epoch
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps), show)) as display:
 
@@ -258,7 +258,7 @@ def train_and_test(
             step_records.append(folder, record | {"time": now()})
             display.measured(record)
 
-        step_records.drop_after(folder, checkpoints.step())
+        step_records.drop_after(folder, done)
         for record in fit(
             experiment.model,
             corpus,

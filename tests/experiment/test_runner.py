@@ -15,7 +15,7 @@ from rnnexp.data.corpus import Corpus
 from rnnexp.errors import Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import build, corpora, curves, rules, runner, schema
+from rnnexp.experiment import build, corpora, curves, progress, rules, runner, schema
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.model import Model
 from rnnexp.records.folder import RunFolder
@@ -199,7 +199,7 @@ def test_the_test_split_may_never_be_looked_at(listener, tmp_path, monkeypatch, 
     assert str(Job("trial", folder.load_config(), folder)) == f"trial: {said}"
 
 
-def test_an_evaluation_that_is_not_done_is_said(tmp_path, caplog):
+def test_an_evaluation_that_is_not_done_is_said(listener, tmp_path, caplog):
     caplog.set_level("INFO")
     run(tmp_path, "train.test=never", "evaluation=temperature")
     assert "not evaluated, for train.test=never leaves the test split unread" in caplog.text
@@ -260,6 +260,27 @@ def test_a_run_that_is_to_stop_after_its_last_epoch_is_scored_when_it_goes_on(
     folder, metrics = run(tmp_path)
     assert len(folder.records()) == 2
     assert "test/ppl" in metrics
+
+
+def test_the_time_left_of_a_run_that_goes_on_within_an_epoch_counts_its_own_steps(
+    listener, tmp_path, monkeypatch
+):
+    begun_with = []
+
+    class Display(progress.Hidden):
+        def step(self, done):
+            if done == 5 and len(begun_with) == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def for_run(label, done, total, show):
+        begun_with.append(done)
+        return Display()
+
+    monkeypatch.setattr(progress, "for_run", for_run)
+    with pytest.raises(Interrupted):
+        run(tmp_path)
+    run(tmp_path)
+    assert begun_with == [0, 5]
 
 
 def test_artifacts_that_fail_do_not_fail_the_run(listener, tmp_path, monkeypatch, caplog):

@@ -63,9 +63,9 @@ def test_before_any_has_finished_those_that_run_tell_the_pace(tmp_path):
 def test_a_job_tells_where_it_stands_and_what_it_has_done_itself(tmp_path):
     path = tmp_path / "1.json"
     assert str(progress.reported(path)) == "starts"
-    report = progress.JobReport(path, 0, 200)
+    progress.JobReport(path, 0, 200)
     assert str(progress.reported(path)) == "starts"
-    report.step(101)  # it went on in the middle of an epoch
+    report = progress.JobReport(path, 100, 200)  # it goes on
     report.step(110)
     report.measured({"train/ppl": 369.21})
     report.close()
