@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnexp.analysis.command import OTHER_OUT, StudyArguments, main, read, run_on_study
+from rnnexp.analysis.command import OTHER_OUT, StudyArguments, main, run_on_study
 from rnnexp.analysis.configurations import varying_settings
 from rnnexp.analysis.design import NOT_PAIRED
 from rnnexp.analysis.differences import paired, welch
 from rnnexp.analysis.figures import draw_ablation, save
 from rnnexp.analysis.markdown import table_line
 from rnnexp.analysis.records import load_runs
+from rnnexp.command.arguments import read
 from rnnexp.errors import UserError
 from rnnexp.records.files import make_folder, replace_text
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnexp.analysis.command import OTHER_OUT, StudyArguments, main, read, run_on_study
+from rnnexp.analysis.command import OTHER_OUT, StudyArguments, main, run_on_study
 from rnnexp.analysis.configurations import name_configurations, varying_settings
 from rnnexp.analysis.figures import CHALLENGE_AXES, draw_challenge
 from rnnexp.analysis.markdown import table_line
 from rnnexp.analysis.pareto import is_beaten
 from rnnexp.analysis.records import load_history, load_runs
+from rnnexp.command.arguments import read
 from rnnexp.errors import UserError
 from rnnexp.records.files import make_folder, replace_text
 

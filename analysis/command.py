@@ -1,42 +1,26 @@
-"""Read the commands' key=value arguments, and say what is wrong in one plain line."""
+"""Hold the arguments that the commands share, and end a command of its own."""
 
-import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
-
-from omegaconf import MISSING, OmegaConf
+from typing import NoReturn, TypeVar
 
 from rnnexp.analysis.verdict import Rules
-from rnnexp.errors import (
-    UserError,
-    drop_output,
-    explained,
-    flush_output,
-    is_mistake,
-    make_streams_usable,
-    unknown_argument,
-)
+from rnnexp.command.process import exit_status
+from rnnexp.errors import UserError
 from rnnexp.output import say
 from rnnexp.records.address import clean_arguments
 from rnnexp.records.names import require_name
 
-T = TypeVar("T")
 OTHER_OUT = "name another by out="  # what to do where a folder cannot be made
-KINDS: dict[Any, tuple[str, Callable[[str], Any]]] = {  # what a value must be, and how it is read
-    bool: ("true or false", lambda text: {"true": True, "false": False}[text.lower()]),
-    int: ("a whole number", int),
-    float: ("a number", float),
-}
 
 
 @dataclass
 class StudyArguments:
     """Name one study or more, the MLflow store `uri`, and the folder `out` in which the studies' reports lie."""
 
-    study: str = MISSING
+    study: str
     uri: str = "sqlite:///runs/mlflow.db"
     out: str = "runs/reports"
 
@@ -91,42 +75,4 @@ def main(name: str, run: Callable[[Sequence[str]], int | None], doc: str | None)
     if {"-h", "--help"} & set(sys.argv):
         say(doc or "")
         sys.exit()
-    make_streams_usable()
-    try:
-        status = run(clean_arguments(sys.argv[1:]))
-        flush_output()
-        sys.exit(status)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(drop_output())
-    except Exception as error:
-        if not is_mistake(error):
-            raise
-        sys.exit(f"analysis.{name}: {explained(error)}")
-
-
-def read(given: Sequence[str], arguments: type[T]) -> T:
-    """Return the dataclass `arguments` with these KEY=VALUE over its defaults; a text is taken as it stands.
-
-    Raises
-    ------
-    UserError where an argument is unknown, does not fit its type, or is missing.
-    """
-    config = OmegaConf.structured(arguments)
-    hints = get_type_hints(arguments)
-    for argument in given:
-        key, _, value = argument.partition("=")
-        if key not in hints or "=" not in argument:
-            raise UserError(unknown_argument(argument, hints))
-        what, read_as = KINDS.get(hints[key], ("a text", str))
-        try:
-            config[key] = None if value == "null" and type(None) in get_args(hints[key]) else read_as(value)
-        except (KeyError, ValueError) as error:
-            raise UserError(f"{argument} must be {what}") from error
-        if hints[key] is float and not math.isfinite(config[key]):  # nan, inf
-            raise UserError(f"{argument} must be {what}")
-    for key in OmegaConf.missing_keys(config):
-        raise UserError(f"{key} has no value: add {key}=VALUE")
-    made: Any = OmegaConf.to_object(config)
-    return made
+    sys.exit(exit_status(f"analysis.{name}", lambda: run(clean_arguments(sys.argv[1:]))))

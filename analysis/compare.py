@@ -12,11 +12,12 @@ compare.csv and curves.png; a page with all figures is made by rnnexp report.
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnnexp.analysis.command import OTHER_OUT, ComparisonArguments, main, read, run_on_study
+from rnnexp.analysis.command import OTHER_OUT, ComparisonArguments, main, run_on_study
 from rnnexp.analysis.figures.compared import draw_learning_curves
 from rnnexp.analysis.study import load_study
 from rnnexp.analysis.tables import ON_SCREEN, csv, group_text, study_text
 from rnnexp.analysis.texts import text_sentences, token_losses
+from rnnexp.command.arguments import read
 from rnnexp.records.files import make_folder, replace_text
 
 

@@ -80,6 +80,7 @@ def describe(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             "valid_ppl": np.exp(valid),
             "test_ppl": np.exp(test),
             "best_reachable": np.log(has.number("metrics.oracle/ppl")),
+            "best_reachable_valid": np.log(has.number("metrics.oracle/valid_ppl")),
             "bpc": has.number("metrics.test/bpc"),
             "bpb": has.number("metrics.test/bpb"),
             "seen_loss": has.number("metrics.test/seen_loss"),

@@ -19,13 +19,14 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from rnnexp.analysis.command import OTHER_OUT, main, read
+from rnnexp.analysis.command import OTHER_OUT, main
 from rnnexp.analysis.configurations import result_keys
 from rnnexp.analysis.insert import put_into, with_table
 from rnnexp.analysis.markdown import table_line
 from rnnexp.analysis.published import PUBLISHED, PublishedResult
 from rnnexp.analysis.records import NoRecords, load_runs
 from rnnexp.analysis.where import is_same
+from rnnexp.command.arguments import read
 from rnnexp.errors import UserError
 from rnnexp.output import say
 from rnnexp.records.files import make_folder, replace_text

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from rnnexp.installation import how_to_add
-from rnnexp.output import Screen, safe, writing_to
+from rnnexp.output import safe
 
 
 class UserError(ValueError):
@@ -100,7 +100,7 @@ def explained(error: BaseException) -> str:
     composing = foreign_errors("hydra.errors", "omegaconf.errors")
     own_words = isinstance(error, UserError)  # which say all of it
     causes = [error.__cause__] if isinstance(error.__cause__, composing) and not own_words else []
-    return "; ".join(one_line(part) for part in [error, *causes] if part) or type(error).__name__
+    return "; ".join(filter(None, map(one_line, [error, *causes]))) or type(error).__name__
 
 
 def from_environment(name: str, kind: type) -> dict[str, Any]:
@@ -144,42 +144,3 @@ def about(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise UserError(f"{what} cannot be read: {explained(error)}") from error
-
-
-def flush_output() -> None:
-    """Write out what was printed, here rather than when Python ends and only grumbles about an error.
-
-    Raises
-    ------
-    BrokenPipeError where whoever read it has had enough, OSError where the disk is full: what is left is dropped.
-    """
-    try:
-        with writing_to("standard output"):
-            sys.stdout.flush()
-            if Screen.lost:
-                raise Screen.lost
-    except OSError:
-        drop_output()
-        raise
-
-
-def drop_output() -> int:
-    """Let go of what is still to be printed, for nobody reads it any more; return the exit status of that."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
-
-
-def make_streams_usable() -> None:
-    """Let a command read and print whatever the streams are that it was started with.
-
-    One that is closed becomes the null device; stdout shows letters that a terminal lacks as escapes, as stderr does.
-    """
-    Screen.lost = None
-    for name, mode in ("stdin", "r"), ("stdout", "w"), ("stderr", "w"):
-        if getattr(sys, name) is None:
-            # the least number that is free: no other file gets that of a stream
-            number = os.open(os.devnull, os.O_RDWR)
-            os.set_inheritable(number, True)  # to processes that are started
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-    if sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

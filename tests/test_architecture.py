@@ -14,6 +14,7 @@ PACKAGES = [
         "output",
         "installation",
         "errors",
+        "command",
         "options",
         "compute",
         "nn",
@@ -130,7 +131,7 @@ def test_analysis_reads_records_only():
             continue
         for imported in imports(path.read_text()):
             own = not imported.startswith("rnnexp.") or within(
-                imported.removeprefix("rnnexp."), {"output", "errors", "records", "analysis"}
+                imported.removeprefix("rnnexp."), {"output", "errors", "command", "records", "analysis"}
             )
             assert own, path
             assert not imported.startswith(("rnnexp.analysis.speed", "analysis.")), path

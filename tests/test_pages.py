@@ -16,8 +16,9 @@ from rnnexp.analysis import reproduce
 from rnnexp.analysis.claims.command import Arguments as ClaimsArguments
 from rnnexp.analysis.command import ComparisonArguments, StudyArguments
 from rnnexp.analysis.report.command import Arguments as ReportArguments
-from rnnexp.cli import arguments, clean, evaluate, generate, offline, status, sync, ui
+from rnnexp.cli import clean, evaluate, generate, offline, status, sync, ui
 from rnnexp.cli.main import COMMANDS
+from rnnexp.command import arguments
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.installation import CONF

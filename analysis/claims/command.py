@@ -17,8 +17,8 @@ from rnnexp.analysis.claims.claim import NO_RUNS, Claim
 from rnnexp.analysis.claims.gather import judge_all, tuned_rates
 from rnnexp.analysis.claims.listed import CLAIMS
 from rnnexp.analysis.claims.write import table, write
-from rnnexp.analysis.command import read
 from rnnexp.analysis.insert import put_into, with_table
+from rnnexp.command.arguments import read
 from rnnexp.errors import UserError
 from rnnexp.output import say
 

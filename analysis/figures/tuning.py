@@ -58,7 +58,8 @@ def draw_best_of_n(runs: pd.DataFrame) -> Picture:
     axes.margins(0.03, 0.06)
     if starts:  # the worst of one trial is no news, and would squeeze what more trials bring
         low, high = min(end.y for end in ends), max(starts)
-        axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low) or None)
+        if high > low:
+            axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
     plain_axis(axes.xaxis, whole=True)
     plain_axis(axes.yaxis)
     axes.set(xlabel="trials", ylabel="validation loss, nats per token")

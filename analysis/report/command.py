@@ -18,8 +18,9 @@ report.json, figures/.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rnnexp.analysis.command import ComparisonArguments, read
-from rnnexp.analysis.report.write import Request, write
+from rnnexp.analysis.command import ComparisonArguments
+from rnnexp.analysis.report.write import write
+from rnnexp.command.arguments import read
 from rnnexp.output import say
 
 
@@ -33,16 +34,7 @@ class Arguments(ComparisonArguments):
 def run(given: Sequence[str]) -> int | None:
     """Write the report, print what it says; return 1 where that is asked for and a check refuses."""
     arguments = read(given, Arguments)
-    request = Request(
-        arguments.studies,
-        arguments.where,
-        arguments.baseline,
-        arguments.margin,
-        arguments.look,
-        arguments.uri,
-        arguments.out,
-    )
-    written = write(request)
+    written = write(arguments)
     say(written.text)
     say(
         f"Written: {written.folder}/index.html, table.md, table.csv, table.tex, runs.csv, report.json, figures/"

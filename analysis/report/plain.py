@@ -1,6 +1,5 @@
 """Make what others wrote safe to show: text stays text, and a number that is none becomes null."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from math import isfinite
@@ -9,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from rnnexp.output import visible
-
-NOT_IN_FILE_NAMES = re.compile(r"[^\w.,+=@-]+")
 
 
 def plain(value: Any) -> Any:
@@ -28,8 +25,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if isfinite(value) else None
     return visible(str(value))
-
-
-def folder_name(study: str) -> str:
-    """Return a study's name as that of a folder, which stays where it is put: no `..`, no separators."""
-    return NOT_IN_FILE_NAMES.sub("_", study).lstrip(".") or "_"

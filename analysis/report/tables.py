@@ -95,11 +95,6 @@ def flattened(row: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def every_run(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs as `runs.csv` has them: numbers to six digits that count, texts in one line each."""
-    return meaningful(runs)
-
-
 def meaningful(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose fractions have six digits that count, and whose texts are `visible`."""
     return table.apply(lambda values: values.map(_meaningful))

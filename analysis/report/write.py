@@ -7,46 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnexp.analysis.command import OTHER_OUT
+from rnnexp.analysis.command import OTHER_OUT, ComparisonArguments
 from rnnexp.analysis.report.content import gather
 from rnnexp.analysis.report.latex import latex
 from rnnexp.analysis.report.marks import marks
 from rnnexp.analysis.report.numbers import numbers
 from rnnexp.analysis.report.page import page
 from rnnexp.analysis.report.pictures import draw
-from rnnexp.analysis.report.plain import folder_name
-from rnnexp.analysis.report.tables import csv, every_run, markdown
+from rnnexp.analysis.report.tables import csv, markdown, meaningful
 from rnnexp.analysis.study import Study, load_study
 from rnnexp.analysis.texts import token_losses
-from rnnexp.analysis.verdict import Rules
-from rnnexp.errors import UserError
 from rnnexp.records.files import make_folder, replace_text
-
-
-@dataclass(frozen=True)
-class Request:
-    """Hold what a reader asks for, as `analysis.report` says."""
-
-    studies: list[str]
-    where: str = ""
-    baseline: str = ""
-    margin: float = 0.01
-    look: int = 1
-    uri: str = "sqlite:///runs/mlflow.db"
-    out: str = "runs/reports"
-
-    @property
-    def folder(self) -> Path:
-        """Return the folder of the report: of one study, its own."""
-        return Path(self.out) / folder_name("+".join(self.studies))
-
-    def rules(self) -> dict[str, Any]:
-        """Return what the reader fixed, and the command that does it; not the store, which may hold a password."""
-        given = {"where": self.where, "baseline": self.baseline, "margin": self.margin, "look": self.look}
-        defaults = Request([])
-        words = [f"study={','.join(self.studies)}"]
-        words += [f"{key}={value}" for key, value in given.items() if value != getattr(defaults, key)]
-        return given | {"command": shlex.join(["rnnexp", "report", *words])}
 
 
 @dataclass(frozen=True)
@@ -58,24 +29,28 @@ class Written:
     refused: int
 
 
-def write(request: Request) -> Written:
+def write(arguments: ComparisonArguments) -> Written:
     """Load the studies and write their report."""
-    try:
-        rules = Rules(request.margin, request.look)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    study = load_study(request.studies, request.uri, request.where, request.baseline, rules)
-    return write_study(study, request)
+    given = arguments.studies, arguments.uri, arguments.where, arguments.baseline, arguments.rules()
+    return write_study(load_study(*given), arguments)
 
 
-def write_study(study: Study, request: Request) -> Written:
+def asked_for(arguments: ComparisonArguments) -> dict[str, Any]:
+    """Return what the reader fixed, and the command that does it; not the store, which may hold a password."""
+    asked = {key: getattr(arguments, key) for key in ("where", "baseline", "margin", "look")}
+    words = [f"study={','.join(arguments.studies)}"]
+    words += [f"{key}={value}" for key, value in asked.items() if value != getattr(ComparisonArguments, key)]
+    return asked | {"command": shlex.join(["rnnexp", "report", *words])}
+
+
+def write_study(study: Study, arguments: ComparisonArguments) -> Written:
     """Write the report of a study that is loaded."""
     rows = [numbers(study.runs, group.configurations) for group in study.groups]
     losses = [token_losses(study.runs, group) for group in study.groups]
-    content = gather(study, rows, losses, request.rules())
-    folder = request.folder
+    content = gather(study, rows, losses, asked_for(arguments))
+    folder = arguments.folder
     make_folder(folder / "figures", OTHER_OUT)
-    pictures = draw(study, losses, folder / "figures", request.margin)
+    pictures = draw(study, losses, folder / "figures", arguments.margin)
     content["pictures"] = [picture.described() for picture in pictures]
     text = markdown(content, rows)
     files: Mapping[str, str] = {
@@ -87,5 +62,5 @@ def write_study(study: Study, request: Request) -> Written:
     for name, written in files.items():
         replace_text(folder / name, written)
     csv(content, rows).to_csv(folder / "table.csv", index=False)
-    every_run(study.runs).to_csv(folder / "runs.csv", index=False)
+    meaningful(study.runs).to_csv(folder / "runs.csv", index=False)
     return Written(folder, text, content["refused"])

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from rnnexp.cli import arguments
+from rnnexp.command import arguments
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import cleaning
 from rnnexp.experiment.cleaning import Waste

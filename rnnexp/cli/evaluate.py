@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from rnnexp.cli import arguments, naming
+from rnnexp.cli import naming
+from rnnexp.command import arguments
 from rnnexp.compute import backend, engine
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.datasets.text import read_text

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnexp.cli import arguments, naming
+from rnnexp.cli import naming
+from rnnexp.command import arguments
 from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment.trained import load, prompt_tokens

@@ -7,8 +7,9 @@ from importlib import import_module
 from pathlib import Path
 
 from rnnexp import __version__
-from rnnexp.cli import help, process
+from rnnexp.cli import help
 from rnnexp.cli.help import Command
+from rnnexp.command.process import exit_status
 from rnnexp.errors import UserError
 from rnnexp.installation import CONF
 from rnnexp.output import say
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     named = word in COMMANDS or (word != "" and "=" not in word and word[0] not in "-~+")
     name, rest = (word, given[1:]) if named else (DEFAULT, given)
     prefix = "rnnexp" if name == DEFAULT or name not in COMMANDS else f"rnnexp {name}"
-    return process.exit_status(prefix, lambda: run_command(name, clean_arguments(rest)))
+    return exit_status(prefix, lambda: run_command(name, clean_arguments(rest)))
 
 
 def run_command(name: str, arguments: list[str]) -> int | None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rnnexp import tracking
-from rnnexp.cli import arguments
+from rnnexp.command import arguments
 from rnnexp.errors import UserError
 from rnnexp.records import found
 from rnnexp.records.folder import RunFolder

@@ -13,7 +13,7 @@ CuPy.
 
 from dataclasses import dataclass, field, fields
 
-from rnnexp.cli import arguments
+from rnnexp.command import arguments
 from rnnexp.errors import UserError
 from rnnexp.sweeps.offline import find_jobs, run_offline
 

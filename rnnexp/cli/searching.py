@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 
-from rnnexp.cli import flags, process
+from rnnexp.cli import flags
 from rnnexp.cli.carrying_out import again, finish
 from rnnexp.errors import UserError
+from rnnexp.experiment.mistakes import hydra_raises
 from rnnexp.experiment.versions import CALLED, VERSION_BASE
 from rnnexp.installation import CONF
 from rnnexp.output import say
@@ -72,7 +73,7 @@ def start_workers(given: Namespace, since: datetime, number: int) -> None:
     decorated: Callable[..., Any] = hydra.main(
         **VERSION_BASE, **CALLED, config_path=str(CONF), config_name="config"
     )
-    with process.hydra_raises():
+    with hydra_raises():
         decorated(worker(given, since))()
 
 

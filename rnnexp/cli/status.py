@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnexp.cli import arguments
+from rnnexp.command import arguments
 from rnnexp.errors import UserError, one_line
 from rnnexp.output import clear_screen, say
 from rnnexp.records import found

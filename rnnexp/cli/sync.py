@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnexp import tracking
-from rnnexp.cli import arguments
+from rnnexp.command import arguments
 from rnnexp.errors import UserError, explained
 from rnnexp.output import say
 from rnnexp.records.folder import RunFolder

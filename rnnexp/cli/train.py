@@ -18,11 +18,11 @@ from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
-from rnnexp.cli import config_dir, flags, process, resume, searching
+from rnnexp.cli import config_dir, flags, resume, searching
 from rnnexp.cli.carrying_out import finish
 from rnnexp.errors import UserError
 from rnnexp.experiment import build, recorded, rules, runner, schema
-from rnnexp.experiment.mistakes import in_plain_words
+from rnnexp.experiment.mistakes import hydra_raises, in_plain_words
 from rnnexp.experiment.versions import CALLED, VERSION_BASE
 from rnnexp.installation import CONF
 from rnnexp.output import say
@@ -131,7 +131,7 @@ def one_run(cfg: DictConfig, overrides: list[str]) -> None:
 
 
 # SLURM's launcher pickles it by the name of this module, which must therefore never run as __main__
-@process.hydra_raises()
+@hydra_raises()
 @hydra.main(**VERSION_BASE, **CALLED, config_path=str(CONF), config_name="config")
 def start(cfg: DictConfig) -> float:
     """Do a job that another launcher was given, in the folder that Hydra made; return the best validation perplexity.

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rnnexp.cli import arguments
+from rnnexp.command import arguments
 from rnnexp.errors import UserError
 from rnnexp.experiment.signals import stop_requests
 from rnnexp.output import say

@@ -1,5 +1,6 @@
 """Say what Hydra and OmegaConf refuse in one plain line: which argument, and what to write instead."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +33,22 @@ def in_plain_words() -> Iterator[None]:
     except UnicodeDecodeError as error:
         require_utf8(error.object)
         raise
+
+
+@contextmanager
+def hydra_raises() -> Iterator[None]:
+    """Make Hydra raise its errors within the context; else it prints several lines for each, and exits.
+
+    Only where Hydra's own program is called: other commands that are started meanwhile would show tracebacks.
+    """
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if before is not None:
+            os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def require_utf8(read: bytes) -> None:

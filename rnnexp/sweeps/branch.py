@@ -29,6 +29,11 @@ class Branch:
     jobs: list[Job] = field(default_factory=list)
 
     @property
+    def called(self) -> str:
+        """Return what a line calls it; a search over one combination has no name for it."""
+        return self.name or "all"
+
+    @property
     def study(self) -> optuna.Study:
         """Return what Optuna keeps of it."""
         return self.trials.study
@@ -48,7 +53,7 @@ class Branch:
         """Return a line on its trials."""
         trials = self.trials.finished()
         pruned = sum(trial.state == FINISHED_STATES[1] for trial in trials)
-        line = f"{self.name or 'all'}: {len(trials)} of {self.trials.budget} trials, {pruned} of them pruned"
+        line = f"{self.called}: {len(trials)} of {self.trials.budget} trials, {pruned} of them pruned"
         if len(trials) == pruned:
             return line
         best = self.study.best_trial

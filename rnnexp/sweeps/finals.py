@@ -40,11 +40,11 @@ def best_jobs(
         branch.trials.look()
         over = branch.trials.finished()
         if failed := branch.trials.begun - len(over):
-            raise UserError(f"{branch.name or 'all'}: {failed} trials failed in other processes; {AGAIN}")
+            raise UserError(f"{branch.called}: {failed} trials failed in other processes; {AGAIN}")
         if not any(trial.value is not None and trial.state.name == "COMPLETE" for trial in over):
-            raise UserError(f"{branch.name}: no trial has finished, so there are no best settings")
+            raise UserError(f"{branch.called}: no trial has finished, so there are no best settings")
         if math.isinf(branch.study.best_value):
-            raise UserError(f"{branch.name}: every trial diverged or failed: search lower learning rates")
+            raise UserError(f"{branch.called}: every trial diverged or failed: search lower learning rates")
         best = chosen(space, branch.study.best_params)
         tuning = {"rnnexp.tuned": ",".join(space), "rnnexp.tuning_trials": str(branch.spent())}
         for seed in range(first, first + seeds):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from rnnexp.errors import UserError, one_line
+from rnnexp.errors import UserError, first_line, one_line
 from rnnexp.output import say
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.request import Request
@@ -40,7 +40,7 @@ def hand_over(work: Sweep, start: Callable[[], object]) -> None:
     try:
         start()
     except Exception as error:  # whatever another launcher raises
-        raise UserError(f"the launcher says: {str(error).strip().partition(chr(10))[0]}") from error
+        raise UserError(f"the launcher says: {first_line(error)}") from error
     finally:
         look_up(work.jobs)
 

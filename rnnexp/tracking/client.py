@@ -142,8 +142,8 @@ class WorkerClient:
         self.process.kill()
         self.process.wait()
         parents = {str(Path(folder).parent) for folder in self.folders}
-        where = next(iter(self.folders)) if len(self.folders) == 1 else " ".join(sorted(parents))
+        where = shlex.join(self.folders if len(self.folders) == 1 else sorted(parents))
         log.warning(
             f"the store did not take the records within tracking.timeout={self.timeout:g} s: all is in the run folder, "
-            f"and rnnexp sync {shlex.quote(where) if len(self.folders) == 1 else where} delivers it later"
+            f"and rnnexp sync {where} delivers it later"
         )

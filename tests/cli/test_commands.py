@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from rnnexp.cli import generate, ui
-from rnnexp.cli.arguments import read
 from rnnexp.cli.evaluate import report
 from rnnexp.cli.main import COMMANDS
+from rnnexp.command.arguments import read
 from rnnexp.data.datasets import grammar
 from rnnexp.errors import Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rnnexp.cli import ui
-from rnnexp.cli.arguments import convert
+from rnnexp.command.arguments import convert
 from rnnexp.errors import UserError, about, explained
 from rnnexp.evaluation.sampling import draw
 from rnnexp.interop import weights
@@ -171,7 +171,7 @@ def ended(code, **how):
 
 COMMAND = """
 import sys
-from rnnexp.cli.process import exit_status
+from rnnexp.command.process import exit_status
 sys.exit(exit_status("rnnexp", lambda: print({text!r})))
 """
 ANALYSIS = """

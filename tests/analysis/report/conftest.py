@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from rnnexp.analysis.command import ComparisonArguments
 from rnnexp.analysis.report import write
-from rnnexp.analysis.report.write import Request, write_study
+from rnnexp.analysis.report.write import write_study
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def report(tmp_path, monkeypatch):
 
     def make(store, **asked):
         study = store.load(asked.get("baseline", ""))
-        written = write_study(study, Request([store.study], out=str(tmp_path), **asked))
+        written = write_study(study, ComparisonArguments(store.study, out=str(tmp_path), **asked))
         return json.loads((written.folder / "report.json").read_text())
 
     return make

@@ -3,15 +3,18 @@
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from rnnexp.analysis.command import ComparisonArguments
 from rnnexp.analysis.report import write
 from rnnexp.analysis.report.latex import escaped as latex_escaped
-from rnnexp.analysis.report.plain import folder_name, plain
+from rnnexp.analysis.report.plain import plain
 from rnnexp.analysis.report.tables import escaped
-from rnnexp.analysis.report.write import Request, write_study
+from rnnexp.analysis.report.write import write_study
+from rnnexp.errors import UserError
 from tests.analysis.report.studies import Store, of_seeds
 
 EVIL = "<script>alert(1)</script> \x1b[31mred\x1b[0m \u202eback | `code` & \\input{x} 50% $a_b$ [x](http://x.example)"
@@ -39,7 +42,7 @@ def written(tmp_path, monkeypatch):
     monkeypatch.setattr(write, "draw", lambda *given: [])
 
     def make(store, **asked):
-        done = write_study(store.load(), Request([store.study], out=str(tmp_path), **asked))
+        done = write_study(store.load(), ComparisonArguments(store.study, out=str(tmp_path), **asked))
         files = {path.name: path.read_text() for path in done.folder.iterdir() if path.is_file()}
         return files | {"terminal": done.text}
 
@@ -48,11 +51,11 @@ def written(tmp_path, monkeypatch):
 
 def evil_store():
     """A study in which every text that others choose is an attack."""
-    store = Store(EVIL)
+    store = Store()
     for cell in ("lstm", "gru"):
         for seed in range(3):
             params = {"model.hidden_size": "100", "train.sample_prompt": EVIL, "dataset.name": EVIL}
-            store.add(cell, seed, 1.3, params=params, tags={"cpu": EVIL, "version": EVIL})
+            store.add(cell, seed, 1.3, params=params, tags={"cpu": EVIL, "version": EVIL, "folder": EVIL})
     return store.add("gru", 9, status="FAILED", tags={"error": EVIL}, params={"dataset.name": EVIL})
 
 
@@ -149,19 +152,11 @@ def test_latex_prints_names_as_they_are(text, expected):
     assert latex_escaped(text) == expected
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("lstm-gru_2", "lstm-gru_2"),
-        ("../../etc", "_.._etc"),
-        ("/tmp/x", "_tmp_x"),
-        ("a b", "a_b"),
-        ("..", "_"),
-        ("", "_"),
-    ],
-)
-def test_a_study_stays_in_its_folder(name, expected):
-    assert folder_name(name) == expected
+@pytest.mark.parametrize("name", ["../../etc", "/tmp/x", "..", ""])
+def test_a_report_stays_in_its_folder(name):
+    with pytest.raises(UserError, match=r"^study="):
+        _ = ComparisonArguments(name).folder
+    assert ComparisonArguments("a,b", out="x").folder == Path("x/a+b")
 
 
 def test_what_is_no_number_is_null():

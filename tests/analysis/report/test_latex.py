@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
+from rnnexp.analysis.command import ComparisonArguments
 from rnnexp.analysis.report import write
-from rnnexp.analysis.report.write import Request, write_study
+from rnnexp.analysis.report.write import write_study
 from tests.analysis.report.studies import grid, of_seeds
 from tests.analysis.report.test_files import evil_store
 
@@ -36,7 +37,7 @@ def test_latex_compiles_the_table(store, tmp_path, monkeypatch):
     if not subprocess.run(["kpsewhich", "siunitx.sty"], capture_output=True, text=True).stdout:
         pytest.skip("no siunitx: apt-get install texlive-science")
     monkeypatch.setattr(write, "draw", lambda *given: [])
-    folder = write_study(store.load(), Request(["s"], out=str(tmp_path))).folder
+    folder = write_study(store.load(), ComparisonArguments("s", out=str(tmp_path))).folder
     (folder / "article.tex").write_text(ARTICLE)
     for _ in range(2):  # the second time with the label known
         done = subprocess.run(

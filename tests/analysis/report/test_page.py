@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from rnnexp.analysis.report.write import Request, write_study
+from rnnexp.analysis.command import ComparisonArguments
+from rnnexp.analysis.report.write import write_study
 from tests.analysis.report.studies import Store, grid, of_seeds, tuned
 from tests.analysis.report.test_files import EVIL
 from tests.helpers.browser import browser, need_browser, print_a4, requests, resize
@@ -58,7 +59,7 @@ def named_badly():
     return store
 
 
-STUDIES = {"tuned": tuned, "grid": grid, "troubled": troubled, "named badly": named_badly}
+STUDIES = {"tuned": tuned, "grid": grid, "troubled": troubled, "named_badly": named_badly}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def pages(tmp_path_factory):
     """The pages of several studies, by name."""
     folder = tmp_path_factory.mktemp("pages")
     return {
-        name: write_study(make().load(), Request([name], out=str(folder))).folder / "index.html"
+        name: write_study(make().load(), ComparisonArguments(name, out=str(folder))).folder / "index.html"
         for name, make in STUDIES.items()
     }
 

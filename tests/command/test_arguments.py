@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnexp.cli.arguments import read, split, split_paths
+from rnnexp.command.arguments import read, split, split_paths
 from rnnexp.errors import UserError
 
 
