@@ -1,7 +1,6 @@
 """Test weighted sums of means: a difference, a slope over sizes, a difference of differences."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -65,16 +64,8 @@ def slope_of_difference(
     )
 
 
-@dataclass(frozen=True)
-class Optimum:
-    """Hold where the parabola through the losses of one seed is lowest, as a logarithm to the base 2 of the rate."""
-
-    log2_rate: float
-    coefficients: tuple[float, float, float]  # of log2(rate) squared, itself, and 1
-
-
-def optimum(rates: Sequence[float], losses: Sequence[float]) -> Optimum | None:
-    """Return the lowest point of the parabola through losses over the logarithm of rates.
+def optimum(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Return where the parabola through losses over log2 of the rates is lowest, as log2 of a rate.
 
     None where fewer than four losses are finite, the parabola has no lowest point, or that lies beyond the rates.
     """
@@ -82,13 +73,11 @@ def optimum(rates: Sequence[float], losses: Sequence[float]) -> Optimum | None:
     known = np.isfinite(values)
     if known.sum() < LEAST_RATES:
         return None
-    square, linear, constant = np.polyfit(logs[known], values[known], 2)
+    square, linear, _ = np.polyfit(logs[known], values[known], 2)
     if square <= 0:
         return None
     place = float(-linear / (2 * square))
-    if not logs[known].min() <= place <= logs[known].max():
-        return None
-    return Optimum(place, (float(square), float(linear), float(constant)))
+    return place if logs[known].min() <= place <= logs[known].max() else None
 
 
 def near_best(rates: Sequence[float], losses: Sequence[float], each_side: int) -> list[float]:

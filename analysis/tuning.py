@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 
 
-def best_of_n(
-    losses: Iterable[float], *, sampler: str, failed: int = 0, worst: float | None = None
-) -> pd.DataFrame:
+def best_of_n(losses: Iterable[float]) -> pd.DataFrame:
     """Return a row for each n up to B/2: the mean best of n random trials and its 10 to 90% band.
 
     With the losses of all B trials ascending, `mean = sum_k x_(k) C(B-k, n-1) / C(B, n)`: the mean best
@@ -18,20 +16,14 @@ def best_of_n(
 
     Parameters
     ----------
-    losses : validation losses of the finished trials; one that is not finite counts as failed.
-    sampler : must be "random": the trials of any other depend on each other (see `best_so_far`).
-    failed : trials that failed, diverged or were pruned. They count as the worst.
-    worst : the loss of those; by default the worst of the finished. log V fits: that of knowing nothing.
+    losses : validation losses of trials drawn at random; those of another sampler depend on each other (see
+        `best_so_far`). A trial that failed, diverged or was pruned has one that is not finite: the worst.
     """
-    if sampler != "random":
-        raise ValueError(f"best of n is for trials drawn at random, not by {sampler}: use best_so_far")
     values = np.asarray(list(losses), dtype=np.float64)
-    finished = values[np.isfinite(values)]
-    failed += len(values) - len(finished)
-    if not len(finished):
+    finished = np.isfinite(values)
+    if not finished.any():
         raise ValueError("no trial finished: there is no best")
-    bottom = float(finished.max()) if worst is None else max(worst, float(finished.max()))
-    ordered = np.append(np.sort(finished), np.full(failed, bottom))
+    ordered = np.sort(np.where(finished, values, values[finished].max()))
     rows = [(n, *_best(ordered, n)) for n in range(1, len(ordered) // 2 + 1)]
     return pd.DataFrame(rows, columns=["n", "mean", "low", "high"])
 

@@ -23,7 +23,6 @@ class Series:
     """Hold one line: means over x (N,) with the ends of their intervals, and the values of single runs.
 
     low, high : (N,); None: no interval is drawn. runs : the values at each x; empty: none are drawn.
-    line : points (2, M) of a curve to draw in place of that through the means.
     """
 
     name: str
@@ -33,7 +32,6 @@ class Series:
     low: np.ndarray | None = None
     high: np.ndarray | None = None
     runs: Sequence[np.ndarray] = ()
-    line: np.ndarray | None = None
 
     @classmethod
     def of_runs(cls, name: str, look: Look, x: Sequence[float], runs: Sequence[Sequence[float]]) -> "Series":
@@ -43,9 +41,9 @@ class Series:
         return cls._of_intervals(name, look, x, [mean.mean for mean in means], means, each)
 
     @classmethod
-    def of_differences(cls, x: Sequence[float], gaps: Sequence[Difference], name: str = "") -> "Series":
+    def of_differences(cls, x: Sequence[float], gaps: Sequence[Difference]) -> "Series":
         """Return differences with their intervals."""
-        return cls._of_intervals(name, NEUTRAL, x, [gap.mean for gap in gaps], gaps)
+        return cls._of_intervals("", NEUTRAL, x, [gap.mean for gap in gaps], gaps)
 
     @classmethod
     def of_rates(cls, name: str, look: Look, x: Sequence[float], rates: Sequence[Rate]) -> "Series":
@@ -157,16 +155,10 @@ def _draw(axes, one: Series, place: float, log_x: bool) -> None:
         )
     for at, values in zip(x, one.runs):
         axes.plot(np.full(len(values), at), values, **one.look.marks(markersize=2.5, alpha=0.6))
-    if one.line is None:
-        axes.plot(x, one.mean, **one.look.line())
-    else:
-        axes.plot(*one.line, color=one.look.color, linestyle=one.look.dash)
-        axes.plot(x, one.mean, **one.look.marks())
+    axes.plot(x, one.mean, **one.look.line())
 
 
 def _end(one: Series) -> End:
-    if one.line is not None:
-        return End(one.name, float(one.line[0, -1]), float(one.line[1, -1]), one.look)
     return End(one.name, float(one.x[-1]), float(one.mean[-1]), one.look)
 
 

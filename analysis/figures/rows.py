@@ -50,13 +50,13 @@ def row_axes(
     return picture, axes
 
 
-def show_values(axes: Axes, values: Iterable[float], *more: float, log: bool = False) -> None:
+def show_values(axes: Axes, values: Iterable[float], *more: float) -> None:
     """Set the limits of x to the finite values, with a little air, and give it plain ticks."""
     found = np.array([value for value in [*values, *more] if np.isfinite(value)])
     low, high = (found.min(), found.max()) if len(found) else (0.0, 1.0)
     air = 0.04 * (high - low) or max(abs(high) * 0.01, 1e-3)
     axes.set_xlim(low - air, high + air)
-    plain_axis(axes.xaxis, log=log)
+    plain_axis(axes.xaxis)
 
 
 def show_reachable(axes: Axes, best: float | None, values: Iterable[float], is_x: bool) -> str:

@@ -10,7 +10,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 
-NARROW, WIDE = 3.3, 6.8  # inches: a column of a paper, and both
+WIDE = 6.8  # inches: both columns of a paper
 GREY, FAINT, PALE = "#666666", "#AAAAAA", "#E2E2E2"
 SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so the same everywhere

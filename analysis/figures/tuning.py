@@ -39,7 +39,7 @@ def draw_best_of_n(runs: pd.DataFrame) -> Picture:
             said.append(f"{cell}: no trial finished")
             continue
         if set(own["sampler"]) == {"random"}:
-            table = best_of_n(losses, sampler="random")
+            table = best_of_n(losses)
             axes.fill_between(
                 table["n"], table["low"], table["high"], color=look.color, alpha=0.15, linewidth=0
             )

@@ -10,7 +10,7 @@ from rnnexp.analysis.figures.on_axes import draw_curves_on
 from rnnexp.analysis.study import make_study
 from rnnexp.analysis.tables import group_rows, group_text, study_text
 from rnnexp.analysis.texts import text_sentences, token_losses
-from rnnexp.api.mistakes import plainly, require_axes, require_text
+from rnnexp.api.mistakes import axes_or_new, plainly, require_text
 from rnnexp.api.run import Run
 from rnnexp.api.train import load
 from rnnexp.errors import UserError
@@ -51,12 +51,7 @@ class Comparison:
         measure : a column of a run's history, such as "train/loss".
         over : "epoch", "tokens" or "seconds".
         """
-        require_axes(ax)
-        if ax is None:
-            from matplotlib import pyplot
-
-            _, ax = pyplot.subplots(layout="constrained")
-        return draw_curves_on(ax, self._study.runs, self._study.history, measure, over)
+        return draw_curves_on(axes_or_new(ax), self._study.runs, self._study.history, measure, over)
 
     def __str__(self) -> str:
         """Return table, verdicts, checks of fairness and what was left out, in Markdown."""

@@ -52,7 +52,12 @@ def require_number(name: str, value: Any, whole: bool = True) -> None:
         raise UserError(f"{name}={value!r} must be a {'whole ' * whole}number")
 
 
-def require_axes(value: Any) -> None:
-    """Raise UserError where an argument `ax` is given and nothing to draw on."""
-    if value is not None and not hasattr(value, "plot"):
-        raise UserError(f"ax={value!r} must be axes of Matplotlib, as plt.subplots() returns")
+def axes_or_new(ax: Any) -> Any:
+    """Return an argument `ax`, or new axes where it is None; UserError where nothing can be drawn on it."""
+    if ax is None:
+        from matplotlib import pyplot
+
+        _, ax = pyplot.subplots(layout="constrained")
+    if not hasattr(ax, "plot"):
+        raise UserError(f"ax={ax!r} must be axes of Matplotlib, as plt.subplots() returns")
+    return ax

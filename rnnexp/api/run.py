@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rnnexp.api.mistakes import plainly, require_axes, require_number, require_text
+from rnnexp.api.mistakes import axes_or_new, plainly, require_number, require_text
 from rnnexp.cli import generate
 from rnnexp.experiment import curves
 from rnnexp.experiment.progress import in_words
@@ -42,14 +42,12 @@ class Run:
     @property
     def history(self) -> pd.DataFrame:
         """Return a row an epoch: losses in nats per token, perplexities, rate, tokens seen, seconds."""
-        rows = [{k: v for k, v in record.items() if k != "time"} for record in self.kept.records()]
-        return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
+        return table(self.kept.records(), "epoch")
 
     @property
     def steps(self) -> pd.DataFrame:
         """Return a row for each measurement within the epochs: train.log_every and train.validate_every."""
-        rows = [{k: v for k, v in record.items() if k != "time"} for record in self.kept.steps()]
-        return pd.DataFrame(rows).set_index("step") if rows else pd.DataFrame()
+        return table(self.kept.steps(), "step")
 
     @property
     def result(self) -> dict[str, float]:
@@ -89,13 +87,8 @@ class Run:
     @plainly
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the learning curves on axes, by default new ones, with best and test marked; return the axes."""
-        require_axes(ax)
-        if ax is None:
-            from matplotlib import pyplot
-
-            _, ax = pyplot.subplots(layout="constrained")
         kept = self.kept
-        return curves.draw(ax, kept.records(), kept.steps(), kept.result() or {}, self.name)
+        return curves.draw(axes_or_new(ax), kept.records(), kept.steps(), kept.result() or {}, self.name)
 
     def __repr__(self) -> str:
         """Return the run in a line."""
@@ -103,3 +96,9 @@ class Run:
             in_words(self.result) if self.result else f"{self.status}, {len(self.kept.records())} epochs"
         )
         return f"<rnnexp run {self.name}: {reached}; {self.kept}>"
+
+
+def table(records: list[dict[str, Any]], index: str) -> pd.DataFrame:
+    """Return records as rows, without the time of each."""
+    rows = [{key: value for key, value in record.items() if key != "time"} for record in records]
+    return pd.DataFrame(rows).set_index(index) if rows else pd.DataFrame()

@@ -169,10 +169,14 @@ class Sequences(Batches):
     def starts_fresh(self, k: int) -> bool:
         return self.windows[k][1] == 0
 
-    def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def place(self, k: int) -> tuple[int, np.ndarray, int]:
+        """Return the first step of a window within its sequences, the sequences' numbers, and the window's steps."""
         batch, t = self.windows[k]
         some = self.order[batch * self.loss_denominator : (batch + 1) * self.loss_denominator]
-        steps = min(self.bptt, (self.stops - self.starts)[some].max() - t)
+        return t, some, min(self.bptt, (self.stops - self.starts)[some].max() - t)
+
+    def window(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        t, some, steps = self.place(k)
         shape = steps, self.loss_denominator
         inputs = np.full(shape, BOS_INPUT, self.tokens.dtype)
         targets = np.full(shape, IGNORE_INDEX, self.tokens.dtype)
@@ -185,9 +189,7 @@ class Sequences(Batches):
         return inputs, targets
 
     def positions(self, k: int) -> np.ndarray:
-        batch, t = self.windows[k]
-        some = self.order[batch * self.loss_denominator : (batch + 1) * self.loss_denominator]
-        steps = min(self.bptt, (self.stops - self.starts)[some].max() - t)
+        t, some, steps = self.place(k)
         found = np.full((steps, self.loss_denominator), IGNORE_INDEX)
         places = self.starts[some] + t + np.arange(steps)[:, None]
         found[:, : len(some)] = np.where(places < self.stops[some], places, IGNORE_INDEX)

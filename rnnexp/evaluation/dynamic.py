@@ -39,12 +39,28 @@ class Dynamic(Tuned):
 
     def __init__(
         self,
-        lr: list[float],
-        decay: list[float],
-        epsilon: float,
-        segment: int,
-        train_tokens: int | None,
-        valid_tokens: int | None,
+        lr: Annotated[list[float], Option("rate at which a segment is learned", several(POSITIVE))],
+        decay: Annotated[
+            list[float],
+            Option("lambda: how strongly weights go back to what they were", several(ALLOWED_DECAY)),
+        ],
+        epsilon: Annotated[
+            float, Option("keeps the change of weights finite whose gradient is tiny", POSITIVE)
+        ],
+        segment: Annotated[int, Option("tokens that are scored, and then learned, at a time", at_least(1))],
+        train_tokens: Annotated[
+            int | None,
+            Option(
+                "the first so many tokens of the training split tell how large gradients are; null: all",
+                at_least(ROWS * STEPS + 1),
+            ),
+        ],
+        valid_tokens: Annotated[
+            int | None,
+            Option(
+                "the first so many tokens of the validation split choose lr and decay; null: all", at_least(2)
+            ),
+        ],
     ):
         super().__init__("dynamic", lr=lr, decay=decay)
         self.reads = {"train": ROWS * STEPS + 1, **self.reads}
@@ -170,26 +186,4 @@ def gradient_rms(model: Model, tokens):
     return np.sqrt(squares, out=squares)
 
 
-def make(
-    lr: Annotated[list[float], Option("rate at which a segment is learned", several(POSITIVE))],
-    decay: Annotated[
-        list[float], Option("lambda: how strongly weights go back to what they were", several(ALLOWED_DECAY))
-    ],
-    epsilon: Annotated[float, Option("keeps the change of weights finite whose gradient is tiny", POSITIVE)],
-    segment: Annotated[int, Option("tokens that are scored, and then learned, at a time", at_least(1))],
-    train_tokens: Annotated[
-        int | None,
-        Option(
-            "the first so many tokens of the training split tell how large gradients are; null: all",
-            at_least(ROWS * STEPS + 1),
-        ),
-    ],
-    valid_tokens: Annotated[
-        int | None,
-        Option(
-            "the first so many tokens of the validation split choose lr and decay; null: all", at_least(2)
-        ),
-    ],
-) -> Dynamic:
-    """Return the evaluator with these values of its settings."""
-    return Dynamic(lr, decay, epsilon, segment, train_tokens, valid_tokens)
+make = Dynamic

@@ -19,7 +19,11 @@ from rnnexp.options import Option, at_least, within
 class McDropout(Evaluator):
     """Score a text in nats per token by the mean probability of `samples` readings: `mc_dropout_loss`."""
 
-    def __init__(self, samples: int, seed: int):
+    def __init__(
+        self,
+        samples: Annotated[int, Option("readings of the text, each as long as the exact one", at_least(1))],
+        seed: Annotated[int, Option("of the masks, apart from that of the run", within(0, 2**63 - 1))],
+    ):
         self.samples, self.seed = samples, seed
 
     def require_model(self, model, chosen):
@@ -45,9 +49,4 @@ class McDropout(Evaluator):
         return {"mc_dropout_loss": float(each.mean())}, each
 
 
-def make(
-    samples: Annotated[int, Option("readings of the text, each as long as the exact one", at_least(1))],
-    seed: Annotated[int, Option("of the masks, apart from that of the run", within(0, 2**63 - 1))],
-) -> McDropout:
-    """Return the evaluator."""
-    return McDropout(samples, seed)
+make = McDropout

@@ -29,7 +29,16 @@ class NeuralCache(Tuned):
 
     takes_sequences = False
 
-    def __init__(self, window: list[int], theta: list[float], share: list[float]):
+    def __init__(
+        self,
+        window: Annotated[
+            list[int], Option("places that the cache holds, the last so many", several(at_least(1)))
+        ],
+        theta: Annotated[
+            list[float], Option("how much more a more alike place counts", several(within(0, 1000)))
+        ],
+        share: Annotated[list[float], Option("lambda: of the cache in the mixture", several(SHARE_BELOW_1))],
+    ):
         self.windows = window
         self.min_tokens = max(window) + 2
         super().__init__("neural_cache", window=window, theta=theta, share=share)
@@ -102,14 +111,4 @@ def mixed(nats: np.ndarray, odds: np.ndarray, share: float) -> np.ndarray:
         return -np.logaddexp(np.log1p(-share) - nats, np.log(share * odds))
 
 
-def make(
-    window: Annotated[
-        list[int], Option("places that the cache holds, the last so many", several(at_least(1)))
-    ],
-    theta: Annotated[
-        list[float], Option("how much more a more alike place counts", several(within(0, 1000)))
-    ],
-    share: Annotated[list[float], Option("lambda: of the cache in the mixture", several(SHARE_BELOW_1))],
-) -> NeuralCache:
-    """Return the evaluator with these values of its settings."""
-    return NeuralCache(window, theta, share)
+make = NeuralCache

@@ -70,6 +70,4 @@ def _mean_log(norms: np.ndarray) -> float:
     return float(np.log10(kept).mean())
 
 
-def make() -> Reach:
-    """Return the evaluator."""
-    return Reach()
+make = Reach

@@ -14,7 +14,10 @@ ALLOWED = Range("from 0.01 to 100", lambda v: 0.01 <= v <= 100)
 class Temperature(Tuned):
     """Score a text in nats per token by softmax(logits / value), as the score `temperature_loss`."""
 
-    def __init__(self, value: list[float]):
+    def __init__(
+        self,
+        value: Annotated[list[float], Option("what logits are divided by", several(ALLOWED))],
+    ):
         super().__init__("temperature", value=value)
 
     def nats(self, model, tokens, end, settings, prepared):
@@ -27,8 +30,4 @@ class Temperature(Tuned):
             yield window.places, found
 
 
-def make(
-    value: Annotated[list[float], Option("what logits are divided by", several(ALLOWED))],
-) -> Temperature:
-    """Return the evaluator with these values of the temperature."""
-    return Temperature(value)
+make = Temperature

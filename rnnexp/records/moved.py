@@ -1,8 +1,10 @@
 """Find what lay beside a run folder beside it again, where both were moved: paths in a config are absolute."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rnnexp.records.digests import with_texts
 from rnnexp.records.sqlite import file_of, uri_of
 
 
@@ -13,7 +15,7 @@ def config(values: dict[str, Any], before: Path, now: Path) -> dict[str, Any]:
     """
     if before == now or before.exists():
         return values
-    return {key: value_of(value, *roots(before, now)) for key, value in values.items()}
+    return with_texts(partial(path_now, *roots(before, now)), values)
 
 
 def roots(before: Path, now: Path) -> tuple[Path, Path]:
@@ -23,14 +25,10 @@ def roots(before: Path, now: Path) -> tuple[Path, Path]:
     return before, now
 
 
-def value_of(value: Any, before: Path, now: Path) -> Any:
-    """Return a value, or a section of them, with its paths into a folder that was moved as they are now."""
-    if isinstance(value, dict):
-        return {key: value_of(inner, before, now) for key, inner in value.items()}
-    if not isinstance(value, str):
-        return value
-    file = file_of(value) or Path(value)
+def path_now(before: Path, now: Path, text: str) -> str:
+    """Return a text; where it is a path into a folder that was moved, as that is now."""
+    file = file_of(text) or Path(text)
     if not file.is_absolute() or file.exists() or not file.is_relative_to(before):
-        return value
+        return text
     found = now / file.relative_to(before)
-    return uri_of(found) if file_of(value) else str(found)
+    return uri_of(found) if file_of(text) else str(found)

@@ -8,6 +8,7 @@ from rnnexp.experiment import rules
 from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.models import make_model, matched_params
 from rnnexp.experiment.progress import counted
+from rnnexp.experiment.titles import key_of
 from rnnexp.sweeps.job import named
 
 Combination = tuple[str, list[str]]  # the name of a combination, and its overrides with one value each
@@ -71,11 +72,6 @@ def require_matchable(searched: Iterable[str], seeds: bool) -> None:
             )
     if seeds:
         raise UserError("a search of matched cells has one seed, and sweep.best_seeds others: give one seed")
-
-
-def key_of(override: str) -> str:
-    """Return the key of an override, without a sign before it."""
-    return override.partition("=")[0].lstrip("+~")
 
 
 def is_of_cell(key: str) -> bool:

@@ -168,12 +168,16 @@ class Checkpoints:
 
     def best_so_far(self) -> tuple[int, float]:
         """Return the epoch with the best validation loss, 0 before the first, and that loss, of the last checkpoint."""
-        progress = (checkpoint.read_meta(self.last) or {}).get("progress", {})
+        progress = self.progress()
         return progress.get("best_epoch", 0), progress.get("best_loss", math.inf)
 
     def step(self) -> int:
         """Return the number of updates that the last checkpoint has; 0 where there is none."""
-        return (checkpoint.read_meta(self.last) or {}).get("progress", {}).get("step", 0)
+        return self.progress().get("step", 0)
+
+    def progress(self) -> dict[str, Any]:
+        """Return where training was at the last checkpoint; empty where there is none."""
+        return (checkpoint.read_meta(self.last) or {}).get("progress", {})
 
     def read(self, path: Path) -> tuple[dict, dict]:
         """Return arrays and dictionary of a checkpoint; UserError where it is another run's."""

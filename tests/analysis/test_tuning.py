@@ -20,35 +20,25 @@ def check_against_all_subsets(losses, table):
 
 
 def test_it_is_the_mean_over_all_subsets():
-    check_against_all_subsets(LOSSES, best_of_n(LOSSES, sampler="random"))
-    check_against_all_subsets(LOSSES[:5], best_of_n(LOSSES[:5], sampler="random"))
+    check_against_all_subsets(LOSSES, best_of_n(LOSSES))
+    check_against_all_subsets(LOSSES[:5], best_of_n(LOSSES[:5]))
 
 
 def test_failed_trials_count_as_the_worst():
-    failed = best_of_n([*LOSSES, np.inf, np.nan], sampler="random", failed=2)
-    check_against_all_subsets([*LOSSES, 5.2, 5.2, 5.2, 5.2], failed)
-    dear = best_of_n(LOSSES, sampler="random", failed=2, worst=6.9)
-    check_against_all_subsets([*LOSSES, 6.9, 6.9], dear)
-    assert dear["mean"][0] > best_of_n(LOSSES, sampler="random")["mean"][0]
-
-
-def test_a_failure_is_never_better_than_a_finished_trial():
-    check_against_all_subsets([*LOSSES, 5.2], best_of_n(LOSSES, sampler="random", failed=1, worst=1.0))
+    check_against_all_subsets([*LOSSES, 5.2, 5.2], best_of_n([np.inf, *LOSSES, np.nan]))
 
 
 def test_many_trials_stay_exact():
-    table = best_of_n(np.arange(2_000.0), sampler="random")
+    table = best_of_n(np.arange(2_000.0))
     assert table["mean"].iloc[[0, 9, -1]].to_numpy() == pytest.approx(
         [999.5, 2001 / 11 - 1, 2001 / 1001 - 1]  # of 1..B: (B + 1) / (n + 1)
     )
 
 
-def test_only_random_trials_have_it():
-    with pytest.raises(ValueError, match="best_so_far"):
-        best_of_n(LOSSES, sampler="tpe")
+def test_there_must_be_a_best():
     with pytest.raises(ValueError, match="no trial finished"):
-        best_of_n([np.inf], sampler="random", failed=3)
-    assert best_of_n([3.6], sampler="random").empty
+        best_of_n([np.inf])
+    assert best_of_n([3.6]).empty
 
 
 def test_the_best_so_far():

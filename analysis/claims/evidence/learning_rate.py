@@ -7,7 +7,7 @@ import pandas as pd
 
 from rnnexp.analysis.claims.claim import UNDECIDED, Finding, Part, Test, test_together
 from rnnexp.analysis.claims.runs import counted, everything, number
-from rnnexp.analysis.contrasts import LEAST_RATES, Optimum, TooFewRuns, contrast, near_best, optimum
+from rnnexp.analysis.contrasts import LEAST_RATES, TooFewRuns, contrast, near_best, optimum
 from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
 from rnnexp.analysis.figures.style import look_of
 from rnnexp.analysis.intervals import mean_interval
@@ -49,7 +49,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
             beside,
             {"learning_rate": picture},
         )
-    lstm, gru = ([one.log2_rate for one in found[cell]] for cell in CELLS)
+    lstm, gru = (found[cell] for cell in CELLS)
     (part,) = test_together(
         [
             Test(
@@ -74,7 +74,7 @@ def _times(gap: float) -> str:
     return f"{2**gap:.2g} times"
 
 
-def _optima(runs: pd.DataFrame) -> list[Optimum]:
+def _optima(runs: pd.DataFrame) -> list[float]:
     """Return the lowest points of the parabolas of each seed; of a seed that has none nothing."""
     if runs.empty:
         return []
@@ -85,7 +85,7 @@ def _optima(runs: pd.DataFrame) -> list[Optimum]:
     return [one for one in found if one is not None]
 
 
-def _best(cell: str, runs: pd.DataFrame, found: list[Optimum]) -> Part:
+def _best(cell: str, runs: pd.DataFrame, found: list[float]) -> Part:
     if len(found) < 2:
         return Part(
             f"best rate, {cell}",
@@ -93,7 +93,7 @@ def _best(cell: str, runs: pd.DataFrame, found: list[Optimum]) -> Part:
             "",
             False,
         )
-    place = mean_interval([one.log2_rate for one in found])
+    place = mean_interval(found)
     ends = f"{2**place.low:.3g} to {2**place.high:.3g}"
     said = f"{2**place.mean:.3g} (95% interval {ends}, {place.n} of {runs['seed'].nunique()} seeds)"
     return Part(f"best rate, {cell}", said, "", False)

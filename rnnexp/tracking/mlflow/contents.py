@@ -43,10 +43,11 @@ def parameters(folder: RunFolder) -> dict[str, str]:
     config = folder.load_config()
     values = leaves(config)
     if config["model"].get("match_params"):
-        for key in ["hidden_size"] + ["embed_size"] * config["model"]["tie_weights"]:
-            values[f"model.{key}"] = folder.tags().get("rnnexp.hidden_size")
-            if values[f"model.{key}"] is None:
-                del values[f"model.{key}"]
+        size = folder.tags().get("rnnexp.hidden_size")
+        for key in ["model.hidden_size"] + ["model.embed_size"] * config["model"]["tie_weights"]:
+            values.pop(key, None)
+            if size is not None:
+                values[key] = size
     left_out = not_parameters(folder)
     return {key: as_text(value) for key, value in values.items() if key not in left_out}
 

@@ -41,10 +41,8 @@ class MLflow(Tracker):
             with self.uri.connected():
                 tags = client_of(self.uri).get_run(run_id).data.tags
         except library().exceptions.MlflowException as error:
-            if error.error_code not in (
-                "RESOURCE_DOES_NOT_EXIST",
-                "INVALID_PARAMETER_VALUE",
-            ):  # no such id, or none
+            # no such id, or none
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
             return None
         if "rnnexp.folder" not in tags:
@@ -52,13 +50,11 @@ class MLflow(Tracker):
         path = Path(tags["rnnexp.folder"])
         if path.is_dir():
             return path
-        for number in (
-            range(1, len(path.parts)) if file else ()
-        ):  # the store was moved, and the folder with it
-            assert file
-            moved = RunFolder(file.parent.joinpath(*path.parts[-number:]))
-            if moved.config_file.exists() and tags.get(KEY) in moved.store_keys():
-                return moved.path
+        if file:  # the store may have been moved, and the folder with it
+            for number in range(1, len(path.parts)):
+                moved = RunFolder(file.parent.joinpath(*path.parts[-number:]))
+                if moved.config_file.exists() and tags.get(KEY) in moved.store_keys():
+                    return moved.path
         raise UserError(
             f"run={run_id} was in {path}, which is gone: name its folder as it is now, run=FOLDER"
         )
@@ -77,29 +73,32 @@ class MLflow(Tracker):
                     return DELETED
                 run = run or self.new_run(client, folder, artifacts)
                 before = delivered(client, run, folder.deliveries.to(self.uri))
-                if before.get("steps", 0) > here.get(
-                    "steps", 0
-                ):  # goes on from before them, and measures them again
+                # a run that goes on from before some steps measures them again
+                if before.get("steps", 0) > here.get("steps", 0):
                     here["steps"] = before["steps"]
-                new = {key: value for key, value in here.items() if before.get(key) != value}
-                if new:
-                    self.bring_up(client, run, folder, here, before)
+                if new := {key for key in here if before.get(key) != here[key]}:
+                    self.bring_up(client, run, folder, here, before, new)
             folder.deliveries.note(self.uri, folder.deliveries.to(self.uri) | here)
             return DELIVERED if new else THERE
 
     def bring_up(
-        self, client: Any, run: Any, folder: RunFolder, here: dict[str, Any], before: dict[str, Any]
+        self,
+        client: Any,
+        run: Any,
+        folder: RunFolder,
+        here: dict[str, Any],
+        before: dict[str, Any],
+        new: set[str],
     ) -> None:
-        """Bring an MLflow run, which has `before`, up to what the run folder holds, `here`."""
+        """Bring an MLflow run, which has `before`, up to what the run folder holds, `here`; they differ in `new`."""
         run_id, experiment_id = run.info.run_id, run.info.experiment_id
-        news = {key for key in here if here[key] != before.get(key)}
-        ends = here["ended"] and "ended" in news
+        ends = here["ended"] and "ended" in new
         parent_id = None
-        if ends or news & {"status", "about"}:
+        if ends or new & {"status", "about"}:
             parent_id = find_or_make_parent(client, experiment_id, folder)
             describe(client, run_id, folder, here["status"], parent_id)
-        new = folder.records()[before.get("epochs", 0) : here["epochs"]]
-        points = [point for record in new for point in metrics(record, record["epoch"])]
+        epochs = folder.records()[before.get("epochs", 0) : here["epochs"]]
+        points = [point for record in epochs for point in metrics(record, record["epoch"])]
         measured = folder.system_metrics()[before.get("system", 0) : here.get("system", 0)]
         for number, record in enumerate(measured, before.get("system", 0)):
             points += metrics(record, number)
