@@ -71,8 +71,10 @@ def token_losses(arrays: Mapping[str, np.ndarray], end: int | None) -> TokenLoss
     place = np.searchsorted(starts, values, side="right") - 1
     pairs, class_of = np.unique(numbers.astype(np.int64) * len(starts) + place, return_inverse=True)
     names = [(kinds[pair // len(starts)], _between(starts, pair % len(starts))) for pair in pairs]
-    has_sentences = end is not None and np.count_nonzero(targets == end) > 1
-    clusters = sentences(targets, end) if has_sentences and end is not None else blocks(len(targets))
+    if end is not None and np.count_nonzero(targets == end) > 1:
+        clusters = sentences(targets, end)
+    else:
+        clusters = blocks(len(targets))
     return TokenLosses(arrays["nats"].astype(float), arrays.get("oracle"), names, class_of, clusters, targets)
 
 

@@ -1,10 +1,11 @@
 """Say what a claim is, and what may be said of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rnnexp.analysis.differences import Difference, equivalence
 from rnnexp.analysis.figures.picture import Picture
+from rnnexp.analysis.intervals import mean_interval
 from rnnexp.analysis.multiplicity import Adjusted, adjust
 from rnnexp.analysis.planning import needs_margin
 from rnnexp.analysis.study import Study
@@ -17,6 +18,7 @@ UNDECIDED, PROVISIONAL = "undecided", "provisional"
 VALUES, UNFINISHED = "values only", "not finished"
 NO_RUNS = "no runs here"  # in this store
 SUPPORTS = HOLDS, PERHAPS
+FILES = "dataset.dir=FOLDER"  # what a command needs whose data set is read from files
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,17 @@ def how(tested: Adjusted) -> str:
     gap = tested.difference
     runs = f"{gap.n_a} runs each" if gap.n_a == gap.n_b else f"{gap.n_b} to {gap.n_a} runs each"
     return f"{gap.method}, {runs}" + (f", Holm over {tested.pairs} tests" if tested.pairs > 1 else "")
+
+
+def mean_of(losses: Iterable[float]) -> str:
+    """Return the mean of losses with its 95% t interval, in words."""
+    mean = mean_interval(losses)
+    return f"{mean.mean:.3f} nats (95% interval {mean.low:.3f} to {mean.high:.3f}, {mean.n} runs)"
+
+
+def times(gap: float) -> str:
+    """Return a difference of logarithms to the base 2 as a ratio."""
+    return f"{2**gap:.2g} times"
 
 
 def signed(digits: int) -> Callable[[float], str]:

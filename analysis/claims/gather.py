@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from rnnexp.analysis.claims.claim import NO_RUNS, UNFINISHED, Claim, Finding
+from rnnexp.analysis.claims.claim import FILES, NO_RUNS, UNFINISHED, Claim, Finding
 from rnnexp.analysis.claims.runs import number
 from rnnexp.analysis.contrasts import TooFewRuns
 from rnnexp.analysis.described import DONE
@@ -12,7 +12,7 @@ from rnnexp.analysis.records import NoRecords
 from rnnexp.analysis.study import Study, load_study
 
 STUDY = "claims_{}"  # of a preset
-FILES = "dataset.dir=FOLDER"
+# data set -> preset that tuned its rates, and what else its command needs
 TUNING = {
     "grammar": ("tuning", ""),
     "names of dinosaurs": ("tuning_names", FILES),
@@ -20,7 +20,7 @@ TUNING = {
     "names of dinosaurs, the hackathon's model": ("tuning_challenge", FILES),
     "counting": ("tuning_counting", ""),
     "copying": ("tuning_copying", ""),
-}  # data set -> preset that tuned its rates, and what else its command needs
+}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """List the claims, those first that most people ask about."""
 
-from rnnexp.analysis.claims.claim import Claim, Preset
+from rnnexp.analysis.claims.claim import FILES, Claim, Preset
 from rnnexp.analysis.claims.evidence import (
     challenge,
     clipping,
@@ -18,7 +18,6 @@ from rnnexp.analysis.claims.evidence import (
     which_wins,
 )
 
-FILES = "dataset.dir=FOLDER"
 CLAIMS = [
     Claim(
         "parameters",

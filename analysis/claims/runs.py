@@ -18,7 +18,7 @@ def counted(study: Study, *settings: str) -> pd.DataFrame:
 
 
 def everything(study: Study, *settings: str) -> pd.DataFrame:
-    """Return all runs that ended or diverged, with these settings as columns of numbers."""
+    """Return all runs, whatever became of them, with these settings as columns of numbers."""
     has = Recorded(study.recorded)
     columns = {key: has.number(f"params.{key}") for key in settings}
     return study.runs.assign(**columns)

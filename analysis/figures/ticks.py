@@ -7,13 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import Formatter, Locator, MaxNLocator, NullFormatter, NullLocator
 
-STEPS = [
-    (1, 1.5, 2, 3, 4, 5, 6, 8),
-    (1, 1.5, 2, 3, 5, 7),
-    (1, 2, 5),
-    (1, 3),
-    (1,),
-]  # a decade, dense to sparse
+# a decade, dense to sparse
+STEPS = [(1, 1.5, 2, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)]
 CHARACTER = 0.62  # widths of a digit in font sizes, with a little air
 LEAST = 2  # ticks
 FONT_SIZE = 9.0  # as in the style

@@ -44,16 +44,16 @@ def folder_of(
     if not named:
         raise UserError(f"name one run folder: {typed}RUN_FOLDER")
     path = Path(named).expanduser().absolute()
-    for folder in path, path.parent if path.is_file() else path:  # a file of a run will do
-        if found.is_run(folder):
-            return RunFolder(folder)
+    folder = path.parent if path.is_file() else path  # a file of a run will do
+    if found.is_run(folder):
+        return RunFolder(folder)
     for study in path, Path(RUNS, named).absolute():
         runs = found.runs_of(study)
-        fit = [run for run in runs if wanted(run)]
-        if len(fit or runs) == 1:
-            return (fit or runs)[0]
+        fit = [run for run in runs if wanted(run)] or runs
+        if len(fit) == 1:
+            return fit[0]
         if runs:
-            example = shlex.quote(str((fit or runs)[0]))
+            example = shlex.quote(str(fit[0]))
             raise UserError(f"{named} holds {len(runs)} runs: name one, as in {typed}{example}")
     if uri and not path.exists():
         return RunFolder(tracking.folder_of(named, uri))

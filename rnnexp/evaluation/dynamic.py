@@ -116,9 +116,8 @@ class LearningWeights:
         self.mean_rms = sum(means) / len(means)
         by_rows = not (model.tie_weights or isinstance(model.embedding, OneHot) or model.backend.asynchronous)
         self.table = "embedding.W" if by_rows else None
-        self.first = (
-            model.params.count("embedding") if by_rows else 0
-        )  # of the weights that are changed each time
+        # of the weights that are changed each time
+        self.first = model.params.count("embedding") if by_rows else 0
 
     def put_back(self) -> None:
         """Set the weights to what they were."""

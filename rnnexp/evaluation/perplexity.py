@@ -70,9 +70,8 @@ def summed_nats(
     device = model.backend
     there, total, workspace = device_batches(batches, device), device.zeros((), np.float64), model.workspace()
     readers: dict[tuple, CapturedWindow] = {}
-    nats_of: dict[
-        tuple, Any
-    ] = {}  # by the shape of the window, as the readers: of its targets, where asked for
+    # by the shape of the window, as the readers: of its targets, where asked for
+    nats_of: dict[tuple, Any] = {}
     for k in range(len(batches) if windows is None else windows):
         inputs, targets = there.window(k)
         if k == 0:

@@ -53,9 +53,7 @@ def draw(logits, rng: np.random.Generator, temperature: float = 1.0, top_k: int 
     if temperature == 0:
         return int(logits.argmax())
     scaled = logits.astype(np.float64)
-    with np.errstate(
-        over="ignore"
-    ):  # 0 for the likeliest and less for others, however small the temperature is
+    with np.errstate(over="ignore"):  # where the temperature is tiny all but the likeliest become -inf
         scaled = (scaled - scaled.max()) / temperature
     if top_k is not None and top_k < len(scaled):
         likeliest = np.argpartition(scaled, -top_k)[-top_k:]

@@ -12,21 +12,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Records = Sequence[dict[str, Any]]
-BLUE, VERMILION, GREY = (
-    "#0072B2",
-    "#D55E00",
-    "#666666",
-)  # Okabe and Ito's, told apart by dash and marker in grey
+# Okabe and Ito's colours, told apart by dash and marker in grey
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
 # kind -> name in the legend, and how the line and its points look
 LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "train": ("training", {"color": GREY, "linestyle": (0, (4, 2)), "marker": "s", "markersize": 4}),
     "valid": ("validation", {"color": BLUE, "linestyle": "-", "marker": "o", "markersize": 5}),
 }
 TITLE = 52  # characters of a line
-STEPS = (
-    (4, ()),
-    (30, (1, 1.5, 2, 3, 5, 7)),
-)  # of a decade, by how many times the least is the most; () as on a ruler
+# of a decade, by how many times the least is the most; () as on a ruler
+STEPS = (4, ()), (30, (1, 1.5, 2, 3, 5, 7))
 MOST_POINTS = 20  # that get markers
 SLIDE = 7.0, 4.2  # inches
 
@@ -62,9 +57,8 @@ def draw(axes: "Axes", records: Records, steps: Records, result: dict[str, float
     for kind, (name, look) in LOOKS.items():
         key = f"{kind}/ppl"
         rows = [record for record in within if key in record]
-        if (
-            kind == "train" and rows
-        ):  # a mean over an epoch does not stand at its end beside means of few steps
+        # a mean over an epoch does not stand at its end beside means of few steps
+        if kind == "train" and rows:
             rows = _over_as_many_steps(rows)
         else:
             rows = sorted([*rows, *records], key=lambda record: record[over])

@@ -26,6 +26,7 @@ from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.models import make_model
 from rnnexp.records.digests import content, digest
 
+# of what is compiled
 SOURCES = (
     "compute",
     "compute/blas",
@@ -34,7 +35,7 @@ SOURCES = (
     "nn/cells",
     "nn/loops",
     "nn/loops/jit",
-)  # of what is compiled
+)
 LOOK_S = 0.1  # seconds from one look at what is waited for to the next
 
 

@@ -215,10 +215,8 @@ def register() -> None:
         for name, chosen in choices.items():
             tell(f"hydra/schema/{group}", name, options(group, chosen))
     for (group, name), part in own_parts.PARTS.items():
-        values, package = (
-            values_of(group, name, part),
-            f"evaluation.{name}" if group == "evaluation" else None,
-        )
+        values = values_of(group, name, part)
+        package = f"evaluation.{name}" if group == "evaluation" else None
         if part.entry:  # those of a folder are found there
             store.store(group=group, name=name, node=values, package=package, **REPLACE)
 

@@ -8,11 +8,9 @@ from contextlib import contextmanager, suppress
 
 from rnnexp.errors import Interrupted
 
-SIGNALS = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
-)  # not on Windows
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    SIGNALS.append(signal.SIGHUP)
 
 
 @contextmanager

@@ -136,9 +136,8 @@ def without_password(text: str) -> str:
         return text
     rest = text[found.end() :]
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
-    of_file = (
-        found[0].lower().startswith(("sqlite", "file", "journal")) and not authority
-    )  # whose path may have an @
+    # whose path may have an @
+    of_file = found[0].lower().startswith(("sqlite", "file", "journal")) and not authority
     if not of_file and (rest.count("@") > 1 or authority.count("@") < rest.count("@")):
         raise UserError(
             "an address has an @ where it cannot be told from a password: write %40 for it, "

@@ -189,14 +189,12 @@ class RunFolder(RecoveredFolder):
 
     def discard_weights(self, keep: str) -> None:
         """Remove the weights that train.keep does not keep of a run that has finished."""
-        gone = {"all": [], "best": [self.checkpoint_file], "nothing": [self.checkpoint_file, self.best_file]}[
-            keep
-        ]
+        if keep == "all":
+            return
+        files = [self.checkpoint_file, *map(checkpoint.previous, (self.checkpoint_file, self.best_file))]
         with self.exclusive():
-            for file in gone:
+            for file in files if keep == "best" else [*files, self.best_file]:
                 file.unlink(missing_ok=True)
-            for file in (self.checkpoint_file, self.best_file) if keep != "all" else ():
-                checkpoint.previous(file).unlink(missing_ok=True)
 
     def save_test_nats(self, nats: np.ndarray, corpus: Corpus) -> None:
         """Write what each predicted token of the test split costs the best weights, as `token_losses` says."""

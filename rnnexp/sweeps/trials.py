@@ -64,9 +64,8 @@ class Trials:
         self.tpe: optuna.samplers.BaseSampler | None = None
         self.own: set[int] = set()  # all numbers that this process was given
         self.mine: dict[int, Trial] = {}  # those under way
-        self.signs: dict[
-            int, tuple[Any, float]
-        ] = {}  # of the others: the last one, and when it was first seen
+        # of the others: the last one, and when it was first seen
+        self.signs: dict[int, tuple[Any, float]] = {}
         self.lost: set[int] = set()
         self.repeats = self.begun = 0
         self.others: set[int] = set()

@@ -72,9 +72,8 @@ class WorkerClient:
             start_new_session=True,  # Ctrl-C is for the run: it says what is to be delivered then
         )
         assert self.process.stdin
-        os.set_blocking(
-            self.process.stdin.fileno(), False
-        )  # a process that stands still must not stop the run
+        # a process that stands still must not stop the run
+        os.set_blocking(self.process.stdin.fileno(), False)
         self.listener = Thread(target=self.listen, daemon=True)
         self.listener.start()
 

@@ -96,9 +96,8 @@ class Outbox:
         """Deliver the end of runs whose process has gone, or goes now."""
         deadline = time.monotonic() + ORPHANS_S
         while self.open and time.monotonic() < deadline:
-            ended = [
-                over(folder) for folder in self.open.values()
-            ]  # of all, not up to the first that goes on
+            # of all, not up to the first that goes on
+            ended = [over(folder) for folder in self.open.values()]
             if all(ended):
                 break
             time.sleep(0.2)

@@ -48,9 +48,8 @@ class TrainState:
     best_epoch: int = 0
     cpu_seconds: float = 0.0  # of the epochs done, their validation included
     valid_losses: list[float] = field(default_factory=list)  # of the epochs done
-    averaged_from: int | None = (
-        None  # updates done before the first whose weights are averaged; None: none are
-    )
+    # updates done before the first whose weights are averaged; None: none are
+    averaged_from: int | None = None
     measured: Measured = field(default_factory=Measured)
 
     @classmethod

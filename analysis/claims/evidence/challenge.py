@@ -7,7 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnexp.analysis.claims.claim import HOLDS, OPPOSITE, Finding, Part, Test, signed, test_together, whole
+from rnnexp.analysis.claims.claim import (
+    HOLDS,
+    OPPOSITE,
+    Finding,
+    Part,
+    Test,
+    signed,
+    test_together,
+    times,
+    whole,
+)
 from rnnexp.analysis.claims.runs import cells_of, counted, number, values
 from rnnexp.analysis.contrasts import TooFewRuns, contrast
 from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
@@ -45,7 +55,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
             f"fewer iterations: updates to {TARGET:g} nats, LSTM over GRU",
             contrast([(1, steps[0]), (-1, steps[1])]),
             TIMES_MARGIN,
-            lambda gap: f"{2**gap:.2g} times",
+            times,
         )
     )
     parts = test_together(tests)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnexp.analysis.claims.claim import Finding, Part, Test, test_together, whole
+from rnnexp.analysis.claims.claim import Finding, Part, Test, test_together, times, whole
 from rnnexp.analysis.claims.runs import counted, number
 from rnnexp.analysis.contrasts import contrast
 from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
@@ -35,13 +35,13 @@ def judge(studies: Mapping[str, Study]) -> Finding:
                 f"longest number of the LSTM, over the {to:.0f} of training",
                 contrast([(1, [value - log2(to) for value in logs["lstm"]])]),
                 MARGIN,
-                _times,
+                times,
             ),
             Test(
                 "longest number of the LSTM, over the GRU's",
                 contrast([(1, logs["lstm"]), (-1, logs["gru"])]),
                 MARGIN,
-                _times,
+                times,
             ),
         ]
     )
@@ -81,10 +81,6 @@ MEANING = (
     "every tock after the first, and the end. A run that gets the shortest sentence wrong counts as 1. The text has "
     "sentences of ticks and tocks alone, the LSTM 24 units."
 )
-
-
-def _times(gap: float) -> str:
-    return f"{2**gap:.2g} times"
 
 
 def counts_and_right(

@@ -14,6 +14,7 @@ from rnnexp.analysis.claims.claim import (
     how,
     in_words,
     kind_of,
+    mean_of,
     signed,
     whole,
 )
@@ -21,7 +22,6 @@ from rnnexp.analysis.claims.runs import cells_of, counted, is_on, losses_by_seed
 from rnnexp.analysis.contrasts import TooFewRuns
 from rnnexp.analysis.differences import Difference, paired
 from rnnexp.analysis.figures.forest import draw_forest
-from rnnexp.analysis.intervals import mean_interval
 from rnnexp.analysis.multiplicity import Adjusted, adjust
 from rnnexp.analysis.study import Study
 from rnnexp.analysis.verdict import FULL
@@ -62,7 +62,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
         for (cell, name), one in tested.items()
     ]
     beside = [
-        Part(f"{cell}, {name}", _mean(own[name]), "", False)
+        Part(f"{cell}, {name}", mean_of(own[name]), "", False)
         for cell, own in losses.items()
         for name in (WITHOUT, DEPTH, FRESH, ONE)
         if name in own
@@ -133,8 +133,3 @@ def _paired(losses: Mapping[str, pd.Series], a: str, b: str) -> Difference | Non
         return None
     first, second = losses[a].align(losses[b], join="inner")
     return paired(first, second) if len(first) >= 2 else None
-
-
-def _mean(losses: pd.Series) -> str:
-    mean = mean_interval(losses)
-    return f"{mean.mean:.3f} nats (95% interval {mean.low:.3f} to {mean.high:.3f}, {mean.n} runs)"

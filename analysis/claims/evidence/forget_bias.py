@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
-
-from rnnexp.analysis.claims.claim import Finding, Part, Test, signed, test_together, whole
+from rnnexp.analysis.claims.claim import Finding, Part, Test, mean_of, signed, test_together, whole
 from rnnexp.analysis.claims.runs import counted, losses_by_seed, number
 from rnnexp.analysis.contrasts import TooFewRuns
 from rnnexp.analysis.differences import paired
 from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
 from rnnexp.analysis.figures.style import look_of
-from rnnexp.analysis.intervals import mean_interval
 from rnnexp.analysis.study import Study
 
 MARGIN = 0.01  # nats per token
@@ -37,7 +34,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
                     )
                 )
         beside += [
-            Part(f"windows of {window:g}, bias {bias:g}", _mean(losses), "", False)
+            Part(f"windows of {window:g}, bias {bias:g}", mean_of(losses), "", False)
             for bias, losses in by_bias.items()
         ]
         biases = sorted(by_bias)
@@ -71,8 +68,3 @@ UPDATES = (
     "Windows of 128 words take a quarter of the updates over as many words: compare biases within one window, not "
     "windows. The rate is that tuned with bias 1."
 )
-
-
-def _mean(losses: pd.Series) -> str:
-    mean = mean_interval(losses)
-    return f"{mean.mean:.3f} nats (95% interval {mean.low:.3f} to {mean.high:.3f}, {mean.n} runs)"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from rnnexp.analysis.claims.claim import UNDECIDED, Finding, Part, Test, test_together
+from rnnexp.analysis.claims.claim import UNDECIDED, Finding, Part, Test, test_together, times
 from rnnexp.analysis.claims.runs import counted, everything, number
 from rnnexp.analysis.contrasts import LEAST_RATES, TooFewRuns, contrast, near_best, optimum
 from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
@@ -56,7 +56,7 @@ def judge(studies: Mapping[str, Study]) -> Finding:
                 "the best rate of the LSTM over that of the GRU",
                 contrast([(1, lstm), (-1, gru)]),
                 MARGIN,
-                _times,
+                times,
             )
         ]
     )
@@ -68,10 +68,6 @@ SHORT = (
     "The first rate, which the schedule lowers, in 800 updates; short training favours high rates. The best rate of a "
     "seed is where the parabola through the best rate of its cell and two on each side is lowest."
 )
-
-
-def _times(gap: float) -> str:
-    return f"{2**gap:.2g} times"
 
 
 def _optima(runs: pd.DataFrame) -> list[float]:

@@ -1,1 +1,1 @@
-"""Compute on an NVIDIA GPU: kernels, cuBLAS, graphs, and the tracer that turns NumPy code into kernels."""
+"""Compute on an NVIDIA GPU: kernels, cuBLAS, graphs, and the source of kernels from what the tracer has read."""

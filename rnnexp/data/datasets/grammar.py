@@ -65,9 +65,7 @@ KINDS = OTHER, AGREEMENT, BRACKET, COUNTING = "other", "agreement", "bracket", "
 TYPICAL = 0.9  # how often a verb is one of its subject's kind
 MAX_CLAUSES = 3  # clauses open at once
 MAX_BRACKETS = 10  # brackets open at once
-MAX_COUNT = (
-    30  # ticks in a row, each number from 1 on equally likely, unless a text is asked for with another
-)
+MAX_COUNT = 30  # ticks in a row where no other is asked for; each number from 1 on is equally likely
 MOST_TICKS = at_least(2)
 LENGTH = within(2, 100_000_000)  # tokens of a split; so many take minutes to draw, and gigabytes
 

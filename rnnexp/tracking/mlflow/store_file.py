@@ -53,9 +53,8 @@ def alone_with(file: Path, fill: Callable[[Path], None]) -> Iterator[Path]:
 
 def make_elsewhere(file: Path, fill: Callable[[Path], None]) -> None:
     """Make a store in a folder beside, and put it into place when it is whole."""
-    for left in file.parent.glob(
-        f".{file.name}.making-*"
-    ):  # by a process that was killed, for this one has the lock
+    # left by a process that was killed, for this one has the lock
+    for left in file.parent.glob(f".{file.name}.making-*"):
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{file.name}.making-", dir=file.parent) as place:
         made = Path(place).absolute() / file.name

@@ -61,8 +61,8 @@ class Compiled:
     """Hold a loop that numba compiles."""
 
     def __init__(self, loop: written.Loop):
-        source, self.arrays = written.module(loop.cell, loop)
-        self.function = getattr(module_of(source), loop.name)
+        self.function = getattr(module_of(loop.module()), loop.name)
+        self.arrays = loop.arrays
 
     def run(self, arrays: dict, parts: list[slice]) -> None:
         """Run all steps; each thread takes one of `parts` of the rows."""

@@ -35,7 +35,7 @@ class Loop:
 
     kernels : what is computed before, between and after the products.
     targets : of each product, the array that takes the result.
-    arrays : the names of the arrays that the loop takes, once it is written.
+    arrays : the names of the arrays that the loop takes, once `module` is written.
     """
 
     name: str
@@ -46,9 +46,8 @@ class Loop:
     targets: list[Address | None] = field(default_factory=list)
     arrays: list[str] = field(default_factory=list)
 
-    @property
-    def source(self) -> str:
-        """Return the functions of the loop."""
+    def module(self) -> str:
+        """Return the source of a module with the functions of the loop, and note in `arrays` what they take."""
         functions, lines = [], []
         for number, kernel in enumerate(self.kernels):
             if number:
@@ -58,7 +57,8 @@ class Loop:
                 functions.append(row_function(name, kernel, self.name_of, self.meaning(number)))
                 arguments = ", ".join(map(partial(self.place, row="b"), addresses_of(kernel)))
                 lines += ["for b in range(rows):", f"    {name}(", f"        {arguments}", "    )"]
-        return "\n\n\n".join([*functions, self.main(lines)]) + "\n"
+        cell = f"{type(self.cell).__module__}.{type(self.cell).__qualname__}"
+        return HEAD.format(cell=cell) + "\n\n\n".join([*functions, self.main(lines)]) + "\n"
 
     def meaning(self, number: int) -> str:
         """Return what a row function computes, in words."""
@@ -164,9 +164,3 @@ def finish(name: str, cell: Cell, tracer: Tracer, recorder: Recorder) -> Loop:
             loop.targets[k] = accumulate(kernels[k], kernels[k + 1], result, factors[k])
         loop.kernels = [in_order(kernel) for kernel in kernels]
     return loop
-
-
-def module(cell: Cell, loop: Loop) -> tuple[str, list[str]]:
-    """Return the source of a module with one loop of a cell, and the names of the arrays that it takes."""
-    source = loop.source
-    return HEAD.format(cell=f"{type(cell).__module__}.{type(cell).__qualname__}") + source, loop.arrays
