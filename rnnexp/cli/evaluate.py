@@ -33,6 +33,7 @@ from rnnexp.data.corpus import Corpus
 from rnnexp.data.datasets.text import read_text
 from rnnexp.data.texts import UnknownSymbols, read_as
 from rnnexp.errors import UserError
+from rnnexp.evaluation.base import Evaluator
 from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import build, models, rules, schema
 from rnnexp.experiment.config import keys_of_choice, make_chosen
@@ -65,19 +66,10 @@ def report(given: list[str]) -> str:
     """Return a line for each loss that the protocol measures, in nats per token and perplexity."""
     own, overrides = arguments.split(naming.with_run(given, Options), Options)
     options = arguments.read(own, Options)
-    if options.protocol not in PROTOCOLS:
-        raise UserError(f"protocol={options.protocol} is not known: choose from {', '.join(PROTOCOLS)}")
-    if options.unknown not in UNKNOWN:
-        raise UserError(f"unknown={options.unknown} is not known: choose from {', '.join(UNKNOWN)}")
-    if options.weights is None and options.run is None:
-        raise UserError("weights has no value: add weights=FILE, or run=FOLDER for a run of ours")
-    if options.weights is not None and options.run is not None:
-        raise UserError("run= and weights= exclude each other: leave one out")
-    folder = (
-        None
-        if options.run is None
-        else naming.folder_of(options.run, "rnnexp evaluate run=", naming.has_weights, options.uri)
-    )
+    require_possible(options)
+    folder = None
+    if options.run is not None:
+        folder = naming.folder_of(options.run, "rnnexp evaluate run=", naming.has_weights, options.uri)
     chosen = [override for override in overrides if is_of_evaluation(override)]
     others = [override for override in overrides if not is_of_evaluation(override)]
     config = config_of(folder, others) if folder else composed(overrides)
@@ -95,38 +87,68 @@ def report(given: list[str]) -> str:
         raise UserError(
             f"unknown={options.unknown} is for another text than the run's: add dataset.path=FILE"
         )
-    asked = {name: f"evaluation={name}" for name in evaluators} | {protocol: f"protocol={options.protocol}"}
     with backend.named(config["device"]).errors_in_words():
-        if folder and text:
-            read = {name for evaluator in evaluators.values() for name in evaluator.reads}
-            experiment = build.on(corpus_of(folder, config, text, UNKNOWN[options.unknown], read), config)
-        else:
-            experiment = build.experiment(config)
-            if folder:
-                require_same_data(folder, experiment.corpus)
-        corpus = experiment.corpus
-        splits = [OTHER] if text else list(corpus.splits)
+        experiment = experiment_for(folder, config, text, options, evaluators)
+        splits = [OTHER] if text else list(experiment.corpus.splits)
         split = options.split or (OTHER if text else "test")
         if split not in splits:
             raise UserError(f"split={split} is not known: choose from {', '.join(splits)}")
+        asked = {name: f"evaluation={name}" for name in evaluators}
+        asked[protocol] = f"protocol={options.protocol}"
         for name, evaluator in evaluators.items():
-            evaluator.require(corpus, split, asked[name])
+            evaluator.require(experiment.corpus, split, asked[name])
         if folder:
             models.load_weights(experiment.model, folder.path)
         else:
             weights.load(experiment.model, Path(str(options.weights)).expanduser())
-        rows = config["train"]["eval_streams"] if options.protocol == "streams" else 1
-        lines = lines_about(corpus, split)
-        with (
-            np.errstate(over="ignore", invalid="ignore"),
-            engine.use(experiment.engine, experiment.threads, config["tf32"]),
-        ):
-            for name, evaluator in evaluators.items():
-                scores = evaluator.score(experiment.model, corpus, split, rows)
-                way = options.protocol if name == protocol else name
-                what = f"{split} without {corpus.left_out:,} tokens" if corpus.left_out else split
-                lines += lines_of(scores, corpus.bytes_per_token(split), f"{what} ({way})")
-    return "\n".join(lines)
+        return "\n".join(lines_of_scores(experiment, evaluators, split, options.protocol))
+
+
+def require_possible(options: Options) -> None:
+    """Raise UserError where options have values that are not known, or exclude each other."""
+    if options.protocol not in PROTOCOLS:
+        raise UserError(f"protocol={options.protocol} is not known: choose from {', '.join(PROTOCOLS)}")
+    if options.unknown not in UNKNOWN:
+        raise UserError(f"unknown={options.unknown} is not known: choose from {', '.join(UNKNOWN)}")
+    if options.weights is None and options.run is None:
+        raise UserError("weights has no value: add weights=FILE, or run=FOLDER for a run of ours")
+    if options.weights is not None and options.run is not None:
+        raise UserError("run= and weights= exclude each other: leave one out")
+
+
+def experiment_for(
+    folder: RunFolder | None,
+    config: dict[str, Any],
+    text: str,
+    options: Options,
+    evaluators: dict[str, Evaluator],
+) -> build.Experiment:
+    """Return model and data: those of a run, on another text where one is named, or those of the config."""
+    if folder and text:
+        read = {name for evaluator in evaluators.values() for name in evaluator.reads}
+        return build.on(corpus_of(folder, config, text, UNKNOWN[options.unknown], read), config)
+    experiment = build.experiment(config)
+    if folder:
+        require_same_data(folder, experiment.corpus)
+    return experiment
+
+
+def lines_of_scores(
+    experiment: build.Experiment, evaluators: dict[str, Evaluator], split: str, protocol: str
+) -> list[str]:
+    """Return what is to be known of a split, and a line for each loss that the evaluators measure on it."""
+    corpus, lines = experiment.corpus, lines_about(experiment.corpus, split)
+    rows = experiment.settings.eval_streams if protocol == "streams" else 1
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        engine.use(experiment.engine, experiment.threads, experiment.config["tf32"]),
+    ):
+        for name, evaluator in evaluators.items():
+            scores = evaluator.score(experiment.model, corpus, split, rows)
+            way = protocol if name == PROTOCOLS[protocol] else name
+            what = f"{split} without {corpus.left_out:,} tokens" if corpus.left_out else split
+            lines += lines_of(scores, corpus.bytes_per_token(split), f"{what} ({way})")
+    return lines
 
 
 def is_of_evaluation(override: str) -> bool:
