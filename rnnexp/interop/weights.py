@@ -3,12 +3,12 @@
 Names and shapes, for a vocabulary of V, vectors of D and layers of H (D is V with one-hot inputs, and H from
 the second layer on):
 
-    embedding.W      (V, D)          absent with one-hot inputs
-    cell<k>.W        (gates, D, H)   of the gates that the input feeds; x @ W[gate]
-    cell<k>.U_<run>  (gates, H, H)   of the gates that a recurrent product feeds; h @ U[gate]
-    cell<k>.b        (gates, H)
-    decoder.W        (V, H)          absent where tied; h @ decoder.W.T
-    decoder.b        (V,)
+    embedding.W        (V, D)          absent with one-hot inputs
+    cell<k>.W          (gates, D, H)   of the gates that the input feeds; x @ W[gate]
+    cell<k>.U_<group>  (gates, H, H)   of the gates that a recurrent product feeds; h @ U[gate]
+    cell<k>.b          (gates, H)
+    decoder.W          (V, H)          absent where tied; h @ decoder.W.T
+    decoder.b          (V,)
 
 The gates, in order: rnn n; lstm i f o g with U_ifog; gru r z n with U_rz and U_n, or with reset=after
 n r z m with U_rzm, where m is the candidate's recurrent part. One layer of each kind is brought into this
@@ -115,8 +115,8 @@ def split(array, gates: str) -> dict:
 
 def layer(cell: str, W: dict, U: dict, b: dict) -> dict:
     """Return the arrays of our layer, given those of each gate: W (D, H), U (H, H), b (H,)."""
-    gates, runs = {"lstm": ("ifog", ["ifog"]), "gru": ("rzn", ["rz", "n"]), "rnn": ("n", ["n"])}[cell]
-    products = {f"U_{run}": np.stack([U[gate] for gate in run]) for run in runs}
+    gates, groups = {"lstm": ("ifog", ["ifog"]), "gru": ("rzn", ["rz", "n"]), "rnn": ("n", ["n"])}[cell]
+    products = {f"U_{group}": np.stack([U[gate] for gate in group]) for group in groups}
     return {"W": stacked(W, gates), **products, "b": stacked(b, gates)}
 
 

@@ -8,21 +8,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
-from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.records.brought import require_room
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.job import Job, named
+from rnnexp.sweeps.job import Job
 
 
 def config_of(overrides: list[str]) -> dict[str, Any]:
     """Return the config of these overrides, each with one value."""
     return schema.resolve(schema.typed(compose("config", overrides)))
-
-
-def make_job(name: str, overrides: list[str]) -> Job:
-    """Return the job of these overrides, each with one value."""
-    with named(name), in_plain_words():
-        return job_of(name, compose("config", overrides, return_hydra_config=True), overrides)
 
 
 def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:

@@ -12,8 +12,8 @@ from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.versions import VERSION_BASE
 from rnnexp.installation import CONF
-from rnnexp.sweeps.composition import make_job
 from rnnexp.sweeps.configs import open_configs
+from tests.helpers.requests import make_job
 
 
 def of_command(*overrides):

@@ -15,10 +15,9 @@ from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.installation import CONF
 from rnnexp.sweeps import composer
 from rnnexp.sweeps.composer import Composer
-from rnnexp.sweeps.composition import make_job
 from rnnexp.sweeps.configs import open_configs
 from rnnexp.sweeps.job import ONLY
-from tests.helpers.requests import open_request
+from tests.helpers.requests import make_job, open_request
 
 schema.register()
 PRESETS = {  # of a user

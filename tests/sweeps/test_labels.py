@@ -3,10 +3,9 @@
 import pytest
 
 from rnnexp.experiment import schema
-from rnnexp.sweeps.composition import make_job
 from rnnexp.sweeps.labels import label
 from tests.conftest import QUICK
-from tests.helpers.requests import open_request
+from tests.helpers.requests import make_job, open_request
 
 schema.register()
 

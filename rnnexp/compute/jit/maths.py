@@ -23,7 +23,7 @@ P0, P1, P2, P3, P4 = map(
 Q1, Q2, Q3, Q4 = map(
     np.float32, (0.4675027948613809, 0.02603941954984091, 0.0003355846523601607, 8.183231233929699e-07)
 )
-HALF, ONE, LIMIT = np.float32(0.5), np.float32(1), np.float32(8.5)
+ONE, LIMIT = np.float32(1), np.float32(8.5)
 
 
 def tanh(x):
@@ -72,10 +72,3 @@ def _sign(x):
     kind = np.float32 if x == types.float32 else np.float64
     zero, one = kind(0), kind(1)
     return lambda x: one if x > zero else (-one if x < zero else x)
-
-
-@jit
-def add_tanh(a, u):
-    """Set a = tanh(a + u), element by element: both (H,)."""
-    for j in range(len(a)):
-        a[j] = tanh(a[j] + u[j])
