@@ -92,12 +92,11 @@ def markup(picture: Picture, name: str) -> str:
     return opening + words + text[start + 1 :]
 
 
-def save(picture: Picture, folder: Path, name: str) -> list[Path]:
-    """Write `name`.svg, .pdf and .png into a folder; return their paths."""
-    paths = {kind: folder / f"{name}.{kind}" for kind in ("svg", "pdf", "png")}
-    prolog = '<?xml version="1.0" encoding="utf-8"?>\n'
-    replace_text(paths["svg"], prolog + markup(picture, name))
+def save(picture: Picture, folder: Path, name: str) -> str:
+    """Write `name`.svg, .pdf and .png into a folder; return its `markup`."""
+    svg = markup(picture, name)
+    replace_text(folder / f"{name}.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{svg}')
     with styled():
         for kind in "pdf", "png":
-            picture.savefig(paths[kind], dpi=DPI, metadata=NO_DATES[kind])
-    return list(paths.values())
+            picture.savefig(folder / f"{name}.{kind}", dpi=DPI, metadata=NO_DATES[kind])
+    return svg

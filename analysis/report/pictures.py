@@ -191,8 +191,6 @@ def draw(
             if picture is None:
                 continue
             file = name if len(study.groups) == 1 else f"{name}-{place + 1}"
-            written = save(picture, folder, file)
-            svg = next(path for path in written if path.suffix == ".svg").read_text(encoding="utf-8")
-            svg = svg[svg.index("<svg") :]
+            svg = save(picture, folder, file)
             drawn.append(Drawn(section, place, file, picture.heading, picture.description, svg))
     return drawn

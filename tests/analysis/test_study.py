@@ -228,6 +228,8 @@ def test_data_sets_are_groups_of_their_own_each_with_its_best_reachable():
     )
     reachable = study.runs.groupby("group")["best_reachable"].first()
     assert reachable.to_dict() == {"grammar": pytest.approx(log(4.5)), "text": pytest.approx(log(45))}
+    of_valid = study.runs.groupby("group")["best_reachable_valid"].first()
+    assert of_valid.to_dict() == {"grammar": pytest.approx(log(3)), "text": pytest.approx(log(30))}
 
 
 def test_data_are_the_same_where_their_digests_are():

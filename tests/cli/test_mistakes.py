@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hydra.errors import HydraException
 
 from rnnexp.cli import ui
 from rnnexp.command.arguments import convert
@@ -425,6 +426,13 @@ def test_a_current_folder_that_is_gone_is_said(in_process, tmp_path, monkeypatch
 def test_an_error_of_the_system_is_told_without_its_number():
     assert explained(PermissionError(13, "Permission denied", "/a/b")) == "/a/b: Permission denied"
     assert explained(PermissionError(13, "Permission denied")) == "Permission denied"
+
+
+def test_an_error_without_a_message_is_told_by_its_cause_or_its_name():
+    error = ValueError()
+    assert explained(error) == "ValueError"
+    error.__cause__ = HydraException("no key")
+    assert explained(error) == "no key"
 
 
 @pytest.mark.parametrize("text", ["x", "[1]", '{"a": 1}'])

@@ -16,7 +16,13 @@ def runs_table(*rows):
         settings |= {"optimizer.name": "sgd", "schedule.name": "plateau", "dataset.name": "text"}
         settings |= {"optimizer.lr": "1"} | special
         tags = {"rnnexp.group_hash": settings.pop("hash", None), "rnnexp.folder": f"runs/{number}"}
-        metrics = {"test/ppl": ppl, "best/valid_ppl": 2 * ppl, "oracle/ppl": ppl / 2, "num_params": 7}
+        metrics = {
+            "test/ppl": ppl,
+            "best/valid_ppl": 2 * ppl,
+            "oracle/ppl": ppl / 2,
+            "oracle/valid_ppl": ppl / 3,
+            "num_params": 7,
+        }
         table.append(
             {"run_id": str(number), "status": status}
             | {f"params.{key}": value for key, value in settings.items()}

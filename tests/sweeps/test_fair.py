@@ -2,6 +2,7 @@
 
 import pytest
 
+from rnnexp.errors import UserError
 from rnnexp.experiment import models
 from rnnexp.records.address import Address
 from rnnexp.records.folder import RunFolder
@@ -103,6 +104,17 @@ def test_a_trial_that_failed_is_done_again_and_one_that_diverged_counts(tmp_path
         budgets = [len(b.study.get_trials(states=FINISHED_STATES)) for b in work.branches]
         assert budgets == [2, 2]
         assert {job.tags["rnnexp.tuning_trials"] for job in work.best()} == {"2"}
+
+
+def test_a_search_over_one_combination_is_called_all(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rnnexp.sweeps.scheduler.Sweep.on_job_end", lambda *_: None)
+    given = ["sweep=search", "sweep.trials=1", "sweep.best_seeds=1", "optimizer.lr=interval(1,2)"]
+    with open_request([*SMALL[:-1], *given]) as request:
+        work = Search(request, workers=1, timeout=None, on_error="keep_going")
+        end_in_turn(work, [("failed", "Diverged: the loss became nan at step 3")])
+        with pytest.raises(UserError, match=r"^all: every trial diverged or failed"):
+            work.best()
 
 
 @pytest.mark.parametrize(

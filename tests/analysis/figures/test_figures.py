@@ -151,6 +151,16 @@ def test_the_best_reachable_is_that_of_one_data_set():
     assert "best reachable" not in figures.draw_seeds(runs).axes[0].get_xlabel()
 
 
+def test_learning_curves_have_the_best_reachable_of_the_validation_split():
+    runs, history = study(2)
+    lowest = history["valid/loss"].min() - 0.1
+    for known in True, False:
+        runs["best_reachable_valid"] = lowest if known else np.nan
+        lines = figures.draw_curves(runs, history).axes[0].lines
+        level = [line for line in lines if set(line.get_ydata()) == {lowest}]
+        assert len(level) == known
+
+
 def test_one_thing_is_not_many():
     called = [gaps._called("counting", size) for size in ("1", "2", "10")]
     assert called == ["1 tick left", "2 ticks left", "10 ticks left"]
