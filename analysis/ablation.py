@@ -1,51 +1,61 @@
 """Say what each part of a recipe is worth: how much worse the loss is without it, for each cell.
 
-rnnexp ablation study=NAME[,NAME] [uri=MLFLOW_STORE] [out=FOLDER]
+rnnexp ablation study=NAME[,NAME] [where='dataset.name=ptb'] [uri=MLFLOW_STORE] [out=FOLDER]
 
-The runs of a cell are those of one recipe and of that recipe less a part each, with the same seeds. The recipe is the
-configuration from which the others differ least. Writes ablation.md and ablation.png, svg and pdf.
+The runs of a cell are those of one recipe and of that recipe less a part each, on one text, with the same seeds. The
+recipe is the configuration from which the others differ least, and of two the one that has more parts. where: which
+runs, as for rnnexp compare. Writes ablation.md and ablation.png, svg and pdf.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from rnnexp.analysis.command import OTHER_OUT, StudyArguments, main, run_on_study
-from rnnexp.analysis.configurations import varying_settings
 from rnnexp.analysis.design import NOT_PAIRED
 from rnnexp.analysis.differences import paired, welch
 from rnnexp.analysis.figures import draw_ablation, save
 from rnnexp.analysis.markdown import table_line
-from rnnexp.analysis.records import load_runs
+from rnnexp.analysis.study import Study, load_study
+from rnnexp.analysis.tables import ON_SCREEN, study_text
 from rnnexp.command.arguments import read
 from rnnexp.errors import UserError
 from rnnexp.records.files import make_folder, replace_text
 
 LEAST_SEEDS = 2  # of which a spread can be told
+OFF = "null", "0.0", "0", "false"  # values of a setting that leaves a part out; null is what was not recorded
 
 
-def worths(runs: pd.DataFrame) -> pd.DataFrame:
+@dataclass
+class Arguments(StudyArguments):
+    """Say also which runs count."""
+
+    where: str = ""
+
+
+def worths(study: Study) -> pd.DataFrame:
     """Return one row a part and cell, the worthiest part first.
 
-    The columns: `cell`, `part` (the settings without it in words), `seeds`, and `worth`: the mean test loss without the
-    part less that with it, in nats per token, with its 95% interval from `low` to `high`.
+    The columns: `cell`, `recipe` (its configuration), `part` (the settings without it in words), `seeds`, and
+    `worth`: the mean test loss without the part less that with it, in nats per token, with its 95% interval from
+    `low` to `high`.
 
     Seeds are paired where the part leaves first weights and the order of the data as they are, else it is Welch's
     interval (see `analysis.differences`).
 
-    Parameters
-    ----------
-    runs : as from `load_runs`.
-
     Raises
     ------
-    UserError where no cell has a recipe and one less a part with two seeds each.
+    UserError where no cell has a recipe and one less a part with two seeds each, or texts differ.
     """
-    finished = runs[
-        (runs["status"] == "FINISHED") & runs.get("metrics.test/loss", runs["status"].isna()).notna()
-    ]
-    rows = [row for _, own in finished.groupby("params.cell.name", sort=False) for row in _of_cell(own)]
+    runs = study.runs[study.runs["reported"] & study.runs["test_evaluated"]]
+    runs = runs[runs["status"] == "finished"]
+    if runs["data_digest"].nunique() > 1:
+        keys = [key for key in study.settings if key.startswith("dataset.")] or ["dataset.name"]
+        value = study.recorded[f"params.{keys[0]}"].dropna().iloc[0]
+        raise UserError(f"the runs are on several texts: choose one, as by where={keys[0]}={value}")
+    rows = [row for _, own in runs.groupby("cell", sort=False) for row in _of_cell(own, study.settings)]
     if not rows:
         raise UserError(
             "the study has no recipe and recipe less a part with two seeds each: "
@@ -57,25 +67,20 @@ def worths(runs: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["place", "cell"], ignore_index=True).drop(columns="place")
 
 
-def _of_cell(runs: pd.DataFrame) -> list[dict]:
+def _of_cell(runs: pd.DataFrame, settings: dict[str, str]) -> list[dict]:
     """Return the rows of one cell."""
-    settings = varying_settings(runs)
-    del settings["cell.name"]
-    if not settings:
+    keys = [key for key in settings if runs[key].nunique(dropna=False) > 1]
+    if not keys:
         return []
-    values = runs[[f"params.{key}" for key in settings]].astype(object).fillna("null").astype(str)
-    values.columns = list(settings)
-    own = runs.assign(configuration=values.agg("|".join, axis=1))
-    first = values.groupby(own["configuration"]).first()
-    apart = {name: int((first != first.loc[name]).sum().sum()) for name in first.index}
-    recipe = min(apart, key=apart.__getitem__)
-    losses = {
-        name: some.groupby("params.seed")["metrics.test/loss"].first()
-        for name, some in own.groupby("configuration")
-    }
+    values = runs[keys].astype(object).fillna("null").astype(str)
+    has = values.groupby(runs["configuration"]).first()
+    recipe = min(
+        has.index, key=lambda name: ((has != has.loc[name]).sum().sum(), has.loc[name].isin(OFF).sum())
+    )
+    losses = {name: own.set_index("seed")["test_loss"] for name, own in runs.groupby("configuration")}
     rows = []
-    for name in first.index.drop(recipe):
-        changed = [key for key in settings if first.loc[name, key] != first.loc[recipe, key]]
+    for name in has.index.drop(recipe):
+        changed = [key for key in keys if has.loc[name, key] != has.loc[recipe, key]]
         shared = losses[name].index.intersection(losses[recipe].index)
         if len(shared) < LEAST_SEEDS:
             continue
@@ -83,8 +88,9 @@ def _of_cell(runs: pd.DataFrame) -> list[dict]:
         found = compare(losses[name][shared], losses[recipe][shared])
         rows.append(
             {
-                "cell": runs["params.cell.name"].iloc[0],
-                "part": ", ".join(_without(settings[key], first.loc[name, key]) for key in changed),
+                "cell": runs["cell"].iloc[0],
+                "recipe": recipe,
+                "part": ", ".join(_without(settings[key], has.loc[name, key]) for key in changed),
                 "seeds": len(shared),
                 "worth": found.mean,
                 "low": found.low,
@@ -96,7 +102,7 @@ def _of_cell(runs: pd.DataFrame) -> list[dict]:
 
 def _without(name: str, value: str) -> str:
     """Return in words that a setting has another value; null is what a run did not record."""
-    return f"no {name}" if value in ("null", "0.0", "false") else f"{name}={value}"
+    return f"no {name}" if value in OFF else f"{name}={value}"
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -106,7 +112,9 @@ def markdown(table: pd.DataFrame) -> str:
     for part, rows in table.groupby("part", sort=False):
         own = rows.set_index("cell")
         lines.append(table_line([str(part), *(_in_words(own, cell) for cell in cells)]))
-    return "\n".join(lines) + "\n\nNats per token by which the test loss is worse, with its 95% interval.\n"
+    recipes = "; ".join(table["recipe"].unique())
+    words = f"Nats per token by which the test loss is worse, with its 95% interval. The recipe: {recipes}."
+    return "\n".join([*lines, "", words])
 
 
 def _in_words(rows: pd.DataFrame, cell: str) -> str:
@@ -116,21 +124,20 @@ def _in_words(rows: pd.DataFrame, cell: str) -> str:
     return f"{row['worth']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}, {row['seeds']:.0f} seeds)"
 
 
-def report(arguments: StudyArguments, out: Path) -> str:
-    """Write what the parts are worth into a folder; return the table as Markdown."""
-    table = worths(load_runs(arguments.studies, arguments.uri))
+def report(arguments: Arguments, out: Path) -> str:
+    """Write what the parts are worth into a folder; return it as Markdown, of the runs left out the first."""
+    study = load_study(arguments.studies, arguments.uri, arguments.where)
+    table = worths(study)
     text = markdown(table)
     make_folder(out, OTHER_OUT)
-    replace_text(out / "ablation.md", f"# {', '.join(arguments.studies)}\n\n{text}")
+    replace_text(out / "ablation.md", f"# {', '.join(study.studies)}\n\n{study_text(study, [text])}")
     save(draw_ablation(table), out, "ablation")
-    return text
+    return study_text(study, [text], ON_SCREEN, f"{out}/ablation.md")
 
 
 def run(arguments: Sequence[str]) -> None:
     """Say what the parts of the recipe are worth that the studies take apart."""
-    run_on_study(
-        report, read(arguments, StudyArguments), "ablation.md, ablation.png, ablation.svg, ablation.pdf"
-    )
+    run_on_study(report, read(arguments, Arguments), "ablation.md, ablation.png, ablation.svg, ablation.pdf")
 
 
 if __name__ == "__main__":

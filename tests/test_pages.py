@@ -12,7 +12,7 @@ from matplotlib import pyplot
 from omegaconf import OmegaConf
 
 import rnnexp
-from rnnexp.analysis import reproduce
+from rnnexp.analysis import ablation, reproduce
 from rnnexp.analysis.claims.command import Arguments as ClaimsArguments
 from rnnexp.analysis.command import ComparisonArguments, StudyArguments
 from rnnexp.analysis.report.command import Arguments as ReportArguments
@@ -37,7 +37,7 @@ OF_ANALYSIS = {
     "compare": ComparisonArguments,
     "report": ReportArguments,
     "challenge": StudyArguments,
-    "ablation": StudyArguments,
+    "ablation": ablation.Arguments,
     "reproduce": reproduce.Arguments,
     "claims": ClaimsArguments,
 }

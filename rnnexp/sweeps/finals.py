@@ -4,6 +4,7 @@ import math
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override
@@ -11,6 +12,7 @@ from optuna.trial import Trial
 
 from rnnexp.errors import UserError
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.records.lease import InUse
 from rnnexp.sweeps.branch import Branch
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.ranges import chosen, range_tags
@@ -94,6 +96,14 @@ class FinalRuns(Sweep):
                 self.tell(str(job))
         self.look_at = time.monotonic() + POLL_S
         return None
+
+    def on_finished_before(self, job: Job) -> None:
+        """Have the record say of how many trials the run is the best by now."""
+        tags = job.folder.tags()
+        if not job.tags.items() <= tags.items():
+            with suppress(InUse), job.folder.claimed():
+                job.folder.save_tags(tags | job.tags)
+        super().on_finished_before(job)
 
     def awaits(self) -> bool:
         """Return whether other processes are at runs, which may be left to this one."""

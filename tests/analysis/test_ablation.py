@@ -5,8 +5,9 @@ import pytest
 
 from rnnexp.analysis.ablation import markdown, worths
 from rnnexp.analysis.figures import draw_ablation
+from rnnexp.analysis.study import make_study
 from rnnexp.errors import UserError
-from tests.helpers.recorded_runs import runs_table
+from tests.helpers.recorded_runs import NO_HISTORY, runs_table
 
 RECIPE = {"model.weight_drop": "0.3", "model.dropout": "0.4", "model.hidden_size": "9"}
 LESS = {"model.weight_drop": None}, {"model.dropout": "0.0"}, {"model.hidden_size": "7", "model.tie": "false"}
@@ -23,7 +24,11 @@ def study(*cells, seeds=SEEDS):
                 # the parts are worth twice as much to the second cell, and of each a little more with seed 1
                 worth = 0.1 * number * (1 + cells.index(cell)) + 0.01 * (seed == 1) * (number > 0)
                 losses.append(4 + loss + worth)
-    return runs_table(*rows).assign(**{"metrics.test/loss": losses})
+    return made(runs_table(*rows).assign(**{"metrics.test/loss": losses}))
+
+
+def made(recorded, **columns):
+    return make_study(["s"], recorded.assign(**columns), NO_HISTORY)
 
 
 def test_what_the_parts_are_worth_to_each_cell():
@@ -46,24 +51,52 @@ def test_what_the_parts_are_worth_to_each_cell():
 
 
 def test_only_seeds_of_both_count_and_failures_do_not():
-    runs = study("lstm")
+    runs = study("lstm").recorded
     runs.loc[runs.index[3], "status"] = "FAILED"  # of the first part, with seed 0
-    table = worths(runs).set_index("part")
+    table = worths(made(runs)).set_index("part")
     assert table.loc["no weight_drop", "seeds"] == 2
     assert table.loc["no dropout", "seeds"] == 3
 
 
-@pytest.mark.parametrize(
-    "runs", [study("lstm", seeds={0: 0.0}), study("lstm").iloc[:3], study("lstm").iloc[:0]]
-)
-def test_a_study_without_parts_is_refused(runs):
+@pytest.mark.parametrize("seeds", [{0: 0.0}, SEEDS])
+def test_a_study_without_parts_is_refused(seeds):
+    one = study("lstm", seeds=seeds).recorded
     with pytest.raises(UserError, match="no recipe and recipe less a part with two seeds each"):
-        worths(runs)
+        worths(made(one if len(seeds) == 1 else one.iloc[:3]))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_of_two_configurations_the_recipe_has_the_part(number):
+    runs = study("lstm").recorded
+    table = worths(made(pd.concat([runs.iloc[:3], runs.iloc[3 * number : 3 * number + 3]])))
+    assert list(table["part"]) == ["no weight_drop", "no dropout"][number - 1 : number]
+    assert table["worth"].iloc[0] > 0
+
+
+def test_what_diverged_or_was_done_again_does_not_count():
+    runs = study("lstm").recorded
+    runs.loc[3, "metrics.test/loss"] = 100.0
+    runs.loc[3, "tags.rnnexp.error"] = "Diverged: the loss became nan at step 3"
+    runs.loc[3, "status"] = "FAILED"
+    again = runs.iloc[6:9].assign(run_id=["a", "b", "c"], **{"metrics.test/loss": [5.0, 5.5, 4.8]})
+    table = worths(made(pd.concat([runs, again], ignore_index=True))).set_index("part")
+    assert table.loc["no weight_drop", "seeds"] == 2
+    assert table.loc["no dropout", "worth"] == pytest.approx(1)
+
+
+def test_parts_are_worth_something_on_one_text():
+    digests = ["a"] * 11 + ["b"]
+    runs = study("lstm").recorded.assign(**{"params.dataset.seed": ["0"] * 11 + ["7"]})
+    with pytest.raises(UserError, match=r"on several texts: choose one, as by where=dataset\.seed=0"):
+        worths(made(runs, **{"tags.rnnexp.data_digest": digests}))
 
 
 def test_the_table_and_the_picture_say_all():
     table = worths(study("lstm", "gru"))
     lines = markdown(table).splitlines()
+    assert lines[-1].endswith(
+        "hidden_size=9, weight_drop=0.3; lstm, dropout=0.4, hidden_size=9, weight_drop=0.3."
+    )
     assert lines[0] == "| without | gru | lstm |"
     assert lines[4].startswith("| no weight_drop | +0.2033 (+0.1")
     picture = draw_ablation(table)

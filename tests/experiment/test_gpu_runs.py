@@ -39,7 +39,8 @@ def losses(folder):
 
 
 @pytest.mark.parametrize(
-    "more", [SHORT, [*SHORT, "optimizer=adagrad", "optimizer.lr=0.05"], ["dataset=gettysburg", "train.max_steps=12"]]
+    "more",
+    [SHORT, [*SHORT, "optimizer=adagrad", "optimizer.lr=0.05"], ["dataset=gettysburg", "train.max_steps=12"]],
 )
 def test_a_run_records_what_it_records_on_the_cpu(gpu, tmp_path, more):
     here, on_cpu = run(tmp_path / "cpu", *GPU, *more, "device=cpu")

@@ -106,6 +106,19 @@ def test_a_trial_that_failed_is_done_again_and_one_that_diverged_counts(tmp_path
         assert {job.tags["rnnexp.tuning_trials"] for job in work.best()} == {"2"}
 
 
+def test_with_more_trials_runs_done_before_say_of_how_many_they_are_the_best(in_process, tmp_path):
+    given = ["sweep=fair", "cell=lstm,gru", "sweep.best_seeds=1", "sweep.report=false", "tracking=none"]
+    given += ["optimizer.lr=interval(1,2)", "train.max_epochs=1", "model.dropout=0", "study=f"]
+    for trials in 2, 3:
+        result = in_process("-m", *QUICK, *given, f"sweep.trials={trials}")
+        assert result.returncode == 0, result.stderr
+    before = [line for line in result.stdout.splitlines() if "finished before" in line and "seed=1" in line]
+    assert before, "none was the best of two trials and is that of three"
+    finals = [RunFolder(path) for path in tmp_path.glob("runs/f_best/*")]
+    trials = [folder.tags()["rnnexp.tuning_trials"] for folder in finals]
+    assert trials.count("3") == 2
+
+
 def test_a_search_over_one_combination_is_called_all(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rnnexp.sweeps.scheduler.Sweep.on_job_end", lambda *_: None)
