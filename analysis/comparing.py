@@ -131,7 +131,7 @@ def lights_of(runs: pd.DataFrame, names: list[str], settings: dict[str, str]) ->
     seen = runs.loc[runs["cell"].isin(cells), columns]
     compared = (seen["role"] == "final") & seen["configuration"].isin(names)
     found = fairness.lights(seen.assign(reported=compared))
-    finals = seen[compared].fillna(dict.fromkeys(settings, ""))
+    finals = seen[compared].fillna(dict.fromkeys(settings, "none"))
     by = "cell" if finals.groupby("cell")["configuration"].nunique().max() == 1 else "configuration"
     differing = [
         f"{word} ({fairness.each(finals, key, by)})"

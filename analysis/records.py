@@ -55,7 +55,7 @@ def load_runs(studies: str | Sequence[str], uri: str) -> pd.DataFrame:
             runs = runs[runs[KIND].isna()].reset_index(drop=True)
         for name in names:
             if not (runs["study"] == name).any():
-                raise NoRecords(f"study={name} has no runs")
+                raise NoRecords(f"study={name} has no runs{_beside(name, uri)}")
         metrics = [str(column) for column in runs.columns if str(column).startswith("metrics.")]
         runs[metrics] = runs[metrics].mask(runs[metrics] > LARGEST, np.inf)
         name_cells(runs)
@@ -126,6 +126,14 @@ def _history(runs: pd.DataFrame, metrics: Sequence[str], uri: str) -> pd.DataFra
     return table
 
 
+def _beside(study: str, uri: str) -> str:
+    """Return what brings the run folders of a study into the store, where there are any in their usual place."""
+    folder = Path("runs", study)
+    if not (number := len(list(folder.glob("*/config.yaml")))):
+        return ""
+    return f": {folder} holds {number} run folders, which rnnexp sync {folder} uri={uri} brings there"
+
+
 def _file(uri: str) -> Path:
     file = file_of(uri) or Path(uri)
     if not file.exists():
@@ -148,7 +156,7 @@ def _ids(known: dict[str, tuple[str, bool]], names: Iterable[str], uri: str) -> 
             there = ", ".join(
                 sorted(n for n, (_, deleted) in known.items() if not deleted and n != "Default")
             )
-            raise NoRecords(f"study={name} has no records; there are: {there or 'none'}")
+            raise NoRecords(f"study={name} has no records{_beside(name, uri)}; there are: {there or 'none'}")
         number, deleted = known[name]
         if deleted:
             raise InTrash(name, number, uri)

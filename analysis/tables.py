@@ -56,7 +56,10 @@ def group_table(study: Study, group: Group) -> list[str]:
 
 def legend(rows: pd.DataFrame) -> str:
     """Return what a reader must know to read a table."""
-    spreads = " ± standard deviation" if rows["finished"].max() > 1 else ", one run each"
+    most = rows["finished"].max()
+    spreads = (
+        " ± standard deviation" if most > 1 else ", one run each" if most else ", of which there are none"
+    )
     words = [f"Losses are means over the finished runs{spreads}, in nats per token; the best weights count."]
     if rows["excess_mean"].notna().any():
         words.append(

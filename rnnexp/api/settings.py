@@ -16,6 +16,7 @@ from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import schema
 from rnnexp.experiment.compose import composed
 from rnnexp.experiment.config import CHOICES, keys_of, keys_of_choice
+from rnnexp.experiment.left_out import require_left_out
 from rnnexp.experiment.own_parts import PARTS, where
 from rnnexp.installation import CONF
 from rnnexp.options import Key
@@ -53,7 +54,9 @@ def config_of(
             OmegaConf.update(config, key, schema.as_text(value))
         except OmegaConfBaseException as error:
             raise UserError(f"{key}={value!r}: {one_line(error)}") from error
-    return schema.resolve(schema.typed(config)), texts + [f"{key}={value}" for key, value in named.items()]
+    texts += [f"{key}={value}" for key, value in named.items()]
+    require_left_out(texts)
+    return schema.resolve(schema.typed(config)), texts
 
 
 def plain(value: Any) -> Any:

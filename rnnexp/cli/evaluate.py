@@ -101,7 +101,8 @@ def report(given: list[str]) -> str:
             models.load_weights(experiment.model, folder.path)
         else:
             weights.load(experiment.model, Path(str(options.weights)).expanduser())
-        return "\n".join(lines_of_scores(experiment, evaluators, split, options.protocol))
+        lines = lines_of_scores(experiment, evaluators, split, options.protocol)
+        return "\n".join([*(standing(folder) if folder else []), *lines])
 
 
 def require_possible(options: Options) -> None:
@@ -131,6 +132,15 @@ def experiment_for(
     if folder:
         require_same_data(folder, experiment.corpus)
     return experiment
+
+
+def standing(folder: RunFolder) -> list[str]:
+    """Return a line that a run has not finished, and which weights it has; none of one that has."""
+    if folder.result():
+        return []
+    epochs = len(folder.records())
+    has = f"the best of {epochs} epochs" if epochs else "those of its last checkpoint, before an epoch ended"
+    return [f"{folder} has not finished: its weights are {has}"]
 
 
 def lines_of_scores(

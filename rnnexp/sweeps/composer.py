@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.experiment.known_keys import all_keys
+from rnnexp.experiment.left_out import require_left_out
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.options import Key
 from rnnexp.sweeps.composition import folder_at, job_in, without_hydra
@@ -49,6 +50,7 @@ class Composer:
     def job(self, name: str, overrides: list[str]) -> Job:
         """Return the job of these overrides; UserError, which names it, where they are impossible."""
         with named(name), in_plain_words():
+            require_left_out(overrides)
             shape, values = self.split(overrides)
             if shared := self.shared_by(shape):
                 with suppress(*IN_THE_WAY):

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
+from rnnexp.experiment.left_out import require_left_out
 from rnnexp.records.brought import require_room
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
@@ -20,6 +21,7 @@ def config_of(overrides: list[str]) -> dict[str, Any]:
 
 def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:
     """Return the job of a composed config, whose section `hydra` names the folder; UserError for an impossible one."""
+    require_left_out(overrides)
     return job_in(name, cfg, schema.resolve(without_hydra(cfg)), overrides)
 
 

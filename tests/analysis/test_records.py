@@ -1,5 +1,6 @@
 """What is read is what the store holds; where it holds nothing, a line says so."""
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -83,6 +84,17 @@ def test_a_study_without_records_is_named_beside_those_that_have_some(store):
         load_runs("t", store)
     with pytest.raises(NoRecords, match="study=empty has no runs"):
         load_runs("empty", store)
+
+
+@pytest.mark.parametrize("study", ["t", "empty"])
+def test_folders_of_a_study_that_the_store_has_not_got_are_named(store, study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in "a", "b":
+        (tmp_path / "runs" / study / name).mkdir(parents=True)
+        (tmp_path / "runs" / study / name / "config.yaml").touch()
+    said = f": runs/{study} holds 2 run folders, which rnnexp sync runs/{study} uri={store} brings there"
+    with pytest.raises(NoRecords, match=re.escape(said)):
+        load_runs(study, store)
 
 
 def test_a_store_that_is_none_is_named(tmp_path):

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from rnnexp.cli import generate, ui
-from rnnexp.cli.evaluate import report
+from rnnexp.cli.evaluate import report, standing
 from rnnexp.cli.main import COMMANDS
 from rnnexp.command.arguments import read
 from rnnexp.data.datasets import grammar
@@ -325,6 +325,16 @@ def test_a_recorded_run_is_scored_as_it_was_without_its_overrides(run, scored):
     assert perplexity_of(exact) != perplexity_of(streams)
     tags = RunFolder(folder / "run").tags()
     assert (tags["rnnexp.valid_protocol"], tags["rnnexp.test_protocol"]) == ("3 streams", "exact")
+
+
+def test_of_a_run_that_has_not_finished_it_is_said_which_weights_are_scored(run, scored, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(scored[0] / "run", folder)
+    (folder / "result.json").unlink()
+    said = run("evaluate", "run=run", cwd=tmp_path).stdout
+    assert said.startswith("run has not finished: its weights are the best of 2 epochs\n")
+    (line,) = standing(RunFolder(tmp_path / "begun"))
+    assert line.endswith("its weights are those of its last checkpoint, before an epoch ended")
 
 
 def test_another_text_is_scored_whole_with_the_vocabulary_of_the_run(run, scored):

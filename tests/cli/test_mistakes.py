@@ -299,8 +299,10 @@ SIXTY = {
     "model.hidden_size=200000000": "model.hidden_size=200000000 model.embed_size=64 takes more memory than there is: ",
     "model.match_params=1000000000000000": "model.match_params=1000000000000000 takes more memory than there is: ",
     # what would count nowhere
-    "without=dropout model.dropout=0.5": "model.dropout=0.5 counts nowhere beside model.input_dropout=0.0, "
-    "model.between_dropout=0.0, model.output_dropout=0.0: change those",
+    "without=dropout model.dropout=0.5": "model.dropout=0.5 brings back what without=dropout leaves out: leave one of "
+    "them out, or give without=dropout in a command of its own",
+    "-m without=nothing,averaging train.average_from=2": "train.average_from=2 brings back what "
+    "without=averaging leaves out",
     "-m sweep.pruner=median seed=0,1": "sweep.pruner=median is for a search: add sweep=search or sweep.trials=N",
     "-m sweep.best_seeds=3 seed=0,1": "sweep.best_seeds=3 is for a search: add sweep=search or sweep.trials=N",
     "-m hydra.sweep.dir=x seed=0,1": "hydra.sweep.dir is for launchers: hydra.run.dir=FOLDER says where a run goes",
