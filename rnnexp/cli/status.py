@@ -3,8 +3,9 @@
 rnnexp status [study=NAME] [live=true] [FOLDER ...]
 
 For each study: how many runs are under way, have finished, failed, were interrupted (their command goes on with
-them), were pruned by a search, or wait prepared for another machine, and the disk that they take. Then who is at each
-run that is under way, since when, and how far it is, and why runs failed. FOLDER: where to look, `runs` by default.
+them), were pruned by a search, wait prepared for another machine, were not begun (a sweep has named them, no more) or
+are damaged, and the disk that they take. Then who is at each run that is under way, since when, and how far it is, and
+why runs failed. A study is called as the folder that its runs lie in. FOLDER: where to look, `runs` by default.
 live=true shows it again every few seconds, in a file or a pipe every minute, until no run is under way.
 """
 
@@ -29,7 +30,7 @@ COLUMNS = [
     found.INTERRUPTED,
     found.PRUNED,
     found.PREPARED,
-    found.REFUSED,
+    found.NOT_BEGUN,
     found.DAMAGED,
 ]
 EVERY_S, IN_A_PIPE_S = 5.0, 60.0  # from one look to the next

@@ -44,7 +44,7 @@ def waste_of(folder: RunFolder) -> Iterator[Waste]:
         fate = found.fate(folder)
         if fate in (found.RUNNING, found.DAMAGED):
             return
-        if fate in (found.FAILED, found.INTERRUPTED, found.REFUSED) and is_beginning(folder):
+        if fate in (found.FAILED, found.INTERRUPTED, found.NOT_BEGUN) and is_beginning(folder):
             if since_change(folder.path) > LEASE_S:  # else a process may be about to begin
                 yield made(BEGINNING, folder, [path for path in folder.path.rglob("*") if path.is_file()])
             return

@@ -13,7 +13,7 @@ SIGNS = {"state.json", "config.yaml", "label.json", "rnnexp.log"}  # of a run fo
 
 RUNNING, FINISHED, FAILED = "running", "finished", "failed"
 INTERRUPTED, PRUNED = "interrupted", "pruned"  # goes on by its command; stopped for good by a search
-PREPARED, REFUSED = "prepared", "refused"  # for another machine; a folder in which no run was begun
+PREPARED, NOT_BEGUN = "prepared", "not begun"  # for another machine; named by a sweep, no more
 DAMAGED = "damaged"
 
 
@@ -65,7 +65,7 @@ def fate(folder: RunFolder) -> str:
         state = folder.state()
         if not state:
             kept = {FINISHED: folder.result_file, PREPARED: folder.config_file}
-            return next((word for word, file in kept.items() if file.exists()), REFUSED)
+            return next((word for word, file in kept.items() if file.exists()), NOT_BEGUN)
         if state["status"] == "RUNNING" and folder.alive(state):
             return RUNNING
         if folder.result_file.exists():
