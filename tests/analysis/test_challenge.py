@@ -36,6 +36,12 @@ def test_an_entry_is_the_best_epoch_of_a_run():
     assert markdown(table).splitlines()[2] == "| 1 | lstm | 0 | 1.5000 | 20 | 9 | nobody beats it |"
 
 
+def test_of_a_run_that_was_done_again_the_last_counts():
+    runs = finished(("gru", 10.0, {}), ("gru", 11.0, {}))
+    table = rank_entries(runs, history([(2.0, 10)], [(3.0, 10)], [(2.5, 20)], [(2.75, 20)]))
+    assert table["loss"].tolist() == [2.5, 2.75]
+
+
 def test_losses_on_different_data_are_not_ranked():
     runs = finished(("gru", 10.0, {"dataset.seed": "0"}), ("lstm", 12.0, {"dataset.seed": "1"}))
     with pytest.raises(UserError, match=r"the runs differ in dataset\.seed"):
