@@ -17,6 +17,7 @@ from rnnexp.analysis.command import OTHER_OUT, StudyArguments, main, run_on_stud
 from rnnexp.analysis.design import NOT_PAIRED
 from rnnexp.analysis.differences import paired, welch
 from rnnexp.analysis.figures import draw_ablation, save
+from rnnexp.analysis.figures.select import finished
 from rnnexp.analysis.markdown import table_line
 from rnnexp.analysis.study import Study, load_study
 from rnnexp.analysis.tables import ON_SCREEN, study_text
@@ -49,8 +50,7 @@ def worths(study: Study) -> pd.DataFrame:
     ------
     UserError where no cell has a recipe and one less a part with two seeds each, or texts differ.
     """
-    runs = study.runs[study.runs["reported"] & study.runs["test_evaluated"]]
-    runs = runs[runs["status"] == "finished"]
+    runs = finished(study.runs, "test_loss")
     if runs["data_digest"].nunique() > 1:
         keys = [key for key in study.settings if key.startswith("dataset.")] or ["dataset.name"]
         value = study.recorded[f"params.{keys[0]}"].dropna().iloc[0]

@@ -6,9 +6,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import own_parts
+from rnnexp.experiment.own_parts import file_of
 from rnnexp.experiment.titles import key_of
-from rnnexp.installation import CONF
 from rnnexp.records.digests import leaves
 
 
@@ -34,8 +33,6 @@ def value_of(override: str) -> Any:
 
 def values_without(name: str) -> dict[str, Any]:
     """Return the values by key that `without=NAME` sets; empty where there is no such file."""
-    for folder in [*own_parts.FOLDERS, CONF]:
-        if (file := folder / "without" / f"{name}.yaml").is_file():
-            values: Any = OmegaConf.to_container(OmegaConf.load(file))
-            return leaves(values)
-    return {}
+    file = file_of(f"without/{name}")
+    values: Any = OmegaConf.to_container(OmegaConf.load(file)) if file.is_file() else {}
+    return leaves(values)
