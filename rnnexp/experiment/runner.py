@@ -1,8 +1,8 @@
 """Do one run from its config to its records: build it, train it, test it once, and tell of each record."""
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -29,18 +29,15 @@ from rnnexp.experiment.recorded import (
     set_tracking,
     with_recorded_engine,
 )
-from rnnexp.experiment.results import done_at, final_metrics, score_test
+from rnnexp.experiment.results import score_test
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.experiment.text_metrics import seen_metrics
 from rnnexp.experiment.titles import defining_overrides, title
-from rnnexp.records import provenance, step_records, system
+from rnnexp.experiment.train_and_test import train_and_test
+from rnnexp.records import provenance, system
 from rnnexp.records.folder import RunFolder
-from rnnexp.records.lease import now
 from rnnexp.tracking import client
 from rnnexp.tracking.client import Client
 from rnnexp.training.checkpoints import Checkpoints
-from rnnexp.training.loop import fit, train_batches
-from rnnexp.training.state import TrainState
 
 log = logging.getLogger(__name__)
 STOPPING = "the step or the scoring under way is finished, a checkpoint saved, the records delivered"
@@ -221,80 +218,3 @@ def begin(config: dict[str, Any], folder: RunFolder, more_tags: dict[str, str]) 
     origin = provenance.difference(tags, found) if goes_on else provenance.tags(found)
     folder.save_tags(tags | identity | origin | more_tags)
     return config
-
-
-def train_and_test(
-    experiment: build.Experiment, folder: RunFolder, teller: Client, raise_if_asked: Callable, show: bool
-) -> dict[str, float]:
-    """Train, recording each epoch, and test the best weights; return the final metrics."""
-    corpus, settings = experiment.corpus, experiment.settings
-    parts, label = experiment.model.num_params(), experiment.label
-    sizes = list(dict.fromkeys(cell.hidden_size for cell in experiment.model.cells))
-    log.info(
-        f"{label}: {', '.join(map(str, sizes))} hidden units, {sum(parts.values()):,} parameters "
-        f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
-        f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
-    )
-    for reason in experiment.model.not_compiled():
-        log.info(f"{label}: training takes NumPy's steps, which are slower: {reason}")
-    kept = folder.to_keep()
-    checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive, kept)
-    records = kept["records"]  # to which each epoch is added
-    done = checkpoints.step()  # which may be within an epoch
-    steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
-    with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps), show)) as display:
-
-        def on_step(state: TrainState) -> None:
-            display.step(state.step)
-            if settings.sample_every and state.step % settings.sample_every == 0:
-                loss = ""
-                if state.sequences:
-                    mean = state.nats / state.sequences
-                    loss = f", loss {mean:.2f} a sequence this epoch, smoothed {state.smooth_loss:.2f}"
-                artifacts.write_samples(experiment, folder, f"step {state.step}{loss}")
-            raise_if_asked()
-
-        def on_measured(record: dict[str, float]) -> None:
-            step_records.append(folder, record | {"time": now()})
-            display.measured(record)
-
-        step_records.drop_after(folder, done)
-        for record in fit(
-            experiment.model,
-            corpus,
-            experiment.optimizer,
-            experiment.schedule,
-            settings,
-            checkpoints,
-            experiment.seed,
-            on_step,
-            on_measured,
-        ):
-            if record["epoch"] <= len(records):  # taken just before a crash
-                continue
-            record["time"] = now()
-            folder.append(record)
-            records.append(record)
-            teller.changed(folder.path)
-            display.describe(f"epoch {record['epoch']}, valid ppl {record['valid/ppl']:.4g}")
-            log.info(
-                f"epoch {record['epoch']:2}/{settings.max_epochs}  train ppl {record['train/ppl']:8.3f}  "
-                f"valid ppl {record['valid/ppl']:8.3f}  lr {record['lr']:<8.4g} "
-                f"{record['tokens_per_s']:,.0f} tokens/s  {record['epoch_s']:.1f} s"
-            )
-        spent = sum(record.get("epoch_cpu_s", 0) for record in records)
-        if settings.max_seconds and spent >= settings.max_seconds:
-            log.info(
-                f"{label}: stopped by train.max_seconds={settings.max_seconds:g} at step {done_at(records)}"
-            )
-        raise_if_asked()  # the checkpoint of the last epoch has all
-        scores, test_nats = score_test(experiment)
-        if test_nats is not None:
-            folder.save_test_nats(test_nats, corpus)
-        metrics = final_metrics(experiment, records, scores, checkpoints.best_so_far())
-        metrics |= seen_metrics(experiment.model, corpus, settings.eval_streams, test_nats)
-        reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
-    log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
-    losses = [record["valid/loss"] for record in records]
-    divergence.note(folder, label, losses, len(corpus.vocabulary), experiment.optimizer)
-    return metrics

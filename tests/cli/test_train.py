@@ -105,14 +105,14 @@ def test_the_run_itself_imports_no_mlflow_and_nothing_slow_before_its_first_step
     code = """if True:
         import sys
         from rnnexp.cli.main import main
-        from rnnexp.experiment import runner
+        from rnnexp.experiment import train_and_test
 
         def fit(*arguments):
             print(*{"mlflow", "sqlalchemy", "pandas", "matplotlib"} & sys.modules.keys())
             yield from train(*arguments)
             print("mlflow" in sys.modules)
 
-        train, runner.fit = runner.fit, fit
+        train, train_and_test.fit = train_and_test.fit, fit
         main()
     """
     result = subprocess.run(

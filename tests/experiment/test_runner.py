@@ -15,7 +15,7 @@ from rnnexp.data.corpus import Corpus
 from rnnexp.errors import Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import build, corpora, curves, progress, rules, runner, schema
+from rnnexp.experiment import build, corpora, curves, progress, rules, runner, schema, train_and_test
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.model import Model
 from rnnexp.records.folder import RunFolder
@@ -243,20 +243,20 @@ def test_a_run_that_has_finished_is_not_run_again(listener, tmp_path, monkeypatc
 def test_a_run_that_is_to_stop_after_its_last_epoch_is_scored_when_it_goes_on(
     listener, tmp_path, monkeypatch, capfd
 ):
-    fit, score = runner.fit, runner.score_test
+    fit, score = train_and_test.fit, train_and_test.score_test
 
     def fit_and_be_stopped(*given):
         yield from fit(*given)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(runner, "fit", fit_and_be_stopped)
-    monkeypatch.setattr(runner, "score_test", lambda experiment: pytest.fail("scored"))
+    monkeypatch.setattr(train_and_test, "fit", fit_and_be_stopped)
+    monkeypatch.setattr(train_and_test, "score_test", lambda experiment: pytest.fail("scored"))
     with pytest.raises(Interrupted):
         run(tmp_path)
     assert capfd.readouterr().err.startswith("stopping: the step or the scoring under way is finished")
     assert RunFolder(tmp_path).state()["status"] == "KILLED"
-    monkeypatch.setattr(runner, "fit", fit)
-    monkeypatch.setattr(runner, "score_test", score)
+    monkeypatch.setattr(train_and_test, "fit", fit)
+    monkeypatch.setattr(train_and_test, "score_test", score)
     folder, metrics = run(tmp_path)
     assert len(folder.records()) == 2
     assert "test/ppl" in metrics

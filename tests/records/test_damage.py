@@ -10,7 +10,7 @@ import pytest
 from rnnexp.cli.generate import load
 from rnnexp.cli.sync import sync
 from rnnexp.errors import Interrupted, UserError
-from rnnexp.experiment import runner
+from rnnexp.experiment import runner, train_and_test
 from rnnexp.experiment.models import load_weights, make_model
 from rnnexp.records import checkpoint, reading
 from rnnexp.records.folder import RunFolder
@@ -48,9 +48,9 @@ def stopped(tmp_path_factory):
         if state.step == 75:  # of 93
             raise Interrupted(15)
 
-    train = runner.fit
+    train = train_and_test.fit
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "fit", lambda *given: train(*given[:-2], stop))
+        patch.setattr(train_and_test, "fit", lambda *given: train(*given[:-2], stop))
         with pytest.raises(Interrupted):
             runner.run_experiment(config(), folder)
     return folder

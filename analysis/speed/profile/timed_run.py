@@ -16,7 +16,7 @@ from rnnexp.cli.main import main as rnnexp
 FIRST_UPDATE = "rnnexp.optim.base.Optimizer.update"
 TIMED = {  # what is timed -> what it counts as
     "rnnexp.experiment.runner.train_and_test": "training",
-    "rnnexp.experiment.runner.final_metrics": "computation",
+    "rnnexp.experiment.train_and_test.final_metrics": "computation",
     "rnnexp.training.loop.evaluate": "computation",
     "rnnexp.nn.model.Model.forward": "computation",
     "rnnexp.nn.model.Model.backward": "computation",
