@@ -27,7 +27,7 @@ PACKAGES = [
     ),
     *("experiment", "sweeps", "interop", "cli", "api", "__main__"),
 ]
-COMPOSING = {f"experiment.{name}" for name in ("schema", "compose", "left_out", "mistakes", "versions")}
+COMPOSING = {f"experiment.{name}" for name in ("schema", "compose", "typed", "mistakes", "versions")}
 ALLOWED = {  # library -> where in rnnexp it may be imported
     "hydra": {*COMPOSING, "sweeps", "cli"},
     "omegaconf": {*COMPOSING, "sweeps", "cli", "api.settings"},

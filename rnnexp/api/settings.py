@@ -16,8 +16,8 @@ from rnnexp.evaluation import EVALUATORS
 from rnnexp.experiment import schema
 from rnnexp.experiment.compose import composed
 from rnnexp.experiment.config import CHOICES, keys_of, keys_of_choice
-from rnnexp.experiment.left_out import require_left_out
 from rnnexp.experiment.own_parts import PARTS, where
+from rnnexp.experiment.typed import require_typed_counts
 from rnnexp.installation import CONF
 from rnnexp.options import Key
 
@@ -55,8 +55,9 @@ def config_of(
         except OmegaConfBaseException as error:
             raise UserError(f"{key}={value!r}: {one_line(error)}") from error
     texts += [f"{key}={value}" for key, value in named.items()]
-    require_left_out(texts)
-    return schema.resolve(schema.typed(config)), texts
+    resolved = schema.resolve(schema.typed(config))
+    require_typed_counts(texts, resolved)
+    return resolved, texts
 
 
 def plain(value: Any) -> Any:

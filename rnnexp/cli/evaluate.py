@@ -79,6 +79,8 @@ def report(given: list[str]) -> str:
     if protocol != "exact":
         config["evaluation"] = {protocol: {"name": protocol}} | config["evaluation"]
     rules.check(config)
+    if options.weights is not None and not Path(options.weights).expanduser().exists():
+        raise UserError(f"weights={options.weights} does not exist")  # before the data are read
     evaluators = models.make_evaluators(config)
     if protocol != "exact":
         del evaluators["exact"]

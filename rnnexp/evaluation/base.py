@@ -59,11 +59,16 @@ class Evaluator(ABC):
         ----------
         chosen : how the user asked for it, as KEY=VALUE.
         """
-        if corpus.end is not None and not self.takes_sequences:
-            raise UserError(f"{chosen} is for one stream of text; this data set has sequences")
+        if corpus.end is not None:
+            self.require_takes_sequences(chosen)
         for name, least in {**self.reads, split: self.min_tokens}.items():
             if corpus.end is None:
                 corpus.require(name, least, chosen)
+
+    def require_takes_sequences(self, chosen: str) -> None:
+        """Raise UserError where this scores one stream of text only; see `require`."""
+        if not self.takes_sequences:
+            raise UserError(f"{chosen} is for one stream of text; this data set has sequences: leave it out")
 
     def require_model(self, model: Model, chosen: str) -> None:  # noqa: B027, for most take every model
         """Raise UserError where this cannot score by a model, of any vocabulary; see `require`."""

@@ -5,6 +5,8 @@ stay (model.variational) do so for a window of an evaluation.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +15,7 @@ from rnnexp.errors import UserError
 from rnnexp.evaluation.base import Evaluator
 from rnnexp.evaluation.perplexity import put
 from rnnexp.evaluation.reading import read
+from rnnexp.nn.model import Model
 from rnnexp.options import Option, at_least, within
 
 
@@ -30,7 +33,7 @@ class McDropout(Evaluator):
         drops = *model.dropouts, *model.recurrent_dropouts, *model.weight_drops, model.embedding_dropout
         if not any(drop.rate > 0 for drop in drops):
             raise UserError(
-                f"{chosen} is for a model with dropout: give model.dropout or model.recurrent_dropout, or leave it out"
+                f"{chosen} is for a model with dropout: give model.dropout or another rate, or leave it out"
             )
 
     def score(self, model, corpus, split, rows=1):
@@ -40,13 +43,24 @@ class McDropout(Evaluator):
         tokens = corpus.splits[split]
         summed = np.full(len(tokens), -np.inf)  # log of the sum of the probabilities so far
         nats = np.empty(len(tokens))
-        for number in range(self.samples):
-            for window in read(model, tokens, corpus.end, (self.seed, number)):
-                put(nats, window.places, window.nats(window.logits(), model.decoder.p["b"]))
-            first = corpus.first_target
-            np.logaddexp(summed[first:], -nats[first:], out=summed[first:])
+        with state_kept(model):
+            for number in range(self.samples):
+                for window in read(model, tokens, corpus.end, (self.seed, number)):
+                    put(nats, window.places, window.nats(window.logits(), model.decoder.p["b"]))
+                first = corpus.first_target
+                np.logaddexp(summed[first:], -nats[first:], out=summed[first:])
         each = math.log(self.samples) - summed[corpus.first_target :]
         return {"mc_dropout_loss": float(each.mean())}, each
+
+
+@contextmanager
+def state_kept(model: Model) -> Iterator[None]:
+    """Have a model carry its state on from window to window within the context, whatever `model.drop_state` is."""
+    rate, model.state_drop.rate = model.state_drop.rate, 0.0
+    try:
+        yield
+    finally:
+        model.state_drop.rate = rate
 
 
 make = McDropout

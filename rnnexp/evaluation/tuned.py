@@ -32,7 +32,7 @@ class Tuned(Evaluator):
 
     def __init__(self, name: str, **given: Sequence[float]):
         self.name, self.names = name, list(given)
-        self.settings = list(product(*given.values()))
+        self.settings = list(dict.fromkeys(product(*given.values())))  # a value given twice is one
         if len(self.settings) > 1:
             self.reads = {"valid": self.min_tokens}
 

@@ -7,7 +7,6 @@ from threadpoolctl import threadpool_info
 
 from rnnexp.compute import backend, engine
 from rnnexp.data.corpus import Corpus
-from rnnexp.errors import UserError
 from rnnexp.evaluation.base import Evaluator
 from rnnexp.experiment import corpora, rules
 from rnnexp.experiment.config import RUNTIME, make_chosen
@@ -106,8 +105,8 @@ def require_enough(corpus: Corpus, config: dict[str, Any]) -> None:
         corpus.require("valid", settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
         if settings.tests:
             corpus.require("test", 2, "its score")
-    elif settings.random_bptt:
-        raise UserError("train.random_bptt=true cuts a stream, and this text is sequences: leave it out")
+    else:
+        rules.require_fits_sequences(config)
     for name, evaluator in make_evaluators(config).items() if settings.tests else ():
         evaluator.require(corpus, "test", f"evaluation={name}")
 

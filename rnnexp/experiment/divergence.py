@@ -15,6 +15,8 @@ TAG, HOW_TAG = "rnnexp.diverged", "rnnexp.divergence"
 
 def remedy(optimizer: Optimizer) -> str:
     """Return what to change so that training does not diverge, with its value now."""
+    if optimizer.lr * optimizer.weight_decay >= 1:  # it turns the weights over by itself
+        return f"lower optimizer.weight_decay (now {optimizer.weight_decay:g}) or optimizer.lr (now {optimizer.lr:g})"
     norm = optimizer.clip_norm
     clip = "set optimizer.clip_norm" if norm is None else f"optimizer.clip_norm (now {norm:g})"
     return f"lower optimizer.lr (now {optimizer.lr:g}) or {clip}"

@@ -88,7 +88,7 @@ def model_of_size(config: dict[str, Any], vocab_size: int, last: int | None, whe
         if shape.get(key) and not all(cell.recurrent_matmuls for cell in cells):
             raise UserError(
                 f"model.{key}={shape[key]} is for recurrent products, and cell={config['cell']['name']} has none: "
-                f"leave model.{key} out"
+                f"add model.{key}=0"
             )
     return Model(cells, vocab_size, **shape, backend=where)
 

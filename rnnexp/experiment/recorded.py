@@ -53,7 +53,7 @@ def what_differs(config: dict[str, Any], folder: RunFolder) -> str:
 def require_same_engine(config: dict[str, Any], folder: RunFolder) -> None:
     """Raise UserError where a run has finished by another engine or device than a config asks for by name."""
     tags = folder.tags() if folder.result_file.exists() else {}
-    for key in "device", "engine":
+    for key in RUNTIME:
         found = tags.get(f"rnnexp.{key}")
         if config[key] and found and config[key] != found:
             raise UserError(

@@ -7,12 +7,15 @@ from typing import Any
 from rnnexp import tracking
 from rnnexp.compute import engine
 from rnnexp.data import files
+from rnnexp.data.datasets import has_sequences
 from rnnexp.errors import UserError
 from rnnexp.experiment.config import ALWAYS, keys_of, keys_of_choice, make_chosen
 from rnnexp.experiment.contracts import try_out
 from rnnexp.experiment.models import make_evaluators, make_model
 from rnnexp.options import Key, PathTo
 from rnnexp.records.digests import leaves
+
+FORESEEN = 1000  # epochs for which a schedule is looked at ahead
 
 
 def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None = None) -> None:
@@ -29,6 +32,9 @@ def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
     require_dropout_somewhere(config["model"])
+    require_rates(config)
+    if has_sequences(config["dataset"]):
+        require_fits_sequences(config)
     if config["train"].get("max_seconds") and config["device"] == "gpu":
         raise UserError("train.max_seconds counts the CPU's seconds: with device=gpu give train.max_steps")
     if config["engine"] or config["device"] == "gpu":
@@ -50,6 +56,26 @@ def require_dropout_somewhere(model: dict[str, Any]) -> None:
     if model["dropout"] and all(model.get(place) is not None for place in places):
         given = ", ".join(f"model.{place}={model[place]}" for place in places)
         raise UserError(f"model.dropout={model['dropout']} counts nowhere beside {given}: change those")
+
+
+def require_rates(config: dict[str, Any]) -> None:
+    """Raise UserError where a schedule has epochs at a learning rate of 0, in which nothing would be learned."""
+    schedule, lr = make_chosen("schedule", config["schedule"]), config["optimizer"]["lr"]
+    for epoch in range(1, min(config["train"]["max_epochs"], FORESEEN)):
+        if not (lr := schedule.next_lr(lr, True, epoch)):
+            raise UserError(
+                f"schedule={config['schedule']['name']} has a learning rate of 0 after epoch {epoch}, and "
+                f"train.max_epochs={config['train']['max_epochs']} goes on: change its keys, or train for as long"
+            )
+
+
+def require_fits_sequences(config: dict[str, Any]) -> None:
+    """Raise UserError where something that is for one stream of text is asked of sequences."""
+    if config["train"].get("random_bptt"):
+        raise UserError("train.random_bptt=true cuts a stream, and this text is sequences: leave it out")
+    if config["train"].get("test") != "never":
+        for name, evaluator in make_evaluators(config).items():
+            evaluator.require_takes_sequences(f"evaluation={name}")
 
 
 def check_files(config: dict[str, Any]) -> None:

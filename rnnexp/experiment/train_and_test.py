@@ -48,7 +48,7 @@ def train_and_test(
 
 def introduce(experiment: build.Experiment) -> None:
     """Log the sizes of model and text, and what makes training slower than it could be."""
-    model, corpus = experiment.model, experiment.corpus
+    model, corpus, settings = experiment.model, experiment.corpus, experiment.settings
     sizes = dict.fromkeys(cell.hidden_size for cell in model.cells)
     parts = model.num_params()
     log.info(
@@ -56,6 +56,11 @@ def introduce(experiment: build.Experiment) -> None:
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )
+    begins, last = settings.average_from, settings.max_epochs
+    if begins and begins > last > 0 and (settings.average_trigger or last) >= last:
+        log.info(
+            f"{experiment.label}: no weights are averaged, train.average_from={begins} is beyond {last} epochs"
+        )
     for reason in model.not_compiled():
         log.info(f"{experiment.label}: training takes NumPy's steps, which are slower: {reason}")
 

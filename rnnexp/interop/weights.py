@@ -28,6 +28,8 @@ from rnnexp.records.npz import Npz
 
 BESIDE = "meta", "optimizer", "state"  # how names begin of what a checkpoint holds besides the weights
 
+MODEL = "cell=NAME and model.KEY=VALUE, or experiment=NAME, say what model it is for"
+
 # the gates as they lie side by side there
 BOOK = {"lstm": "fgio", "gru": "zrn", "rnn": "n"}
 PYTORCH = {"lstm": "ifgo", "gru": "rzn", "rnn": "n"}
@@ -64,10 +66,12 @@ def require_names(model: Model, names: Collection[str], origin: str) -> None:
     shapes = model.params.shapes
     for name in shapes:
         if name not in names:
-            raise UserError(f"{origin} lacks {name} of shape {shapes[name]}")
+            raise UserError(f"{origin} lacks {name} of shape {shapes[name]}: {MODEL}")
     for name in names:
         if name not in shapes and name.partition(".")[0] not in BESIDE:
-            raise UserError(f"{origin} has {name}, which this model does not: it has {', '.join(shapes)}")
+            raise UserError(
+                f"{origin} has {name}, which this model does not: it has {', '.join(shapes)}; {MODEL}"
+            )
 
 
 def from_book(cell: str, Wx, Wh, b) -> dict:

@@ -240,7 +240,7 @@ class Model:
         h, next_state = self.features(inputs, state, workspace, dropout_key)
         logits = self.decoder.forward(h, workspace.child("decoder"))
         nats = self.decoder.loss(logits, targets.ravel(), grad_scale, token_nats)
-        workspace["dlogits"], workspace["window"] = logits, targets.shape
+        workspace["dlogits"], workspace["targets"] = logits, targets
         return nats, next_state
 
     def backward(self, workspace: Workspace, dstate=None):
@@ -257,13 +257,14 @@ class Model:
         -------
         the gradient of the state before the window. `params.grads` is set, not added to.
         """
-        T, B = workspace["window"]
+        targets = workspace["targets"]
+        T, B = targets.shape
         dstate = dstate or self.zero_state(B)
         dprevious: list[tuple] = []
         dx = self.decoder.backward(workspace["dlogits"], workspace.child("decoder")).reshape(T, B, -1)
-        dx = self.penalties.backward_dropped(dx, workspace.child("penalties"))
+        dx = self.penalties.backward_dropped(dx, targets, workspace.child("penalties"))
         dx = self.dropouts[-1].backward(dx, workspace.child("dropout_top"))
-        dx = self.penalties.backward(dx, workspace.child("penalties"))
+        dx = self.penalties.backward(dx, targets, workspace.child("penalties"))
         for k, layer in reversed(list(enumerate(self.recurrent))):
             dx, before = layer.backward(dx, dstate[k], workspace.child(f"cell{k}"))
             self.weight_drops[k].backward(layer.recurrent_part(layer.g), workspace.child(f"weight_drop{k}"))

@@ -7,6 +7,7 @@ Where a pass is given no key (seed, step), nothing here does anything.
 import numpy as np
 
 from rnnexp.compute.workspace import Workspace
+from rnnexp.nn.tokens import IGNORE_INDEX
 
 MaskKey = tuple[int, int] | None
 
@@ -147,9 +148,9 @@ class StateDrop(RandomMask):
 class Penalties:
     """Add to the training loss the squares of the top layer's outputs, and of how far they move from step to step.
 
-    The loss gets activation * mean(dropped(h)^2) + temporal * mean((h[t + 1] - h[t])^2), in the mean over all numbers
-    of a window. No loss that is reported has them. Merity et al. 2017, "Revisiting activation regularization for
-    language RNNs".
+    The loss gets activation * mean(dropped(h)^2) + temporal * mean((h[t + 1] - h[t])^2), in the mean over the numbers
+    of a window whose targets count: not over what pads a short sequence. No loss that is reported has them. Merity et
+    al. 2017, "Revisiting activation regularization for language RNNs".
 
     Parameters
     ----------
@@ -163,19 +164,29 @@ class Penalties:
         """Keep the outputs h (T, B, H), and what dropout left of them, for the backward pass."""
         workspace["h"], workspace["dropped"] = (None, None) if key is None else (h, dropped)
 
-    def backward_dropped(self, dy, workspace: Workspace):
-        """Add the gradient of what dropout left, in the memory of dy (T, B, H)."""
+    def backward_dropped(self, dy, targets, workspace: Workspace):
+        """Add the gradient of what dropout left, in the memory of dy (T, B, H); targets (T, B): see `Model.forward`."""
         y = workspace["dropped"]
         if self.activation and y is not None:
-            dy += (2 * self.activation / y.size) * y
+            dy += factor(self.activation, targets != IGNORE_INDEX, y) * y
         return dy
 
-    def backward(self, dh, workspace: Workspace):
-        """Add the gradient of the outputs themselves, in the memory of dh (T, B, H)."""
+    def backward(self, dh, targets, workspace: Workspace):
+        """Add the gradient of the outputs themselves, in the memory of dh (T, B, H); targets: as before."""
         h = workspace["h"]
         if self.temporal and h is not None and len(h) > 1:
+            counts = targets != IGNORE_INDEX
             change = h[1:] - h[:-1]
-            change *= 2 * self.temporal / change.size
+            change *= factor(self.temporal, counts[1:] & counts[:-1], change)
             dh[1:] += change
             dh[:-1] -= change
         return dh
+
+
+def factor(penalty: float, counts, of):
+    """Return what times `of` is the gradient of its mean square times a penalty.
+
+    counts : (T, B), whether the numbers (T, B, H) of a step and row are in the mean.
+    """
+    numbers = np.maximum(counts.sum(), 1) * of.shape[-1]
+    return (counts * (2 * penalty / numbers)).astype(of.dtype)[..., None]

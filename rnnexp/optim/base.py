@@ -27,7 +27,8 @@ ClipValue = Annotated[
 WeightDecay = Annotated[
     float,
     Option(
-        "this times the parameters is added to their gradient, once it is clipped",
+        "this times the parameters is added to their gradient, once it is clipped; adamw takes it times lr off the "
+        "parameters themselves",
         NOT_NEGATIVE,
         since_default=0.0,
     ),

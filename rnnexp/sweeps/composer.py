@@ -20,8 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.experiment.known_keys import all_keys
-from rnnexp.experiment.left_out import require_left_out
 from rnnexp.experiment.mistakes import in_plain_words
+from rnnexp.experiment.typed import require_typed_counts
 from rnnexp.options import Key
 from rnnexp.sweeps.composition import folder_at, job_in, without_hydra
 from rnnexp.sweeps.job import Job, named
@@ -50,12 +50,12 @@ class Composer:
     def job(self, name: str, overrides: list[str]) -> Job:
         """Return the job of these overrides; UserError, which names it, where they are impossible."""
         with named(name), in_plain_words():
-            require_left_out(overrides)
             shape, values = self.split(overrides)
             if shared := self.shared_by(shape):
                 with suppress(*IN_THE_WAY):
                     config = shared.config(values)
                     rules.check_value("study", config["study"])
+                    require_typed_counts(overrides, config)
                     return Job(name, config, folder_at(shared.folder()), overrides)
             return job_in(name, *self.composed(shape, overrides), overrides)
 

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
-from rnnexp.experiment.left_out import require_left_out
+from rnnexp.experiment.typed import require_typed_counts
 from rnnexp.records.brought import require_room
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
@@ -21,12 +21,12 @@ def config_of(overrides: list[str]) -> dict[str, Any]:
 
 def job_of(name: str, cfg: DictConfig, overrides: list[str]) -> Job:
     """Return the job of a composed config, whose section `hydra` names the folder; UserError for an impossible one."""
-    require_left_out(overrides)
     return job_in(name, cfg, schema.resolve(without_hydra(cfg)), overrides)
 
 
 def job_in(name: str, cfg: DictConfig, config: dict[str, Any], overrides: list[str]) -> Job:
     """Return the job with this config in the folder that a composed config names."""
+    require_typed_counts(overrides, config)
     rules.check_value("study", str(cfg.study))  # which becomes a part of the path
     return Job(name, config, folder_at(str(OmegaConf.select(cfg, "hydra.run.dir") or "")), overrides)
 
