@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from functools import partial
 
+from rnnexp.compute.jit import maths
 from rnnexp.compute.jit.factors import in_order
-from rnnexp.compute.jit.source import addresses_of, row_function
+from rnnexp.compute.jit.source import CALLED, addresses_of, row_function
 from rnnexp.compute.tracer import Address, Scalar, Statement, Tracer
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.loops.jit.accumulate import accumulate
@@ -17,16 +18,21 @@ HEAD = '''"""Loops over time of the cell {cell}, written from its methods.
 Those that work through a row are what the cell computes between two products, (H,) each.
 """
 
-from math import exp, fabs, log, sqrt
+from math import {of_python}
 
 import numpy as np
 
 from rnnexp.compute.jit import jit, row
-from rnnexp.compute.jit.maths import maximum, minimum, product, sign, tanh
+from rnnexp.compute.jit.maths import {ours}
 from rnnexp.compute.jit.panels import multiply, multiply_back
 
 
 '''
+OURS = [name for name in CALLED if hasattr(maths, name)]
+IMPORTED = {
+    "of_python": ", ".join(name for name in CALLED if name not in OURS),
+    "ours": ", ".join(OURS),
+}
 
 
 @dataclass
@@ -58,7 +64,7 @@ class Loop:
                 arguments = ", ".join(map(partial(self.place, row="b"), addresses_of(kernel)))
                 lines += ["for b in range(rows):", f"    {name}(", f"        {arguments}", "    )"]
         cell = f"{type(self.cell).__module__}.{type(self.cell).__qualname__}"
-        return HEAD.format(cell=cell) + "\n\n\n".join([*functions, self.main(lines)]) + "\n"
+        return HEAD.format(cell=cell, **IMPORTED) + "\n\n\n".join([*functions, self.main(lines)]) + "\n"
 
     def meaning(self, number: int) -> str:
         """Return what a row function computes, in words."""
