@@ -4,24 +4,32 @@ import numpy as np
 import pytest
 
 from rnnexp.compute import engine
-from rnnexp.compute.backend import CPU
 from rnnexp.compute.tracer import FUNCTIONS
-from rnnexp.compute.workspace import Workspace
 from rnnexp.nn import loops
 from rnnexp.nn.cells.rnn import RNN
-from rnnexp.nn.inputs import DenseInputs
+from tests.compute.test_engine import D, H, as_python, everything, needs_numba
 from tests.helpers.variants import bound_layer
 
-needs_numba = pytest.mark.skipif(bool(engine.missing("numba")), reason="numba is not installed")
-T, B, D, H = 3, 2, 4, 5
 
-
-def outputs(cell, dtype=np.float32):
-    """Return the outputs of a cell with random parameters."""
+def require_compiled_alike(cell, dtype, tolerance):
+    """Compare the loops that are written of a cell with its methods, at random parameters."""
     layer, params = bound_layer(cell, dtype)
-    params.values[...] = np.random.default_rng(0).standard_normal(len(params.values))
-    x = DenseInputs(np.ones((T, B, D), dtype))
-    return layer.forward(x, layer.zero_state(B), Workspace(dtype, CPU))[0].copy()
+    params.values[...] = np.random.default_rng(0).uniform(-1, 1, len(params.values))
+    layer.clip_through_time = 0.5
+    with engine.use("numpy"):
+        expected = everything(layer, params, dtype, "each")
+    with engine.use("numba"):
+        assert loops.why_not_compiled(cell) is None
+        written = everything(layer, params, dtype, "each")
+    for key, array in expected.items():
+        np.testing.assert_allclose(written[key], array, rtol=tolerance, atol=tolerance, err_msg=key)
+
+
+def loop_in_python(monkeypatch):
+    """Have the loops that are written run as they are, for each takes numba some seconds."""
+    from rnnexp.nn.loops import jit
+
+    monkeypatch.setattr(jit, "module_of", as_python)
 
 
 class AllFunctions(RNN):
@@ -34,8 +42,63 @@ class AllFunctions(RNN):
 
 @needs_numba
 def test_every_function_that_is_read_can_be_compiled():
-    with engine.use("numpy"):
-        expected = outputs(AllFunctions(D, H))
-    with engine.use("numba"):
-        assert loops.why_not_compiled(AllFunctions(D, H)) is None
-        np.testing.assert_allclose(outputs(AllFunctions(D, H)), expected, rtol=1e-5)
+    require_compiled_alike(AllFunctions(D, H), np.float32, 2e-5)
+
+
+# what the loops call themselves, the row functions, and what both call
+TAKEN = "t b H first last gates mask da dout limit scratch u_n u_n_0 U_n d_h a_n n_ j v1 p1 one number_0 exp product np"
+
+
+class Named(RNN):
+    gates = input_gates = "nj"
+    recurrent_matmuls = {"n": "h_prev", "nj": "h_prev"}
+
+    def step(self, arrays, recurrent):
+        arrays["nj"] += recurrent("nj", arrays["h_prev"])
+        arrays["n"] += recurrent("n", arrays["h_prev"])
+        arrays["h"][...] = np.tanh(arrays["n"]) * 0.7 + np.exp(-np.square(arrays["j"]))
+        for name in self.chosen:
+            np.multiply(arrays["h"], 0.3 + arrays["j"], out=arrays[name])
+            arrays["h"] += arrays[name] * arrays[name]
+
+    def local_gradients(self, arrays, grads):
+        grads["nj"][...] = arrays["h"] * arrays["nj"]
+        for name in self.chosen:
+            grads["n"] *= arrays[name]
+
+    def step_backward(self, arrays, grads, recurrent, dh, *more):
+        grads["nj"] *= dh
+        dh[...] = recurrent.back("nj", grads["nj"])
+        dh += recurrent.back("n", grads["n"])
+        for array in more:
+            array *= dh
+
+
+@needs_numba
+@pytest.mark.parametrize("name", [name for name in [*TAKEN.split(), "lambda"] if name != "j"])
+def test_a_cell_may_use_every_name_that_the_loops_use(name, monkeypatch):
+    loop_in_python(monkeypatch)
+    for states, saved in (("h",), (name,)), (("h", name), ()):
+        monkeypatch.setattr(Named, "states", states)
+        monkeypatch.setattr(Named, "saved", saved)
+        monkeypatch.setattr(Named, "chosen", (name,), raising=False)
+        require_compiled_alike(Named(D, H), np.float64, 1e-10)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ({"states": ("h", "n")}, "'n' of states is a name of gates already"),
+        ({"states": ("h", "h_prev")}, "'h_prev' of states is a name of states already"),
+        ({"saved": ("nj",)}, "'nj' of saved is a name of gates already"),
+        ({"saved": ("h_prev",)}, "'h_prev' of saved is a name of states already"),
+        ({"saved": ("v_n",), "diagonals": {"v_n": "h"}}, "'v_n' of diagonals is a name of saved already"),
+        ({"diagonals": {"n": "h"}}, "'n' of diagonals is a name of gates already"),
+        ({"more_gradients": ("j",)}, "'j' of more_gradients is a name of gates already"),
+        ({"states": ("c", "h")}, r"states=\('c', 'h'\) must begin with 'h', the layer's output"),
+        ({"saved": ("tanh c",)}, "'tanh c' of saved has more than letters, digits and underscores"),
+    ],
+)
+def test_a_name_stands_for_one_array(names, said):
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        type("Own", (Named,), names)(D, H)

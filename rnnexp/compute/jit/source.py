@@ -10,7 +10,9 @@ from rnnexp.compute.jit.factors import uses
 from rnnexp.compute.tracer import FUNCTIONS, Address, Compute, Load, Operand, Scalar, Statement
 
 NUMBERS = {0.0: "zero", 0.5: "half", 1.0: "one", 2.0: "two"}
-CALLED = sorted({"product", *re.findall(r"(\w+)\(", " ".join(FUNCTIONS.values()))})  # functions by their names
+CALLED = sorted(
+    {"product", *re.findall(r"(\w+)\(", " ".join(FUNCTIONS.values()))}
+)  # functions by their names
 
 
 def addresses_of(kernel: Sequence[Statement]) -> list[Address | Scalar]:

@@ -1,6 +1,7 @@
 """State the contract of a cell: the maths of one step, forward and backward."""
 
 import math
+from collections.abc import Iterable
 from itertools import combinations
 from typing import Annotated
 
@@ -82,6 +83,23 @@ class Cell:
         for group in [*self.recurrent_matmuls, *(name.removeprefix("v_") for name in self.diagonals)]:
             if group not in groups:
                 raise ValueError(f"a product feeds {group!r}, which are no adjacent gates of {self.gates!r}")
+        self.require_names(groups)
+
+    def require_names(self, groups: Iterable[str]) -> None:
+        """Raise ValueError where a name cannot be one, or stands for two arrays of a step."""
+        if list(self.states[:1]) != ["h"]:
+            raise ValueError(f"states={self.states!r} must begin with 'h', the layer's output")
+        before = [f"{name}_prev" for name in self.states]
+        of_step = {"states": [*self.states, *before], "saved": self.saved, "diagonals": self.diagonals}
+        for kinds in of_step, {"more_gradients": self.more_gradients}:
+            owner = dict.fromkeys(groups, "gates")
+            for kind, name in [(kind, name) for kind, names in kinds.items() for name in names]:
+                if name in owner:
+                    raise ValueError(f"{name!r} of {kind} is a name of {owner[name]} already")
+                owner[name] = kind
+            for name, kind in owner.items():
+                if not f"_{name}".isidentifier():
+                    raise ValueError(f"{name!r} of {kind} has more than letters, digits and underscores")
 
     def init(self, p: dict, rng: np.random.Generator) -> None:
         """Draw the first values of the parameters `p`, name -> array; the shapes are in `shapes`."""

@@ -11,7 +11,7 @@ from functools import partial
 from rnnexp.compute.cuda.kernels import MOST_ROWS, Kernels
 from rnnexp.compute.tracer import Address, Tracer
 from rnnexp.compute.workspace import Workspace
-from rnnexp.nn.loops.reading import Recorder, gradient, kind_of, read_step, read_step_backward
+from rnnexp.nn.loops.reading import Recorder, arrays_of, gradient, kind_of, own, read_step, read_step_backward
 from rnnexp.nn.window import Window
 
 
@@ -81,12 +81,11 @@ class Loop:
         matmul: Callable = workspace.backend.matmul
         if B <= MOST_ROWS:
             matmul, U = self.few_rows, {group: by_columns(U[group], group, workspace) for group in U}
-        mask = mask[0] if self.masks == "one" else mask
-        arrays = {"gates": w.gates, **w.states, **w.saved, "mask": mask, **more}
+        arrays = arrays_of(w, mask) | more
         arrays["scratch"] = workspace.array("scratch", (self.scratch, B, H))
         for name, vector in w.diagonals.items():  # a kernel has a number of it for each of all rows
-            arrays[name] = workspace.array(name, (B, H))
-            arrays[name][...] = vector
+            arrays[own(name)] = workspace.array(own(name), (B, H))
+            arrays[own(name)][...] = vector
         for group in U:
             arrays[f"u_{group}"] = workspace.array(f"u_{group}", (len(group), B, H))
         n, number, d = B * H, len(self.products), self.direction

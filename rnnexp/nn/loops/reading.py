@@ -5,6 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnexp.compute.tracer import Address, Slot, TracedArray, Tracer, refusal
+from rnnexp.nn.window import Window
+
+
+def own(name: str) -> str:
+    """Return what a cell names in the words of addresses and written code, which have no name of theirs like it."""
+    return f"x_{name}"
 
 
 def gradient(state: str) -> str:
@@ -45,10 +51,16 @@ def views(cell, tracer: Tracer, t: int) -> dict[str, TracedArray]:
     """Return stand-ins for the arrays of a step, by the names of `Window.at`; t counts from the step computed."""
     arrays = gate_views(cell, tracer, "gates", t)
     for name in cell.states:
-        arrays[name] = tracer.array(Address(name, 0, t + 1))
-        arrays[f"{name}_prev"] = tracer.array(Address(name, 0, t))
-    arrays |= {name: tracer.array(Address(name)) for name in cell.diagonals}
-    return arrays | {name: tracer.array(Address(name, 0, t)) for name in cell.saved}
+        arrays[name] = tracer.array(Address(own(name), 0, t + 1))
+        arrays[f"{name}_prev"] = tracer.array(Address(own(name), 0, t))
+    arrays |= {name: tracer.array(Address(own(name))) for name in cell.diagonals}
+    return arrays | {name: tracer.array(Address(own(name), 0, t)) for name in cell.saved}
+
+
+def arrays_of(w: Window, mask) -> dict[str, Any]:
+    """Return the arrays of a window by the names that addresses use; mask: as for `kind_of`."""
+    arrays = {own(name): array for name, array in (w.states | w.saved | w.diagonals).items()}
+    return arrays | {"gates": w.gates, "mask": mask[0] if kind_of(mask) == "one" else mask}
 
 
 class Product(NamedTuple):

@@ -12,7 +12,7 @@ from rnnexp.compute.jit.panels import panels
 from rnnexp.compute.threads import in_parallel
 from rnnexp.compute.workspace import Workspace
 from rnnexp.nn.loops.jit import written
-from rnnexp.nn.loops.reading import gradient, kind_of
+from rnnexp.nn.loops.reading import arrays_of, gradient, kind_of
 from rnnexp.nn.window import Window
 
 
@@ -22,7 +22,7 @@ def forward(layer, w: Window, parts: list[slice], mask, workspace: Workspace) ->
     loop = workspace.get_or_create(
         "loop forward", masks, lambda: Compiled(written.forward(layer.cell, masks))
     )
-    loop.run(arrays_of(layer, w, mask) | weights(w, workspace.child("forward")), parts)
+    loop.run(arrays_of(w, mask) | weights(w, workspace.child("forward")), parts)
 
 
 def backward(
@@ -35,18 +35,12 @@ def backward(
         (masks, limit is not None),
         lambda: Compiled(written.backward(layer.cell, masks, limit is not None)),
     )
-    arrays = arrays_of(layer, w, mask) | {"da": dw.gates, "dout": dh}
+    arrays = arrays_of(w, mask) | {"da": dw.gates, "dout": dh}
     arrays |= weights(w, workspace.child("backward"), transposed=True)
     arrays |= dict(zip(map(gradient, layer.cell.states), dstate))
     if limit is not None:
         arrays["limit"] = np.array([limit], w.gates.dtype)
     loop.run(arrays, parts)
-
-
-def arrays_of(layer, w: Window, mask) -> dict[str, Any]:
-    """Return the arrays of a window by the names that addresses use."""
-    mask = mask[0] if kind_of(mask) == "one" else mask
-    return {"gates": w.gates, **w.states, **w.saved, **w.diagonals, "mask": mask}
 
 
 def weights(w: Window, workspace: Workspace, transposed: bool = False) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rnnexp.compute.tracer import Address, Scalar, Statement, Tracer
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.loops.jit.accumulate import accumulate
 from rnnexp.nn.loops.jit.recompute import recompute
-from rnnexp.nn.loops.reading import Product, Recorder, read_step, read_step_backward
+from rnnexp.nn.loops.reading import Product, Recorder, own, read_step, read_step_backward
 
 OF_STEPS_AND_GATES = "gates", "da"  # (G, T, B, H)
 HEAD = '''"""Loops over time of the cell {cell}, written from its methods.
@@ -114,7 +114,7 @@ class Loop:
     def place(self, address: Address | Scalar, row: str | None = None) -> str:
         """Return the expression for the rows at an address, or for one row of them."""
         array, block = address[:2]
-        if isinstance(address, Scalar) or array in self.cell.diagonals:
+        if isinstance(address, Scalar) or array in map(own, self.cell.diagonals):
             return self.need(array)
         if array == "scratch" or array.startswith("u_"):
             place = "scratch_" if array == "scratch" else array
@@ -130,8 +130,8 @@ class Loop:
         if array in OF_STEPS_AND_GATES:
             return f"{'a' if array == 'gates' else array}_{self.cell.gates[block]}"
         if array.startswith("u_") and self.name == "forward":
-            return f"u_{array.removeprefix('u_')[block]}"
-        if array in self.cell.states:
+            return f"{array}_{block}"
+        if array in map(own, self.cell.states):
             return f"{array}_prev" if address == Address(array, 0, 0) else array
         return f"scratch_{block}" if array == "scratch" else array
 
