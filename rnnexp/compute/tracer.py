@@ -142,7 +142,8 @@ class Tracer:
 
     def give_place(self, slot: Slot) -> None:
         """Have a result stored in scratch memory at the end of the kernel it comes from."""
-        assert slot.value is not None, "a result is read before it is written"
+        if slot.value is None:
+            raise Refused("compiled code cannot use an array of the step before anything is written to it")
         slot.address = Address("scratch", self.scratch)
         self.scratch += 1
         if slot.kernel == len(self.kernels) - 1:
@@ -248,9 +249,15 @@ def refusal(what: str, remedy: str = "") -> Refused:
     return Refused(f"compiled code cannot use {what}: rnnexp.compute.tracer does not know it{remedy}")
 
 
-def clip(array: TracedArray, low: Any, high: Any, out: TracedArray | None = None) -> TracedArray:
-    """Do what np.clip does."""
-    limited: Any = np.minimum(np.maximum(array, low), high)  # type: ignore[call-overload]
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None
+) -> TracedArray:
+    """Do what np.clip does, which has two names for each limit and can do without one of them."""
+    least, most = min if a_min is None else a_min, max if a_max is None else a_max
+    if least is None and most is None:
+        raise refusal("np.clip without a limit")
+    limited = a if least is None else np.maximum(a, least)
+    limited = limited if most is None else np.minimum(limited, most)
     if out is None:
         return limited
     out[...] = limited

@@ -102,3 +102,61 @@ def test_a_cell_may_use_every_name_that_the_loops_use(name, monkeypatch):
 def test_a_name_stands_for_one_array(names, said):
     with pytest.raises(ValueError, match=f"^{said}$"):
         type("Own", (Named,), names)(D, H)
+
+
+def changed(**methods):
+    """Return an RNN with methods of its own, each of which is called after that of the RNN."""
+
+    def both(name, method):
+        def run(self, *arguments):
+            getattr(RNN, name)(self, *arguments)
+            method(self, *arguments)
+
+        return run
+
+    return type("Own", (RNN,), {name: both(name, method) for name, method in methods.items()})
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ((-0.1, 0.2), {}),
+        ((), {"a_min": -0.1, "a_max": 0.2}),
+        ((-0.1,), {"a_max": 0.2}),
+        ((), {"min": -0.1, "max": 0.2}),
+        ((None, 0.2), {}),
+        ((), {"min": -0.1}),
+    ],
+)
+def test_every_way_to_clip_is_read(given, named, monkeypatch):
+    loop_in_python(monkeypatch)
+    clipped = changed(step=lambda self, arrays, _: np.clip(arrays["h"], *given, **named, out=arrays["h"]))
+    require_compiled_alike(clipped(D, H), np.float64, 1e-10)
+
+
+def unwritten(self, arrays, grads):
+    grads["more"] *= 2
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [
+        (
+            {"local_gradients": unwritten},
+            "compiled code cannot use an array of the step before anything is writ",
+        ),
+        (
+            {"step": lambda self, arrays, _: np.clip(arrays["h"], -1, 1, where=arrays["h"])},
+            "it cannot be read to be compiled: TypeError: clip() got an unexpected keyword argument 'where'",
+        ),
+        (
+            {"step": lambda self, arrays, _: np.clip(arrays["h"])},
+            "compiled code cannot use np.clip without a limit",
+        ),
+    ],
+)
+def test_whatever_goes_wrong_in_reading_has_numpy_take_the_steps(methods, said):
+    cell = changed(**methods)
+    cell.more_gradients = ("more",)
+    assert loops.why_not_compiled(cell(D, H)).startswith(said)

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from rnnexp.compute.threads import parts_alike
 from rnnexp.compute.tracer import Refused, Tracer
 from rnnexp.compute.workspace import Workspace
+from rnnexp.errors import one_line
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.loops import cuda, numpy
 from rnnexp.nn.loops.reading import Recorder, read_step, read_step_backward
@@ -77,6 +78,8 @@ def why_not_compiled(cell: Cell) -> str | None:
                 read(cell, tracer, Recorder(tracer, "none", summed=True))
         except Refused as refused:
             REFUSED[cell] = str(refused)
+        except Exception as error:  # code of anybody's, which need not expect what stands in for its arrays
+            REFUSED[cell] = f"it cannot be read to be compiled: {type(error).__name__}: {one_line(error)}"
     return REFUSED[cell]
 
 
