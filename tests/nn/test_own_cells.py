@@ -1,5 +1,7 @@
 """A cell of anybody's, whatever functions and names it uses: compiled, it computes what its methods do."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -160,3 +162,24 @@ def test_whatever_goes_wrong_in_reading_has_numpy_take_the_steps(methods, said):
     cell = changed(**methods)
     cell.more_gradients = ("more",)
     assert loops.why_not_compiled(cell(D, H)).startswith(said)
+
+
+class Counts(RNN):
+    calls = 0
+
+    def step(self, arrays, recurrent):
+        super().step(arrays, recurrent)
+        self.calls += 1
+        arrays["h"] *= 1 / self.calls
+
+
+class Draws(RNN):
+    def step_backward(self, arrays, grads, recurrent, dh):
+        dh += np.random.normal()  # noqa: NPY002
+        super().step_backward(arrays, grads, recurrent, dh)
+
+
+@pytest.mark.parametrize(("kind", "method"), [(Counts, "step"), (Draws, "step_backward")])
+def test_maths_that_is_not_the_same_twice_is_not_compiled(kind, method):
+    said = rf"cannot use .*{method}, which is other maths each time it is called"
+    assert re.search(said, loops.why_not_compiled(kind(D, H)))

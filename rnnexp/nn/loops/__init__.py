@@ -18,6 +18,10 @@ from rnnexp.nn.window import Window
 # takes at least LEAST_ROWS rows. Threads wait for Python's lock between the NumPy calls; compiled loops do not,
 # but their threads have to be woken.
 WORTH_SHARING, WORTH_SHARING_COMPILED, LEAST_ROWS = 5_000_000, 500_000, 8
+READ = {
+    "step": read_step,
+    "local_gradients with step_backward": partial(read_step_backward, limit=None),
+}
 REFUSED: WeakKeyDictionary[Cell, str | None] = WeakKeyDictionary()  # cell -> what cannot be compiled
 
 
@@ -73,14 +77,27 @@ def why_not_compiled(cell: Cell) -> str | None:
     if cell not in REFUSED:
         REFUSED[cell] = None
         try:
-            for read in read_step, partial(read_step_backward, limit=None):
-                tracer = Tracer()
-                read(cell, tracer, Recorder(tracer, "none", summed=True))
+            for method, read in READ.items():
+                first, again = read_alone(cell, read), read_alone(cell, read)
+                if first != again:
+                    raise Refused(
+                        f"compiled code cannot use {method}, which is other maths each time it is called: "
+                        "numbers that the cell counts or draws stay as they are in what is compiled"
+                    )
         except Refused as refused:
             REFUSED[cell] = str(refused)
         except Exception as error:  # code of anybody's, which need not expect what stands in for its arrays
             REFUSED[cell] = f"it cannot be read to be compiled: {type(error).__name__}: {one_line(error)}"
     return REFUSED[cell]
+
+
+def read_alone(cell: Cell, read: Callable) -> tuple[list, list]:
+    """Return the statements and the recurrent products of a step that is read."""
+    tracer = Tracer()
+    recorder = Recorder(tracer, "none", summed=True)
+    read(cell, tracer, recorder)
+    tracer.end_kernel()
+    return tracer.kernels, recorder.products
 
 
 def rows_of_threads(
