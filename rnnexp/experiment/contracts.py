@@ -85,7 +85,9 @@ def try_out(config: Mapping[str, Any], make: Callable[..., Any]) -> None:
         group, _, name = key.partition("/")
         with blamed(f"{group}={name}: {part.file}", part.file):
             if group == "cell":
-                take_step(make(group, config[group], 3, 4))
+                cell = make(group, config[group], 3, 4)
+                take_step(cell)
+                require_gradients(cell)
             elif group == "optimizer":
                 take_step(RNN(3, 4), make(group, config[group]))
             elif group == "schedule":
@@ -108,6 +110,38 @@ def take_step(cell: Cell, optimizer: Optimizer | None = None) -> None:
         if optimizer:
             optimizer.update(model.params, 0.1)
             require_finite("step", model.params.values)
+
+
+def require_gradients(cell: Cell) -> None:
+    """Raise ValueError where the gradient of a cell is that of other maths than its step, at two random points."""
+    model = Model([cell], vocab_size=7, embed_size=cell.shapes["W"][1], dtype=np.float64)
+    with engine.use("numpy"), np.errstate(all="ignore"):
+        if all(is_other_gradient(model, np.random.default_rng(seed)) for seed in (1, 2)):
+            raise ValueError("the gradient of local_gradients and step_backward is not that of step")
+
+
+def is_other_gradient(model: Model, rng: np.random.Generator) -> bool:
+    """Return whether the gradient is not the slope of the loss along a random direction, at a random point.
+
+    Two differences of the loss must agree on the slope: they do not at a corner (abs, clip), in single precision, or
+    where a step draws numbers, and then nothing is found.
+    """
+    tokens = np.arange(7, dtype=np.int32)
+    inputs, targets = tokens[:6].reshape(3, 2), tokens[1:].reshape(3, 2)
+    workspace, values = model.workspace(), model.params.values
+    model.init(0)
+    point, direction = values + rng.normal(0, 0.2, len(values)), rng.normal(0, 1, len(values))
+
+    def loss(distance: float) -> float:
+        values[...] = point + distance * direction
+        return float(model.forward(inputs, targets, model.zero_state(2), workspace, None, 1.0)[0])
+
+    slope, other = ((loss(far) - loss(-far)) / (2 * far) for far in (1e-4, 2e-4))
+    loss(0.0)
+    model.backward(workspace)
+    gradient = float(model.params.grads @ direction)
+    scale = max(abs(slope), abs(gradient), 1e-3)
+    return abs(slope - other) < 1e-5 * scale and abs(slope - gradient) > 1e-4 * scale
 
 
 def require_finite(method: str, numbers: Any) -> None:

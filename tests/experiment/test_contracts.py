@@ -1,0 +1,60 @@
+"""What a cell of the user's is held to, before anything is made."""
+
+import numpy as np
+import pytest
+
+from rnnexp.experiment.contracts import require_gradients
+from rnnexp.nn.cells import CELLS
+from tests.nn.test_own_cells import Counts, changed
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_gradient_of_every_cell_is_its_own(name):
+    require_gradients(CELLS[name](3, 4))
+
+
+def cornered(function, slope):
+    """Return an RNN whose output goes through a function, which has its slope at the output of the RNN."""
+
+    def step(self, arrays, _):
+        arrays["before"][...] = arrays["h"]
+        function(arrays["before"], out=arrays["h"])
+
+    def local_gradients(self, arrays, grads):
+        grads["n"][...] = (1 - arrays["before"] ** 2) * slope(arrays["before"])
+
+    kind = changed(step=step, local_gradients=local_gradients)
+    kind.saved = ("before",)
+    return kind
+
+
+def single(x, out):
+    out[...] = x.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("function", "slope"),
+    [
+        (np.abs, np.sign),
+        (np.sign, lambda x: 0 * x),
+        (lambda x, out: np.clip(x, -0.3, 0.3, out=out), lambda x: np.abs(x) < 0.3),
+        (single, lambda x: 1),
+    ],
+    ids=["abs", "sign", "clip", "single"],
+)
+def test_corners_and_single_precision_are_no_fault(function, slope):
+    for size in range(2, 12):
+        require_gradients(cornered(function, slope)(3, size))
+
+
+def test_a_step_that_is_never_the_same_has_no_gradient_to_compare():
+    require_gradients(Counts(3, 4))
+
+
+@pytest.mark.parametrize("method", ["local_gradients", "step_backward"])
+def test_another_gradient_is_found(method):
+    def double(self, arrays, grads, *_):
+        grads["n"] *= 2
+
+    with pytest.raises(ValueError, match="gradient of local_gradients and step_backward is not that of step"):
+        require_gradients(changed(**{method: double})(3, 4))
