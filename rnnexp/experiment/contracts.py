@@ -12,6 +12,7 @@ from rnnexp.errors import UserError
 from rnnexp.evaluation.base import Evaluator
 from rnnexp.experiment import own_parts
 from rnnexp.experiment.faults import blamed
+from rnnexp.nn import loops
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.cells.rnn import RNN
 from rnnexp.nn.model import Model
@@ -88,6 +89,8 @@ def try_out(config: Mapping[str, Any], make: Callable[..., Any]) -> None:
                 cell = make(group, config[group], 3, 4)
                 take_step(cell)
                 require_gradients(cell)
+                if config["device"] == "gpu" and config["engine"] != "cupy":
+                    require_compiled(cell)
             elif group == "optimizer":
                 take_step(RNN(3, 4), make(group, config[group]))
             elif group == "schedule":
@@ -110,6 +113,12 @@ def take_step(cell: Cell, optimizer: Optimizer | None = None) -> None:
         if optimizer:
             optimizer.update(model.params, 0.1)
             require_finite("step", model.params.values)
+
+
+def require_compiled(cell: Cell) -> None:
+    """Raise ValueError where a cell cannot become kernels of a GPU, which has no steps to fall back on."""
+    if reason := loops.why_not_compiled(cell):
+        raise ValueError(f"{reason}; engine=cupy takes the steps as they are")
 
 
 def require_gradients(cell: Cell) -> None:

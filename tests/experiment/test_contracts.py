@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from rnnexp.experiment.contracts import require_gradients
+from rnnexp.errors import UserError
+from rnnexp.experiment import own_parts
+from rnnexp.experiment.contracts import require_gradients, try_out
 from rnnexp.nn.cells import CELLS
 from tests.nn.test_own_cells import Counts, changed
 
@@ -58,3 +60,18 @@ def test_another_gradient_is_found(method):
 
     with pytest.raises(ValueError, match="gradient of local_gradients and step_backward is not that of step"):
         require_gradients(changed(**{method: double})(3, 4))
+
+
+def test_a_cell_that_no_gpu_can_take_is_told_with_the_engine_that_can(monkeypatch):
+    monkeypatch.setitem(own_parts.PARTS, ("cell", "own"), own_parts.Part("own.py", "digest"))
+    config = {"cell": {"name": "own"}, "device": "gpu", "engine": "graph"}
+
+    def make(group, section, *sizes):
+        return Counts(*sizes)
+
+    said = (
+        r"^cell=own: own\.py: ValueError: compiled code cannot use step, .*; engine=cupy takes the steps as"
+    )
+    with pytest.raises(UserError, match=said):
+        try_out(config, make)
+    try_out(config | {"engine": "cupy"}, make)
