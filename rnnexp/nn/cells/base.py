@@ -45,9 +45,9 @@ class Cell:
     - States and gates have H numbers each: no projections, no state of another size.
     - A recurrent product multiplies one (B, H) array, once a step. There may be none.
     - The methods are elementwise maths by NumPy's functions on whole arrays: no reductions over B or H, no
-      comparisons or branches on values, no indexing. They are read once and become compiled loops, or kernels
-      of a GPU. What `rnnexp.compute.tracer` does not know, it refuses by name: then NumPy takes the steps, and a
-      GPU none.
+      comparisons or branches on values, no indexing. They are read and become compiled loops, or kernels
+      of a GPU. What `rnnexp.compute.tracer` does not know, it refuses by name, and what is not the same each time:
+      then NumPy takes the steps, and a GPU none.
     - A step sees its own input and the states before it, never other steps.
     """
 
