@@ -11,18 +11,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from rnnexp.compute import engine
+from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
+from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import make_chosen
+from rnnexp.experiment.faults import blamed
 from rnnexp.experiment.models import make_model
 from rnnexp.records.digests import content, digest
 
@@ -36,6 +40,7 @@ SOURCES = (
     "nn/loops",
     "nn/loops/jit",
 )
+FAULT_TOLD = 3  # exit status of the process that compiles, whose last line of output says what failed
 LOOK_S = 0.1  # seconds from one look at what is waited for to the next
 
 
@@ -72,15 +77,24 @@ def held(lock: FileLock, raise_if_asked: Callable[[], None]) -> Iterator[None]:
 
 
 def compile_apart(config: dict[str, Any], raise_if_asked: Callable[[], None]) -> None:
-    """Compile the loops in a process of its own, which ends where `raise_if_asked` raises."""
+    """Compile the loops in a process of its own, which ends where `raise_if_asked` raises.
+
+    Raises
+    ------
+    UserError where a part of the user's cannot be compiled: what that process says of it.
+    """
     command = [sys.executable, "-P", "-m", "rnnexp.experiment.precompile"]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        start_new_session=True,
-    ) as process:
+    with (
+        TemporaryFile("w+", encoding="utf-8") as output,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            start_new_session=True,
+        ) as process,
+    ):
         assert process.stdin
         with suppress(BrokenPipeError), process.stdin:
             json.dump(config, process.stdin)
@@ -91,6 +105,10 @@ def compile_apart(config: dict[str, Any], raise_if_asked: Callable[[], None]) ->
         except BaseException:
             process.kill()
             raise
+        output.seek(0)
+        said = output.read().splitlines()
+    if process.returncode == FAULT_TOLD:
+        raise UserError(said[-1])
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
 
@@ -167,5 +185,18 @@ def use_all(config: dict[str, Any]) -> None:
         sample(model, [0], 3, np.random.default_rng(0))
 
 
+def say_what_fails(config: dict[str, Any]) -> None:
+    """Do the same; where a part of the user's fails, print that in one line and exit with FAULT_TOLD."""
+    try:
+        with redirect_stdout(sys.stderr), ExitStack() as stack:
+            for key, part in own_parts.chosen({"cell": config["cell"]}).items():
+                stack.enter_context(blamed(f"{key.replace('/', '=')}: {part.file}", part.file))
+            stack.enter_context(own_parts.faults())
+            use_all(config)
+    except UserError as error:
+        print(f"{error}; engine=numpy compiles nothing")
+        sys.exit(FAULT_TOLD)
+
+
 if __name__ == "__main__":
-    use_all(json.load(sys.stdin))
+    say_what_fails(json.load(sys.stdin))

@@ -14,6 +14,7 @@ from rnnexp.experiment.known_keys import all_keys
 from rnnexp.experiment.progress import REPORT
 from rnnexp.installation import CONF
 from tests.api.conftest import SHORT
+from tests.compute.test_engine import needs_numba
 from tests.conftest import QUICK
 
 CELL = """
@@ -137,9 +138,7 @@ def test_the_rest_that_can_be_chosen(own):
 
 def test_other_code_is_another_run(own, tmp_path):
     first = rnnexp.train(config_dir=own, cell="mine", folder=tmp_path / "a", **SHORT)
-    (own / "cell/mine.py").write_text(
-        CELL.replace("super().step", "RNN.step(self, arrays, recurrent) or super().step")
-    )
+    (own / "cell/mine.py").write_text(f"{CELL}# changed\n")
     with pytest.raises(
         UserError, match=r"was made by other code: cell/mine\.py .*; what made it is in .*parts"
     ):
@@ -216,6 +215,7 @@ class Mine(RNN):
 
 make = Mine
 """
+PLAIN_YAML = CELL_YAML.replace("gain: 0.5\n", "")
 PART_OF = {
     "schedule": "class Own:\n    def next_lr(self, lr, improved, epoch):\n        return {body}\nmake = Own",
     "dataset": "def make():\n    return {body}",
@@ -260,6 +260,11 @@ def refused(own, folder, **chosen):
         ),
         ("step_backward = Cell.step_backward", "it defines no step_backward"),
         ("def __init__(self, input_size, hidden_size): self.x", ", line 7: AttributeError"),
+        ('states = ("h", "n")', "'n' of states is a name of gates already"),
+        (
+            "def local_gradients(self, arrays, grads): np.subtract(1, arrays['h'], out=grads['n'])",
+            ": ValueError: the gradient of local_gradients and step_backward is not that of step",
+        ),
     ],
 )
 def test_a_cell_that_cannot_work_is_told_before_anything_is_made(own, tmp_path, body, said):
@@ -268,9 +273,7 @@ def test_a_cell_that_cannot_work_is_told_before_anything_is_made(own, tmp_path, 
         "cell",
         "mine",
         PLAIN.format(body=body),
-        CELL_YAML.replace("gain: 0.5\n", "").replace(
-            "bias: true\n", "" if "__init__" in body else "bias: true\n"
-        ),
+        PLAIN_YAML.replace("bias: true\n", "") if "__init__" in body else PLAIN_YAML,
     )
     line = refused(own, tmp_path / "run", cell="mine")
     assert line.startswith(f"cell=mine: {own}/cell/mine.py")
@@ -322,6 +325,18 @@ def test_what_goes_wrong_later_is_told_by_file_and_line(own, tmp_path):
             **SHORT | {"max_steps": None, "train_tokens": 200},
         )
     assert error
+
+
+@needs_numba
+def test_a_cell_that_fails_where_it_is_compiled_is_told_by_file(own, tmp_path):
+    body = """def step(self, arrays, recurrent):
+        super().step(arrays, recurrent)
+        if __import__("sys").argv[0].endswith("precompile.py"):
+            raise RuntimeError("not here")"""
+    write(own, "cell", "mine", f"print('hello')\n{PLAIN.format(body=body)}", PLAIN_YAML)
+    said = r"^cell=mine: .*cell/mine\.py, line 11: RuntimeError: not here; engine=numpy compiles nothing$"
+    with pytest.raises(UserError, match=said):
+        rnnexp.train(config_dir=own, cell="mine", folder=tmp_path / "run", **SHORT | {"engine": "numba"})
 
 
 def test_scores_that_are_no_numbers_are_told(own, tmp_path):
