@@ -145,6 +145,7 @@ def mark_of(config: dict[str, Any]) -> Path | None:
         return None
     here = Path(__file__).parents[1]
     parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
+    parts["own"] = own_parts.digests({key: config[key] for key in ("cell", "optimizer")})
     parts["sources"] = [
         [str(path), content(path)]
         for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))

@@ -8,7 +8,7 @@ import pytest
 
 import rnnexp
 from rnnexp.errors import UserError
-from rnnexp.experiment import known_keys, own_parts
+from rnnexp.experiment import known_keys, own_parts, precompile
 from rnnexp.experiment.config import GIVEN, WITH_EVALUATION
 from rnnexp.experiment.known_keys import all_keys
 from rnnexp.experiment.progress import REPORT
@@ -325,6 +325,18 @@ def test_what_goes_wrong_later_is_told_by_file_and_line(own, tmp_path):
             **SHORT | {"max_steps": None, "train_tokens": 200},
         )
     assert error
+
+
+@needs_numba
+def test_other_code_is_compiled_anew(own):
+    def mark():
+        known_keys.use_own_parts(own)
+        return precompile.mark_of({"device": "cpu", "engine": "numba", "model": {}, "optimizer": {}} | cell)
+
+    cell = {"cell": {"name": "mine", "gain": 0.5}}
+    before, same = mark(), mark()
+    (own / "cell/mine.py").write_text(f"{CELL}# changed\n")
+    assert before == same != mark()
 
 
 @needs_numba
