@@ -28,6 +28,7 @@ from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.faults import blamed
 from rnnexp.experiment.models import make_model
+from rnnexp.output import say
 from rnnexp.records.digests import content, digest
 
 # of what is compiled
@@ -187,7 +188,7 @@ def use_all(config: dict[str, Any]) -> None:
 
 
 def say_what_fails(config: dict[str, Any]) -> None:
-    """Do the same; where a part of the user's fails, print that in one line and exit with FAULT_TOLD."""
+    """Do the same; where a part of the user's fails, say that in one line and exit with FAULT_TOLD."""
     try:
         with redirect_stdout(sys.stderr), ExitStack() as stack:
             for key, part in own_parts.chosen({"cell": config["cell"]}).items():
@@ -195,7 +196,7 @@ def say_what_fails(config: dict[str, Any]) -> None:
             stack.enter_context(own_parts.faults())
             use_all(config)
     except UserError as error:
-        print(f"{error}; engine=numpy compiles nothing")
+        say(f"{error}; engine=numpy compiles nothing")
         sys.exit(FAULT_TOLD)
 
 
