@@ -18,7 +18,7 @@ from rnnexp.nn.window import Window
 # takes at least LEAST_ROWS rows. Threads wait for Python's lock between the NumPy calls; compiled loops do not,
 # but their threads have to be woken.
 WORTH_SHARING, WORTH_SHARING_COMPILED, LEAST_ROWS = 5_000_000, 500_000, 8
-READ = {
+READ: dict[str, Callable] = {
     "step": read_step,
     "local_gradients with step_backward": partial(read_step_backward, limit=None),
 }
