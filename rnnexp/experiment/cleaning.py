@@ -23,6 +23,8 @@ OF_BEGINNINGS = {
     *("rnnexp.log", "samples.txt", "delivered.json", ".lock", ".delivery.lock"),
 }
 
+ENDED_EARLY = found.FAILED, found.INTERRUPTED, found.NOT_BEGUN
+
 
 @dataclass(frozen=True)
 class Waste:
@@ -44,9 +46,9 @@ def waste_of(folder: RunFolder) -> Iterator[Waste]:
         fate = found.fate(folder)
         if fate in (found.RUNNING, found.DAMAGED):
             return
-        if fate in (found.FAILED, found.INTERRUPTED, found.NOT_BEGUN) and is_beginning(folder):
+        if fate in ENDED_EARLY and is_beginning(folder):
             if since_change(folder.path) > LEASE_S:  # else a process may be about to begin
-                yield made(BEGINNING, folder, [path for path in folder.path.rglob("*") if path.is_file()])
+                yield made(BEGINNING, folder, files_in(folder))
             return
         parts = [path for path in folder.path.glob("*.part") if since_change(path) > STILL_WRITTEN_S]
         if parts:
@@ -105,6 +107,21 @@ def since_change(path: Path) -> float:
     return time.time() - path.stat().st_mtime
 
 
+def is_still(waste: Waste, folder: RunFolder) -> bool:
+    """Return whether a run folder, which is locked, still holds waste in vain: the user may think long of an answer."""
+    fate = found.fate(folder)
+    if waste.kind == BEGINNING:
+        return fate in ENDED_EARLY and is_beginning(folder)
+    if waste.kind == CHECKPOINT:
+        return fate == found.FINISHED and {*waste.files} <= {*needless_checkpoints(folder)}
+    return fate != found.RUNNING and all(since_change(path) > STILL_WRITTEN_S for path in waste.files)
+
+
+def files_in(folder: RunFolder) -> list[Path]:
+    """Return all files of a run folder."""
+    return [path for path in folder.path.rglob("*") if path.is_file()]
+
+
 def remove(waste: Waste) -> None:
     """Remove waste, unless a process has come to the run meanwhile or its files have changed.
 
@@ -117,10 +134,11 @@ def remove(waste: Waste) -> None:
             path.unlink(missing_ok=True)
         return
     with waste.folder.locked():  # nobody begins with the run meanwhile
-        if found.fate(waste.folder) == found.RUNNING:
-            raise UserError(f"{waste.folder} is in use by now: it is left as it is")
-        for path in waste.files:
+        if not is_still(waste, waste.folder):
+            raise UserError(f"{waste.folder} is in use by now, or was since: it is left as it is")
+        is_beginning = waste.kind == BEGINNING
+        for path in files_in(waste.folder) if is_beginning else waste.files:
             path.unlink(missing_ok=True)
-    if waste.kind == BEGINNING:
+    if is_beginning:
         for path in [*waste.folder.path.glob("parts"), waste.folder.path]:
             path.rmdir()

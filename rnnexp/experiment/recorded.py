@@ -53,7 +53,7 @@ def what_differs(config: dict[str, Any], folder: RunFolder) -> str:
 def require_same_engine(config: dict[str, Any], folder: RunFolder) -> None:
     """Raise UserError where a run has finished by another engine or device than a config asks for by name."""
     tags = folder.tags() if folder.result_file.exists() else {}
-    for key in RUNTIME:
+    for key in "device", "engine":
         found = tags.get(f"rnnexp.{key}")
         if config[key] and found and config[key] != found:
             raise UserError(
@@ -93,7 +93,7 @@ def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str,
         said = {key: folder.tags().get(f"rnnexp.{key}") for key in RUNTIME}
         before = said | {"threads": said["threads"] and int(said["threads"])}
     found = {key: before.get(key) or config[key] for key in RUNTIME}
-    for key in "device", "engine":
+    for key in RUNTIME:
         if config[key] and found[key] != config[key]:
             log.warning(f"{folder} was begun with {key}={found[key]}, and goes on so (rerun=true: a new run)")
     return config | found

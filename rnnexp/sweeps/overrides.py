@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 
 from rnnexp.errors import UserError
 from rnnexp.experiment.known_keys import is_text
 
+NO_NAMES = bool, int, float, IntervalSweep, RangeSweep
 FOLDERS = "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"
 
 
@@ -18,7 +19,22 @@ def parse(arguments: Sequence[str]) -> list[Override]:
     (By Hydra's grammar study=1.10 is 1.1 and study=true is True, which no other command would find.)
     """
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-    return parser.parse_overrides([as_written(o) for o in parser.parse_overrides(list(arguments))])
+    found = parser.parse_overrides([as_written(o) for o in parser.parse_overrides(list(arguments))])
+    for override in found:
+        require_names(override)
+    return found
+
+
+def require_names(override: Override) -> None:
+    """Raise UserError where a group is given what can be the name of none of its options."""
+    value = override.value()
+    each = value.list if isinstance(value, ChoiceSweep) else [value]
+    if override.is_delete() or not any(one is None or isinstance(one, NO_NAMES) for one in each):
+        return
+    if GlobalHydra.instance().config_loader().get_group_options(override.key_or_group):
+        raise UserError(
+            f"{text(override)} names no option of the group: write {override.key_or_group}=NAME, or leave it out"
+        )
 
 
 def as_written(override: Override) -> str:
@@ -64,6 +80,10 @@ def values(override: Override) -> list[str]:
             f"{text(override)}: name the values, as in KEY=1,2,3 or KEY=range(3), or search: sweep=search"
         )
     key = override.get_key_element()
-    if each := [f"{key}={value}" for value in override.sweep_string_iterator()]:
-        return each
-    raise UserError(f"{text(override)} names no values: there is nothing to run")
+    try:
+        each = [f"{key}={value}" for value in override.sweep_string_iterator()]
+    except ValueError as error:  # of Python's range
+        raise UserError(f"{text(override)}: {error}") from None
+    if not each:
+        raise UserError(f"{text(override)} names no values: there is nothing to run")
+    return each

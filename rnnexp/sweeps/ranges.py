@@ -34,6 +34,14 @@ def chosen(space: dict[str, Override], params: dict[str, Any]) -> list[str]:
     return [f"{key}={shown(params[key])}" for key in space]
 
 
+def ends(over: Override) -> list[str]:
+    """Return an override for each choice of a search, or for both limits of its range."""
+    space = over.value()
+    if not isinstance(space, IntervalSweep):
+        return values(over)
+    return [f"{over.get_key_element()}={shown(limit)}" for limit in (space.start, space.end)]
+
+
 def range_tags(space: dict[str, Override]) -> dict[str, str]:
     """Return what a search was over, as tags: every range, and the ends of that of the learning rate."""
     tags = {"rnnexp.ranges": "; ".join(text(space[key]).replace(" ", "") for key in sorted(space))}

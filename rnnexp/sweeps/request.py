@@ -20,6 +20,7 @@ from rnnexp.sweeps.composition import require_same_folder
 from rnnexp.sweeps.job import ONLY, Job, named
 from rnnexp.sweeps.matching import match_cells, require_matchable
 from rnnexp.sweeps.overrides import is_one, parse, text, values
+from rnnexp.sweeps.ranges import ends
 
 
 class Request:
@@ -40,6 +41,8 @@ class Request:
     """
 
     def __init__(self, given: list[Override], arguments: Sequence[str]):
+        keys = {override.key_or_group for override in given}
+        require_for_the_whole(given)
         plain = of_first_job(given)
         require_same_folder(plain)
         self.arguments, self.composer = list(arguments), Composer()
@@ -57,12 +60,7 @@ class Request:
         rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
             rules.check_value(f"sweep.{key}", value)
-        keys = {override.key_or_group for override in given}
-        for key in keys:
-            if key.startswith("sweep.params."):
-                own = key.removeprefix("sweep.params.")
-                raise UserError(f"{key}: give the key itself its range, as in '{own}=interval(1,2)'")
-        for key in "pruner", "best_seeds":
+        for key in "pruner", "best_seeds", "storage":
             if self.settings[key] and not self.settings["trials"]:
                 raise UserError(
                     f"sweep.{key}={self.settings[key]} is for a search: add sweep=search or sweep.trials=N"
@@ -84,11 +82,7 @@ class Request:
             seeds = any(o.key_or_group == "seed" and not is_one(o) for o in self.overrides)
             require_matchable(self.space, seeds)
         for override in self.space.values():
-            space: Any = override.value()
-            if isinstance(space, IntervalSweep) and not space.start < space.end:  # type: ignore[operator]
-                raise UserError(f"{text(override)}: the first limit must be below the second")
-            if isinstance(space, IntervalSweep) and "log" in space.tags and not space.start > 0:  # type: ignore[operator]
-                raise UserError(f"{text(override)}: limits of a logarithmic range must be greater than 0")
+            require_range(override)
 
     def combinations(self) -> list[tuple[str, list[str]]]:
         """Return each combination of the values not searched over: its name, and overrides with one value each."""
@@ -99,10 +93,19 @@ class Request:
         found = [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
         return match_cells(found, self.composer.config) if self.settings["match_cells"] else found
 
+    def require_ends(self) -> None:
+        """Raise UserError where a value that a search may draw is impossible by itself, whatever the others are."""
+        for name, overrides in self.combinations():
+            for end in itertools.chain.from_iterable(map(ends, self.space.values())):
+                job = self.composer.job(" ".join(filter(None, [name, end])), [*overrides, end])
+                with named(job.name):
+                    rules.check_values(job.config)
+
     def listing(self) -> str:
         """Return a line for each job, with the folder of its run; of a search, for each combination searched for."""
         jobs = self.jobs()
         if self.space:
+            self.require_ends()
             over = ", ".join(text(override) for override in self.space.values())
             return "\n".join(
                 f"{job.name if job.name != ONLY else 'all'}: {self.settings['trials']} trials over {over}, in "
@@ -115,6 +118,28 @@ class Request:
         """Return a job for each combination; combinations that are the same experiment share one."""
         found = [(name or ONLY, overrides) for name, overrides in self.combinations()]
         return distinct(self.composer.job(*one) for one in counted(found, "checked"))
+
+
+def require_for_the_whole(given: Iterable[Override]) -> None:
+    """Raise UserError where a setting of the sweep itself has several values, or is a range to search over."""
+    for override in given:
+        key = override.key_or_group
+        if key.startswith("sweep.params."):
+            own = key.removeprefix("sweep.params.")
+            raise UserError(f"{key}: give the key itself its range, as in '{own}=interval(1,2)'")
+        if key.partition(".")[0] == "sweep" and not is_one(override):
+            raise UserError(f"{text(override)} names several values, and a sweep is done by one: give one")
+
+
+def require_range(override: Override) -> None:
+    """Raise UserError where nothing can be drawn from a range, or not in logarithms."""
+    space: Any = override.value()
+    if not isinstance(space, IntervalSweep):
+        return
+    if not space.start < space.end:  # type: ignore[operator]
+        raise UserError(f"{text(override)}: the first limit must be below the second")
+    if "log" in space.tags and not space.start > 0:  # type: ignore[operator]
+        raise UserError(f"{text(override)}: limits of a logarithmic range must be greater than 0")
 
 
 def of_first_job(given: Iterable[Override]) -> DictConfig:

@@ -188,3 +188,14 @@ def test_nothing_is_removed_where_the_input_is_closed(run, in_process, monkeypat
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.endswith("nothing was removed: add yes=true\n")
     assert names(run) >= HEAVY
+
+
+def test_what_has_changed_while_the_user_thought_stays(run, tmp_path, finished):
+    (old,) = cleaning.waste_of(beginning(tmp_path))
+    shutil.copy(run.checkpoint_file, old.folder.path)  # a process has come, trained, and was stopped
+    (checkpoint,) = cleaning.waste_of(run)
+    run.result_file.unlink()  # taken up for more epochs, and stopped
+    for waste in old, checkpoint:
+        with pytest.raises(cleaning.UserError, match="in use by now, or was since"):
+            cleaning.remove(waste)
+        assert all(path.exists() for path in waste.files)

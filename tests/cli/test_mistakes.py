@@ -243,6 +243,22 @@ SIXTY = {
     "itself its range, as in ",
     "-m sweep.trials=1 sweep.params=[1,2]": "sweep.params=[1,2] must be KEY: VALUES; in a command give each ",
     "-m sweep.trials=1 sweep.params=3": "sweep.params=3 must be KEY: VALUES; in a command give each ",
+    # what can be the name of no choice
+    "cell=null": "cell=null names no option of the group: write cell=NAME, or leave it out",
+    "-m dataset=1.5,2": "dataset=1.5,2 names no option of the group",
+    "-m sweep=search cell=interval(1,2)": "cell=interval(1,2) names no option of the group",
+    # what a search would draw in vain
+    "-m sweep=search optimizer.lr=choice(1,abc)": "optimizer.lr=abc must be a number or null",
+    "-m sweep=search model.hidden_size=interval(8.5,16)": "model.hidden_size=8.5 must be a whole number",
+    "-m sweep=search model.hiden_size=interval(8,16)": "model.hiden_size=8: model.hiden_size is not known: did you ",
+    "-m sweep=search cell=lstm,gru model.dropout=interval(0,2)": "cell=lstm model.dropout=2: model.dropout=2.0 must ",
+    "-m sweep=search model.dropout=interval(0,2) --cfg job": "model.dropout=2.0 must be from 0 to below 1",
+    # what holds for a whole sweep
+    "-m sweep=search sweep.trials=3,4": "sweep.trials=3,4 names several values, and a sweep is done by one: give one",
+    "-m sweep.workers=1,2": "sweep.workers=1,2 names several values, and a sweep is done by one: give one",
+    "-m sweep.storage=journal:///x.journal": "sweep.storage=journal:///x.journal is for a search: add sweep=search or ",
+    "-m seed=range(1,2,0)": "seed=range(1,2,0): range() arg 3 must not be zero",
+    "-m sweep=search +sweep.params.model.embed_size=choice(8,9)": "sweep.params.model.embed_size: give the key itself",
     # a choice that there is not
     "cell=gruu": "cell=gruu is not known: did you mean gru? There are cifg, gru, indrnn, janet, lstm, lstm_dlfs2, "
     "mgu, mingru, mlstm, mut3, nfg, niaf, nig, noaf, nog, peephole, rhn, rnn, slstm, ugrnn; one of your own needs "
