@@ -44,6 +44,7 @@ def followed(run):
         (2, [5.0, 3.0, 3.5, 3.6], False),
         (2, [3.0, 3.1, 3.2, 3.1], True),
         (2, [3.0, 3.2, 3.1, 3.0], False),  # not above it
+        (2, [3.0, 3.1, 9.0], False),  # none before the last two
         (1, [3.0, 3.2, 3.1], True),
         (None, [3.0, 3.2, 3.1, 9.0], False),
     ],
@@ -102,17 +103,17 @@ def test_an_average_whose_file_is_damaged_is_mended(tmp_path, damaged):
     np.testing.assert_array_equal(again.model.params.values, first.model.params.values)
 
 
-@pytest.mark.parametrize("stop_at", [1, STEPS, STEPS + 1, STEPS + 5, 2 * STEPS, 3 * STEPS])
-def test_an_interrupted_average_goes_on_to_the_bit(tmp_path, monkeypatch, stop_at):
-    """It begins with the second epoch, for the trigger: the losses are the test's."""
+def same_in_parts(tmp_path, monkeypatch, losses, stop_at, **chosen):
+    """The records of a run with these validation losses, of which the last is the best.
+
+    One that is interrupted and goes on must have the same, and the same weights to the bit.
+    """
     for name in "whole", "parts":
         (tmp_path / name).mkdir()
-    losses = [1.0, 2.0, 0.5]
+    chosen["max_epochs"] = len(losses)
     validation_losses(monkeypatch, losses)
-    chosen = {"average_trigger": 1, "average_from": 2, "warmup_steps": 25}
     whole = run(tmp_path / "whole", **chosen)
     records = whole.records()
-    assert records[-1]["averaged_updates"] == 2 * STEPS
 
     def stop(state):
         if state.step == stop_at:
@@ -125,6 +126,23 @@ def test_an_interrupted_average_goes_on_to_the_bit(tmp_path, monkeypatch, stop_a
     rest = resumed.records()
     assert rest == records[len(records) - len(rest) :]
     np.testing.assert_array_equal(resumed.model.params.values, whole.model.params.values)
+    return records
+
+
+@pytest.mark.parametrize("stop_at", [1, STEPS, STEPS + 1, STEPS + 5, 2 * STEPS, 3 * STEPS])
+def test_an_interrupted_average_goes_on_to_the_bit(tmp_path, monkeypatch, stop_at):
+    chosen = {"average_from": 2, "warmup_steps": 25}
+    records = same_in_parts(tmp_path, monkeypatch, [1.0, 2.0, 0.5], stop_at, **chosen)
+    assert records[-1]["averaged_updates"] == 2 * STEPS
+
+
+@pytest.mark.parametrize("stop_at", [2 * STEPS + 5, 3 * STEPS, 3 * STEPS + 1, 5 * STEPS])
+def test_validation_that_gets_worse_begins_the_average_also_of_a_run_that_goes_on(
+    tmp_path, monkeypatch, stop_at
+):
+    """The third loss is above the first, which a run that goes on has to know."""
+    records = same_in_parts(tmp_path, monkeypatch, [1.0, 2.0, 1.5, 3.0, 0.5], stop_at, average_trigger=1)
+    assert [record.get("averaged_updates") for record in records] == [None, None, None, STEPS, 2 * STEPS]
 
 
 def test_the_parameters_are_put_back_whatever_happens():
