@@ -101,6 +101,8 @@ def test_each_place_has_a_rate_of_its_own():
     ]
     assert found[0] == found[1] != found[2]
     assert [dropout.rate for dropout in mixed.dropouts] == [0.4, 0.1, 0.4]
+    each = small_model(num_layers=3, input_dropout=0.3, between_dropout=0.2, output_dropout=0.1)
+    assert [dropout.rate for dropout in each.dropouts] == [0.3, 0.2, 0.2, 0.1]
 
 
 @pytest.mark.parametrize("tie", [False, True])
