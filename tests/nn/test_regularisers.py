@@ -6,7 +6,7 @@ import pytest
 from rnnexp.compute import engine
 from rnnexp.compute.backend import CPU
 from tests.helpers.gradcheck import check_gradients
-from tests.helpers.variants import CORE, REGULARISED, VARIANTS, random_state, small_model
+from tests.helpers.variants import CORE, OTHERS, REGULARISED, VARIANTS, random_state, small_model
 
 T, B, V, H = 4, 3, 11, 6
 KEY = 7, 3
@@ -40,11 +40,13 @@ def trained(model, workspace, inputs, targets, state, key=KEY):
     return nats, after, model.backward(workspace)
 
 
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize(
-    ("name", "options", "tie"),
-    [pytest.param(*param.values, tie) for tie in (False, True) for param in (CORE if tie else VARIANTS)],
-)
+# each part for every cell, and tied for some; the other cells tied with all parts at once
+TRIED = [pytest.param(*p.values, part, False, id=f"{p.id}-{part}") for p in VARIANTS for part in PARTS]
+TRIED += [pytest.param(*p.values, part, True, id=f"{p.id}-{part}-tied") for p in CORE for part in PARTS]
+TRIED += [pytest.param(*p.values, "all", True, id=f"{p.id}-all-tied") for p in OTHERS]
+
+
+@pytest.mark.parametrize(("name", "options", "part", "tie"), TRIED)
 def test_gradients(name, options, part, tie):
     model = small_model(name, options, sizes=[7, 5], tie=tie, **PARTS[part])
     (inputs, targets), state = window(), random_state(model)
