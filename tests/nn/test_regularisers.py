@@ -5,6 +5,8 @@ import pytest
 
 from rnnexp.compute import engine
 from rnnexp.compute.backend import CPU
+from rnnexp.data.batches import Sequences
+from rnnexp.nn.tokens import IGNORE_INDEX
 from tests.helpers.gradcheck import check_gradients
 from tests.helpers.variants import CORE, OTHERS, REGULARISED, VARIANTS, random_state, small_model
 
@@ -26,13 +28,13 @@ def window(steps=T, seed=1):
     return rng.integers(-1, V, size=(steps, B)), rng.integers(V, size=(steps, B))
 
 
-def penalty(model, workspace):
+def penalty(model, workspace, targets):
     """What the penalties add to the loss, from their definition."""
     h = workspace.child(f"cell{len(model.cells) - 1}")["window"].states["h"][1:]
-    dropped = workspace.child("decoder")["h"]
+    dropped, counts = workspace.child("decoder")["h"].reshape(h.shape), targets != IGNORE_INDEX
+    moved = np.diff(h, axis=0)[counts[1:] & counts[:-1]]
     penalties = model.penalties
-    moved = penalties.temporal * np.mean(np.diff(h, axis=0) ** 2) if len(h) > 1 else 0
-    return penalties.activation * np.mean(dropped**2) + moved
+    return penalties.activation * np.mean(dropped[counts] ** 2) + penalties.temporal * np.mean(moved**2)
 
 
 def trained(model, workspace, inputs, targets, state, key=KEY):
@@ -54,13 +56,39 @@ def test_gradients(name, options, part, tie):
     def loss():
         workspace = model.workspace()
         nats, _ = model.forward(inputs, targets, state, workspace, KEY)
-        return nats / 5 + penalty(model, workspace)
+        return nats / 5 + penalty(model, workspace, targets)
 
     _, _, before = trained(model, model.workspace(), inputs, targets, state)
     arrays = {f"state {k} {j}": array for k, layer in enumerate(state) for j, array in enumerate(layer)}
     grads = {f"state {k} {j}": array for k, layer in enumerate(before) for j, array in enumerate(layer)}
     rng = np.random.default_rng(0)
     check_gradients(loss, model.params.value | arrays, model.params.grad | grads, rng, directions=1)
+
+
+SEQUENCES = np.array([1, 2, 3, 0, 4, 0, 5, 6, 7, 8, 9, 0, 0, 1, 3, 0])  # five, each with a 0 as its end
+
+
+def test_gradients_of_penalties_leave_out_what_pads_a_sequence():
+    model = small_model(output_dropout=0.3, activation_penalty=2.0, temporal_penalty=1.0)
+    inputs, targets = Sequences(SEQUENCES, 0, 8, 10).window(0)
+    state = model.zero_state(8)
+
+    def loss():
+        workspace = model.workspace()
+        nats, _ = model.forward(inputs, targets, state, workspace, KEY)
+        return nats / 5 + penalty(model, workspace, targets)
+
+    trained(model, model.workspace(), inputs, targets, state)
+    check_gradients(loss, model.params.value, model.params.grad, np.random.default_rng(0), directions=1)
+
+
+def test_rows_that_no_sequence_fills_change_no_gradient():
+    model, grads = small_model(num_layers=2, activation_penalty=2.0, temporal_penalty=1.0), []
+    for rows in 5, 8:
+        batch = Sequences(SEQUENCES, 0, rows, 10).window(0)
+        trained(model, model.workspace(), *batch, model.zero_state(rows))
+        grads.append(model.params.grads.copy())
+    np.testing.assert_allclose(*grads, rtol=1e-10, atol=1e-14)
 
 
 def test_a_window_of_one_step_has_no_difference_to_the_next():
