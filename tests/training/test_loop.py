@@ -15,6 +15,8 @@ from rnnexp.errors import Diverged, Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.optim.adagrad import Adagrad
 from rnnexp.optim.schedules.constant import Constant
+from rnnexp.optim.schedules.cosine import Cosine
+from rnnexp.optim.schedules.exponential import Exponential
 from rnnexp.optim.schedules.plateau import Plateau
 from rnnexp.optim.sgd import SGD
 from rnnexp.records import checkpoint
@@ -172,6 +174,13 @@ def test_the_order_of_sequences_is_new_each_epoch_and_the_same_again():
     assert in_order[0] == in_order[1]
 
 
+def test_windows_of_random_length_are_cut_anew_each_epoch_and_the_same_again():
+    chosen = settings(random_bptt=True)
+    cuts = [train_batches(CORPUS, chosen, *address).cuts for address in ((7, 0), (7, 0), (8, 0), (7, 1))]
+    assert cuts[0] == cuts[1]
+    assert cuts[0] != cuts[2] != cuts[3] != cuts[0]
+
+
 def test_steps_may_end_before_any_sequence_does(tmp_path):
     (record,) = Run(tmp_path, corpus=LINES, batch_size=1, bptt=1, max_epochs=1, max_steps=1).records()
     assert "train/sequence_loss" not in record
@@ -275,6 +284,19 @@ def test_lr_falls_when_validation_does_not_improve_and_patience_ends_it(tmp_path
     assert [record["valid/loss"] for record in records] == losses
     assert [record["lr"] for record in records] == [8, 8, 8, 2, 2, 0.5]
     assert run.checkpoints.read(run.checkpoints.best)[1]["epoch"] == 4
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        (Exponential(2.0, 3), [4, 4, 4, 2, 1]),
+        (Cosine(4, 0.0), [2 * (1 + math.cos(math.pi * k / 4)) for k in range(5)]),
+    ],
+    ids=["exponential", "cosine"],
+)
+def test_a_schedule_is_told_which_epoch_has_ended(tmp_path, schedule, rates):
+    records = Run(tmp_path, lr=4.0, schedule=schedule, max_epochs=5).records()
+    assert [record["lr"] for record in records] == pytest.approx(rates)
 
 
 def test_the_windows_between_two_results_stop_where_text_is_sampled():
