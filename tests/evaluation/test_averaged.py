@@ -93,6 +93,13 @@ def test_the_mean_over_dropout_masks_is_of_probabilities(end, more):
     assert McDropout(3, 8).score(model, corpus_of(end), "test") != scores
 
 
+def test_the_mean_over_dropout_masks_carries_the_state_on_whatever_training_drops():
+    dropping, plain = (small_model(dropout=0.4, drop_state=rate) for rate in (0.5, 0.0))
+    found, expected = (McDropout(3, 7).score(model, corpus_of(None), "test") for model in (dropping, plain))
+    assert found == expected
+    assert dropping.state_drop.rate == 0.5
+
+
 @ENDS
 @pytest.mark.parametrize("evaluator", [Temperature([0.8, 1.3]), McDropout(2, 0)], ids=["temperature", "mc"])
 def test_they_compute_the_same_on_a_gpu(gpu, evaluator, end):

@@ -91,6 +91,14 @@ def test_settings_are_the_best_on_the_validation_split_alone():
     assert found == dynamic(lrs, decays, valid_tokens=41).score(model, CORPUS, "test")
 
 
+def test_a_value_given_twice_counts_once():
+    """Twice the loss of the best one would be above that of the other."""
+    model = small_model()
+    once, twice = (dynamic(lrs).score(model, CORPUS, "test") for lrs in ([1e-6, 0.02], [1e-6, 1e-6, 0.02]))
+    assert once == twice
+    assert once["dynamic_lr"] == 1e-6
+
+
 def test_the_weights_are_put_back_to_the_bit_whatever_happens(monkeypatch):
     model = small_model("lstm", dtype=np.float32)
     before = model.params.values.copy()
