@@ -16,6 +16,7 @@ from rnnexp.cli import ui
 from rnnexp.command.arguments import convert
 from rnnexp.errors import UserError, about, explained
 from rnnexp.evaluation.sampling import draw
+from rnnexp.experiment import corpora
 from rnnexp.interop import weights
 from rnnexp.tracking.mlflow.library import alone_with
 from tests.conftest import QUICK
@@ -319,6 +320,20 @@ SIXTY = {
     "them out, or give without=dropout in a command of its own",
     "-m without=nothing,averaging train.average_from=2": "train.average_from=2 brings back what "
     "without=averaging leaves out",
+    "without=[dropout,weight_drop] model.weight_drop=.3": "model.weight_drop=.3 brings back what without=weight_drop "
+    "leaves out",
+    "-m without=dropout model.dropout=0,0.0,.5": "model.dropout=0.5 brings back what without=dropout leaves out",
+    "experiment=awd_small_lstm model.hidden_size=200": "model.hidden_size=200 does not count beside "
+    "model.layer_sizes=[400,300], which a preset has: add model.layer_sizes=null, or another value of it",
+    "experiment=awd_small_lstm model.num_layers=3": "model.num_layers=3 does not count beside "
+    "model.layer_sizes=[400,300], which ",
+    "experiment=awd_small_gru model.layer_sizes=[200,100]": "model.layer_sizes=[200,100] does not count beside "
+    "model.match_params=4972800, which ",
+    "experiment=awd_small_gru model.embed_size=100": "model.embed_size=100 does not count beside "
+    "model.match_params=4972800, which ",
+    "-m experiment=awd_small_lstm model.hidden_size=200,300": "model.hidden_size=200 does not count beside ",
+    "schedule=cosine schedule.epochs=2 train.max_epochs=8": "schedule=cosine has a learning rate of 0 after epoch 2, "
+    "and train.max_epochs=8 goes on: change its keys, or train for as long",
     "-m sweep.pruner=median seed=0,1": "sweep.pruner=median is for a search: add sweep=search or sweep.trials=N",
     "-m sweep.best_seeds=3 seed=0,1": "sweep.best_seeds=3 is for a search: add sweep=search or sweep.trials=N",
     "-m hydra.sweep.dir=x seed=0,1": "hydra.sweep.dir is for launchers: hydra.run.dir=FOLDER says where a run goes",
@@ -398,6 +413,28 @@ def test_a_mistake_gets_this_line_and_makes_nothing(in_process, tmp_path, given)
     assert name.startswith("rnnexp")
     assert text.startswith(SIXTY[given])
     assert (result.returncode, result.stdout, list(tmp_path.iterdir())) == (1, "", [])
+
+
+@pytest.mark.parametrize(("how", "job"), [([], ""), (["-m", "seed=0,1"], "seed=0: ")], ids=["run", "sweep"])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("evaluation=dynamic dataset=gettysburg", "evaluation=dynamic is for one stream of text; "),
+        (
+            "train.random_bptt=true dataset=copy",
+            "train.random_bptt=true cuts a stream, and this text is sequences",
+        ),
+    ],
+    ids=["dynamic", "random_bptt"],
+)
+def test_what_is_for_a_stream_is_refused_before_sequences_are_read(
+    in_process, tmp_path, monkeypatch, how, job, given, said
+):
+    monkeypatch.setattr(corpora, "make_chosen", None)
+    result = in_process(*how, *given.split())
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"rnnexp: {job}{said}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_in_use_is_named(in_process):

@@ -250,6 +250,18 @@ def test_windows_of_random_length_are_of_a_stream():
         build.experiment(config)
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["schedule=cosine", "schedule.epochs=8", "train.max_epochs=8"],
+        ["schedule=plateau", "train.max_epochs=1000"],  # of which nobody knows how often it lowers the rate
+    ],
+    ids=["cosine", "plateau"],
+)
+def test_a_schedule_of_which_every_epoch_learns_is_accepted(overrides):
+    rules.check(composed(*overrides))
+
+
 class WithoutProducts(Cell):
     gates = input_gates = "n"
     recurrent_matmuls = {}
