@@ -22,8 +22,9 @@ from rnnexp.cli.main import COMMANDS
 from rnnexp.command.arguments import read
 from rnnexp.data.datasets import grammar
 from rnnexp.errors import Interrupted, UserError
+from rnnexp.evaluation.neural_cache import NeuralCache
 from rnnexp.evaluation.perplexity import evaluate
-from rnnexp.experiment import build
+from rnnexp.experiment import build, corpora
 from rnnexp.nn.cells import CELLS
 from rnnexp.records.folder import RunFolder
 from tests import conftest
@@ -293,6 +294,30 @@ def test_what_evaluate_refuses(model, tmp_path, monkeypatch):
             report(arguments)
         for part in parts:
             assert part in str(refused.value)
+
+
+def test_given_weights_are_scored_in_another_way_too(model, tmp_path, monkeypatch):
+    model, corpus = model
+    monkeypatch.chdir(tmp_path)
+    np.savez("w.npz", **model.params.value)
+    cache = {"window": [50], "theta": [0.3], "share": [0.05, 0.2]}
+    chosen = [f"evaluation.neural_cache.{name}={values}".replace(" ", "") for name, values in cache.items()]
+    given = ["weights=w.npz", "cell=gru", "engine=numpy", "evaluation=neural_cache"]
+    said = report([*given, *chosen, *GRAMMAR, *SHAPE])
+    scores = NeuralCache(**cache).score(model, corpus, "test")
+    found = re.findall(r"^test \((\w+)\): ([\d.]+) nats", said, re.MULTILINE)
+    expected = {
+        "exact": evaluate(model, corpus.splits["test"]),
+        "neural_cache": scores["neural_cache_loss"],
+    }
+    assert {name: float(loss) for name, loss in found} == pytest.approx(expected, rel=1e-5)
+    assert f"neural_cache_share {scores['neural_cache_share']:g})" in said
+
+
+def test_weights_that_are_gone_are_named_before_data_are_read(monkeypatch):
+    monkeypatch.setattr(corpora, "make_chosen", None)
+    with pytest.raises(UserError, match=r"^weights=gone\.npz does not exist$"):
+        report(["weights=gone.npz", "cell=gru", *GRAMMAR, *SHAPE])
 
 
 @pytest.fixture(scope="module")
