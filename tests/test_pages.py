@@ -22,11 +22,13 @@ from rnnexp.command import arguments
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.installation import CONF
+from rnnexp.nn.cells import CELLS
 from rnnexp.sweeps.composition import config_of
 from rnnexp.sweeps.configs import open_configs
 from tests.api.conftest import SHORT
 from tests.conftest import REPOSITORY
 from tests.helpers.requests import open_request
+from tests.helpers.variants import bound_layer
 
 PAGES = [REPOSITORY / "README.md"]
 PAGES += [REPOSITORY / folder / "README.md" for folder in ("conf", "rnnexp", "rnnexp/sweeps", "analysis")]
@@ -191,6 +193,32 @@ def test_the_listings_of_a_cell_are_the_file_s():
     assert part in code
     (config,) = blocks((REPOSITORY / "rnnexp/README.md").read_text(), "yaml")
     assert config in (CONF / "cell/rnn.yaml").read_text()
+
+
+def number(formula, **sizes):
+    """What a formula of the table of cells gives: "2 D H + H^2"."""
+    return eval(re.sub(r"(?<=[\w)]) (?=[\w(])", "*", formula).replace("^", "**"), sizes)
+
+
+def test_the_table_of_cells_has_the_parameters_of_each():
+    D, H, L = 7, 5, 2
+    sizes = {"D": D, "H": H, "L": L, "A": D * H + H**2 + H}
+    rows = re.findall(
+        r"^\| `(\w+)`.*? \| (.*?) \|", (REPOSITORY / "rnnexp/README.md").read_text(), re.MULTILINE
+    )
+    formulas = {name: formula for name, formula in rows if name in CELLS}
+    assert formulas.keys() == CELLS.keys()
+    before, after = formulas.pop("gru").removesuffix(" after").split(",")
+    tried = [("gru", {"reset": "before"}, before), ("gru", {"reset": "after"}, before + after)]
+    tried += [(name, {"depth": L} if name == "rhn" else {}, formula) for name, formula in formulas.items()]
+    for name, options, formula in tried:
+        _, params = bound_layer(CELLS[name](D, H, **options))
+        assert number(formula, **sizes) == len(params.values), name
+
+
+def test_the_zoo_has_every_cell():
+    (zoo,) = re.findall(r"^ZOO := (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert sorted(zoo.split(",")) == sorted(CELLS)
 
 
 def test_the_python_of_the_first_page_runs(tmp_path, monkeypatch, capsys):
