@@ -60,7 +60,7 @@ class RunBar:
     def describe(self, text: str) -> None:
         self.said_at = time.monotonic()  # the epoch is logged too
         self.text, self.ppl = f"{self.label}: {text}", ""
-        self.bar.set_postfix_str(self.text, refresh=False)
+        self.bar.set_postfix_str(self.text)  # at once, for the next step may be the last
 
     def close(self) -> None:
         self.bar.close()

@@ -515,7 +515,7 @@ def test_what_another_launcher_says_of_a_failure_is_told(in_process, in_turn):
     [
         (["hydra/launcher=in_turn", "rerun=true"], "rerun=true does not go with hydra/launcher=in_turn"),
         (["experiment=by_launcher", "rerun=True"], "rerun=true does not go with hydra/launcher=in_turn"),
-        (["experiment=by_launcher,null"], "hydra/launcher=in_turn comes from a preset that is swept over"),
+        (["experiment=by_launcher,demo"], "hydra/launcher=in_turn comes from a preset that is swept over"),
         (["hydra/launcher=in_turn", "sweep=search", "sweep.prepare=true"], "a search must see results"),
     ],
 )
