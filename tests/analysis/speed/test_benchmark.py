@@ -18,6 +18,7 @@ from rnnexp.analysis.speed.contenders.service import Service
 from rnnexp.analysis.speed.contenders.textbook import STEPS, Textbook
 from rnnexp.analysis.speed.process import Worker
 from rnnexp.analysis.speed.rounds import (
+    STEPS_COMPARED,
     TOLERANCE,
     largest_difference,
     medians,
@@ -30,9 +31,9 @@ from rnnexp.analysis.speed.tasks import LSTM, SHAPES, VARIANTS, Task
 from tests.conftest import HAS_GPU, REPOSITORY, STANDIN
 
 
-def ten_losses(contender):
+def first_losses(contender):
     contender.prepare_comparison()
-    return np.array([contender.step() for _ in range(10)])
+    return np.array([contender.step() for _ in range(STEPS_COMPARED)])
 
 
 def test_other_work_is_refused(monkeypatch):
@@ -43,8 +44,8 @@ def test_other_work_is_refused(monkeypatch):
     task = Task(SHAPES["names"], LSTM)
     other = Textbook(task)
     monkeypatch.setattr(other, "step_of", forgetful)
-    difference = largest_difference(ten_losses(other), ten_losses(Ours(task)))
-    with pytest.raises(BenchmarkError, match=r"names, lstm: in 10 steps .* they do not do the same work"):
+    difference = largest_difference(first_losses(other), first_losses(Ours(task)))
+    with pytest.raises(BenchmarkError, match=r"names, lstm: in 3 steps .* they do not do the same work"):
         require_same_work("names, lstm", "textbook", difference)
     with pytest.raises(BenchmarkError):
         require_same_work("names, lstm", "textbook", float("nan"))
