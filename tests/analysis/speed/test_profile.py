@@ -2,6 +2,7 @@
 
 import threading
 import time
+from mmap import mmap
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -130,7 +131,8 @@ def test_memory_is_counted_from_where_the_peak_was_reset():
     assert bytes_held("VmNothing") is None
     reset_peak()
     before = bytes_held("VmRSS")
-    held = np.ones(8_000_000)
+    held = np.frombuffer(mmap(-1, 64_000_000), np.uint8)  # new memory, not some that was freed before
+    held[...] = 1
     assert bytes_held("VmHWM") - before > 0.9 * held.nbytes
 
 
