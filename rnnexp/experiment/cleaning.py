@@ -22,7 +22,6 @@ OF_BEGINNINGS = {
     *("MLmodel", "records.jsonl", "steps.jsonl", "system.jsonl", "traceback.txt", "output.txt"),
     *("rnnexp.log", "samples.txt", "delivered.json", ".lock", ".delivery.lock"),
 }
-
 ENDED_EARLY = found.FAILED, found.INTERRUPTED, found.NOT_BEGUN
 
 
@@ -136,9 +135,8 @@ def remove(waste: Waste) -> None:
     with waste.folder.locked():  # nobody begins with the run meanwhile
         if not is_still(waste, waste.folder):
             raise UserError(f"{waste.folder} is in use by now, or was since: it is left as it is")
-        is_beginning = waste.kind == BEGINNING
-        for path in files_in(waste.folder) if is_beginning else waste.files:
+        for path in files_in(waste.folder) if waste.kind == BEGINNING else waste.files:
             path.unlink(missing_ok=True)
-    if is_beginning:
+    if waste.kind == BEGINNING:
         for path in [*waste.folder.path.glob("parts"), waste.folder.path]:
             path.rmdir()

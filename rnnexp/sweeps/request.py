@@ -41,7 +41,6 @@ class Request:
     """
 
     def __init__(self, given: list[Override], arguments: Sequence[str]):
-        keys = {override.key_or_group for override in given}
         require_for_the_whole(given)
         plain = of_first_job(given)
         require_same_folder(plain)
@@ -60,6 +59,7 @@ class Request:
         rules.check_value("study", str(plain.study))
         for key, value in self.settings.items():
             rules.check_value(f"sweep.{key}", value)
+        keys = {override.key_or_group for override in given}
         for key in "pruner", "best_seeds", "storage":
             if self.settings[key] and not self.settings["trials"]:
                 raise UserError(
@@ -93,9 +93,9 @@ class Request:
         found = [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
         return match_cells(found, self.composer.config) if self.settings["match_cells"] else found
 
-    def require_ends(self) -> None:
+    def require_ends(self, combinations: list[tuple[str, list[str]]]) -> None:
         """Raise UserError where a value that a search may draw is impossible by itself, whatever the others are."""
-        for name, overrides in self.combinations():
+        for name, overrides in combinations:
             for end in itertools.chain.from_iterable(map(ends, self.space.values())):
                 job = self.composer.job(" ".join(filter(None, [name, end])), [*overrides, end])
                 with named(job.name):
@@ -105,7 +105,7 @@ class Request:
         """Return a line for each job, with the folder of its run; of a search, for each combination searched for."""
         jobs = self.jobs()
         if self.space:
-            self.require_ends()
+            self.require_ends(self.combinations())
             over = ", ".join(text(override) for override in self.space.values())
             return "\n".join(
                 f"{job.name if job.name != ONLY else 'all'}: {self.settings['trials']} trials over {over}, in "

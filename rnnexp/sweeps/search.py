@@ -60,7 +60,7 @@ class Search(Sweep):
         super().__init__([], workers, timeout, on_error, total=self.budget * len(combinations))
         bases = [self.job_of(*combination) for combination in counted(combinations, "checked")]
         require_possible(bases, elsewhere=bool(request.launcher))  # before anything is made
-        request.require_ends()
+        request.require_ends(combinations)
         self.since = since or datetime.now()
         self.branches = [
             load_branch(base, *combination, request, self.since)

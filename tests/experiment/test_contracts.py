@@ -1,4 +1,4 @@
-"""What a cell of the user's is held to, before anything is made."""
+"""Hold a cell of the user's to its contract, before anything is made."""
 
 import numpy as np
 import pytest

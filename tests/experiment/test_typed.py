@@ -1,4 +1,4 @@
-"""What is typed for a key is refused only where it would not count."""
+"""Refuse what is typed for a key only where it would not count."""
 
 from rnnexp.sweeps.configs import open_configs
 from tests.conftest import QUICK
@@ -15,7 +15,7 @@ def test_a_size_that_another_typed_one_decides_is_no_mistake():
 
 
 def test_a_size_counts_where_no_other_key_of_a_preset_decides():
-    """That of the embedding beside model.match_params, where it is not the decoder."""
+    """Leave alone that of the embedding beside model.match_params, where it is not the decoder."""
     for preset, freed, key, size in [
         ("awd_small_lstm", "layer_sizes=null", "hidden_size", 200),
         ("awd_small_gru", "tie_weights=false", "embed_size", 100),

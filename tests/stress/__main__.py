@@ -78,12 +78,15 @@ def deaths(here: Path) -> str:
     errors = {kind: error for kind, (error, _) in OUTCOMES.items()} | {5: "stopped after sweep.timeout=8 s"}
     dying = {seed: errors[seed % 15] for seed in range(48) if seed % 15 in errors}
     lines = [line for line in sweep.stdout.splitlines() if line.startswith("failed: ")]  # one for each way
-    for error in dying.values():
-        assert any(error in line for line in lines), (error, lines)
-    more = [int(number) for line in lines for number in re.findall(r" and (\d+) more: ", line)]
+    named: Counter[str] = Counter()
+    for seed, more, why in re.findall(
+        r"^failed: seed=(\d+)(?: and (\d+) more)?: (.*)$", "\n".join(lines), re.M
+    ):
+        assert dying[int(seed)] in why, (seed, why)
+        named[dying[int(seed)]] += 1 + int(more or 0)
     found = Counter(status(folder) for folder in folders(here))
     assert sweep.returncode == 1
-    assert len(lines) + sum(more) == len(dying), lines
+    assert named == Counter(dying.values()), lines
     assert found["FINISHED"] == 100 - len(dying), found
     return f"{len(dying)} died and are named as they died, {found['FINISHED']} finished"
 
