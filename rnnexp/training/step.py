@@ -41,8 +41,22 @@ class TrainStep:
 
     def prepare(self) -> None:
         """Make the arrays that all steps share."""
-        self.workspace = self.model.workspace()
+        self.workspaces: dict[int, Workspace] = {}  # by the length of the window
         self.pending: list[tuple[float, float]] = []  # results that were not asked for yet
+
+    def workspace(self, steps: int) -> Workspace:
+        """Return the workspace of windows of a length, for what is made once for each: of random ones there are many.
+
+        It has the memory of the longest, since one step at a time is alive.
+        """
+        if steps not in self.workspaces:
+            longest = max(self.workspaces, default=0)
+            if steps > longest:  # the shorter ones would keep a memory of their own
+                lender, self.workspaces = None, {}
+            else:
+                lender = self.workspaces[longest]
+            self.workspaces[steps] = self.model.workspace(lender)
+        return self.workspaces[steps]
 
     def set_state(self, state: list[tuple]) -> None:
         """Set the recurrent state to NumPy arrays, per layer (B, H)."""
@@ -56,9 +70,9 @@ class TrainStep:
 
     def run(self, inputs, targets, number: int, lr: float, grad_scale: float) -> None:
         """Take step `number`, whose dropout masks depend on it, on tokens (T, B); see `Model.forward` for the rest."""
-        key = self.seed, number
-        nats, self.state = self.model.forward(inputs, targets, self.state, self.workspace, key, grad_scale)
-        self.model.backward(self.workspace)  # gradients stop at the window's first step: truncated BPTT
+        key, workspace = (self.seed, number), self.workspace(len(inputs))
+        nats, self.state = self.model.forward(inputs, targets, self.state, workspace, key, grad_scale)
+        self.model.backward(workspace)  # gradients stop at the window's first step: truncated BPTT
         self.pending.append((nats, self.optimizer.update(self.model.params, lr)))
 
     def results(self) -> list[tuple[float, float]]:
@@ -74,12 +88,12 @@ class GpuTrainStep(TrainStep):
 
     def prepare(self) -> None:
         device = self.model.backend
+        self.workspaces = {}
         self.number, self.lr = device.empty(1, np.uint64), device.empty(1, np.float64)
         self.result = device.empty(2, np.float64)  # of the last step
         self.log = device.empty((self.sync_every, 2), np.float64)  # of the pending steps
         self.num_pending = 0
         self.captured: dict[tuple, CapturedWindow] = {}  # by the shape of the window
-        self.longest: tuple[int, Workspace] | None = None  # steps of a window, and its workspace
 
     def run(self, inputs, targets, number, lr, grad_scale):
         shape = inputs.shape
@@ -94,13 +108,8 @@ class GpuTrainStep(TrainStep):
         self.num_pending += 1
 
     def step_on_fixed_places(self, grad_scale: float, steps: int) -> Callable:
-        """Return a function that takes a step on windows of one length, with a workspace of its own.
-
-        It has the memory of the longest before it, where it is shorter: one step at a time is alive.
-        """
-        workspace = self.model.workspace(self.longest[1] if self.longest else None)
-        if not self.longest or steps > self.longest[0]:
-            self.longest = steps, workspace
+        """Return a function that takes a step on windows of one length."""
+        workspace = self.workspace(steps)
         key = self.seed, self.number
 
         def step(inputs, targets) -> None:
