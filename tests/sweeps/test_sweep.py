@@ -676,6 +676,7 @@ def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch
         (["sweep=search", "sweep.sampler=grid"], "sweep.sampler=grid must be random or tpe"),
         (["sweep=search", "sweep.storage=foo"], "sweep.storage=foo is no address of a store"),
         (["sweep=search", "optimizer.lr=tag(log,interval(0,3))"], "greater than 0"),
+        (["sweep=search", "seed=interval(0,9)"], "seed=interval(0,9): the best seed is luck"),
         (["sweep=grid", "sweep.trials=3"], "sweep.params, which is empty"),
         (["sweep=search", "sweep.trials=0"], "sweep.trials=0"),
         (["sweep=search", "sweep.pruner=axe"], "median, hyperband or null"),

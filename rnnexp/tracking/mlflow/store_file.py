@@ -19,7 +19,9 @@ from filelock import FileLock
 from rnnexp.errors import UserError
 
 log = logging.getLogger(__name__)
-PATIENCE_S = 60.0  # seconds to wait for another process that is at the same store
+# seconds to wait for others at the same store: who is next is left to chance, and with 64 that write all the time,
+# half a second each, the unlucky wait for minutes
+PATIENCE_S = 600.0
 CUT_OFF = "_alembic_tmp_"  # how tables begin that MLflow has only between two of its steps
 
 
