@@ -128,9 +128,14 @@ def kind_of(tested: Adjusted, margin: float) -> str:
         if gap.mean < 0:
             return OPPOSITE
         return HOLDS if gap.low > margin else PERHAPS
-    is_equal = equivalence(gap, margin, tested.alpha / tested.pairs).holds
+    return NO_DIFFERENCE if is_equal(gap, margin, tested.alpha / tested.pairs) else UNDECIDED
+
+
+def is_equal(gap: Difference, margin: float, alpha: float = 0.05) -> bool:
+    """Return whether a difference lies within a margin, by two one-sided tests of enough runs."""
+    seeds = min(gap.n_a, gap.n_b)
     may_be_equal = seeds >= ALL or (seeds >= FULL and margin >= needs_margin(gap.spread))
-    return NO_DIFFERENCE if is_equal and may_be_equal else UNDECIDED
+    return may_be_equal and equivalence(gap, margin, alpha).holds
 
 
 def whole(parts: Sequence[Part]) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from rnnexp.analysis.claims.claim import (
     HOLDS,
-    NO_DIFFERENCE,
     OPPOSITE,
     SUPPORTS,
     UNDECIDED,
     Finding,
     Part,
     Test,
+    is_equal,
     signed,
     test_together,
 )
@@ -38,9 +38,9 @@ def judge(studies: Mapping[str, Study]) -> Finding:
     nats = signed(3)
     (part,) = test_together([Test("test loss, after the product less before it", gap, MARGIN, nats, "nats")])
     equal = equivalence(gap, MARGIN)
-    kind = HOLDS if part.kind == NO_DIFFERENCE else UNDECIDED
-    if part.kind in (OPPOSITE, *SUPPORTS) and not equal.holds:
-        kind = OPPOSITE if min(abs(gap.low), abs(gap.high)) > MARGIN else UNDECIDED
+    kind = HOLDS if is_equal(gap, MARGIN) else UNDECIDED  # also where a difference that is small was found
+    if part.kind in (OPPOSITE, *SUPPORTS) and min(abs(gap.low), abs(gap.high)) > MARGIN:
+        kind = OPPOSITE
     ends = f"{nats(equal.low)} to {nats(equal.high)}"
     both = Part(
         f"the 90% interval within {MARGIN:g} nats", f"{ends}, two one-sided tests p = {equal.p:.2g}", kind

@@ -233,9 +233,11 @@ def test_learning_rate(best, kind):
 
 
 @pytest.mark.parametrize(
-    ("gap", "kind"), [(0.0, HOLDS), (0.1, OPPOSITE), (-0.1, OPPOSITE), (0.0095, UNDECIDED)]
+    ("gap", "kind"),
+    [(0.0, HOLDS), (0.1, OPPOSITE), (-0.1, OPPOSITE), (0.0095, UNDECIDED), (0.005, HOLDS), (-0.005, HOLDS)],
 )
 def test_reset_gate(gap, kind):
+    """A difference that is told from chance and is too small to matter is as the claim says."""
     store = Store("claims_reset_gate")
     for seed in range(10):
         for place in "before", "after":
