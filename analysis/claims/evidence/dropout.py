@@ -97,9 +97,11 @@ def harmless(tested: Adjusted, margin: float) -> str:
     """Return what a difference that is below 0 where something does harm says of its doing none that matters."""
     kind = kind_of(tested, margin)
     gap = tested.difference
-    if min(gap.n_a, gap.n_b) < FULL or kind == OPPOSITE:
+    if min(gap.n_a, gap.n_b) < FULL:
         return kind
-    return HOLDS if gap.low > -margin or kind in SUPPORTS else UNDECIDED
+    if gap.low > -margin or kind in SUPPORTS:  # a harm that is surely small is none that matters
+        return HOLDS
+    return OPPOSITE if kind == OPPOSITE else UNDECIDED
 
 
 def _losses(studies: Mapping[str, Study]) -> dict[str, dict[str, pd.Series]]:
