@@ -13,19 +13,21 @@ from rnnexp.analysis.intervals import mean_interval
 from rnnexp.analysis.pareto import is_beaten
 
 LOG_FROM = 3.0  # times the least number
+LEAST_INTERVAL = 3  # seeds
 
 
 def pareto_rows(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a row a configuration: `configuration parameters loss low high beaten`, the smallest first.
 
-    Loss is the mean over the finished runs, `low` and `high` the ends of its 95% t interval (NaN of a single
-    run). Beaten is who another is no larger than and no worse, and better in one of the two.
+    Loss is the mean over the finished runs, `low` and `high` the ends of its 95% t interval (NaN under three
+    runs). Beaten is who another is no larger than and no worse, and better in one of the two.
     """
     own = select.finished(runs, "test_loss").dropna(subset=["parameters"])
     rows = []
     for name, members in own.groupby("configuration"):
         mean = mean_interval(members["test_loss"])
-        rows.append((str(name), float(members["parameters"].mean()), mean.mean, mean.low, mean.high))
+        ends = (mean.low, mean.high) if mean.n >= LEAST_INTERVAL else (np.nan, np.nan)
+        rows.append((str(name), float(members["parameters"].mean()), mean.mean, *ends))
     table = pd.DataFrame(rows, columns=["configuration", "parameters", "loss", "low", "high"])
     table["beaten"] = is_beaten(table[["parameters", "loss"]].to_numpy(float)) if len(table) else False
     return table.sort_values(["parameters", "loss"], ignore_index=True)
@@ -44,7 +46,7 @@ def draw_pareto(runs: pd.DataFrame) -> Picture:
     named = table if len(table) <= 6 else front
     picture.margins(0.82, 0.15, 0.45, 0.15)
     for name, x, y, low, high, is_beaten_ in table.itertuples(index=False):
-        if np.isfinite(low) and (runs["configuration"] == name).sum() >= 3:
+        if np.isfinite(low):
             axes.plot([x, x], [low, high], color=look[name].color, linewidth=1.2, alpha=0.6)
         axes.plot(x, y, **look[name].marks(markersize=6, alpha=0.45 if is_beaten_ else 1.0, zorder=3))
     axes.plot(

@@ -204,3 +204,13 @@ def test_the_pareto_front_is_who_nobody_beats():
         }
     )
     assert pareto_rows(runs)["beaten"].tolist() == [False, True, False]
+
+
+def test_two_runs_have_no_interval_whatever_failed_beside_them():
+    from rnnexp.analysis.figures.cost import pareto_rows
+
+    status = ["finished", "finished", "failed"]
+    runs = pd.DataFrame({"configuration": "a", "status": status, "test_loss": [3.0, 3.1, 3.2]})
+    runs = runs.assign(cell="lstm", reported=True, parameters=1)
+    assert pareto_rows(runs)["low"].isna().all()
+    assert pareto_rows(runs.assign(status="finished"))["low"].notna().all()
