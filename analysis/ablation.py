@@ -14,13 +14,14 @@ from pathlib import Path
 import pandas as pd
 
 from rnnexp.analysis.command import OTHER_OUT, StudyArguments, main, run_on_study
+from rnnexp.analysis.configurations import as_one
 from rnnexp.analysis.design import NOT_PAIRED
 from rnnexp.analysis.differences import paired, welch
 from rnnexp.analysis.figures import draw_ablation, save
 from rnnexp.analysis.figures.select import finished
 from rnnexp.analysis.markdown import table_line
 from rnnexp.analysis.study import Study, load_study
-from rnnexp.analysis.tables import ON_SCREEN, study_text
+from rnnexp.analysis.tables import ON_SCREEN, listed, study_text
 from rnnexp.command.arguments import read
 from rnnexp.errors import UserError
 from rnnexp.records.files import make_folder, replace_text
@@ -39,12 +40,12 @@ class Arguments(StudyArguments):
 def worths(study: Study) -> pd.DataFrame:
     """Return one row a part and cell, the worthiest part first.
 
-    The columns: `cell`, `recipe` (its configuration), `part` (the settings without it in words), `seeds`, and
-    `worth`: the mean test loss without the part less that with it, in nats per token, with its 95% interval from
-    `low` to `high`.
+    The columns: `cell`, `recipe` (its configuration), `configuration` (that without the part), `part` (the
+    settings without it in words), `seeds` (of the one that has fewer), and `worth`: the mean test loss
+    without the part less that with it, in nats per token, with its 95% interval from `low` to `high`.
 
-    Seeds are paired where the part leaves first weights and the order of the data as they are, else it is Welch's
-    interval (see `analysis.differences`).
+    Seeds of both are paired where the part leaves first weights and the order of the data as they are, else
+    it is Welch's interval of all (see `analysis.differences`).
 
     Raises
     ------
@@ -81,17 +82,20 @@ def _of_cell(runs: pd.DataFrame, settings: dict[str, str]) -> list[dict]:
     rows = []
     for name in has.index.drop(recipe):
         changed = [key for key in keys if has.loc[name, key] != has.loc[recipe, key]]
-        shared = losses[name].index.intersection(losses[recipe].index)
-        if len(shared) < LEAST_SEEDS:
-            continue
-        compare = welch if any(key.startswith(NOT_PAIRED) for key in changed) else paired
-        found = compare(losses[name][shared], losses[recipe][shared])
+        without, whole, compare = losses[name], losses[recipe], welch
+        if not any(key.startswith(NOT_PAIRED) for key in changed):
+            without, whole = without.align(whole, join="inner")
+            compare = paired
+        if min(len(without), len(whole)) < LEAST_SEEDS:
+            continue  # `without_a_row` names it
+        found = compare(without, whole)
         rows.append(
             {
                 "cell": runs["cell"].iloc[0],
                 "recipe": recipe,
+                "configuration": name,
                 "part": ", ".join(_without(settings[key], has.loc[name, key]) for key in changed),
-                "seeds": len(shared),
+                "seeds": min(len(without), len(whole)),
                 "worth": found.mean,
                 "low": found.low,
                 "high": found.high,
@@ -103,6 +107,23 @@ def _of_cell(runs: pd.DataFrame, settings: dict[str, str]) -> list[dict]:
 def _without(name: str, value: str) -> str:
     """Return in words that a setting has another value; null is what a run did not record."""
     return f"no {name}" if value in OFF else f"{name}={value}"
+
+
+def without_a_row(study: Study, table: pd.DataFrame) -> list[str]:
+    """Return a sentence for each configuration missing from `worths`, as where its runs diverged."""
+    final = study.runs[study.runs["role"] == "final"]
+    shown = {*table["recipe"], *table["configuration"]}
+    sentences = []
+    for name, own in final.groupby("configuration", sort=False):
+        if name in shown:
+            continue
+        counts = own["status"].value_counts()
+        ended = (
+            f"{counts.get('finished', 0)} of {len(own)} runs finished, {counts.get('diverged', 0)} diverged"
+        )
+        few = "has no row: fewer than two seeds beside the recipe's"
+        sentences.append(f"{as_one(str(name))} {few} ({ended})")
+    return sentences
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -128,11 +149,11 @@ def report(arguments: Arguments, out: Path) -> str:
     """Write what the parts are worth into a folder; return it as Markdown, of the runs left out the first."""
     study = load_study(arguments.studies, arguments.uri, arguments.where)
     table = worths(study)
-    text = markdown(table)
+    texts = [text for text in (markdown(table), listed(without_a_row(study, table))) if text]
     make_folder(out, OTHER_OUT)
-    replace_text(out / "ablation.md", f"# {', '.join(study.studies)}\n\n{study_text(study, [text])}")
+    replace_text(out / "ablation.md", f"# {', '.join(study.studies)}\n\n{study_text(study, texts)}")
     save(draw_ablation(table), out, "ablation")
-    return study_text(study, [text], ON_SCREEN, f"{out}/ablation.md")
+    return study_text(study, texts, ON_SCREEN, f"{out}/ablation.md")
 
 
 def run(arguments: Sequence[str]) -> None:

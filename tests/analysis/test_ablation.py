@@ -2,8 +2,9 @@
 
 import pandas as pd
 import pytest
+from scipy import stats
 
-from rnnexp.analysis.ablation import markdown, worths
+from rnnexp.analysis.ablation import markdown, without_a_row, worths
 from rnnexp.analysis.figures import draw_ablation
 from rnnexp.analysis.study import make_study
 from rnnexp.errors import UserError
@@ -56,6 +57,34 @@ def test_only_seeds_of_both_count_and_failures_do_not():
     table = worths(made(runs)).set_index("part")
     assert table.loc["no weight_drop", "seeds"] == 2
     assert table.loc["no dropout", "seeds"] == 3
+
+
+def test_a_part_without_which_every_run_diverges_is_named():
+    runs = study("lstm").recorded
+    runs.loc[3:5, "status"] = "FAILED"
+    runs.loc[3:5, "tags.rnnexp.error"] = "Diverged: the loss became nan at step 3"
+    found = made(runs)
+    assert "no weight_drop" not in set(worths(found)["part"])
+    (sentence,) = without_a_row(found, worths(found))
+    assert sentence.startswith("[lstm, dropout=0.4, ")
+    assert sentence.endswith(
+        "has no row: fewer than two seeds beside the recipe's (0 of 3 runs finished, 3 diverged)"
+    )
+    complete = study("lstm")
+    assert not without_a_row(complete, worths(complete))
+
+
+def test_runs_that_share_nothing_count_whatever_their_seeds():
+    runs = study("lstm").recorded
+    runs.loc[9:11, "params.seed"] = ["1", "6", "7"]  # of other first weights
+    more = runs.iloc[:2].assign(run_id=["a", "b"], **{"params.seed": ["8", "9"]})
+    row = worths(made(pd.concat([runs, more], ignore_index=True))).iloc[0]
+    assert "hidden_size=7" in row["part"]
+    assert row["seeds"] == 3
+    recipe, less = [4.0, 4.5, 3.8, 4.0, 4.5], [4.3, 4.81, 4.1]
+    found = stats.ttest_ind(less, recipe, equal_var=False)
+    assert row["worth"] == pytest.approx(sum(less) / 3 - sum(recipe) / 5)
+    assert row["high"] == pytest.approx(found.confidence_interval(0.95).high)
 
 
 @pytest.mark.parametrize("seeds", [{0: 0.0}, SEEDS])
