@@ -101,7 +101,7 @@ def describe(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             "protocol": _protocol(has, of_column("train/sequence_loss", "max")),
         }
     )
-    table["status"] = _status(has, table, of_history(_losses_rise(history)))
+    table["status"] = _status(has, table, of_history(_only_did_harm(history)))
     tuned, is_trial = table["tuned"].notna(), table["trial"].notna()
     table["trials"] = has.number("tags.rnnexp.tuning_trials").where(tuned, 0.0).mask(is_trial)
     table["ranges"] = has.text("tags.rnnexp.ranges").fillna(table["tuned"])
@@ -112,26 +112,32 @@ def describe(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _status(has: Recorded, table: pd.DataFrame, rises: pd.Series) -> pd.Series:
+def _status(has: Recorded, table: pd.DataFrame, harmed: pd.Series) -> pd.Series:
     """Return finished, diverged, failed, pruned, running or killed.
 
-    Diverged is what says so, what became infinite, and what ended above its first validation loss.
+    Diverged is what says so, what became infinite, and what only did harm.
     """
     recorded = has.runs["status"].astype(str).str.lower()
     error = has.text("tags.rnnexp.error").fillna("").astype(str)
     lost = ~np.isfinite(table["valid_loss"].fillna(np.inf)) | np.isinf(table["test_loss"])
-    diverged = (has.text("tags.rnnexp.diverged") == "true") | lost | (rises == 1)
+    diverged = (has.text("tags.rnnexp.diverged") == "true") | lost | (harmed == 1)
     status = recorded.mask((recorded == "finished") & diverged, "diverged")
     status = status.mask((recorded == "failed") & error.str.startswith("Diverged"), "diverged")
     return status.mask(has.text("tags.rnnexp.pruned") == "true", "pruned")
 
 
-def _losses_rise(history: pd.DataFrame) -> pd.Series:
-    """Return for each run whether its last validation loss is above its first, as 1 or 0."""
+def _only_did_harm(history: pd.DataFrame) -> pd.Series:
+    """Return for each run, as 1 or 0, whether it ended above its first validation loss without having overfitted.
+
+    So `rnnexp.training.state.divergence` judges; here for runs of a version that did not.
+    """
     if "valid/loss" not in history or history.empty:
         return pd.Series(dtype=float)
-    losses = history.sort_values("epoch").groupby("run_id")["valid/loss"]
-    return (losses.last() > losses.first()).astype(float)
+    runs = history.sort_values("epoch").groupby("run_id")
+    rises = runs["valid/loss"].last() > runs["valid/loss"].first()
+    if "train/loss" in history:
+        rises &= ~(runs["train/loss"].last() < runs["valid/loss"].min())
+    return rises.astype(float)
 
 
 def _seconds_to(history: pd.DataFrame, run_ids: pd.Series, best: pd.Series) -> pd.Series:

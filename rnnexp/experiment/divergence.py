@@ -1,7 +1,7 @@
 """Say of a run that diverged how it did, and at which settings."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rnnexp.errors import Diverged
@@ -32,10 +32,14 @@ def explained(optimizer: Optimizer) -> Iterator[None]:
 
 
 def note(
-    folder: RunFolder, label: str, valid_losses: Sequence[float], vocab_size: int, optimizer: Optimizer
+    folder: RunFolder,
+    label: str,
+    records: Sequence[Mapping[str, float]],
+    vocab_size: int,
+    optimizer: Optimizer,
 ) -> None:
     """Record and log that a run which has ended diverged, where it did; see `divergence`."""
-    how = divergence(valid_losses, vocab_size)
+    how = divergence(records, vocab_size)
     if how:
         why = f"{how}; {remedy(optimizer)}"
         folder.save_tags(folder.tags() | {TAG: "true", HOW_TAG: why})

@@ -41,8 +41,7 @@ def train_and_test(
         metrics |= seen_metrics(experiment.model, corpus, settings.eval_streams, test_nats)
     reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
     log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
-    losses = [record["valid/loss"] for record in records]
-    divergence.note(folder, label, losses, len(corpus.vocabulary), experiment.optimizer)
+    divergence.note(folder, label, records, len(corpus.vocabulary), experiment.optimizer)
     return metrics
 
 

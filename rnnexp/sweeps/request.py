@@ -134,7 +134,7 @@ def require_for_the_whole(given: Iterable[Override]) -> None:
 def require_range(override: Override) -> None:
     """Raise UserError where nothing can be drawn from a range, or not in logarithms, or only luck is to be found."""
     if override.key_or_group == "seed":
-        raise UserError(f"{text(override)}: the best seed is luck and no setting: give each, as in seed=0,1,2")
+        raise UserError(f"{text(override)}: the best seed is luck: give several, as in seed=0,1,2")
     space: Any = override.value()
     if not isinstance(space, IntervalSweep):
         return

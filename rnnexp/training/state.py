@@ -1,7 +1,7 @@
 """Hold the state of training, and say when training has ended."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rnnexp.errors import Diverged
@@ -132,21 +132,24 @@ class TrainState:
         self.measured = Measured()
 
 
-def divergence(valid_losses: Sequence[float], vocab_size: int) -> str:
+def divergence(records: Sequence[Mapping[str, float]], vocab_size: int) -> str:
     """Return how training that has ended only did harm, although every number of it was finite; "" where it did not.
 
-    Its best epoch is then no better than equal odds for every symbol, or its last is worse than its first.
+    Its best epoch is then no better than equal odds for every symbol, or its last is worse than its first. Not so
+    where that is overfitting: the training text has become more probable than the validation text ever was.
 
     Parameters
     ----------
-    valid_losses : of the epochs, nats per token.
+    records : of the epochs, with `train/loss` and `valid/loss` in nats per token.
     """
-    if not valid_losses:
+    if not records:
         return ""
-    first, best, last = valid_losses[0], min(valid_losses), valid_losses[-1]
-    if best >= math.log(vocab_size):
+    losses = [record["valid/loss"] for record in records]
+    first, best, last = losses[0], min(losses), losses[-1]
+    equal_odds = math.log(vocab_size)
+    if best >= equal_odds:
         return f"valid ppl {perplexity(best):.4g} at best, and equal odds for all symbols give {vocab_size:,}"
-    if last > first:
+    if last > first and (last >= equal_odds or records[-1]["train/loss"] >= best):
         return (
             f"valid ppl {perplexity(first):.4g} after the first epoch, {perplexity(last):.4g} after the last"
         )

@@ -118,6 +118,17 @@ def test_a_diverged_run_leaves_a_sentence_in_place_of_the_pair(how):
     assert "2 of 3, 1 diverged" in group_text(study, study.groups[0])
 
 
+@pytest.mark.parametrize(("train", "status"), [(1.9, "finished"), (2.0, "diverged")])
+def test_overfitting_is_no_divergence(train, status):
+    losses = {
+        "run_id": ["0"] * 3,
+        "epoch": [1, 2, 3],
+        "valid/loss": [2.2, 2.0, 2.5],
+        "train/loss": [3, 2, train],
+    }
+    assert study_of(*seeds("lstm", 9), history=pd.DataFrame(losses)).runs["status"][0] == status
+
+
 def test_few_seeds_leave_a_sentence_too():
     study = study_of(*seeds("lstm", 9, numbers=[0]), *seeds("gru", 10, numbers=[1]))
     assert study.groups[0].verdicts[0].sentence == (

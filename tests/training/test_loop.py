@@ -409,18 +409,22 @@ def test_cpu_seconds_count_every_step_and_validation_across_an_interruption(tmp_
 
 
 @pytest.mark.parametrize(
-    ("losses", "diverged"),
+    ("valid", "train", "diverged"),
     [
-        ([], False),
-        ([2.0], False),
-        ([2.0, 1.0, 1.5], False),
-        ([2.0, 1.0, 2.1], True),
-        ([math.log(10)], True),
-        ([3.0, 2.5, 2.4], True),
+        ([], 0.0, False),
+        ([2.0], 2.5, False),
+        ([2.0, 1.0, 1.5], 1.6, False),
+        ([2.0, 1.0, 2.1], 2.2, True),
+        ([2.0, 1.0, 2.1], 1.0, True),
+        ([2.0, 1.0, 2.1], 0.4, False),  # overfitted
+        ([2.0, 1.0, 2.4], 0.4, True),  # its state drifts in a long text alone
+        ([math.log(10)], 2.0, True),
+        ([3.0, 2.5, 2.4], 2.0, True),
     ],
 )
-def test_training_has_diverged_where_it_only_did_harm(losses, diverged):
-    assert bool(divergence(losses, vocab_size=10)) is diverged
+def test_training_has_diverged_where_it_only_did_harm(valid, train, diverged):
+    records = [{"valid/loss": loss, "train/loss": train} for loss in valid]
+    assert bool(divergence(records, vocab_size=10)) is diverged
 
 
 def test_max_steps_ends_early(tmp_path):

@@ -13,7 +13,8 @@ B, V = 3, 12
 
 def taken(lengths, each_alone=False):
     """Return a step that took windows of these lengths, and what came of them."""
-    rng, model = np.random.default_rng(0), small_model("gru", num_layers=2, vocab_size=V, dropout=0.3, tie=True)
+    rng = np.random.default_rng(0)
+    model = small_model("gru", num_layers=2, vocab_size=V, dropout=0.3, tie=True)
     with engine.use("numpy"):
         step = make(model, SGD(0.5, 0.25), 1, B)
         for number, T in enumerate(lengths):

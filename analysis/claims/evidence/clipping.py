@@ -60,8 +60,8 @@ def judge(studies: Mapping[str, Study]) -> Finding:
 
 MEANING = (
     "A run diverged where a loss was not finite, where its best validation loss is no better than equal odds, or "
-    "where its last is worse than its first. 500 updates at a constant rate; rates and cells are pooled, alike "
-    "in number with each limit."
+    "where its last is worse than its first without overfitting. 500 updates at a constant rate; rates and cells "
+    "are pooled, alike in number with each limit."
 )
 
 
