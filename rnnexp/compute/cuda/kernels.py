@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,10 @@ class Kernels:
         names = re.findall(r"__global__ void (\w+)", source)
         self.function = device.compile(self.prefix + source, names)
         self.fused: dict[str, dict[str, Callable]] = {}
+        self.few_rows: dict[
+            tuple[int, int, int], tuple[Callable, tuple[int, int]]
+        ] = {}  # as many as shapes of layers
+        self.rows_of_ones: dict[int, Any] = {}  # as many as numbers of rows
 
     def compile(
         self, read: Mapping[str, Sequence[Statement]], unless: str = "", order: int = 0
@@ -55,11 +59,12 @@ class Kernels:
         """
         G, K, N = weights.shape
         rows, a_next = a.shape[-2], layout(a)[2]
-        multiply, grid = self.product_of_few_rows(rows, K, N)
+        if (rows, K, N) not in self.few_rows:
+            self.few_rows[rows, K, N] = self.product_of_few_rows(rows, K, N)
+        multiply, grid = self.few_rows[rows, K, N]
         arguments = a[0] if a.ndim == 3 else a, weights.swapaxes(1, 2), out, np.int64(a_next)
         multiply((grid[0], G * grid[1]), (32 * WARPS,), arguments)
 
-    @cache  # noqa: B019  as few as there are shapes of layers
     def product_of_few_rows(self, rows: int, K: int, N: int) -> tuple[Callable, tuple[int, int]]:
         """Return the kernel of few_rows.cu for these sizes, and the number of its tiles along columns and rows."""
         tile_rows = blocks(rows, blocks(rows, TILE_ROWS))
@@ -118,12 +123,12 @@ class Kernels:
         self.function["norm_and_factor"]((1,), (THREADS,), arguments)
         return clip
 
-    @cache  # noqa: B019  as few as there are numbers of rows
     def ones(self, number: int):
         """Return ones (1, number), by which a product sums rows."""
-        array = self.gpu.empty((1, number), self.dtype)
-        array.fill(1)
-        return array
+        if number not in self.rows_of_ones:
+            self.rows_of_ones[number] = self.gpu.empty((1, number), self.dtype)
+            self.rows_of_ones[number].fill(1)
+        return self.rows_of_ones[number]
 
     def sum_rows(self, a, out) -> None:
         """Set `out` (..., D) to the sum over the rows of matrices (..., N, D), by a product."""
