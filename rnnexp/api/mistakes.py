@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from rnnexp.errors import UserError, explained, is_mistake
+from rnnexp.records.files import from_home
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,7 +38,7 @@ def path_of(name: str, value: Any) -> Path:
     """Return an argument that names a folder as a path from the root; UserError where it is none."""
     if not isinstance(value, str | PathLike):
         raise UserError(f"{name}={value!r} must be a path, as in {name}='runs/mine'")
-    return Path(value).expanduser().absolute()
+    return from_home(value).absolute()
 
 
 def require_text(name: str, value: Any) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import known_keys
+from rnnexp.records.files import from_home
 
 FLAGS = "--config-dir", "-cd"
 
@@ -28,5 +29,5 @@ def split(arguments: list[str]) -> tuple[list[str], Path | None]:
         folder = folder if equals else "".join(arguments[place + 1 : after])
         if not folder or folder.startswith("-"):
             raise UserError(f"{flag} names no folder: {flag} FOLDER")
-        return arguments[:place] + arguments[after:], Path(folder).expanduser()
+        return arguments[:place] + arguments[after:], from_home(folder)
     return arguments, None

@@ -20,7 +20,6 @@ the validation split, for another text too that of the run's own data, stand beh
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +38,7 @@ from rnnexp.experiment import build, models, rules, schema
 from rnnexp.experiment.config import keys_of_choice, make_chosen
 from rnnexp.interop import weights
 from rnnexp.output import say
+from rnnexp.records.files import from_home
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.composition import config_of as config_from
 from rnnexp.sweeps.configs import open_configs
@@ -79,7 +79,7 @@ def report(given: list[str]) -> str:
     if protocol != "exact":
         config["evaluation"] = {protocol: {"name": protocol}} | config["evaluation"]
     rules.check(config)
-    if options.weights is not None and not Path(options.weights).expanduser().exists():
+    if options.weights is not None and not from_home(options.weights).exists():
         raise UserError(f"weights={options.weights} does not exist")  # before the data are read
     evaluators = models.make_evaluators(config)
     if protocol != "exact":
@@ -102,7 +102,7 @@ def report(given: list[str]) -> str:
         if folder:
             models.load_weights(experiment.model, folder.path)
         else:
-            weights.load(experiment.model, Path(str(options.weights)).expanduser())
+            weights.load(experiment.model, from_home(str(options.weights)))
         lines = lines_of_scores(experiment, evaluators, split, options.protocol)
         return "\n".join([*(standing(folder) if folder else []), *lines])
 
@@ -184,7 +184,7 @@ def config_of(folder: RunFolder, overrides: Sequence[str]) -> dict[str, Any]:
         if key not in OF_A_RUN:
             raise UserError(f"{override} cannot be said anew of a run: only {', '.join(OF_A_RUN)} can")
         if value.startswith("~"):
-            value = str(Path(value).expanduser())
+            value = str(from_home(value))
         if key in ("dataset.dir", "data.root"):
             if "dir" not in keys_of_choice("dataset", saved.dataset.name):
                 raise UserError(f"{key} is not for a run of dataset={saved.dataset.name}: leave it out")

@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -10,6 +9,7 @@ from hydra._internal.utils import get_args_parser
 from rnnexp.errors import UserError
 from rnnexp.experiment.config import WITH_EVALUATION
 from rnnexp.experiment.known_keys import all_keys
+from rnnexp.records.files import from_home
 
 SHOWING = "info", "hydra_help", "shell_completion"  # flags with which Hydra tells about itself
 REFUSED = "config_path", "experimental_rerun", "run"  # what they are for is done otherwise, or always
@@ -22,7 +22,7 @@ def read(arguments: Sequence[str]) -> Namespace:
     parser.error = refuse  # type: ignore[method-assign]
     given = parser.parse_intermixed_args(list(arguments))
     if given.config_dir:
-        given.config_dir = str(Path(given.config_dir).expanduser())
+        given.config_dir = str(from_home(given.config_dir))
     for flag in REFUSED:
         if getattr(given, flag):
             raise UserError(f"--{flag.replace('_', '-')} does not go here: --config-dir FOLDER adds configs")

@@ -9,6 +9,7 @@ from rnnexp import tracking
 from rnnexp.command import arguments
 from rnnexp.errors import UserError
 from rnnexp.records import found
+from rnnexp.records.files import from_home
 from rnnexp.records.folder import RunFolder
 
 RUNS = Path("runs")  # where studies lie, unless a command says otherwise
@@ -43,7 +44,7 @@ def folder_of(
     """
     if not named:
         raise UserError(f"name one run folder: {typed}RUN_FOLDER")
-    path = Path(named).expanduser().absolute()
+    path = from_home(named).absolute()
     folder = path.parent if path.is_file() else path  # a file of a run will do
     if found.is_run(folder):
         return RunFolder(folder)

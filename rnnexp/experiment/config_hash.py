@@ -1,12 +1,12 @@
 """Compute the hash by which two runs are the same experiment, from all in a config that defines the result."""
 
-from pathlib import Path
 from typing import Any
 
 from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import keys_of, option_of
 from rnnexp.options import NOTHING, Option, PathTo
 from rnnexp.records.digests import content, digest, leaves
+from rnnexp.records.files import from_home
 
 REPLACED = "model.hidden_size", "model.num_layers"  # where there is model.layer_sizes
 CONTENT_OF = {"dataset.path": "data"}  # key -> how the hash has always called the content of that file
@@ -18,7 +18,7 @@ def hashes(config: dict[str, Any]) -> tuple[str, str]:
     for key, path in file_keys(config):
         result.pop(key, None)
         if path:
-            result[CONTENT_OF.get(key, key)] = content(Path(path).expanduser())
+            result[CONTENT_OF.get(key, key)] = content(from_home(path))
     result |= own_parts.digests(config)
     return digest(result), digest({key: value for key, value in result.items() if key != "seed"})
 

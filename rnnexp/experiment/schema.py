@@ -33,6 +33,7 @@ from rnnexp.experiment.versions import REPLACE, register_resolver
 from rnnexp.options import NOTHING, Key, options_of
 from rnnexp.records.address import clean_config
 from rnnexp.records.digests import with_texts
+from rnnexp.records.files import from_home
 
 BESIDE = "sweep", "rerun", "data"  # say how a run comes about, not what it is
 TOLD: dict[tuple[str | None, str], type] = {}  # of Hydra: (group, name) -> dataclass
@@ -157,7 +158,7 @@ def finished(values: dict[str, Any]) -> dict[str, Any]:
         section, _, name = key.rpartition(".")
         owner = config.get(section, {}) if section else config
         if described.option.path and owner.get(name):
-            owner[name] = str(Path(owner[name]).expanduser().absolute())
+            owner[name] = str(from_home(owner[name]).absolute())
     if tracker := tracking.make(config["tracking"]):
         config["tracking"]["uri"] = tracker.absolute_uri()
     return config

@@ -26,6 +26,16 @@ def open_itself(path: Path, mode: str, encoding: str | None = None) -> IO:
     )
 
 
+def from_home(path: str | os.PathLike[str]) -> Path:
+    """Return a path with the home folder that a leading ~ stands for; UserError where it is nobody's."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            f"{path} begins with the home folder of nobody here: write the path in full"
+        ) from error
+
+
 ELSEWHERE = "take a folder that you may write in"  # what to do where no run can be
 FULL = errno.ENOSPC, errno.EDQUOT  # of a disk, or of what a user may have of it
 

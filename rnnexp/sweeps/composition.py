@@ -1,6 +1,5 @@
 """Have Hydra compose the config of a job, and find the folder of its run."""
 
-from pathlib import Path
 from typing import Any
 
 from hydra import compose
@@ -10,6 +9,7 @@ from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.experiment.typed import require_typed_counts
 from rnnexp.records.brought import require_room
+from rnnexp.records.files import from_home
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
 
@@ -41,7 +41,7 @@ def folder_at(path: str) -> RunFolder:
     """Return the run folder at a path; UserError where there is something else, or no path."""
     if not path.strip():
         raise UserError("hydra.run.dir has no value: name a folder, or leave it out")
-    folder = RunFolder(Path(path).expanduser().absolute())
+    folder = RunFolder(from_home(path).absolute())
     require_room(folder.path)
     return folder
 

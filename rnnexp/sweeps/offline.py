@@ -7,6 +7,7 @@ from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import recorded, rules
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.progress import counted
+from rnnexp.records.files import from_home
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.found import require_folder
 from rnnexp.records.reading import Damaged
@@ -31,7 +32,7 @@ def changed(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
     for key, value in changes.items():
         section, _, option = key.rpartition(".")
         if section and option in config[section]:
-            config = config | {section: config[section] | {option: str(Path(value).expanduser().absolute())}}
+            config = config | {section: config[section] | {option: str(from_home(value).absolute())}}
         elif not section and value != config[option]:  # another device has other engines
             config = config | {option: value, "engine": None, "threads": None}
     return config

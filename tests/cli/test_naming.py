@@ -44,6 +44,12 @@ def test_a_run_and_the_only_one_of_a_study_are_found(named):
     assert resumed(named).samefile("runs/one/a")
 
 
+def test_a_home_folder_that_is_nobodys_is_named():
+    for find in resumed, written_by:
+        with pytest.raises(UserError, match=r"^~nobody-here/a begins with the home folder of nobody here"):
+            find("~nobody-here/a")
+
+
 @pytest.mark.usefixtures("studies")
 def test_the_only_run_that_the_command_is_for_is_meant():
     assert resumed("two").samefile("runs/two/b")
