@@ -51,6 +51,8 @@ class Comparison:
         measure : a column of a run's history, such as "train/loss".
         over : "epoch", "tokens" or "seconds".
         """
+        require_text("measure", measure)
+        require_text("over", over)
         return draw_curves_on(axes_or_new(ax), self._study.runs, self._study.history, measure, over)
 
     def __str__(self) -> str:
@@ -76,7 +78,7 @@ def compare(runs: Iterable[Run | str], baseline: str = "") -> Comparison:
 
     Raises
     ------
-    rnnexp.UserError where there are none, or one stands among them twice.
+    rnnexp.UserError where there are none, one has not begun, or one stands among them twice.
     """
     require_text("baseline", baseline)
     if isinstance(runs, str | PathLike | Run) or not isinstance(runs, Iterable):
@@ -84,10 +86,15 @@ def compare(runs: Iterable[Run | str], baseline: str = "") -> Comparison:
     found = [run if isinstance(run, Run) else load(run) for run in runs]
     if not found:
         raise UserError("there is nothing to compare: name two runs or more")
-    folders = [run.folder for run in found]
+    folders = [run.folder.resolve() for run in found]
     for folder in folders:
         if folders.count(folder) > 1:
             raise UserError(f"{folder} is named twice: a run counts once")
+    for run in found:
+        if not run.kept.state():
+            raise UserError(
+                f"{run.kept} has no state.json: it has not begun, or its own command makes one anew"
+            )
     return Comparison(found, baseline)
 
 

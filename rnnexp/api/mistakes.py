@@ -36,7 +36,7 @@ def plainly(function: Callable[P, R]) -> Callable[P, R]:
 
 def path_of(name: str, value: Any) -> Path:
     """Return an argument that names a folder as a path from the root; UserError where it is none."""
-    if not isinstance(value, str | PathLike):
+    if not isinstance(value, str | PathLike) or not str(value):  # "" would be the current folder
         raise UserError(f"{name}={value!r} must be a path, as in {name}='runs/mine'")
     return from_home(value).absolute()
 
@@ -47,10 +47,18 @@ def require_text(name: str, value: Any) -> None:
         raise UserError(f"{name}={value!r} must be a text")
 
 
-def require_number(name: str, value: Any, whole: bool = True) -> None:
-    """Raise UserError where an argument is no number, or not a whole one where `whole`."""
-    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
-        raise UserError(f"{name}={value!r} must be a {'whole ' * whole}number")
+def whole_number(name: str, value: Any) -> int:
+    """Return an argument as a whole number of Python's; UserError where it is none."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise UserError(f"{name}={value!r} must be a whole number")
+    return int(value)  # for -value of one of NumPy's without a sign is another number
+
+
+def any_number(name: str, value: Any) -> float:
+    """Return an argument as a number of Python's; UserError where it is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UserError(f"{name}={value!r} must be a number")
+    return float(value)
 
 
 def axes_or_new(ax: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rnnexp.api.mistakes import axes_or_new, plainly, require_number, require_text
+from rnnexp.api.mistakes import any_number, axes_or_new, plainly, require_text, whole_number
 from rnnexp.cli import generate
 from rnnexp.experiment import curves
 from rnnexp.experiment.progress import in_words
@@ -76,12 +76,15 @@ class Run:
     ) -> list[str]:
         """Return texts from the best weights, the prompt before each; as `rnnexp generate`, which says more."""
         require_text("prompt", prompt)
-        for name, value in {"num": num, "length": length, "seed": seed}.items():
-            require_number(name, value)
-        require_number("temperature", temperature, whole=False)
-        if top_k is not None:
-            require_number("top_k", top_k)
-        options = generate.Options(str(self.folder), prompt, num, length, temperature, top_k, seed)
+        options = generate.Options(
+            str(self.folder),
+            prompt,
+            whole_number("num", num),
+            whole_number("length", length),
+            any_number("temperature", temperature),
+            None if top_k is None else whole_number("top_k", top_k),
+            whole_number("seed", seed),
+        )
         return generate.generate(options)
 
     @plainly

@@ -36,6 +36,9 @@ def config_of(
     ------
     UserError, which names the setting and suggests others.
     """
+    for key in settings:
+        if not isinstance(key, str):
+            raise UserError(f"{key!r} is no name of a setting: write it as a text, as in 'optimizer.lr'")
     given = {key: plain(value) for key, value in settings.items() if not (key in GROUPS and value is None)}
     chosen = {key: value for key, value in given.items() if key in GROUPS}
     texts = [f"{group}={option_of(group, value, config_dir)}" for group, value in chosen.items()]

@@ -1,6 +1,7 @@
 """A mistake from Python is shown where it was made, in a line, without the package's own way to it."""
 
 import traceback
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from tests.api.conftest import SHORT
         (lambda: rnnexp.load("nowhere"), "is no run folder"),
         (lambda: rnnexp.compare(["nowhere"]), "is no run folder"),
         (lambda: rnnexp.load(None), "^folder=None must be a path, as in folder='runs/mine'$"),
+        (lambda: rnnexp.load(""), "^folder='' must be a path"),
+        (lambda: rnnexp.train(folder="", **SHORT), "^folder='' must be a path"),
+        (lambda: rnnexp.train({1: 2}), "^1 is no name of a setting"),
         (lambda: rnnexp.load(b"runs"), "^folder=b'runs' must be a path"),
         (lambda: rnnexp.load("nowhere", config_dir=3), "^config_dir=3 must be a path"),
         (lambda: rnnexp.compare([3]), "^folder=3 must be a path"),
@@ -60,6 +64,9 @@ def test_what_a_text_cannot_be_drawn_by_is_named(trained, given, said):
 
 def test_numbers_of_numpy_are_numbers(trained):
     assert len(trained.generate(num=np.int64(2), length=np.int32(3), temperature=np.float32(1))) == 2
+    given = {"num": 2, "length": 3, "temperature": 0.5, "top_k": 4, "seed": 1}
+    unsigned = {key: value if key == "temperature" else np.uint8(value) for key, value in given.items()}
+    assert trained.generate(**unsigned | {"temperature": Fraction(1, 2)}) == trained.generate(**given)
 
 
 def test_what_cannot_be_drawn_on_is_named(trained):
@@ -70,6 +77,25 @@ def test_what_cannot_be_drawn_on_is_named(trained):
                 UserError, match=r"^ax=.* must be axes of Matplotlib, as plt.subplots\(\) returns$"
             ):
                 plot(ax=ax)
+
+
+def test_what_is_no_column_is_named(trained):
+    for given, said in ({"over": ["epoch"]}, r"over=\['epoch'\]"), ({"measure": 3}, "measure=3"):
+        with pytest.raises(UserError, match=f"^{said} must be a text$"):
+            rnnexp.compare([trained]).plot(**given)
+
+
+def test_a_run_is_the_same_by_another_way_to_its_folder(trained, tmp_path):
+    (tmp_path / "link").symlink_to(trained.folder.parent)
+    for folder in trained.folder / ".." / trained.folder.name, tmp_path / "link" / trained.folder.name:
+        with pytest.raises(UserError, match=f"^{trained.folder} is named twice: a run counts once$"):
+            rnnexp.compare([trained, folder])
+
+
+def test_a_run_that_has_not_begun_is_not_compared(trained, tmp_path):
+    (tmp_path / "config.yaml").write_bytes((trained.folder / "config.yaml").read_bytes())
+    with pytest.raises(UserError, match=f"^{tmp_path} has no state.json: it has not begun, or its own"):
+        rnnexp.compare([trained, tmp_path])
 
 
 def test_a_folder_that_cannot_be_made_is_a_mistake():
