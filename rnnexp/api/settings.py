@@ -21,7 +21,10 @@ from rnnexp.experiment.typed import require_typed_counts
 from rnnexp.installation import CONF
 from rnnexp.options import Key
 
-GROUPS = "cell", "model", "dataset", "optimizer", "schedule", "train", "evaluation", "tracking", "experiment"
+GROUPS = (
+    *("cell", "model", "dataset", "optimizer", "schedule", "train", "evaluation", "tracking", "experiment"),
+    "without",
+)
 OF_COMMANDS = "sweep", "rerun", "hydra"  # a script has a loop, and names another folder
 
 
@@ -64,17 +67,17 @@ def config_of(
 
 
 def plain(value: Any) -> Any:
-    """Return a value as a config holds it: NumPy's numbers and paths are Python's and text."""
+    """Return a value as a config holds it: NumPy's numbers and arrays are Python's, also in lists, paths are text."""
     if isinstance(value, Path):
         return str(value)
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        return value.item()
-    return list(value) if isinstance(value, tuple) else value
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def option_of(group: str, value: Any, config_dir: Path | None) -> str:
     """Return what is chosen of a group in Hydra's grammar; UserError where there is no such option."""
-    several = group == "evaluation" and isinstance(value, list)
+    several = group in ("evaluation", "without") and isinstance(value, list)
     known = options(group, config_dir)
     for name in value if several else [value]:
         if not isinstance(name, str):

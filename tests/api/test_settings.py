@@ -32,6 +32,14 @@ def of_command(*overrides):
             {"hidden_size": np.int64(9), "dropout": np.float32(0.5)},
             ["model.hidden_size=9", "model.dropout=0.5"],
         ),
+        *(
+            ({"layer_sizes": sizes}, ["model.layer_sizes=[9,8]"])
+            for sizes in [np.array([9, 8]), (np.int64(9), 8)]
+        ),
+        (
+            {"experiment": "awd_small_gru", "without": ["weight_drop", "penalties"]},
+            ["experiment=awd_small_gru", "without=[weight_drop,penalties]"],
+        ),
         ({"evaluation": ["exact", "dlfs2"]}, ["evaluation=[exact,dlfs2]"]),
         ({"experiment": None, "patience": None}, ["train.patience=null"]),
         ({"dataset": "ptb", "dir": Path("/a/b")}, ["dataset=ptb", "dataset.dir=/a/b"]),
