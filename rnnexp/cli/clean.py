@@ -61,7 +61,8 @@ def run(given: list[str]) -> int:
 def needless(tops: list[Path], study: str | None) -> Iterator[Waste]:
     """Yield what can be removed in these folders, of one study where it is named."""
     runs = chain.from_iterable(map(cleaning.waste_of, found.run_folders(tops, study)))
-    others = chain.from_iterable(map(cleaning.temporary_files, tops))
+    each = {top.resolve(): top for top in tops}.values()
+    others = chain.from_iterable(map(cleaning.temporary_files, each))
     return chain(runs, () if study else others)
 
 

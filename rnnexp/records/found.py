@@ -18,13 +18,13 @@ DAMAGED = "damaged"
 
 
 def run_folders(tops: Iterable[Path], study: str | None = None) -> Iterator[RunFolder]:
-    """Yield the run folders in these folders, in order; of one study where it is named.
+    """Yield the run folders in these folders, in order and each once; of one study where it is named.
 
     Raises
     ------
     UserError where one is no folder, or there is no run.
     """
-    none = True
+    seen: set[str] = set()
     for top in tops:
         require_folder(top)
         for place, folders, files in os.walk(top.absolute()):
@@ -32,9 +32,11 @@ def run_folders(tops: Iterable[Path], study: str | None = None) -> Iterator[RunF
             if SIGNS & set(files):
                 folders.clear()
                 if study in (None, Path(place).parent.name):
-                    none = False
+                    if (itself := os.path.realpath(place)) in seen:  # below another of these folders too
+                        continue
+                    seen.add(itself)
                     yield RunFolder(Path(place))
-    if none:
+    if not seen:
         named = f"study={study} has" if study else "there are"
         raise UserError(f"{named} no runs in {', '.join(map(str, tops))}")
 

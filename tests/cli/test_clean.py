@@ -68,7 +68,11 @@ def test_what_can_be_removed_is_said_and_removed_when_told(run, in_process, tmp_
         assert "  runs/a/lstm_seed1\n" in result.stdout
         assert result.stdout.endswith("nothing was removed: add yes=true\n")
         assert names(run) == before
-    assert in_process("clean", "yes=true").returncode == 0
+    once = in_process("clean")
+    assert in_process("clean", "runs", "./runs/../runs", "runs/a").stdout == once.stdout, (
+        "a folder counts once"
+    )
+    assert in_process("clean", "yes=true", "runs", "runs/a").returncode == 0
     assert names(run) == before - HEAVY
     assert not failed.path.exists()
     assert in_process("clean", "yes=true").stdout == "nothing to remove\n"
