@@ -11,15 +11,33 @@ from hydra.core.override_parser.types import Override
 from optuna.trial import Trial
 
 from rnnexp.errors import UserError
+from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.lease import InUse
 from rnnexp.sweeps.branch import Branch
-from rnnexp.sweeps.job import Job
+from rnnexp.sweeps.job import Job, named
 from rnnexp.sweeps.ranges import chosen, range_tags
 from rnnexp.sweeps.request import distinct
 from rnnexp.sweeps.scheduler import AGAIN, Sweep
 from rnnexp.sweeps.storages import reached
 from rnnexp.sweeps.trials import DONE, POLL_S
+
+
+def study_of_best(study: str) -> str:
+    """Return the study of the final runs, given that of the trials."""
+    return f"{study}_best"
+
+
+def require_room_for_best(bases: list[Job], seeds: int) -> None:
+    """Raise UserError where final runs would have a study or a seed that cannot be, before the trials are done.
+
+    bases : the job of each combination. seeds : with which its best settings are run.
+    """
+    last = max((base.config["seed"] for base in bases), default=0) + seeds
+    for base in bases if seeds else ():
+        with named(base.name):
+            rules.check_value("study", study_of_best(base.config["study"]))
+            rules.check_value("seed", last)
 
 
 def best_jobs(
@@ -50,7 +68,7 @@ def best_jobs(
         best = chosen(space, branch.study.best_params)
         tuning = {"rnnexp.tuned": ",".join(space), "rnnexp.tuning_trials": str(branch.spent())}
         for seed in range(first, first + seeds):
-            study = f"study={branch.study.study_name.split()[0]}_best"
+            study = f"study={study_of_best(branch.study.study_name.split()[0])}"
             name = " ".join(filter(None, [branch.name, *best, f"seed={seed}"]))
             job = job_of(name, [*branch.overrides, *best, f"seed={seed}", study])
             job.tags = branch.tags() | range_tags(space) | tuning

@@ -29,7 +29,7 @@ except ImportError:
     raise UserError(f"sweep.trials takes Optuna: {how_to_add('search')}") from None
 
 from rnnexp.sweeps.branch import Branch, load_branch
-from rnnexp.sweeps.finals import FinalRuns, best_jobs
+from rnnexp.sweeps.finals import FinalRuns, best_jobs, require_room_for_best
 from rnnexp.sweeps.signs import Heart
 from rnnexp.sweeps.storages import AWAY, reached, require_one_machine
 from rnnexp.sweeps.trials import POLL_S
@@ -61,6 +61,7 @@ class Search(Sweep):
         bases = [self.job_of(*combination) for combination in counted(combinations, "checked")]
         require_possible(bases, elsewhere=bool(request.launcher))  # before anything is made
         request.require_ends(combinations)
+        require_room_for_best(bases, self.seeds)
         self.since = since or datetime.now()
         self.branches = [
             load_branch(base, *combination, request, self.since)

@@ -673,6 +673,11 @@ def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
+        (
+            ["sweep=search", "sweep.trials=1", f"study={'a' * 196}"],
+            f"study={'a' * 196}_best must be at most 200",
+        ),
+        (["sweep=search", "sweep.trials=1", f"seed={2**63 - 5}"], f"seed={2**63} must be from 0"),
         (["sweep=search", "sweep.sampler=grid"], "sweep.sampler=grid must be random or tpe"),
         (["sweep=search", "sweep.storage=foo"], "sweep.storage=foo is no address of a store"),
         (["sweep=search", "optimizer.lr=tag(log,interval(0,3))"], "greater than 0"),
