@@ -248,7 +248,7 @@ def lines_about(corpus: Corpus, split: str) -> list[str]:
 
 
 def lines_of(scores: dict[str, float], size: float | None, what: str) -> list[str]:
-    """Return a line for each loss of an evaluator, with what else it says of the text.
+    """Return a line for each loss of an evaluator, with what else it says of the text; one for that without a loss.
 
     size : bytes of a token; None: unknown. what : the split and how it is scored, in words.
     """
@@ -259,7 +259,7 @@ def lines_of(scores: dict[str, float], size: float | None, what: str) -> list[st
             bits = f"{loss / math.log(2) / size:.4f} bits a byte, " if size else ""
             line = f"{what}: {loss:.6f} nats per token, {bits}perplexity {perplexity(loss):.4f}"
             lines.append(f"{line} ({beside})" if beside else line)
-    return lines
+    return lines or [f"{what}: {beside}"]
 
 
 def run(given: list[str]) -> None:

@@ -218,3 +218,8 @@ def test_what_an_evaluator_cannot_score_is_refused_before_training(tmp_path, mon
     config = composed(*QUICK) | {"evaluation": {"mine": {"name": "mine"}}}
     with pytest.raises(UserError, match=f"evaluation=mine is not known: choose from {', '.join(EVALUATORS)}"):
         rules.check(config)
+
+
+def test_scores_without_a_loss_are_said_too():
+    lines = evaluate_command.lines_of({"reach_kept": 0.5, "reach_log10_1": -2.25}, None, "test (reach)")
+    assert lines == ["test (reach): reach_kept 0.5, reach_log10_1 -2.25"]
