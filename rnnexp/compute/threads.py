@@ -10,6 +10,7 @@ takes the cores from the array maths between the products, and from every other 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from itertools import pairwise
 
 import numpy as np
@@ -105,7 +106,8 @@ def in_parallel(function: Callable, parts: Iterable) -> None:
         for part in todo:
             function(part)
 
-    others = [_pool.submit(work) for _ in range(min(_threads, len(parts)) - 1)]
+    # in the caller's context, whose np.errstate says what NumPy is to warn of
+    others = [_pool.submit(copy_context().run, work) for _ in range(min(_threads, len(parts)) - 1)]
     try:
         work()
     finally:

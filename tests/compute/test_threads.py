@@ -1,5 +1,7 @@
 """Sharing work out: everything once, in any number of threads, errors not lost."""
 
+from threading import Barrier
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
@@ -32,6 +34,19 @@ def test_an_error_in_a_part_is_raised(number):
 
     with threads.use(number), pytest.raises(ZeroDivisionError):
         threads.in_parallel(fail, range(5))
+
+
+def test_every_thread_warns_of_what_its_caller_warns_of():
+    ready = Barrier(2, timeout=60)
+
+    def overflow(part):
+        ready.wait()  # so that each thread takes a part
+        np.full(2, 1e38, np.float32) * np.float32(1e38)
+
+    with threads.use(2), np.errstate(over="ignore"):
+        threads.in_parallel(overflow, range(2))
+    with threads.use(2), np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        threads.in_parallel(overflow, range(2))
 
 
 def test_blas_computes_with_one_thread_within_and_as_before_after():
