@@ -121,6 +121,10 @@ class TrainConfig:
         Option("epoch with which averaging begins at the latest; null: none", AT_LEAST_1, since_default=None),
     ] = None
 
+    def warm_up(self, update: int) -> float:
+        """Return the factor of the learning rate at an update, the first of which is 1."""
+        return min(1.0, update / max(1, self.warmup_steps))
+
     @property
     def tests(self) -> bool:
         """Return whether the test split is scored."""

@@ -83,7 +83,7 @@ def fit(
         end = end_of_epoch(len(batches), state, config)
         while state.window < end and not (state.window and state.out_of_time(config)):
             windows = next_windows(state, end, step.sync_every, next_stop(state.step, config))
-            run_windows(windows, there, batches, step, state, average, config.warmup_steps)
+            run_windows(windows, there, batches, step, state, average, config.warm_up)
             count_windows(windows, batches, step, state, corpus.end, optimizer.clip_norm)
             state.seconds += clock.lap()
             state.measured.cpu_seconds += cpu_clock.lap()
@@ -159,20 +159,20 @@ def run_windows(
     step: steps.TrainStep,
     state: TrainState,
     average: averages.Average,
-    warmup_steps: int,
+    warm_up: Callable[[int], float],
 ) -> None:
     """Run each window forward and back, update the parameters, and count them in their average where it has begun.
 
     Parameters
     ----------
     source : the windows of `batches` as arrays that the model can read.
-    warmup_steps : updates over which the learning rate rises.
+    warm_up : see `TrainConfig.warm_up`.
     """
     for number, k in enumerate(windows, state.step):
         if batches.starts_fresh(k):
             step.reset_state()
         inputs, targets = source.window(k)
-        lr = state.lr * batches.lr_factor(k) * min(1.0, (number + 1) / max(1, warmup_steps))
+        lr = state.lr * batches.lr_factor(k) * warm_up(number + 1)
         step.run(inputs, targets, number, lr, grad_scale=1 / batches.denominator(k))
         if state.averaged_from is not None:
             average.add(step.model.params, number + 1 - state.averaged_from)

@@ -46,4 +46,5 @@ def measure(
         found |= loss_metrics("valid", validate(), level)
     if not found:
         return {}
-    return {"step": state.step, "tokens": tokens_before + state.tokens, "lr": state.lr} | found
+    lr = state.lr * config.warm_up(state.step)
+    return {"step": state.step, "tokens": tokens_before + state.tokens, "lr": lr} | found

@@ -15,6 +15,7 @@ from rnnexp.training.average import Average, is_due
 from rnnexp.training.state import TrainState
 from tests.helpers.variants import REGULARISED, REPRESENTATIVES, small_model
 from tests.training.test_loop import CORPUS, Run, V, settings, validation_losses
+from tests.training.test_measuring import measured
 
 STEPS = 18  # of an epoch
 
@@ -185,6 +186,11 @@ def rates(run):
 def test_the_rate_rises_in_proportion_to_the_updates(tmp_path):
     found = [lr for lr, *_ in rates(run(tmp_path, lr=2.0, warmup_steps=4, max_epochs=1))]
     assert found == [0.5, 1.0, 1.5, 2.0] + [2.0] * (STEPS - 4)
+
+
+def test_the_rate_that_is_recorded_is_that_of_the_update(tmp_path):
+    _, lines = measured(run(tmp_path, lr=2.0, warmup_steps=4, max_epochs=1, log_every=3))
+    assert [(line["step"], line["lr"]) for line in lines[:2]] == [(3, 1.5), (6, 2.0)]
 
 
 def test_the_rate_of_a_window_of_random_length_goes_with_it(tmp_path):
