@@ -67,6 +67,11 @@ class Dynamic(Tuned):
         self.epsilon, self.segment = epsilon, segment
         self.train_tokens, self.valid_tokens = train_tokens, valid_tokens
 
+    def require(self, corpus, split, chosen):
+        super().require(corpus, split, chosen)
+        for name in {split, *self.reads} - {"train"}:  # so that some are scored by weights that have learned
+            corpus.require(name, self.segment + 2, f"{chosen} with evaluation.dynamic.segment={self.segment}")
+
     def tuning_text(self, corpus):
         return corpus.splits["valid"][: self.valid_tokens]
 

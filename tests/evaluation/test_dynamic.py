@@ -181,3 +181,8 @@ def test_texts_that_it_cannot_score_are_refused():
         dynamic().require(
             replace(CORPUS, splits=CORPUS.splits | {"train": VALID}), "test", "evaluation=dynamic"
         )
+    with pytest.raises(
+        UserError, match=r"evaluation=dynamic with evaluation\.dynamic\.segment=97 takes at least 99"
+    ):
+        dynamic(segment=97).require(CORPUS, "test", "evaluation=dynamic")
+    dynamic(segment=96).require(CORPUS, "test", "evaluation=dynamic")
