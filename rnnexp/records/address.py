@@ -96,7 +96,7 @@ def require_address(key: str, text: str, kinds: Collection[str] | None = STORES)
     kinds : the schemes that there are; None: any, by libraries that are installed.
     """
     path = text.removeprefix("file://")
-    if text.startswith("sqlite://") and not text.removeprefix("sqlite:///").strip("/"):
+    if re.fullmatch("sqlite:/*(:memory:)?", text):
         raise UserError(f"{key}={text} names no file: write sqlite:///FILE")
     if re.match("sqlite://[^/]", text):
         path = text.removeprefix("sqlite://")

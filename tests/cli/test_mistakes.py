@@ -392,6 +392,8 @@ SIXTY = {
     "compare study=s uri=sqlite://x.db": "uri=sqlite://x.db is no address of a store: for a file write sqlite:///x.db",
     "-m seed=0,1 tracking.uri=sqlite://x.db": "seed=0: uri=sqlite://x.db is no address of a store: for a file write ",
     "tracking.uri=sqlite:///": "uri=sqlite:/// names no file: write sqlite:///FILE",
+    "tracking.uri=sqlite://": "uri=sqlite:// names no file: write sqlite:///FILE",
+    "tracking.uri=sqlite:///:memory:": "uri=sqlite:///:memory: names no file: write sqlite:///FILE",
     "compare study=s uri=http://": "uri=http:// names no server: write http://HOST:PORT",
     "ui uri=https://:5000": "uri=https://:5000 names no server: write http://HOST:PORT",
     "ui uri=http://host:99999": "uri=http://host:99999 names no server: write http://HOST:PORT",
