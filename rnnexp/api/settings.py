@@ -22,7 +22,15 @@ from rnnexp.installation import CONF
 from rnnexp.options import Key
 
 GROUPS = (
-    *("cell", "model", "dataset", "optimizer", "schedule", "train", "evaluation", "tracking", "experiment"),
+    "cell",
+    "model",
+    "dataset",
+    "optimizer",
+    "schedule",
+    "train",
+    "evaluation",
+    "tracking",
+    "experiment",
     "without",
 )
 OF_COMMANDS = "sweep", "rerun", "hydra"  # a script has a loop, and names another folder
