@@ -7,6 +7,8 @@ from math import nan, sqrt
 import numpy as np
 from scipy import special
 
+LEAST_INTERVAL = 3  # runs of which an interval is shown
+
 
 @dataclass(frozen=True)
 class Mean:

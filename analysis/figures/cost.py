@@ -9,11 +9,10 @@ from rnnexp.analysis.figures.picture import Picture, drawn
 from rnnexp.analysis.figures.rows import show_reachable
 from rnnexp.analysis.figures.style import GREY, WIDE, looks
 from rnnexp.analysis.figures.ticks import plain_axis
-from rnnexp.analysis.intervals import mean_interval
+from rnnexp.analysis.intervals import LEAST_INTERVAL, mean_interval
 from rnnexp.analysis.pareto import is_beaten
 
 LOG_FROM = 3.0  # times the least number
-LEAST_INTERVAL = 3  # seeds
 
 
 def pareto_rows(runs: pd.DataFrame) -> pd.DataFrame:

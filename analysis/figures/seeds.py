@@ -9,9 +9,7 @@ from rnnexp.analysis.figures.picture import Picture, drawn
 from rnnexp.analysis.figures.rows import AXIS, perplexity_above, row_axes, show_reachable, show_values
 from rnnexp.analysis.figures.style import looks
 from rnnexp.analysis.figures.ticks import plain_axis
-from rnnexp.analysis.intervals import mean_interval, rate_interval
-
-LEAST_INTERVAL = 3  # seeds
+from rnnexp.analysis.intervals import LEAST_INTERVAL, mean_interval, rate_interval
 
 
 @drawn

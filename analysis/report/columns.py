@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from math import floor, isfinite, log10
 from typing import Any
 
+from rnnexp.analysis.intervals import LEAST_INTERVAL
+
 NONE = "-"
 DIGITS = 4  # of nats: 0.0001 is 0.01% of perplexity
-LEAST_INTERVAL = 3  # runs
 
 
 @dataclass(frozen=True)

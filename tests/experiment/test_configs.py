@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hydra import compose
 
+from rnnexp.api.settings import GROUPS as OF_PYTHON
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.experiment import build, corpora, models, rules, schema
@@ -26,19 +27,7 @@ from rnnexp.training.loop import fit
 from tests.conftest import FILES, SMALL, data_folder
 from tests.helpers.variants import REPRESENTATIVES
 
-GROUPS = [
-    "cell",
-    "model",
-    "dataset",
-    "optimizer",
-    "schedule",
-    "train",
-    "evaluation",
-    "tracking",
-    "sweep",
-    "experiment",
-    "without",
-]
+GROUPS = [*OF_PYTHON, "sweep"]
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 

@@ -33,10 +33,9 @@ class Kernels:
         names = re.findall(r"__global__ void (\w+)", source)
         self.function = device.compile(self.prefix + source, names)
         self.fused: dict[str, dict[str, Callable]] = {}
-        self.few_rows: dict[
-            tuple[int, int, int], tuple[Callable, tuple[int, int]]
-        ] = {}  # as many as shapes of layers
-        self.rows_of_ones: dict[int, Any] = {}  # as many as numbers of rows
+        # made when first asked for: as many as there are shapes of layers, and numbers of rows
+        self.few_rows: dict[tuple, tuple[Callable, tuple[int, int]]] = {}
+        self.rows_of_ones: dict[int, Any] = {}
 
     def compile(
         self, read: Mapping[str, Sequence[Statement]], unless: str = "", order: int = 0
