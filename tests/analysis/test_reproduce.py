@@ -45,6 +45,7 @@ def reproduce(monkeypatch, tracked_in_process, capfd, request):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("store")
 def test_the_published_figures_beside_ours(reproduce, tracked_in_process, tmp_path):
     assert "| not run |" in reproduce()

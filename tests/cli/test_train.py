@@ -99,6 +99,7 @@ def test_max_steps(in_process, tmp_path):
     assert record["updates"] == 7
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("store")
 def test_the_run_itself_imports_no_mlflow_and_nothing_slow_before_its_first_step(tmp_path):
     """Also where MLflow is told of it."""
@@ -250,7 +251,7 @@ def started(tmp_path, *arguments):
     return process
 
 
-@pytest.mark.parametrize("epochs", [0, 2])
+@pytest.mark.parametrize("epochs", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_killed_hard_and_resumed_ends_as_if_nothing_had_been(in_process, tmp_path, undisturbed, epochs):
     process = started(tmp_path, *LONG, "hydra.run.dir=run")
     records = tmp_path / "run" / "records.jsonl"
@@ -305,6 +306,7 @@ def test_only_when_asked_for_does_the_same_command_make_another_run(in_process, 
     assert_same_run(first, second)
 
 
+@pytest.mark.slow
 def test_the_first_run_of_all_computes_what_later_ones_do(rnnexp, tmp_path):
     """Also where the time loops are compiled for it."""
     pytest.importorskip("numba")
@@ -441,6 +443,7 @@ def mounted(folder, options):
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_in_one_line_and_the_run_goes_on_once_there_is_room(
     rnnexp, tmp_path, undisturbed
 ):

@@ -55,6 +55,7 @@ def test_a_wheel_has_one_name_of_its_own(wheel):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"rnnexp"}
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_works_in_an_empty_folder(wheel, tmp_path):
     target, empty = tmp_path / "target", tmp_path / "empty"
     empty.mkdir()

@@ -106,6 +106,7 @@ def test_a_trial_that_failed_is_done_again_and_one_that_diverged_counts(tmp_path
         assert {job.tags["rnnexp.tuning_trials"] for job in work.best()} == {"2"}
 
 
+@pytest.mark.slow
 def test_with_more_trials_runs_done_before_say_of_how_many_they_are_the_best(in_process, tmp_path):
     given = ["sweep=fair", "cell=lstm,gru", "sweep.best_seeds=1", "sweep.report=false", "tracking=none"]
     given += ["optimizer.lr=interval(1,2)", "train.max_epochs=1", "model.dropout=0", "study=f"]

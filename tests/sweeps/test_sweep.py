@@ -120,6 +120,7 @@ def test_a_job_computes_what_a_run_of_its_own_does(rnnexp, in_process, tmp_path)
     assert_same_run(folders(tmp_path)[0], tmp_path / "alone")
 
 
+@pytest.mark.slow
 def test_jobs_that_die_in_five_ways_take_no_other_with_them(tracked_in_process, tmp_path, store, faults):
     """And once nothing goes wrong any more, the same command does what is left."""
     sweep = ["-m", *SMALL, "seed=0,1,2,3,4,6,7", "train.max_steps=3"]
@@ -282,6 +283,7 @@ def undisturbed(tmp_path_factory):
     return folders(folder)
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_hard_goes_on_by_the_same_command(rnnexp, tmp_path, undisturbed):
     """Its jobs save and end by themselves."""
     sweep = started(tmp_path, *LONG, "seed=0,1", jobs=1)
@@ -308,6 +310,7 @@ def test_two_sweeps_at_once_do_every_job_once(rnnexp, tmp_path, undisturbed):
         assert len((folder / "records.jsonl").read_text().splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_a_process_that_was_suspended_too_long_finds_out_and_stops(in_process, tmp_path, undisturbed):
     """Another has taken its run over meanwhile; that one's work stands."""
     first = subprocess.Popen(
@@ -411,7 +414,7 @@ def test_cells_and_corpora_by_one_command(in_process, tmp_path):
     root.mkdir()
     (root / "ptb").symlink_to(data_folder("ptb"))
     both = ["-m", *QUICK[3:], "cell=lstm,gru", "dataset=ptb,tinyshakespeare", f"data.root={root}"]
-    short = ["dataset.max_tokens=3000", "train.max_steps=1"]
+    short = ["dataset.max_tokens=3000", "train.max_steps=1", "train.test=never"]
     refused = in_process(*both, *short).stderr
     assert f"cell=lstm dataset=tinyshakespeare: dataset.dir={root}/tinyshakespeare holds no input" in refused
     assert not (tmp_path / "runs").exists()
@@ -488,6 +491,7 @@ def test_a_sweep_is_handed_over_to_another_launcher(in_process, tmp_path, monkey
     assert [folder.name[:-9] for folder in folders(tmp_path)] == ["gru_seed0", "gru_seed1"]
 
 
+@pytest.mark.slow
 def test_another_launcher_begins_the_processes_of_a_search(in_process, tmp_path, in_turn):
     search = [*QUICK, "sweep=search", "sweep.trials=2", "sweep.best_seeds=1", "model.dropout=0", "study=s"]
     search += ["cell=lstm,gru", "optimizer.clip_norm=1", "optimizer.lr=tag(log,interval(0.5,4))"]
@@ -587,6 +591,7 @@ def test_a_trial_that_falls_behind_is_pruned(tmp_path, monkeypatch):
     assert "6 of 6 trials, 1 of them pruned; best valid ppl" in work.summary()
 
 
+@pytest.mark.slow
 def test_a_search_over_less_than_its_trials_tries_each_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     few = [
@@ -628,6 +633,7 @@ def chosen(work):
 RANDOM = [*SEARCH[1:], "sweep.sampler=random", "sweep.trials=3", "cell=gru"]
 
 
+@pytest.mark.slow
 def test_a_random_search_has_the_same_trials_with_any_number_of_workers(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = []

@@ -8,6 +8,7 @@ from tests.conftest import SMALL
 ONE = [*SMALL, "train.max_steps=3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["tracking=none", "tracking.uri=sqlite:///first.db"])
 @pytest.mark.parametrize("how", [["hydra.run.dir=run"], ["-m", "hydra.run.dir=run"]])
 def test_a_finished_run_goes_to_the_store_of_the_command(in_process, tmp_path, first, how):

@@ -86,6 +86,7 @@ def lines(file):
     return sorted(tuple(json.loads(line).values()) for line in file.read_text().splitlines())
 
 
+@pytest.mark.slow
 def test_a_sweep_delivers_to_a_new_tracker_and_sync_does(place):
     swept = run(
         place, "rnnexp", *SMALL, "-m", "tracking=lines", "seed=0,1", "engine=numpy", "sweep.workers=1"

@@ -62,6 +62,7 @@ def all_runs_of(uri, study):
     return c, c.search_runs([experiment.experiment_id])
 
 
+@pytest.mark.slow
 def test_parallel_starts_on_a_fresh_store_lose_nothing(tmp_path):
     """Two processes at once, neither of which finds a store."""
     jobs = [
@@ -143,6 +144,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False], ids=["once the store knows of it", "at once"])
 def test_a_killed_run_goes_on_as_the_same_record_with_every_epoch_once(
     tmp_path, tracked_in_process, store, known
@@ -172,6 +174,7 @@ def test_a_failed_run_says_why(tracked_in_process, store):
     assert "at step" in run.data.tags["rnnexp.error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signum", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
 def test_an_interrupted_run_is_killed_not_failed(tmp_path, store, signum, to_all):
     """As Ctrl-C in a terminal reaches the run and what delivers its records; or as `kill` reaches the run alone."""
@@ -241,6 +244,7 @@ def server(tmp_path, made_store):
         yield url
 
 
+@pytest.mark.slow
 def test_a_server_takes_the_records(server, tracked_in_process):
     result = tracked_in_process(*SMALL, f"tracking.uri={server}")
     assert result.returncode == 0, result.stderr
@@ -506,6 +510,7 @@ def test_sync_says_what_it_could_not_deliver(folder, in_process, tmp_path):
     assert "no run folders in elsewhere" in nothing.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_hard_is_recorded_as_killed(tmp_path, store):
     """By what delivers its records, which outlives it."""
     process = started(tmp_path, "train.max_epochs=500")

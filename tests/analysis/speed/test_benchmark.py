@@ -174,6 +174,7 @@ def test_what_goes_wrong_in_the_process_of_a_contender_is_told():
                 worker.ask("losses", 1)
 
 
+@pytest.mark.slow
 def test_a_benchmark_from_the_command_to_its_files(tmp_path):
     arguments = ["shapes=names", "cells=rnn", "rounds=1", f"out={tmp_path}"]
     result = command("analysis.speed", *arguments)

@@ -3,10 +3,13 @@
 import json
 import sys
 
+import pytest
+
 from rnnexp.analysis.speed import overhead
 from rnnexp.analysis.speed.overhead import Case, write_text
 
 
+@pytest.mark.slow
 def test_a_case_is_run_and_its_share_recorded(monkeypatch, tmp_path):
     overrides = "model.embed_size=4 model.hidden_size=4 train.batch_size=2 train.bptt=5"
     case = Case(overrides, vocab_size=7, tokens=2 * 5, steps=100, epochs=2, runs=1)
