@@ -22,7 +22,7 @@ class Diverged(UserError):
 
 
 class Superseded(UserError):
-    """Say that another process has taken the run over."""
+    """Say that another process has taken the run over, or its folder was removed."""
 
 
 class Interrupted(KeyboardInterrupt):

@@ -79,6 +79,11 @@ def visible(text: str) -> str:
     return "".join(escape(sign) if unicodedata.category(sign) in HIDDEN else sign for sign in text)
 
 
+def number(count: int, noun: str) -> str:
+    """Return a count of things, as in "1 job" or "2 jobs"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def escape(sign: str) -> str:
     r"""Return a sign as `\x1b`, `\n` or `\u202e`."""
     return sign.encode("unicode_escape").decode()

@@ -22,14 +22,14 @@ from rnnexp.command import arguments
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import cleaning
 from rnnexp.experiment.cleaning import Waste
-from rnnexp.output import say
+from rnnexp.output import number, say
 from rnnexp.records import found
 from rnnexp.sweeps.outlook import size
 
 SAID = {
-    cleaning.CHECKPOINT: "checkpoints of finished runs; more epochs of these would begin anew",
-    cleaning.BEGINNING: "runs that ended before their first checkpoint",
-    cleaning.TEMPORARY: "files left unfinished",
+    cleaning.CHECKPOINT: ("checkpoint", "of finished runs; more epochs of these would begin anew"),
+    cleaning.BEGINNING: ("run", "stopped before the first checkpoint"),
+    cleaning.TEMPORARY: ("file", "left unfinished"),
 }
 
 
@@ -73,10 +73,10 @@ def listing(waste: list[Waste]) -> list[str]:
         groups[one.folder.path.parent.name if one.folder else "", one.kind].append(one)
     lines = []
     for (study, kind), ones in sorted(groups.items()):
-        number = len(ones) if kind == cleaning.BEGINNING else sum(len(one.files) for one in ones)
-        lines.append(
-            f"{study and f'{study}: '}{number} {SAID[kind]} ({size(sum(one.bytes for one in ones))})"
-        )
+        count = len(ones) if kind == cleaning.BEGINNING else sum(len(one.files) for one in ones)
+        noun, what = SAID[kind]
+        freed = size(sum(one.bytes for one in ones))
+        lines.append(f"{study and f'{study}: '}{number(count, noun)} {what} ({freed})")
         if kind == cleaning.BEGINNING:
             lines += [f"  {one.folder}" for one in ones]
     return [*lines, f"together {size(sum(one.bytes for one in waste))}"]

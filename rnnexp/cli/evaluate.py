@@ -37,7 +37,7 @@ from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import build, models, rules, schema
 from rnnexp.experiment.config import keys_of_choice, make_chosen
 from rnnexp.interop import weights
-from rnnexp.output import say
+from rnnexp.output import number, say
 from rnnexp.records.files import from_home
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.composition import config_of as config_from
@@ -141,7 +141,11 @@ def standing(folder: RunFolder) -> list[str]:
     if folder.result():
         return []
     epochs = len(folder.records())
-    has = f"the best of {epochs} epochs" if epochs else "those of its last checkpoint, before an epoch ended"
+    has = (
+        f"the best of {number(epochs, 'epoch')}"
+        if epochs
+        else "those of its last checkpoint, before an epoch ended"
+    )
     return [f"{folder} has not finished: its weights are {has}"]
 
 

@@ -4,7 +4,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,7 @@ def run(request: Request, given: Namespace) -> None:
         finish(final, final.run, request)
 
 
-def open_search(request: Request, since: datetime | None = None) -> "Search":
+def open_search(request: Request, since: float | None = None) -> "Search":
     """Return the search that a command asks for."""
     from rnnexp.sweeps.search import Search  # imports Optuna, which is an extra
 
@@ -61,7 +60,7 @@ def hand_out(search: "Search", given: Namespace) -> None:
     finish(final, partial(launchers.look_up, final.jobs), request)
 
 
-def start_workers(given: Namespace, since: datetime, number: int) -> None:
+def start_workers(given: Namespace, since: float, number: int) -> None:
     """Have Hydra begin so many processes by the launcher that the command names, and wait for their end."""
     # each composes the config of a first job, of which it needs the section `hydra` alone; it reads the search anew
     first = first_values(o for o in parse(given.overrides) if o.key_or_group != "seed")
@@ -77,7 +76,7 @@ def start_workers(given: Namespace, since: datetime, number: int) -> None:
         decorated(worker(given, since))()
 
 
-def worker(given: Namespace, since: datetime) -> Callable[[Any], float]:
+def worker(given: Namespace, since: float) -> Callable[[Any], float]:
     """Return a function that a launcher can call elsewhere, which works at a search until it is over."""
 
     def work(cfg: Any) -> float:
@@ -87,7 +86,7 @@ def worker(given: Namespace, since: datetime) -> Callable[[Any], float]:
     return work
 
 
-def work_at(given: Namespace, since: datetime) -> None:
+def work_at(given: Namespace, since: float) -> None:
     """Do one trial of a search at a time until it is over, then its final runs, together with other processes."""
     GlobalHydra.instance().clear()  # of the launcher's job, which has all that it needs
     with open_configs(given.config_dir):

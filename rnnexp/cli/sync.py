@@ -16,11 +16,10 @@ from pathlib import Path
 from rnnexp import tracking
 from rnnexp.command import arguments
 from rnnexp.errors import UserError, explained
-from rnnexp.output import say
+from rnnexp.output import number, say
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.found import require_folder
 from rnnexp.records.redaction import holding, redact
-from rnnexp.sweeps.outlook import number
 from rnnexp.tracking import Tracker
 from rnnexp.tracking.base import DELETED, DELIVERED, THERE
 

@@ -13,6 +13,7 @@ from rnnexp.errors import UserError
 from rnnexp.experiment import divergence, own_parts
 from rnnexp.experiment.config import RUNTIME, make_chosen
 from rnnexp.experiment.config_hash import defining, hashes, run_name
+from rnnexp.output import number
 from rnnexp.records import checkpoint, step_records
 from rnnexp.records.folder import RunFolder
 
@@ -32,11 +33,12 @@ def take_over(config: dict[str, Any], folder: RunFolder) -> None:
     if not shorter:
         return
     before = max(shorter, key=lambda other: len(other.records()))
+    ended = number(len(before.records()), "epoch")
     if why := hindrance(before, config):
-        log.info(f"{folder} begins anew, not with the {len(before.records())} epochs of {before}: {why}")
+        log.info(f"{folder} begins anew, not with the {ended} of {before}: {why}")
         return
     copy(before, config, folder)
-    log.info(f"{folder} goes on from {before}, which ended after {len(before.records())} epochs")
+    log.info(f"{folder} goes on from {before}, which ended after {ended}")
 
 
 def others(config: dict[str, Any], folder: RunFolder) -> list[RunFolder]:

@@ -52,6 +52,8 @@ def make_folder(path: Path, remedy: str) -> None:
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
     """Yield a file that becomes `path` once its bytes are on the disk; the file that was there becomes `keep`.
 
+    There is a file at `path` at any moment, where the disk knows two names for one.
+
     Raises
     ------
     OSError that names `path`, where it cannot be written; nothing is left then.
@@ -71,7 +73,11 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     if keep and path.exists():
-        path.replace(keep)
+        keep.unlink(missing_ok=True)
+        try:
+            keep.hardlink_to(path)
+        except OSError:
+            path.replace(keep)
     part.replace(path)
 
 

@@ -123,7 +123,8 @@ class RunFolder(RecoveredFolder):
         """
         before = self.label()
         if "sweep" not in before and label != before:
-            replace_text(self.label_file, json.dumps(label) + "\n")
+            with self.locked():  # for another command may label it too
+                replace_text(self.label_file, json.dumps(label) + "\n")
 
     def label(self) -> dict[str, Any]:
         """Return what `give_label` has written; empty where it has not."""
@@ -249,7 +250,8 @@ class RunFolder(RecoveredFolder):
         if "tags" in self.recovered:
             self.save_tags(tags)
         if "label" in self.recovered:
-            replace_text(self.label_file, json.dumps(label) + "\n")
+            with self.exclusive():
+                replace_text(self.label_file, json.dumps(label) + "\n")
         if "records" in self.recovered:
             self.replace_records(records)
         self.recovered.clear()

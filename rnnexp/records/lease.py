@@ -21,6 +21,7 @@ from rnnexp.errors import Superseded, UserError, explained
 from rnnexp.output import safe
 from rnnexp.records import reading
 from rnnexp.records.files import ELSEWHERE, FULL, make_folder, overwrite, replace_text, require_own
+from rnnexp.records.processes import has_gone, namespace
 
 WITHOUT_LOCKS = errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP  # what such a file system answers
 # From its version 3.30 on filelock would leave a mark instead, which a killed process never takes away.
@@ -89,7 +90,7 @@ class LeasedFolder:
             ended.set()
             heart.join()
             with suppress(UserError, OSError):
-                if self.state()["status"] == "RUNNING":
+                if self.state().get("status") == "RUNNING":
                     self.end("FINISHED" if self.result_file.exists() else "KILLED")
             self.number = None
 
@@ -108,8 +109,8 @@ class LeasedFolder:
             owner = self.state()
             who = f"process {owner['pid']} on {owner['host']}" if owner else "a process"
             raise InUse(
-                f"{self} is locked since {LEASE_S:g} s: {who} is suspended or hangs in a write; let it go on or end it "
-                f"(kill -9 {owner.get('pid', 'PID')}), then give the command again"
+                f"{self} has been locked for {LEASE_S:g} s: {who} is suspended or hangs in a write; let it go on or "
+                f"end it (kill -9 {owner.get('pid', 'PID')}), then give the command again"
             ) from None
         except (NotImplementedError, OSError) as error:
             # before its version 3.30 filelock has the first for ENOSYS
@@ -126,9 +127,14 @@ class LeasedFolder:
 
     def claim(self) -> bool:
         """Take the folder, unless a living process holds it; return whether it was taken."""
+        seen = self.state()
+        if seen.get("status") == "RUNNING" and self.alive(seen):
+            return False
         with self.locked():
             state = self.state()
-            if state.get("status") == "RUNNING" and self.alive(state):
+            if (
+                state.get("status") == "RUNNING" and state != seen
+            ):  # another was first, or gave a sign of life
                 return False
             if "key" not in state or self.is_copy(state):
                 state["key"] = new_key()
@@ -169,14 +175,25 @@ class LeasedFolder:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Keep others from taking the folder over within the context; Superseded where one has done so."""
+        """Keep others from taking the folder over within the context; Superseded where one has, or removed it."""
+        if not self.path.is_dir():  # which the lock would make anew
+            raise self.superseded("removed while the run went on")
         with self.locked():
-            if self.state().get("number") != self.number:
-                self.lost.set()
-                raise Superseded(
-                    f"{self} was taken over by another process: this one gave no sign for {LEASE_S:g} s"
+            state = self.state()
+            if not state:
+                raise self.superseded("emptied while the run went on")
+            if state.get("number") != self.number:
+                raise self.superseded(
+                    f"taken over by another process: this one gave no sign for {LEASE_S:g} s"
                 )
             yield
+            with suppress(OSError):
+                os.utime(self.state_file)  # the heartbeat had to wait for the lock
+
+    def superseded(self, how: str) -> Superseded:
+        """Return the error of a process that holds the folder no longer."""
+        self.lost.set()
+        return Superseded(f"{self} was {how}")
 
     def raise_if_lost(self) -> None:
         """Raise Superseded where a write or the heartbeat has found the folder taken over."""
@@ -187,14 +204,16 @@ class LeasedFolder:
     def alive(self, state: dict[str, Any]) -> bool:
         """Return whether the process that wrote a state still runs.
 
-        Where its number can be looked up, it has ended once there is none such. Elsewhere its heartbeat counts. One
-        from the future, of a clock that goes wrong, counts where another follows.
+        Where its number can be looked up, it has ended once there is none such. Else its heartbeat counts. One from
+        the future, or an old one of a process that is there, counts where another follows: clocks go wrong, and are
+        set. (Of a process that cannot be looked up an old one is taken for its last.)
         """
-        if has_gone(state):
-            return False
+        gone = has_gone(state)
         age = time.time() - state["heartbeat"]
-        if age > -LEASE_S:
-            return age < LEASE_S
+        if gone or abs(age) < LEASE_S:
+            return not gone
+        if gone is None and age > 0:
+            return False
         until = time.monotonic() + 2 * HEARTBEAT_S
         while time.monotonic() < until:
             time.sleep(HEARTBEAT_S / 50)
@@ -217,10 +236,10 @@ class LeasedFolder:
 
     def mark_dead(self) -> None:
         """Correct the state of a run whose process ended without recording its status, or recorded a wrong one."""
-        if self.corrected_state(self.state()):
+        state = self.state()
+        if right := self.corrected_state(state):
             with self.locked():
-                state = self.state()
-                if right := self.corrected_state(state):
+                if self.state() == state:  # else another process was first, or gave a sign of life
                     self.write_state(state | right)
 
     def corrected_state(self, state: dict[str, Any]) -> dict[str, Any]:
@@ -268,26 +287,6 @@ class LeasedFolder:
             if error.errno not in FULL or not self.state_file.exists():
                 raise
             overwrite(self.state_file, text)
-
-
-def has_gone(state: dict[str, Any]) -> bool:
-    """Return whether the process that a state names has ended; False where its number cannot be looked up here."""
-    same_numbers = state.get("namespace", namespace()) == namespace()
-    if state["host"] != socket.gethostname() or not same_numbers:
-        return False
-    try:
-        return psutil.Process(state["pid"]).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def namespace() -> str:
-    """Return what process numbers belong to: this start of the machine, and this container."""
-    parts = []
-    with suppress(OSError):
-        parts = [Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()]
-        parts.append(Path("/proc/self/ns/pid").readlink().name)
-    return " ".join(parts)
 
 
 def new_key() -> str:

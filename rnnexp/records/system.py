@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
-from filelock import Timeout
 
-from rnnexp.errors import Superseded
+from rnnexp.errors import UserError
 from rnnexp.records.files import append_line
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
@@ -26,7 +25,7 @@ def recorded(folder: RunFolder, every_s: float = EVERY_S) -> Iterator[None]:
         ended = False
         while not ended:
             ended = over.wait(every_s)
-            with suppress(OSError, Timeout, Superseded):
+            with suppress(OSError, UserError):  # of a lock, or a run, that another process has
                 add(folder, measure(own))
 
     thread = threading.Thread(target=record_until_over, daemon=True)

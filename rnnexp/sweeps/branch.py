@@ -1,7 +1,6 @@
 """Hold the trials that a search has had of each combination, such as each cell, and where they are kept."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import optuna
@@ -45,7 +44,7 @@ class Branch:
     def spent(self) -> int:
         """Return how many trials it has had, those of searches over other ranges in the same study among them."""
         storage = open_storage(self.storage)
-        kin = [name for name in optuna.get_all_study_names(storage) if name.startswith(f"{self.title} ")]
+        kin = [name for name in optuna.get_all_study_names(storage) if name.rpartition(" ")[0] == self.title]
         studies = [optuna.load_study(study_name=name, storage=storage) for name in kin]
         return sum(len(study.get_trials(deepcopy=False, states=FINISHED_STATES)) for study in studies)
 
@@ -65,7 +64,7 @@ def load_branch(
     name: str,
     overrides: list[str],
     request: Request,
-    since: datetime,
+    since: float,
 ) -> Branch:
     """Return the branch of a combination, with the trials that it has had before.
 

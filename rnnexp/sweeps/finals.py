@@ -13,6 +13,7 @@ from optuna.trial import Trial
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules
 from rnnexp.experiment.config_hash import hashes
+from rnnexp.output import number
 from rnnexp.records.lease import InUse
 from rnnexp.sweeps.branch import Branch
 from rnnexp.sweeps.job import Job, named
@@ -60,7 +61,7 @@ def best_jobs(
         branch.trials.look()
         over = branch.trials.finished()
         if failed := branch.trials.begun - len(over):
-            raise UserError(f"{branch.called}: {failed} trials failed in other processes; {AGAIN}")
+            raise UserError(f"{branch.called}: {number(failed, 'trial')} failed in other processes; {AGAIN}")
         if not any(trial.value is not None and trial.state.name == "COMPLETE" for trial in over):
             raise UserError(f"{branch.called}: no trial has finished, so there are no best settings")
         if math.isinf(branch.study.best_value):
@@ -100,9 +101,10 @@ class FinalRuns(Sweep):
         if time.monotonic() < self.look_at:
             return None
         for job in list(self.waiting):
-            if job.finished_before():  # another process has done it
-                self.waiting.remove(job)
-                return job
+            with suppress(OSError, UserError):  # of its folder: its own failure, when its turn comes
+                if job.finished_before():  # another process has done it
+                    self.waiting.remove(job)
+                    return job
             if trial := self.trials.take_final(*self.claim(job)):
                 self.taken[job.folder.path] = trial
                 self.waiting.remove(job)

@@ -4,6 +4,7 @@ import shlex
 from typing import Any
 
 from rnnexp.experiment.titles import brief_keys, briefly, cut, defining_overrides, key_of, title
+from rnnexp.output import safe
 from rnnexp.records.digests import digest
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.overrides import is_one, text
@@ -28,7 +29,7 @@ def label(job: Job, request: Request, final: bool = False) -> dict[str, Any]:
         "sweep": {
             "key": digest(what | {"fixed": sorted(fixed)}),
             "name": sweep_name([key for key in over if key in swept], searched, fixed, final),
-            "command": shlex.join(["rnnexp", "-m", *request.arguments]),
+            "command": safe(shlex.join(["rnnexp", "-m", *request.arguments])),
         },
     }
 

@@ -9,7 +9,7 @@ from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.progress import counted
 from rnnexp.records.files import from_home
 from rnnexp.records.folder import RunFolder
-from rnnexp.records.found import require_folder
+from rnnexp.records.found import FAILED, INTERRUPTED, fate, run_folders
 from rnnexp.records.reading import Damaged
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.scheduler import Sweep, require_possible, run_sweep
@@ -40,19 +40,18 @@ def changed(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
 
 def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
     """Return a job for each run folder in these; UserError where one cannot be done."""
-    for top in folders:
-        require_folder(top)
     found = []
-    for path in sorted({file.parent.absolute() for top in folders for file in top.rglob("config.yaml")}):
-        folder = RunFolder(path)
+    for folder in run_folders(folders):
+        if not folder.config_file.exists():
+            continue
         try:
             config = recorded.with_recorded_engine(changed(folder.load_config(), changes), folder)
             rules.check(config)
             if "dataset.path" in changes:
                 rules.check_files(config)
-            same = hashes(config)[0][:8] in path.name
+            same = hashes(config)[0][:8] in folder.path.name
         except Damaged as error:
-            found.append(Job(path.name, {}, folder, outcome="failed", error=one_line(error)))
+            found.append(Job(folder.path.name, {}, folder, outcome="failed", error=one_line(error)))
             continue
         except UserError as error:
             raise UserError(f"{folder}: {error}") from error
@@ -64,7 +63,7 @@ def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
             raise UserError(
                 f"{folder}: dataset.path={changes['dataset.path']} holds another text than its own"
             )
-        found.append(Job(path.name, config, folder))
+        found.append(Job(folder.path.name, config, folder))
     if not found:
         raise UserError("name run folders, which rnnexp -m ... sweep.prepare=true makes")
     return found
@@ -79,5 +78,5 @@ def run_offline(jobs: list[Job], workers: int | None) -> None:
         run_sweep(work, work.run)
     finally:
         for folder, config in prepared:
-            if not (folder.path / "last.npz").exists():
+            if fate(folder) in (FAILED, INTERRUPTED) and not folder.checkpoint_file.exists():
                 folder.prepare(config)  # no trace of this machine

@@ -71,11 +71,6 @@ class Outlook:
         return jobs * fmean(self.bytes) if self.bytes else 0.0
 
 
-def number(count: int, noun: str) -> str:
-    """Return a count of things, as in "1 job" or "2 jobs"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def duration(seconds: float) -> str:
     """Return about how long so many seconds are."""
     if seconds < 90:

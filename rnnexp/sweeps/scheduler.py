@@ -17,10 +17,10 @@ from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import progress, rules
 from rnnexp.experiment.recorded import goes_elsewhere, set_tracking
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.output import safe, say
+from rnnexp.output import number, safe, say
 from rnnexp.records.lease import InUse
 from rnnexp.sweeps.job import GRACE_S, Job, named
-from rnnexp.sweeps.outlook import Outlook, duration, number, size
+from rnnexp.sweeps.outlook import Outlook, duration, size
 from rnnexp.sweeps.starting import Starter
 from rnnexp.tracking.base import TIMEOUT_S
 from rnnexp.tracking.client import Client, WorkerClient

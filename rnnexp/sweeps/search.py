@@ -10,15 +10,14 @@ the same command. Several processes may work at one search, see `Trials`.
 import math
 import time
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 from rnnexp.errors import Diverged, UserError
 from rnnexp.experiment.progress import counted
 from rnnexp.installation import how_to_add
+from rnnexp.output import number
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.labels import label
-from rnnexp.sweeps.outlook import number
 from rnnexp.sweeps.ranges import chosen
 from rnnexp.sweeps.request import Request
 from rnnexp.sweeps.scheduler import Sweep, require_possible
@@ -40,7 +39,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 class Search(Sweep):
     """Do a sweep whose jobs Optuna proposes; its trials are kept in `sweep.storage`, so it can be interrupted.
 
-    since : what failed before that time is tried again; None: before now.
+    since : see `Trials`; None: now.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class Search(Sweep):
         workers: int | None,
         timeout: float | None,
         on_error: str,
-        since: datetime | None = None,
+        since: float | None = None,
     ):
         settings = request.settings
         self.request, self.job_of = request, request.composer.job
@@ -62,7 +61,7 @@ class Search(Sweep):
         require_possible(bases, elsewhere=bool(request.launcher))  # before anything is made
         request.require_ends(combinations)
         require_room_for_best(bases, self.seeds)
-        self.since = since or datetime.now()
+        self.since = since or time.time()
         self.branches = [
             load_branch(base, *combination, request, self.since)
             for base, combination in zip(bases, combinations)
@@ -156,6 +155,7 @@ class Search(Sweep):
         elif trial.number in trials.lost:
             job.outcome = "taken over"
             trials.give_up(trial)
+            trials.look()  # at whether the other process is still at it
         elif job.outcome == "pruned":
             trials.tell(trial, state=optuna.trial.TrialState.PRUNED)
             with job.folder.claimed(wait=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from rnnexp.records.lease import namespace
+from rnnexp.records.processes import namespace
 
 BEAT_S = 15.0  # from one sign to the next
 

@@ -9,14 +9,14 @@ up by another, with the same settings; a process that only seemed dead can write
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from rnnexp.records.lease import LEASE_S, has_gone
+from rnnexp.records.lease import LEASE_S
+from rnnexp.records.processes import has_gone
 from rnnexp.sweeps.samplers import Again, RandomSampler, mixed
 from rnnexp.sweeps.signs import sign
 
@@ -25,7 +25,7 @@ FINISHED_STATES = TrialState.COMPLETE, TrialState.PRUNED
 TURN_S = 0.05  # from one look at the trials before to the next
 POLL_S = 2.0  # from one look at what other processes do to the next, where there is nothing to do here
 # attributes of a trial: the process that is at it, with its last sign of life; that it has the settings of one before;
-# that it failed by itself; which final runs its process does, and which it has done
+# when it failed by itself; which final runs its process does, and which it has done
 OWNER, AGAIN, FAILED, FINAL, DONE = (
     f"rnnexp.{name}" for name in ("owner", "again", "failed", "final", "done")
 )
@@ -39,7 +39,7 @@ class Trials:
     keys : what is searched over.
     words : returns how settings are written in an override.
     draw : has a trial draw all its values by the study's sampler.
-    since : what failed before that time is tried again, what fails later is not.
+    since : seconds since 1970; what failed before that time is tried again, what fails later is not.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Trials:
         keys: set[str],
         words: Callable[[dict[str, Any]], str],
         draw: Callable[[Trial], None],
-        since: datetime,
+        since: float,
     ):
         self.study, self.budget, self.seed, self.sampler = study, budget, seed, sampler
         self.keys, self.words, self.draw, self.since = keys, words, draw, since
@@ -123,10 +123,7 @@ class Trials:
         failed = {
             self.words(trial.params)
             for trial in trials
-            if trial.state == TrialState.FAIL
-            and trial.user_attrs.get(FAILED)
-            and trial.datetime_complete
-            and trial.datetime_complete >= self.since
+            if trial.state == TrialState.FAIL and float(trial.user_attrs.get(FAILED, 0)) >= self.since
         }
         return live + sorted(failed - set(live))
 
@@ -233,7 +230,7 @@ class Trials:
     def fail(self, trial: Trial) -> None:
         """Record that a trial failed by itself: it is tried again by the next command, not by this one."""
         with suppress(UpdateFinishedTrialError):
-            trial.set_user_attr(FAILED, True)
+            trial.set_user_attr(FAILED, time.time())
         self.tell(trial, state=TrialState.FAIL)
 
     def give_up(self, trial: Trial) -> None:

@@ -79,23 +79,25 @@ class WorkerClient:
 
     def listen(self) -> None:
         """Log the warnings of the process, until it ends."""
-        assert self.process
-        assert self.process.stdin
-        assert self.process.stdout
+        process = self.process
+        assert process
+        assert process.stdin
+        assert process.stdout
         try:
-            for line in lines(self.process.stdout.fileno()):
+            for line in lines(process.stdout.fileno()):
                 message = json.loads(line)
                 if message is None:
                     self.done.set()
                 else:
                     log.warning("%s", message)
-            status = self.process.wait()
-            if not self.process.stdin.closed and not self.given_up:
+            status = process.wait()
+            if not process.stdin.closed and not self.given_up:
                 log.warning(
                     f"the process that delivers the records ended, with status {status}: the run goes on, "
                     "they are in its records.jsonl, and rnnexp sync FOLDER delivers them"
                 )
         finally:
+            process.stdout.close()
             self.done.set()
 
     def changed(self, folder: Path) -> None:
@@ -133,6 +135,10 @@ class WorkerClient:
             time.sleep(0.05)
         if not self.done.wait(max(until - time.monotonic(), 0)):
             self.give_up()
+            return
+        assert self.process.stdin
+        self.process.stdin.close()  # by which it ends, so that many runs of one program do not leave as many
+        self.process = None  # the next change starts another
 
     def give_up(self) -> None:
         """End the process, whatever it waits for, and say how its records are delivered later."""

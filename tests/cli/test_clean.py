@@ -64,7 +64,7 @@ def test_what_can_be_removed_is_said_and_removed_when_told(run, in_process, tmp_
         assert (result.returncode, result.stderr) == (0, "")
         heavy = len(HEAVY & before)
         assert f"a: {heavy} checkpoints of finished runs; more epochs" in result.stdout
-        assert "a: 1 runs that ended before their first checkpoint" in result.stdout
+        assert "a: 1 run stopped before the first checkpoint" in result.stdout
         assert "  runs/a/lstm_seed1\n" in result.stdout
         assert result.stdout.endswith("nothing was removed: add yes=true\n")
         assert names(run) == before
@@ -182,7 +182,7 @@ def test_what_a_crash_left_unfinished_goes_once_nobody_goes_on_with_it(run, in_p
     for path in parts:
         os.utime(path, (LONG_AGO, LONG_AGO))
     result = in_process("clean", "yes=true")
-    assert "a: 1 files left unfinished" in result.stdout
+    assert "a: 1 file left unfinished" in result.stdout
     assert not any(path.exists() for path in parts)
 
 

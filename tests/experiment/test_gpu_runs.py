@@ -243,20 +243,31 @@ def elsewhere(*arguments):
 
 def test_prepared_here_carried_out_there_recorded_here(in_process, tmp_path, made_store):
     sweep = ["-m", *SMALL, "study=offline", "seed=0,1", "cell=gru", "train.max_epochs=1"]
+    sweep.append("train.keep=best")
     result = in_process(*sweep, "sweep.prepare=true")
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "2 of 2 jobs prepared in runs/offline"
     folders = sorted((tmp_path / "runs/offline").iterdir())
     written = [{path.name for path in folder.iterdir()} for folder in folders]
-    assert written == [{"config.yaml", "label.json"}] * 2
+    assert written == [{"config.yaml", "label.json", ".lock"}] * 2
     result = elsewhere(folders[0].parent)
     assert result.returncode == 0, result.stderr
     assert "test ppl" in result.stdout
     assert [RunFolder(folder).state()["status"] for folder in folders] == ["FINISHED"] * 2
+    assert all(RunFolder(folder).load_config()["engine"] for folder in folders), (
+        "the config is that of the run"
+    )
     assert sync.sync([tmp_path], made_store(tmp_path / "mlflow.db")) == {"delivered": 2}
     again = in_process(*sweep, "tracking=none")
     assert "2 finished before" in again.stdout
     assert in_process(*sweep, "sweep.prepare=true").stdout.startswith("0 of 2 jobs prepared")
+
+
+def test_what_a_store_keeps_of_runs_is_not_run(tmp_path):
+    config = composed(*QUICK, "train.max_epochs=0")
+    for place in "s/run", "artifacts/s/1/artifacts", "artifacts/s/1/artifacts/model":
+        RunFolder(tmp_path / place).prepare(config)
+    assert [job.folder.path for job in offline.find_jobs([tmp_path], {})] == [tmp_path / "s/run"]
 
 
 def test_what_cannot_be_prepared(in_process, tmp_path):
@@ -286,7 +297,7 @@ def test_what_is_wrong_elsewhere_is_told(in_process, tmp_path):
     assert result.stderr == "rnnexp offline: run1: train.batch_size=0 must be at least 1\n"
     for arguments, message in [
         ([tmp_path / "no"], "no is no folder"),
-        ([tmp_path / "empty"], "name run folders"),
+        ([tmp_path / "empty"], "there are no runs in "),
         (
             [tmp_path, "lr=3"],
             "lr=3 is not known: the options are dataset.dir=, dataset.path=, device=, workers",

@@ -1,6 +1,8 @@
 """Checkpoints come back exactly, or not at all."""
 
 import logging
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +45,42 @@ def test_the_one_before_is_kept_and_serves_where_the_last_is_cut_short_anywhere(
         assert meta == {"n": 1}
         assert "is damaged" in caplog.text
         assert_same(read_arrays, arrays)
+
+
+def kill_at_step(last, monkeypatch):
+    """Have the step of that number, of all that change which file has which name, not happen."""
+    steps = count()
+
+    def killed(step):
+        def do(*arguments, **more):
+            if next(steps) == last:
+                raise KeyboardInterrupt
+            return step(*arguments, **more)
+
+        return do
+
+    for name in "unlink", "hardlink_to", "replace":
+        monkeypatch.setattr(Path, name, killed(getattr(Path, name)))
+
+
+def test_killed_between_any_two_steps_of_a_write_there_is_a_checkpoint(arrays, tmp_path, monkeypatch):
+    path = tmp_path / "c.npz"
+    for n in range(2):
+        checkpoint.write(path, arrays, {"n": n})
+    for last in range(10):
+        kill_at_step(last, monkeypatch)
+        try:
+            checkpoint.write(path, arrays, {"n": 2})
+        except KeyboardInterrupt:
+            assert path.exists()
+        else:
+            break
+        finally:
+            monkeypatch.undo()
+        assert checkpoint.read(path)[1] == {"n": 1}
+    assert last > 2
+    assert checkpoint.read(path)[1] == {"n": 2}
+    assert checkpoint.read(checkpoint.previous(path))[1] == {"n": 1}
 
 
 def test_an_altered_byte_in_the_numbers_is_found(arrays, tmp_path):

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import shutil
+import threading
 import time
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -10,8 +12,8 @@ from unittest.mock import Mock
 import pytest
 from filelock import FileLock
 
-from rnnexp.errors import UserError
-from rnnexp.records import files, lease
+from rnnexp.errors import Superseded, UserError
+from rnnexp.records import files, lease, system
 from rnnexp.records.folder import RunFolder
 
 
@@ -58,12 +60,75 @@ def test_who_lives(folder, monkeypatch, entries, age, lives):
             pass
 
 
-def test_a_heart_that_beats_in_the_future_lives(folder, monkeypatch):
+@pytest.mark.parametrize(("age", "owner"), [(-3000, {"host": "another"}), (100, {"pid": os.getpid()})])
+def test_a_heart_that_goes_on_beating_lives_whatever_the_clock_shows(folder, monkeypatch, age, owner):
     monkeypatch.setattr(lease, "HEARTBEAT_S", 5)
-    put(folder, -3000, host="another")
+    put(folder, age, **owner)
     state = folder.state()
-    os.utime(folder.state_file, (time.time() + 3005,) * 2)
+    os.utime(folder.state_file, (time.time() - age + 5,) * 2)
     assert folder.alive(state)
+
+
+def test_a_long_write_ends_with_a_heartbeat(folder):
+    with folder.claimed():
+        with folder.exclusive():  # which the heart needs too
+            os.utime(folder.state_file, (5, 5))
+        assert time.time() - folder.state()["heartbeat"] < lease.LEASE_S
+
+
+def test_a_sign_of_life_while_another_waits_for_the_lock_counts(folder, monkeypatch):
+    def dies_and_beats(state):
+        os.utime(folder.state_file)
+        return False
+
+    monkeypatch.setattr(folder, "alive", dies_and_beats)
+    put(folder, 100, host="another")
+    assert not folder.claim()
+    put(folder, 100, host="another")
+    folder.mark_dead()
+    assert folder.state()["status"] == "RUNNING"
+
+
+@pytest.mark.parametrize(("remove", "how"), [(shutil.rmtree, "removed"), (os.unlink, "emptied")])
+def test_a_folder_that_is_removed_during_a_run_ends_it_and_stays_so(folder, remove, how):
+    removed = folder.path if how == "removed" else folder.state_file
+    with folder.claimed():
+        remove(removed)
+        with pytest.raises(Superseded, match=f"run was {how} while the run went on"):
+            folder.save_tags({})
+    assert folder.lost.is_set()
+    assert not removed.exists()
+
+
+def test_two_processes_that_label_a_run_at_once_leave_one_label(tmp_path):
+    failed = []
+
+    def label(start):
+        for number in range(40):
+            (tmp_path / str(number)).mkdir(exist_ok=True)
+            start.wait()
+            try:
+                RunFolder(tmp_path / str(number)).give_label({"name": "x" * 1000})
+            except OSError as error:
+                failed.append(error)
+
+    start = threading.Barrier(2)
+    threads = [threading.Thread(target=label, args=[start]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_what_the_machine_does_is_left_out_while_another_keeps_the_lock(folder, monkeypatch):
+    with folder.claimed():
+        monkeypatch.setattr(folder, "exclusive", Mock(side_effect=lease.InUse("locked")))
+        with system.recorded(folder, every_s=0.01):
+            time.sleep(0.05)
+        assert folder.exclusive.call_count > 1
+        monkeypatch.undo()
 
 
 def test_a_process_that_hangs_in_a_write_is_named(folder, monkeypatch):

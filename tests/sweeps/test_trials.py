@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from datetime import datetime
+import time
 
 import pytest
 
@@ -14,6 +14,7 @@ optuna = pytest.importorskip("optuna")
 
 from rnnexp.records.address import Address  # noqa: E402
 from rnnexp.sweeps import storages, trials  # noqa: E402
+from rnnexp.sweeps.branch import Branch  # noqa: E402
 from rnnexp.sweeps.finals import FinalRuns  # noqa: E402
 from rnnexp.sweeps.search import Search  # noqa: E402
 
@@ -32,7 +33,7 @@ def taking(address, sampler="random", since=None, budget=BUDGET):
     study = storages.open_study(address, "s", optuna.pruners.NopPruner())
     draw = lambda trial: trial.suggest_float("x", 0, 1)  # noqa: E731
     words = lambda params: f"x={params['x']:.4g}"  # noqa: E731
-    return trials.Trials(study, budget, 0, sampler, {"x"}, words, draw, since or datetime.now())
+    return trials.Trials(study, budget, 0, sampler, {"x"}, words, draw, since or time.time())
 
 
 def values(one):
@@ -125,6 +126,26 @@ def test_a_trial_that_failed_is_left_to_the_next_command(address):
     assert first.take() is following.take() is None
 
 
+def test_a_trial_that_failed_is_left_also_where_the_local_time_goes_back(address, monkeypatch):
+    first = taking(address, budget=2)
+    monkeypatch.setenv("TZ", "Etc/GMT+5")
+    time.tzset()
+    try:
+        first.fail(first.take())
+        do_all(first)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert len(first.look()) == 2
+
+
+def test_trials_of_other_combinations_are_not_counted(address):
+    for name in "s cell=gru 1", "s cell=gru model.num_layers=2 2":
+        study = storages.open_study(address, name, optuna.pruners.NopPruner())
+        study.add_trial(optuna.trial.create_trial(value=1.0))
+    assert Branch("cell=gru", [], "s cell=gru", address, None).spent() == 1
+
+
 def test_a_decision_waits_for_those_before_it(address):
     first, second = taking(address, budget=1), taking(address, budget=1)
     undecided = first.ask()
@@ -148,21 +169,22 @@ def test_processes_that_learn_from_trials_propose_others(address):
 
 SEARCH = [*QUICK[:-1], "engine=numpy", "tracking=none", "sweep=search", "sweep.trials=1", "cell=gru"]
 
+LIMITS = {"workers": 1, "timeout": None, "on_error": "keep_going"}
+
 
 def searching(*more):
     with open_request([*SEARCH, *more]) as request:
-        return Search(request, workers=1, timeout=None, on_error="keep_going")
+        return Search(request, **LIMITS)
 
 
 def test_each_final_run_is_done_by_one_process(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rnnexp.sweeps.scheduler.Sweep.on_job_end", lambda *_: None)
     with open_request([*SEARCH, "sweep.best_seeds=2"]) as request:
-        limits = {"workers": 1, "timeout": None, "on_error": "keep_going"}
-        works = [Search(request, **limits) for _ in range(2)]
+        works = [Search(request, **LIMITS) for _ in range(2)]
         job = works[0].next_job()
         works[0].branch_of(job).trials.tell(works[0].trial_of[job.folder.path], 5.0)
-        first, second = (FinalRuns(work.branches[0], work.best(), **limits) for work in works)
+        first, second = (FinalRuns(work.branches[0], work.best(), **LIMITS) for work in works)
         a, b = first.next_job(), second.next_job()
         assert {a.config["seed"], b.config["seed"]} == {1, 2}
         assert first.next_job() is second.next_job() is None
@@ -174,6 +196,36 @@ def test_each_final_run_is_done_by_one_process(tmp_path, monkeypatch):
         assert first.next_job().config == b.config
         assert not first.awaits()
         for work in works:
+            work.close()
+
+
+def test_a_final_run_whose_folder_is_damaged_is_begun_and_fails_by_itself(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with open_request([*SEARCH, "sweep.best_seeds=1"]) as request:
+        work = Search(request, **LIMITS)
+        one = work.branches[0].trials
+        one.tell(one.take(), 5.0)
+        final = FinalRuns(work.branches[0], work.best(), **LIMITS)
+        folder = final.jobs[0].folder
+        folder.path.mkdir(parents=True)
+        folder.state_file.write_text("{")
+        assert final.next_job() is final.jobs[0]
+        work.close()
+
+
+def test_a_process_whose_trial_was_taken_over_waits_for_its_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rnnexp.sweeps.scheduler.Sweep.on_job_end", lambda *_: None)
+    with open_request(SEARCH) as request:
+        suspended, other = (Search(request, **LIMITS) for _ in range(2))
+        job = suspended.next_job()
+        suspended.trial_of[job.folder.path].set_user_attr(trials.OWNER, NOBODY)
+        assert other.next_job().name == job.name
+        suspended.branches[0].trials.beat()
+        suspended.on_job_end(job)
+        assert job.outcome == "taken over"
+        assert suspended.awaits()
+        for work in suspended, other:
             work.close()
 
 

@@ -15,6 +15,22 @@ SENDERS = {
 }
 
 
+DELIVERS = "import sys\nfor line in sys.stdin: print('null', flush=True)"
+
+
+def test_a_sender_ends_with_the_wait_for_it(monkeypatch, caplog, tmp_path):
+    """So that a program that trains many runs does not keep one for each."""
+    monkeypatch.setattr(WorkerClient, "command", (sys.executable, "-c", DELIVERS))
+    client = WorkerClient(timeout=60)
+    for _ in range(2):
+        client.changed(tmp_path)
+        process, listener = client.process, client.listener
+        client.wait()
+        listener.join(60)
+        assert process.poll() == 0
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("code", SENDERS.values(), ids=SENDERS)
 def test_a_sender(code, monkeypatch, caplog, tmp_path):
     monkeypatch.setattr(WorkerClient, "command", (sys.executable, "-c", code))

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from rnnexp.errors import UserError
+from rnnexp.output import number
 
 log = logging.getLogger(__name__)
 # seconds to wait for others at the same store: who is next is left to chance, and with 64 that write all the time,
@@ -91,8 +92,8 @@ def set_aside(file: Path) -> None:
                 continue
     if runs:
         raise UserError(
-            f"{file} is a store whose change to another MLflow was cut off, with {runs} runs in it: put a copy of it "
-            "from before in its place, or move it away, and rnnexp sync FOLDER delivers the runs to a new one"
+            f"{file} is a store whose change to another MLflow was cut off, with {number(runs, 'run')} in it: put a "
+            "copy of it from before in its place, or move it away: rnnexp sync FOLDER delivers the runs to a new one"
         )
     aside = file.with_name(f"{file.name}.half-made")
     file.replace(aside)
