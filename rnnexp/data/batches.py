@@ -110,7 +110,8 @@ class RandomStreams(Streams):
 
     A length is drawn from a normal distribution about `bptt`, now and then about half of it. The gradient is that of
     the mean loss of a window's own tokens, and the learning rate in proportion to its length: so every token of the
-    text counts alike. Merity et al. 2018, "Regularizing and optimizing LSTM language models".
+    text counts alike, but for steps that are clipped. Merity et al. 2018, "Regularizing and optimizing LSTM language
+    models".
 
     seed : of the lengths, as NumPy's generators take it.
     """

@@ -18,6 +18,7 @@ from rnnexp.compute.threads import in_parts
 from rnnexp.data.batches import Streams
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.device import device_batches
+from rnnexp.errors import UserError
 from rnnexp.evaluation.tuned import Tuned
 from rnnexp.nn.layers import OneHot
 from rnnexp.nn.model import Model
@@ -63,6 +64,11 @@ class Dynamic(Tuned):
         ],
     ):
         super().__init__("dynamic", lr=lr, decay=decay)
+        if valid_tokens is not None and valid_tokens < segment + 2:
+            raise UserError(
+                f"evaluation.dynamic.valid_tokens={valid_tokens} must be at least {segment + 2}, so that something is "
+                f"learned of a segment of {segment} before the rest is scored"
+            )
         self.reads = {"train": ROWS * STEPS + 1, **self.reads}
         self.epsilon, self.segment = epsilon, segment
         self.train_tokens, self.valid_tokens = train_tokens, valid_tokens

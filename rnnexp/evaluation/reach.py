@@ -1,5 +1,8 @@
 """Measure how far gradients reach back through time, in one number a lag."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from rnnexp.data.corpus import Corpus
@@ -21,20 +24,36 @@ class Reach(Evaluator):
 
     L_T is the loss of the token after step T, h the hidden state of the bottom layer. The scores are
     `reach_log10_K`, the decimal logarithm of the norm (its mean over 32 places of the text, read from a state of
-    zeros 200 steps before T), and `reach_kept`: the share that remains of it from each step to the one before, in
-    the mean of the first 20 (half a share where the half-life is one step).
+    zeros 200 steps before T), and `reach_kept`: what remains of it from each step to the one before, in the mean of
+    the first 20; 0.5 means that it halves with each step back. What else the cell carries on, as the LSTM's c, is held
+    fixed at T-k: so compare what cells keep, and not the norms of different cells. A limit of
+    `model.clip_through_time` is set aside.
     """
 
     takes_sequences = False
     min_tokens = LAGS[-1] + 2
 
     def score(self, model: Model, corpus: Corpus, split: str, rows: int = 1) -> dict[str, float]:
-        logs = reach(model, corpus.splits[split])
+        with unclipped(model):
+            logs = reach(model, corpus.splits[split])
         few = [k for k in LAGS if k <= FIRST_LAGS]
         slope = np.polyfit(few, logs[: len(few)], 1)[0]
         return {f"reach_log10_{k}": float(log) for k, log in zip(LAGS, logs)} | {
             "reach_kept": float(10**slope)
         }
+
+
+@contextmanager
+def unclipped(model: Model) -> Iterator[None]:
+    """Set the limit of gradients through time aside within the context: it is meant for gradients of common size."""
+    limits = [layer.clip_through_time for layer in model.recurrent]
+    try:
+        for layer in model.recurrent:
+            layer.clip_through_time = None
+        yield
+    finally:
+        for layer, limit in zip(model.recurrent, limits):
+            layer.clip_through_time = limit
 
 
 def reach(model: Model, tokens: np.ndarray) -> np.ndarray:

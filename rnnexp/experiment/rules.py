@@ -33,6 +33,7 @@ def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
     require_dropout_somewhere(config["model"])
     require_rates(config)
+    require_time_to_average(config["train"])
     if has_sequences(config["dataset"]):
         require_fits_sequences(config)
     if config["train"].get("max_seconds") and config["device"] == "gpu":
@@ -52,7 +53,8 @@ def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None
 
 def require_dropout_somewhere(model: dict[str, Any]) -> None:
     """Raise UserError where model.dropout is given, and a rate of its own for every place that it stands for."""
-    places = "input_dropout", "between_dropout", "output_dropout"
+    several = len(model.get("layer_sizes") or [0] * model["num_layers"]) > 1
+    places = "input_dropout", *["between_dropout"] * several, "output_dropout"
     if model["dropout"] and all(model.get(place) is not None for place in places):
         given = ", ".join(f"model.{place}={model[place]}" for place in places)
         raise UserError(f"model.dropout={model['dropout']} counts nowhere beside {given}: change those")
@@ -61,12 +63,24 @@ def require_dropout_somewhere(model: dict[str, Any]) -> None:
 def require_rates(config: dict[str, Any]) -> None:
     """Raise UserError where a schedule has epochs at a learning rate of 0, in which nothing would be learned."""
     schedule, lr = make_chosen("schedule", config["schedule"]), config["optimizer"]["lr"]
+    if (least := config["schedule"].get("least") or 0) >= lr:
+        raise UserError(f"schedule.least={least} must be below optimizer.lr={lr}, from which the rate falls")
     for epoch in range(1, min(config["train"]["max_epochs"], FORESEEN)):
         if not (lr := schedule.next_lr(lr, True, epoch)):
             raise UserError(
                 f"schedule={config['schedule']['name']} has a learning rate of 0 after epoch {epoch}, and "
                 f"train.max_epochs={config['train']['max_epochs']} goes on: change its keys, or train for as long"
             )
+
+
+def require_time_to_average(train: dict[str, Any]) -> None:
+    """Raise UserError where training ends for lack of progress before that can begin the averaging."""
+    trigger, patience = train.get("average_trigger"), train.get("patience")
+    if trigger and patience and patience <= trigger + 1 and train.get("average_from") is None:
+        raise UserError(
+            f"train.average_trigger={trigger} waits longer for a better epoch than train.patience={patience}, which "
+            "ends the run: add train.patience=null"
+        )
 
 
 def require_fits_sequences(config: dict[str, Any]) -> None:

@@ -21,15 +21,21 @@ SIZES = {  # key -> those that go before it
 def require_typed_counts(overrides: Iterable[str], config: dict[str, Any]) -> None:
     """Raise UserError where one of these overrides, each with one value, does not count as it stands in the config."""
     given = {key_of(override): override for override in overrides}
-    require_left_out(given)
+    require_left_out(given, config["model"])
     require_sizes(given, config["model"])
 
 
-def require_left_out(given: dict[str, str]) -> None:
+def require_left_out(given: dict[str, str], model: dict[str, Any]) -> None:
     """Raise UserError where an override by key brings back what `without=` leaves out.
 
-    A value on the command line goes before that of any file, those of `conf/without` among them.
+    A value on the command line goes before that of any file, those of `conf/without` among them. Refused too is to
+    leave a part out at the expense of others: a second matrix within a preset's number of parameters.
     """
+    if model.get("match_params") and "model.match_params" not in given and is_untied(given):
+        raise UserError(
+            f"without=tied_weights makes the layers smaller, for a preset has model.match_params="
+            f"{model['match_params']}: add model.match_params=null and sizes, or that number again"
+        )
     for name in names_in(given.get("without", "").partition("=")[2]):
         for key, value in values_without(name).items():
             if key in given and value_of(given[key]) != value:
@@ -37,6 +43,11 @@ def require_left_out(given: dict[str, str]) -> None:
                     f"{given[key]} brings back what without={name} leaves out: leave one of them out, or give "
                     f"without={name} in a command of its own"
                 )
+
+
+def is_untied(given: dict[str, str]) -> bool:
+    """Return whether overrides leave out that embedding and decoder are one."""
+    return "tied_weights" in names_in(given.get("without", "").partition("=")[2])
 
 
 def require_sizes(given: dict[str, str], model: dict[str, Any]) -> None:

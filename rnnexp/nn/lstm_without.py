@@ -13,7 +13,7 @@ class LSTMWithout(Cell):
 
     where 1 stands for a gate that is missing. First value of the forget gate's bias: 1.
 
-    Greff et al. 2017, "LSTM: a search space odyssey", section 3.
+    Greff et al. 2017, "LSTM: a search space odyssey", section 3, where each has peepholes besides; these have none.
 
     Attributes
     ----------

@@ -73,9 +73,10 @@ class Dropout(RandomMask):
 
 
 class EmbeddingDropout(RandomMask):
-    """Drop symbols, each wherever it stands in a window: x = mask[token] * W[token], a number of the mask for a symbol.
+    """Drop whole symbols: x = mask[token] * W[token], where the mask has one number for each symbol.
 
-    A tied decoder multiplies by W itself. Gal & Ghahramani 2016; Merity et al. 2018, "Regularizing and optimizing LSTM
+    So a symbol that is dropped is a vector of zeros wherever it stands in the window. A tied decoder multiplies by W
+    itself. Gal & Ghahramani 2016; Merity et al. 2018, "Regularizing and optimizing LSTM
     language models".
     """
 

@@ -10,17 +10,17 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import rules
+from rnnexp.experiment import rules, schema
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.experiment.progress import counted
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.composer import Composer
-from rnnexp.sweeps.composition import require_same_folder
+from rnnexp.sweeps.composition import require_same_folder, without_hydra
 from rnnexp.sweeps.job import ONLY, Job, named
 from rnnexp.sweeps.matching import match_cells, require_matchable
 from rnnexp.sweeps.overrides import is_one, parse, text, values
-from rnnexp.sweeps.ranges import ends
+from rnnexp.sweeps.ranges import RATE, ends
 
 
 class Request:
@@ -83,6 +83,8 @@ class Request:
             require_matchable(self.space, seeds)
         for override in self.space.values():
             require_range(override)
+        if RATE in self.space and RATE not in keys:
+            require_holds(self.space[RATE], schema.resolve(without_hydra(plain))["optimizer"]["lr"])
 
     def combinations(self) -> list[tuple[str, list[str]]]:
         """Return each combination of the values not searched over: its name, and overrides with one value each."""
@@ -142,6 +144,16 @@ def require_range(override: Override) -> None:
         raise UserError(f"{text(override)}: the first limit must be below the second")
     if "log" in space.tags and not space.start > 0:  # type: ignore[operator]
         raise UserError(f"{text(override)}: limits of a logarithmic range must be greater than 0")
+
+
+def require_holds(override: Override, lr: float) -> None:
+    """Raise UserError where a preset's range of learning rates does not hold the config's own: it is for others."""
+    space: Any = override.value()
+    if isinstance(space, IntervalSweep) and not space.start <= lr <= space.end:  # type: ignore[operator]
+        raise UserError(
+            f"the range of {RATE} that the preset searches, {space.start:g} to {space.end:g}, is not for a config with "
+            f"{RATE}={lr:g}: give one, as in '{RATE}=tag(log,interval({lr / 10:g},{lr * 10:g}))'"
+        )
 
 
 def of_first_job(given: Iterable[Override]) -> DictConfig:

@@ -54,8 +54,8 @@ class Average:
 def is_due(state: TrainState, config: TrainConfig) -> bool:
     """Return whether averaging is to begin with the epoch before which `state` is.
 
-    Merity et al. 2018, "Regularizing and optimizing LSTM language models": where a validation loss is above the least
-    of all before it but the last `average_trigger` (a non-monotonic trigger).
+    It begins once the last validation loss is above the best of those more than `average_trigger` epochs before it:
+    the non-monotonic trigger (NT-ASGD) of Merity et al. 2018, "Regularizing and optimizing LSTM language models".
     """
     if state.averaged_from is not None:
         return False

@@ -110,8 +110,8 @@ class TrainConfig:
     average_trigger: Annotated[
         int | None,
         Option(
-            "n: average the weights of all updates once a validation loss is above the least of all but the "
-            "last n; null: not for that reason",
+            "n: average the weights of all updates once the last validation loss is above the best of those "
+            "more than n epochs before it; null: not for that reason",
             AT_LEAST_1,
             since_default=None,
         ),

@@ -49,6 +49,14 @@ def test_without_recurrent_weights_an_lstm_keeps_what_its_forget_gate_keeps(bias
     assert Reach().score(model, CORPUS, "test")["reach_kept"] == pytest.approx(kept, rel=0.01)
 
 
+def test_a_limit_of_gradients_in_training_does_not_count():
+    free, limited = untrained("lstm"), untrained("lstm")
+    limited.recurrent[0].clip_through_time = 1e-3
+    scores = [Reach().score(model, CORPUS, "test") for model in (free, limited)]
+    assert scores[0] == scores[1]
+    assert limited.recurrent[0].clip_through_time == 1e-3
+
+
 def test_what_single_precision_cannot_hold_is_measured_all_the_same():
     small = reach(untrained("gru", dtype=np.float32), TOKENS)
     assert small[-1] < -20

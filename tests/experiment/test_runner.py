@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 from collections import Counter
 from dataclasses import replace
@@ -15,9 +16,20 @@ from rnnexp.data.corpus import Corpus
 from rnnexp.errors import Interrupted, UserError
 from rnnexp.evaluation.perplexity import evaluate
 from rnnexp.evaluation.sampling import sample
-from rnnexp.experiment import build, corpora, curves, progress, rules, runner, schema, train_and_test
+from rnnexp.experiment import (
+    build,
+    corpora,
+    curves,
+    divergence,
+    progress,
+    rules,
+    runner,
+    schema,
+    train_and_test,
+)
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.nn.model import Model
+from rnnexp.optim.sgd import SGD
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.scheduler import Sweep
@@ -355,3 +367,14 @@ def test_a_run_says_why_it_is_slow_and_why_it_stops(listener, tmp_path, monkeypa
 def test_seconds_of_the_cpu_are_no_limit_for_a_gpu():
     with pytest.raises(UserError, match=r"with device=gpu give train\.max_steps"):
         rules.check(composed(*QUICK, "train.max_seconds=5", "device=gpu"), elsewhere=True)
+
+
+@pytest.mark.parametrize(
+    ("last", "said"), [(2.9, r"8\) is far too high, or far too low"), (3.1, r"lower optimizer\.lr \(now 8\)")]
+)
+def test_a_run_no_better_than_chance_says_what_may_be_wrong(tmp_path, last, said):
+    folder = RunFolder(tmp_path / "run")
+    records = [{"train/loss": loss, "valid/loss": loss} for loss in (3.0, last)]
+    with folder.claimed():
+        divergence.note(folder, "gru", records, 10, SGD(lr=8))
+        assert re.search(said, divergence.how(folder))

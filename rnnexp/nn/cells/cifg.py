@@ -13,7 +13,8 @@ class CIFG(Cell):
         c' = f * c + (1 - f) * g
         h' = o * tanh(c')
 
-    CIFG of Greff et al. 2017, "LSTM: a search space odyssey", section 3. First value of f's bias: 1.
+    CIFG of Greff et al. 2017, "LSTM: a search space odyssey", section 3, without its peepholes. First value of
+    f's bias: 1.
     """
 
     gates = input_gates = "fog"

@@ -9,7 +9,7 @@ class IndRNN(Cell):
     """Compute h' = relu(x W + v * h + b), in which each unit sees its own state alone.
 
     Li et al. 2018, "Independently recurrent neural network (IndRNN): building a longer and deeper RNN", equation 3.
-    First values of v: uniform between 0 and 1. There is no recurrent product, so recurrent dropout does nothing.
+    First values of v: uniform between 0 and 1. There is no recurrent product, so recurrent dropout is refused.
     """
 
     gates = input_gates = "n"

@@ -13,7 +13,7 @@ class MinGRU(Cell):
         h' = (1 - z) * h + z * n
 
     Feng et al. 2024, "Were RNNs all we needed?", section 3.1. There is no recurrent product, so recurrent dropout
-    does nothing.
+    is refused.
     """
 
     gates = input_gates = "zn"

@@ -14,7 +14,7 @@ class MultiplicativeLSTM(LSTM):
         c' = f * c + i * g
         h' = o * tanh(c')
 
-    Krause et al. 2016, "Multiplicative LSTM for sequence modelling", equations 17 to 22, where m and k have no biases.
+    Krause et al. 2016, "Multiplicative LSTM for sequence modelling", section 3, where m and k have no biases.
     """
 
     gates, input_gates = "ifogmk", "ifogm"

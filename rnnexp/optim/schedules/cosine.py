@@ -14,7 +14,10 @@ class Cosine:
 
     def __init__(
         self,
-        epochs: Annotated[int, Option("epochs of the half wave; then lr is least", at_least(0))],
+        epochs: Annotated[
+            int,
+            Option("epochs of the half wave; a run that ends before ends at a higher rate", at_least(0)),
+        ],
         least: Annotated[float, Option("the learning rate after them", NOT_NEGATIVE)],
     ):
         self.epochs, self.least = epochs, least
