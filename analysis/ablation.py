@@ -134,8 +134,8 @@ def markdown(table: pd.DataFrame) -> str:
         own = rows.set_index("cell")
         lines.append(table_line([str(part), *(_in_words(own, cell) for cell in cells)]))
     recipes = "; ".join(table["recipe"].unique())
-    words = f"Nats per token by which the test loss is worse, with its 95% interval. The recipe: {recipes}."
-    return "\n".join([*lines, "", words])
+    words = "Nats per token by which the test loss is worse, with its 95% interval, each by itself."
+    return "\n".join([*lines, "", f"{words} The recipe: {recipes}."])
 
 
 def _in_words(rows: pd.DataFrame, cell: str) -> str:

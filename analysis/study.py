@@ -44,6 +44,10 @@ class Study:
     recorded: pd.DataFrame
     notes: list[str] = field(default_factory=list)
 
+    def runs_of(self, group: Group) -> pd.DataFrame:
+        """Return the runs of a group."""
+        return self.runs[self.runs["group"] == group.name]
+
 
 def load_study(
     studies: Sequence[str], uri: str, where: str = "", baseline: str = "", rules: Rules | None = None

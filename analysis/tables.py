@@ -18,7 +18,8 @@ def group_rows(study: Study, group: Group) -> pd.DataFrame:
 
     The means are over its finished runs; of those that diverged only the number is told.
     """
-    final = study.runs[(study.runs["role"] == "final") & (study.runs["group"] == group.name)]
+    own = study.runs_of(group)
+    final = own[own["role"] == "final"]
     final = final.assign(excess=final["test_loss"] - final["best_reachable"])
     rows = []
     for name in group.configurations:
@@ -121,7 +122,11 @@ def study_text(study: Study, groups: Sequence[str], most: int | None = None, fil
 def csv(study: Study) -> str:
     """Return the rows of every group as CSV, numbers to six digits."""
     rows = [group_rows(study, group) for group in study.groups] or [pd.DataFrame(columns=["group"])]
-    return pd.concat(rows).to_csv(index=False, float_format="%.6g")
+    table = pd.concat(rows)
+    for name in table.select_dtypes("float"):
+        if (table[name].dropna() % 1 == 0).all():  # counts, which six digits would cut
+            table[name] = table[name].astype("Int64")
+    return table.to_csv(index=False, float_format="%.6g")
 
 
 def listed(sentences: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Say where the program was installed, and how to add what is optional there."""
 
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -48,3 +49,10 @@ def installer() -> str:
     except PackageNotFoundError:
         return ""
     return (read("INSTALLER") or "").strip()
+
+
+def python_path() -> str:
+    """Return PYTHONPATH for a process that is to find the modules that this one finds."""
+    return os.pathsep.join(
+        place for place in sys.path if isinstance(place, str)
+    )  # of others Python takes no note

@@ -65,11 +65,9 @@ def _choose(verdicts: Sequence[Verdict], runs: pd.DataFrame) -> tuple[list[Verdi
     refused = [f"{one.worse} and {one.better} ({one.kind})" for one in verdicts if one not in shown]
     note = f"Without a row: {'; '.join(refused)}. " if refused else ""
     if len(shown) > MOST_PAIRS:
-        best = select.ranked(runs)[0]
-        note = f"Of {len(verdicts)} pairs those with {best} are shown. "
-        shown = [one for one in shown if best in (one.better, one.worse)]
+        note += f"Of {len(shown)} pairs the {MOST_PAIRS} whose difference is largest are shown. "
     size = {id(one): one.tested.difference.mean if one.tested else np.inf for one in shown}
-    return sorted(shown, key=lambda one: size[id(one)]), note
+    return sorted(shown, key=lambda one: size[id(one)])[-MOST_PAIRS:], note
 
 
 def _draw_pair(

@@ -24,7 +24,7 @@ def draw_seeds(runs: pd.DataFrame, measure: str = "test_loss") -> Picture:
     look, values, said = looks(runs), [], []
     for row, name in enumerate(names):
         losses = own.loc[own["configuration"] == name, measure].to_numpy(float)
-        lost = int((ended["configuration"] == name).sum()) - len(losses)
+        lost = int((ended.loc[ended["configuration"] == name, "status"] == "diverged").sum())
         if len(losses):
             mean = mean_interval(losses)
             values += [*losses, mean.mean]
@@ -40,7 +40,7 @@ def draw_seeds(runs: pd.DataFrame, measure: str = "test_loss") -> Picture:
             axes.plot(losses, np.full(len(losses), row), **look[name].marks(alpha=0.85))
         if lost:
             _mark_lost(axes, row, lost, look[name].color)
-        reached = f"mean {losses.mean():.4f} of {len(losses)}" if len(losses) else "no finished run"
+        reached = f"mean {losses.mean():.4f} of {len(losses)}" if len(losses) else "no run with this loss"
         said.append(f"{name}: {reached}" + (f", {lost} diverged" if lost else ""))
     note = show_reachable(axes, best := select.reachable(runs, measure), values, is_x=True)
     show_values(axes, values, *([best] if best is not None and "dashed" in note else []))

@@ -90,6 +90,14 @@ KNOWN = {
     "rhn": Look(GREEN, TWO_DOTS, ">"),
     "mlstm": Look(PURPLE, DASH_DOT, "p"),
     "mingru": Look(WINE, LONG, "h"),
+    "nig": Look(OLIVE, LONG, "D"),
+    "nfg": Look(INDIGO, DASH_DOT, "v"),
+    "nog": Look(PURPLE, TWO_DOTS, "P"),
+    "niaf": Look(OLIVE, TWO_DOTS, "<"),
+    "noaf": Look(INDIGO, TWO_DOTS, "X"),
+    "mut3": Look(WINE, DASH_DOT, "p"),
+    "slstm": Look(GREEN, LONG, "h"),
+    "indrnn": Look("#000000", DASH_DOT, "D"),
 }
 COLORS = [GREEN, PURPLE, WINE, OLIVE, INDIGO]
 DASHES = [DASH_DOT, LONG, TWO_DOTS]

@@ -89,7 +89,7 @@ def describe(
         "alone": alone(group),
         "lights": group.lights,
         "numbers": rows,
-        "stability": stability(study.runs, group.configurations),
+        "stability": stability(study.runs_of(group), group.configurations),
         "text": text_sentences(group, losses),
         "tokens": where_from(losses, group.verdicts[:MOST_PAIRS]),
     }

@@ -32,7 +32,7 @@ class Material:
     @property
     def runs(self) -> pd.DataFrame:
         """Return the runs of the group, trials among them."""
-        return self.study.runs[self.study.runs["group"] == self.group.name]
+        return self.study.runs_of(self.group)
 
     @property
     def history(self) -> pd.DataFrame:

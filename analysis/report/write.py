@@ -45,7 +45,7 @@ def asked_for(arguments: ComparisonArguments) -> dict[str, Any]:
 
 def write_study(study: Study, arguments: ComparisonArguments) -> Written:
     """Write the report of a study that is loaded."""
-    rows = [numbers(study.runs, group.configurations) for group in study.groups]
+    rows = [numbers(study.runs_of(group), group.configurations) for group in study.groups]
     losses = [token_losses(study.runs, group) for group in study.groups]
     content = gather(study, rows, losses, asked_for(arguments))
     folder = arguments.folder

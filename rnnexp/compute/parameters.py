@@ -1,6 +1,7 @@
 """Keep every parameter of a model in one flat buffer, and every gradient in another."""
 
 import math
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -28,6 +29,8 @@ class Parameters:
     def __init__(self, shapes: dict[str, tuple[int, ...]], dtype, backend: Ops = CPU):
         self.shapes, self.backend = shapes, backend
         size = sum(math.prod(shape) for shape in shapes.values())
+        if size * np.dtype(dtype).itemsize > sys.maxsize:
+            raise MemoryError(f"{size:.0e} numbers")
         self.values = backend.zeros(size, dtype)
         self.grads = backend.zeros(size, dtype)
         self.value = self.split(self.values)

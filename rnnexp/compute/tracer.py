@@ -5,6 +5,7 @@ So the maths of a cell or an optimizer is written once, in NumPy, and becomes ke
 numbers that are all treated alike.
 """
 
+import math
 import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -267,4 +268,6 @@ def clip(
 def constant(x: Any) -> float:
     if not isinstance(x, numbers.Real):
         raise refusal(f"a {type(x).__name__} beside arrays of the step")
+    if not math.isfinite(x):
+        raise refusal(f"the number {x}")
     return float(x)

@@ -174,6 +174,15 @@ def tag(config: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}.py {part.sha256[:16]}" for key, part in chosen(config).items())
 
 
+def require_recorded(config: Mapping[str, Any], folder: RunFolder) -> None:
+    """Raise UserError where the cell of a run is the user's own, and its code another than that which the run had."""
+    now, before = tag({"cell": config["cell"]}), folder.tags().get("rnnexp.own_parts", "")
+    if now and before and now not in before:
+        raise UserError(
+            f"{folder} was made by other code: {before}, now {now}; what made it is in {folder}/parts"
+        )
+
+
 def _in_folder(folder: Path | None) -> Iterator[tuple[str, str, Part]]:
     """Yield group, name and place of each part in a folder."""
     if folder is None:

@@ -28,6 +28,7 @@ from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.faults import blamed
 from rnnexp.experiment.models import make_model
+from rnnexp.installation import python_path
 from rnnexp.output import say
 from rnnexp.records.digests import content, digest
 
@@ -92,7 +93,7 @@ def compile_apart(config: dict[str, Any], raise_if_asked: Callable[[], None]) ->
             stdin=subprocess.PIPE,
             stdout=output,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | {"PYTHONPATH": python_path()},
             start_new_session=True,
         ) as process,
     ):
@@ -140,13 +141,14 @@ def mark_of(config: dict[str, Any]) -> Path | None:
     """Return the file whose presence says that a config's loops are compiled; None where none are, or none are kept."""
     if config["device"] == "gpu" or config["engine"] == "numpy":
         return None
-    from rnnexp.compute.jit.generated import compiled_in
+    from rnnexp.compute.jit.generated import compiled_by, compiled_in
 
     if not (cache := compiled_in()):  # nowhere: each process compiles them itself
         return None
     here = Path(__file__).parents[1]
     parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
     parts["own"] = own_parts.digests({key: config[key] for key in ("cell", "optimizer")})
+    parts["by"] = compiled_by()
     parts["sources"] = [
         [str(path), content(path)]
         for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))

@@ -7,7 +7,7 @@ from rnnexp.data import subwords
 from rnnexp.data.corpus import Corpus
 from rnnexp.data.vocabulary import END, UNKNOWN
 from rnnexp.errors import UserError
-from rnnexp.experiment import models, schema
+from rnnexp.experiment import models, own_parts, schema
 from rnnexp.nn.model import Model
 from rnnexp.nn.tokens import BOS_INPUT
 from rnnexp.output import say
@@ -19,6 +19,7 @@ def load(folder: RunFolder) -> tuple[Model, Corpus]:
     config = folder.load_config()
     config.pop("evaluation", None)  # a run is not scored here, and what scored it may not be installed
     config = schema.saved(config, folder.config_file)
+    own_parts.require_recorded(config, folder)
     corpus = folder.load_vocabulary()
     model = models.make_model(config, len(corpus.vocabulary))
     models.load_weights(model, folder.path)
@@ -27,6 +28,10 @@ def load(folder: RunFolder) -> tuple[Model, Corpus]:
 
 def prompt_tokens(prompt: str, corpus: Corpus) -> Sequence[int]:
     """Return the tokens that the model reads before it writes: where a text begins, and the prompt."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError:  # of a terminal with another encoding
+        raise UserError(f"prompt={prompt!r} is no text in UTF-8") from None
     if corpus.tokenizer:
         return as_read(subwords.encode(corpus.tokenizer, prompt).tolist(), corpus)
     index = corpus.vocabulary.index

@@ -58,7 +58,8 @@ class Dropout(RandomMask):
             return None
         T, B, D = shape
         mask = self.draw((1 if self.variational else T, B, D), workspace, key)
-        return np.broadcast_to(mask, shape)
+        # one of a window of one step counts as that step's own, by which the same loops are taken as for longer ones
+        return np.broadcast_to(mask, shape) if self.variational else mask
 
     def forward(self, x, workspace: Workspace, key: MaskKey):
         """Return x (T, B, D) times its mask, in new memory; x itself where there is no dropout."""

@@ -41,7 +41,7 @@ def changed(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
 def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
     """Return a job for each run folder in these; UserError where one cannot be done."""
     found = []
-    for folder in run_folders(folders):
+    for folder in run_folders(folders) if folders else ():
         if not folder.config_file.exists():
             continue
         try:

@@ -83,7 +83,7 @@ class Request:
             require_matchable(self.space, seeds)
         for override in self.space.values():
             require_range(override)
-        if RATE in self.space and RATE not in keys:
+        if RATE in self.space and not keys & {RATE, "sweep.params"}:
             require_holds(self.space[RATE], schema.resolve(without_hydra(plain))["optimizer"]["lr"])
 
     def combinations(self) -> list[tuple[str, list[str]]]:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from rnnexp.errors import one_line
 from rnnexp.experiment import progress
+from rnnexp.installation import python_path
 from rnnexp.records.files import append_text
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Process(Protocol):
 
 def environment(report: Path) -> dict[str, str]:
     """Return the environment of a process that does a job, or makes those that do, and reports in a file."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), progress.REPORT: str(report)}
+    return os.environ | {"PYTHONPATH": python_path(), progress.REPORT: str(report)}
 
 
 class Fresh:

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
 
+from rnnexp.installation import python_path
 from rnnexp.tracking.base import TIMEOUT_S, Tracker
 from rnnexp.tracking.worker import lines
 
@@ -68,7 +69,7 @@ class WorkerClient:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | {"PYTHONPATH": python_path()},
             start_new_session=True,  # Ctrl-C is for the run: it says what is to be delivered then
         )
         assert self.process.stdin

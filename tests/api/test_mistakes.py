@@ -49,6 +49,7 @@ def test_a_traceback_has_the_call_one_frame_and_the_message(call, said, monkeypa
     ("given", "said"),
     [
         ({"prompt": 3}, "prompt=3 must be a text"),
+        ({"prompt": "\ud800"}, r"prompt='\ud800' is no text in UTF-8"),
         ({"num": 1.5}, "num=1.5 must be a whole number"),
         ({"length": "3"}, "length='3' must be a whole number"),
         ({"temperature": "hot"}, "temperature='hot' must be a number"),

@@ -313,6 +313,8 @@ SIXTY = {
     "-m cell=lstm,gru +cell.reset=after": "cell=lstm: cell.reset is an option of cell=gru only",
     "cell.forget_bias=nan": "cell.forget_bias=nan must be a finite number",
     "cell.forget_bias=1e300": "cell.forget_bias=1e+300 must be from -100 to 100",
+    f"model.hidden_size={2**62}": f"model.hidden_size={2**62} model.embed_size=64 takes more memory than there is: ",
+    "dataset.test_max_count=50000": "dataset.test_max_count=50000 must be from 2 to 32767",
     "model.hidden_size=200000000": "model.hidden_size=200000000 model.embed_size=64 takes more memory than there is: ",
     "model.match_params=1000000000000000": "model.match_params=1000000000000000 takes more memory than there is: ",
     # what would count nowhere

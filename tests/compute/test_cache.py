@@ -12,7 +12,7 @@ from rnnexp.experiment import precompile
 numba = pytest.importorskip("numba")
 from numba.core import caching, config  # noqa: E402
 
-from rnnexp.compute.jit import jit, maths  # noqa: E402
+from rnnexp.compute.jit import generated, jit, maths  # noqa: E402
 
 
 @pytest.fixture
@@ -69,6 +69,18 @@ def test_nothing_is_compiled_first_where_it_cannot_be_kept(monkeypatch):
     monkeypatch.setattr(maths, "maximum", SimpleNamespace(stats=SimpleNamespace(cache_path=None)))
     monkeypatch.setattr(precompile, "subprocess", None)
     precompile.compile_first({"device": "cpu", "engine": "numba", "cell": {}, "model": {}, "optimizer": {}})
+
+
+@pytest.mark.parametrize("what", ["numba", "processor"])
+def test_what_another_numba_or_for_another_processor_was_compiled_is_compiled_anew(monkeypatch, what):
+    config = {"device": "cpu", "engine": "numba", "cell": {}, "model": {}, "optimizer": {}}
+    before = precompile.mark_of(config)
+    if what == "numba":
+        monkeypatch.setattr(numba, "__version__", "0.0")
+    else:
+        codegen = generated.cpu_target.target_context.codegen()
+        monkeypatch.setattr(type(codegen), "magic_tuple", lambda self: ("x86_64", "another", ""))
+    assert precompile.mark_of(config) != before
 
 
 class Stopped(Exception):

@@ -61,3 +61,10 @@ def test_without_room_the_source_runs_all_the_same(folder, room, monkeypatch):
     module = again(SOURCE)
     assert module.__file__ == f"<{module.__name__}>"
     assert module.double(3) == 6
+
+
+def test_others_may_read_a_source_as_they_may_what_numba_keeps(folder, tmp_path):
+    again(SOURCE)
+    (kept,) = folder.iterdir()
+    (tmp_path / "another").touch()
+    assert kept.stat().st_mode == (tmp_path / "another").stat().st_mode

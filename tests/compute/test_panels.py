@@ -1,5 +1,9 @@
 """Products by weights in panels against NumPy's, at the edges of rows, columns and registers."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -68,3 +72,12 @@ def test_what_is_not_finite_reaches_its_own_row_alone():
     panels.multiply(v, in_panels(U), out)
     assert not np.isfinite(out[0, 3]).any()
     assert np.isfinite(np.delete(out[0], 3, axis=0)).all()
+
+
+@pytest.mark.parametrize("name", ["NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"])
+def test_processors_that_share_what_is_compiled_share_the_width_of_a_panel(name):
+    code = "from rnnexp.compute.jit import panels; print(panels.REGISTER)"
+    value = "generic" if name == "NUMBA_CPU_NAME" else "+avx2"
+    env = os.environ | {name: value}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "32\n"

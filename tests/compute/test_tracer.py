@@ -103,6 +103,7 @@ def test_scalars_and_conditions(gpu):
         (lambda x: float(x), r"float\(\) of an array"),
         (lambda x: np.asarray(x), r"an array of the step where NumPy needs its own"),
         (lambda x: x + np.ones(3), r"a ndarray beside arrays of the step"),
+        (lambda x: np.clip(x, 0, np.inf), r"the number inf"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(code, named):

@@ -76,6 +76,16 @@ def test_other_code_is_another_run(own, tmp_path):
     assert hashes[0] != hashes[1]
 
 
+def test_a_run_is_not_read_by_other_code(own):
+    """Also not by that which another run of the same process has brought."""
+    first = rnnexp.train(config_dir=own, cell="mine", **SHORT)
+    first.generate(length=3)
+    (own / "cell/mine.py").write_text(f"{CELL}# changed\n")
+    rnnexp.train(config_dir=own, cell="mine", **SHORT)
+    with pytest.raises(UserError, match=r"was made by other code: cell/mine\.py .*, now cell/mine\.py "):
+        first.generate(length=3)
+
+
 @needs_numba
 def test_other_code_is_compiled_anew(own):
     def mark():

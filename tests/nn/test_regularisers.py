@@ -5,7 +5,10 @@ import pytest
 
 from rnnexp.compute import engine
 from rnnexp.compute.backend import CPU
+from rnnexp.compute.workspace import Workspace
 from rnnexp.data.batches import Sequences
+from rnnexp.nn.loops.reading import kind_of
+from rnnexp.nn.regularisers import Dropout
 from rnnexp.nn.tokens import IGNORE_INDEX
 from tests.helpers.gradcheck import check_gradients
 from tests.helpers.variants import CORE, OTHERS, REGULARISED, VARIANTS, random_state, small_model
@@ -97,6 +100,14 @@ def test_a_window_of_one_step_has_no_difference_to_the_next():
     for one in model, plain:
         trained(one, one.workspace(), *window(1), random_state(one))
     np.testing.assert_array_equal(model.params.grads, plain.params.grads)
+
+
+@pytest.mark.parametrize(("variational", "kind"), [(True, "one"), (False, "each")])
+def test_a_window_of_one_step_takes_the_loops_of_longer_ones(variational, kind):
+    """Others would have to be compiled while it trains."""
+    dropout = Dropout(0.5, 0, variational)
+    for steps in 3, 1:
+        assert kind_of(dropout.mask((steps, 2, 4), Workspace(np.float32, CPU), (0, 1))) == kind
 
 
 def test_evaluation_and_what_is_reported_are_free_of_it():

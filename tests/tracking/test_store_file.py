@@ -94,7 +94,7 @@ def test_a_half_made_store_with_runs_is_left_and_that_is_said(tmp_path, whole):
     half_made(tmp_path / "store.db", whole, runs=True)
     before = (tmp_path / "store.db").read_bytes()
     with (
-        pytest.raises(UserError, match="cut off, with 1 runs in it"),
+        pytest.raises(UserError, match="cut off, with 1 run in it"),
         store_file.alone_with(tmp_path / "store.db", lambda made: None),
     ):
         pass

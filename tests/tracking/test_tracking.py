@@ -598,12 +598,10 @@ def test_the_run_goes_on_when_what_delivers_its_records_dies(folder, monkeypatch
     assert not caplog.records
     folder.append(record(2))
     tracker.changed(folder.path)
-    tracker.wait()
     tracker.listener.join()
+    tracker.changed(folder.path)
+    tracker.wait()
     (warning,) = (record for record in caplog.records if record.levelno == logging.WARNING)
     assert "the process that delivers the records ended, with status 3" in warning.getMessage()
     assert "printed, not said" in capfd.readouterr().err
-    tracker.changed(folder.path)
-    tracker.wait()
     tracker.process.stdin.close()
-    tracker.process.stdout.close()

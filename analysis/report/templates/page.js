@@ -6,7 +6,6 @@ for (const table of document.querySelectorAll("table.sortable")) {
   const key = (row, place) => {
     const cell = row.cells[place];
     const given = cell.dataset.sort ?? "";
-    if (place === 0) return cell.textContent.trim();
     return given === "" ? null : isNaN(given) ? given : Number(given);
   };
   const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b

@@ -3,10 +3,14 @@
 import hashlib
 import os
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
+from threading import get_ident
 from types import ModuleType
+
+import llvmlite
+import numba
+from numba.core.registry import cpu_target
 
 from rnnexp.compute.jit import maths
 
@@ -33,6 +37,12 @@ def module_of(source: str) -> ModuleType:
     return module
 
 
+def compiled_by() -> list[str]:
+    """Return what numba's compiled code depends on besides the source: versions, and the processor it is for."""
+    versions = [numba.__version__, llvmlite.__version__, str(sys.implementation.cache_tag)]
+    return [*versions, *map(str, cpu_target.target_context.codegen().magic_tuple())]
+
+
 def compiled_in() -> Path | None:
     """Return the folder in which numba keeps what it compiles of this package; None where it has none."""
     path = maths.maximum.stats.cache_path  # of any function: they are kept in one place
@@ -48,11 +58,10 @@ def kept(name: str, source: str) -> Path | None:
     try:
         if not path.exists() or path.read_text(encoding="utf-8") != source:
             folder.mkdir(parents=True, exist_ok=True)
-            number, part = tempfile.mkstemp(dir=folder)
-            with os.fdopen(number, "w", encoding="utf-8") as file:
-                file.write(source)
+            part = folder / f".{name}.{os.getpid()}.{get_ident()}"  # for others to read, as numba's own files
+            part.write_text(source, encoding="utf-8")
             os.utime(part, WRITTEN_AT)
-            Path(part).replace(path)
+            part.replace(path)
     except OSError:
         return None
     return path

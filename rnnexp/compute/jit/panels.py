@@ -8,13 +8,16 @@ Each number is summed in one order, whatever rows are beside it: threads may tak
 
 from llvmlite import binding, ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 
 from rnnexp.compute.jit import jit
 from rnnexp.compute.jit.instructions import instructions
 from rnnexp.compute.workspace import Workspace
 
-REGISTER = 64 if binding.get_host_cpu_features().get("avx512f") else 32  # bytes
+# The width is compiled in. Where numba is told what to compile for, so that several kinds of processors share what it
+# keeps, all of them need the same.
+SHARED = getattr(config, "CPU_NAME", None) or getattr(config, "CPU_FEATURES", None)
+REGISTER = 64 if not SHARED and binding.get_host_cpu_features().get("avx512f") else 32  # bytes
 # A panel is two registers wide; with the sums of 6 rows, a number of each and the panel's, it fills 15 of AVX's 16.
 WIDTH_BYTES, MOST_ROWS = 2 * REGISTER, 6
 

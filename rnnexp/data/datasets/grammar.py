@@ -33,7 +33,7 @@ import numpy as np
 
 from rnnexp.data.corpus import Corpus, Truth
 from rnnexp.data.vocabulary import END, Vocabulary
-from rnnexp.options import Option, at_least, one_of, within
+from rnnexp.options import Option, one_of, within
 
 NOUNS = {  # kind: (singular, plural), the most frequent first
     "animal": [("dog", "dogs"), ("cat", "cats"), ("horse", "horses"), ("owl", "owls")],
@@ -66,7 +66,7 @@ TYPICAL = 0.9  # how often a verb is one of its subject's kind
 MAX_CLAUSES = 3  # clauses open at once
 MAX_BRACKETS = 10  # brackets open at once
 MAX_COUNT = 30  # ticks in a row where no other is asked for; each number from 1 on is equally likely
-MOST_TICKS = at_least(2)
+MOST_TICKS = within(2, 32_767)  # what is kept of each fits 16 bits
 LENGTH = within(2, 100_000_000)  # tokens of a split; so many take minutes to draw, and gigabytes
 
 

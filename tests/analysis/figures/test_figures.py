@@ -12,8 +12,9 @@ from rnnexp.analysis import figures
 from rnnexp.analysis.figures import gaps
 from rnnexp.analysis.figures.curve_data import curves
 from rnnexp.analysis.figures.labels import spread
-from rnnexp.analysis.figures.style import looks
+from rnnexp.analysis.figures.style import look_of, looks
 from rnnexp.analysis.verdict import Configuration, verdicts
+from rnnexp.installation import CONF
 from tests.helpers.study_tables import study, trials
 
 DRAW = {
@@ -214,3 +215,30 @@ def test_two_runs_have_no_interval_whatever_failed_beside_them():
     runs = runs.assign(cell="lstm", reported=True, parameters=1)
     assert pareto_rows(runs)["low"].isna().all()
     assert pareto_rows(runs.assign(status="finished"))["low"].notna().all()
+
+
+def test_no_two_cells_look_alike():
+    cells = [path.stem for path in (CONF / "cell").glob("*.yaml")]
+    found = {
+        cell: look_of(cell) for cell in cells if not cell.startswith("lstm_")
+    }  # another start of the same
+    assert len({(look.color, str(look.dash)) for look in found.values()}) == len(found)
+
+
+def test_runs_that_were_not_tested_have_not_diverged():
+    runs, _ = study(configurations=2, cells=2, diverged=False)
+    runs.loc[runs["cell"] == "gru", "test_loss"] = np.nan
+    assert "diverged;" not in (said := figures.draw_seeds(runs).description)
+    assert "gru: no run with this loss" in said
+    runs.loc[runs["cell"] == "gru", "status"] = "diverged"
+    assert "gru: no run with this loss, 5 diverged" in figures.draw_seeds(runs).description
+
+
+def test_of_many_pairs_the_largest_differences_are_shown():
+    runs, _ = study(configurations=9, diverged=False)
+    every = judged(runs)
+    said = figures.draw_differences(every, runs).description
+    assert len(every) == 36
+    assert "Of 36 pairs the 24 whose difference is largest are shown" in said
+    largest = max(every, key=lambda one: one.tested.difference.mean)
+    assert f"{largest.worse} minus {largest.better}" in said
