@@ -59,7 +59,8 @@ def kept(name: str, source: str) -> Path | None:
         if not path.exists() or path.read_text(encoding="utf-8") != source:
             folder.mkdir(parents=True, exist_ok=True)
             part = folder / f".{name}.{os.getpid()}.{get_ident()}"  # for others to read, as numba's own files
-            part.write_text(source, encoding="utf-8")
+            with part.open("w", encoding="utf-8") as file:
+                file.write(source)
             os.utime(part, WRITTEN_AT)
             part.replace(path)
     except OSError:
