@@ -38,7 +38,8 @@ def draw_ablation(table: pd.DataFrame) -> Picture:
     picture.heading = "What each part of the recipe is worth"
     said = [f"{r.cell}, {r.part}: {r.worth:+.4f} ({r.low:+.4f} to {r.high:+.4f})" for r in table.itertuples()]
     picture.description = (
-        "A row a part of the recipe, an interval a cell: by how much the test loss is worse without the part. "
+        "A row a part of the recipe, a 95% interval a cell, each by itself: by how much the test loss is worse without "
+        "the part. "
         f"{'; '.join(said)}."
     )
     return picture
