@@ -26,7 +26,7 @@ def report(arguments: ComparisonArguments, out: Path) -> str:
     study = load_study(
         arguments.studies, arguments.uri, arguments.where, arguments.baseline, arguments.rules()
     )
-    losses = [token_losses(study.runs, group) for group in study.groups]
+    losses = [token_losses(study.runs_of(group), group) for group in study.groups]
     groups = [
         group_text(study, group, text_sentences(group, own)) for group, own in zip(study.groups, losses)
     ]

@@ -53,6 +53,5 @@ def installer() -> str:
 
 def python_path() -> str:
     """Return PYTHONPATH for a process that is to find the modules that this one finds."""
-    return os.pathsep.join(
-        place for place in sys.path if isinstance(place, str)
-    )  # of others Python takes no note
+    # of what is no text Python takes no note
+    return os.pathsep.join(place for place in sys.path if isinstance(place, str))

@@ -46,7 +46,7 @@ def asked_for(arguments: ComparisonArguments) -> dict[str, Any]:
 def write_study(study: Study, arguments: ComparisonArguments) -> Written:
     """Write the report of a study that is loaded."""
     rows = [numbers(study.runs_of(group), group.configurations) for group in study.groups]
-    losses = [token_losses(study.runs, group) for group in study.groups]
+    losses = [token_losses(study.runs_of(group), group) for group in study.groups]
     content = gather(study, rows, losses, asked_for(arguments))
     folder = arguments.folder
     make_folder(folder / "figures", OTHER_OUT)

@@ -141,11 +141,9 @@ def standing(folder: RunFolder) -> list[str]:
     if folder.result():
         return []
     epochs = len(folder.records())
-    has = (
-        f"the best of {number(epochs, 'epoch')}"
-        if epochs
-        else "those of its last checkpoint, before an epoch ended"
-    )
+    has = f"the best of {number(epochs, 'epoch')}"
+    if not epochs:
+        has = "those of its last checkpoint, before an epoch ended"
     return [f"{folder} has not finished: its weights are {has}"]
 
 

@@ -41,10 +41,11 @@ def note(
     """Record and log that a run which has ended diverged, where it did; see `divergence`."""
     how = divergence(records, vocab_size)
     if how:
+        advice = remedy(optimizer)
         # what gets better, and still is no better than chance, may have moved too little as well
-        better = records[-1]["valid/loss"] < records[0]["valid/loss"]
-        too_far = f"optimizer.lr (now {optimizer.lr:g}) is far too high, or far too low"
-        why = f"{how}; {too_far if better else remedy(optimizer)}"
+        if records[-1]["valid/loss"] < records[0]["valid/loss"]:
+            advice = f"optimizer.lr (now {optimizer.lr:g}) is far too high, or far too low"
+        why = f"{how}; {advice}"
         folder.save_tags(folder.tags() | {TAG: "true", HOW_TAG: why})
         log.warning(f"{label} diverged: {why}")
 

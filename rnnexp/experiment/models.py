@@ -64,15 +64,18 @@ def matched_params(config: dict[str, Any], model: Model) -> int:
     return parts["recurrent"] if config["model"].get("match") == "recurrent" else sum(parts.values())
 
 
+def layer_sizes(model: dict[str, Any]) -> list[int]:
+    """Return the number of units of each layer that a config's section `model` asks for."""
+    return model.get("layer_sizes") or [model["hidden_size"]] * model["num_layers"]
+
+
 def model_of_size(config: dict[str, Any], vocab_size: int, last: int | None, where: Ops = CPU) -> Model:
     """Return the model of a config.
 
     last : the size of the last cell, in proportion to which the others are; None: all sizes are the config's.
     """
     shape = {key: value for key, value in config["model"].items() if key not in SIZES}
-    sizes = (
-        config["model"].get("layer_sizes") or [config["model"]["hidden_size"]] * config["model"]["num_layers"]
-    )
+    sizes = layer_sizes(config["model"])
     if last is not None:
         sizes = [max(1, round(size * last / sizes[-1])) for size in sizes]
         if shape["tie_weights"]:

@@ -178,9 +178,15 @@ def require_recorded(config: Mapping[str, Any], folder: RunFolder) -> None:
     """Raise UserError where the cell of a run is the user's own, and its code another than that which the run had."""
     now, before = tag({"cell": config["cell"]}), folder.tags().get("rnnexp.own_parts", "")
     if now and before and now not in before:
-        raise UserError(
-            f"{folder} was made by other code: {before}, now {now}; what made it is in {folder}/parts"
-        )
+        raise UserError(other_code(folder, before, now))
+
+
+def other_code(folder: RunFolder, before: str, now: str) -> str:
+    """Return that a run was made by other parts than there are now, each as from `tag`, and where those are kept."""
+    return (
+        f"{folder} was made by other code: {before or 'none of your own'}, now {now or 'there is none'}; "
+        f"what made it is in {folder}/parts"
+    )
 
 
 def _in_folder(folder: Path | None) -> Iterator[tuple[str, str, Part]]:

@@ -34,10 +34,7 @@ def what_differs(config: dict[str, Any], folder: RunFolder) -> str:
         return other
     before, now_ = folder.tags().get("rnnexp.own_parts", ""), own_parts.tag(config)
     if before != now_:
-        return (
-            f"{folder} was made by other code: {before or 'none of your own'}, now {now_ or 'there is none'}; "
-            f"what made it is in {folder}/parts"
-        )
+        return own_parts.other_code(folder, before, now_)
     remedy = "put it back as it was, or train in another folder"
     kept, files = leaves(folder.kept()[0].get("config", {})), dict(file_keys(config))
     for key, value in defining(config).items():

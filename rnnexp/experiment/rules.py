@@ -11,7 +11,7 @@ from rnnexp.data.datasets import has_sequences
 from rnnexp.errors import UserError
 from rnnexp.experiment.config import ALWAYS, keys_of, keys_of_choice, make_chosen
 from rnnexp.experiment.contracts import try_out
-from rnnexp.experiment.models import make_evaluators, make_model
+from rnnexp.experiment.models import layer_sizes, make_evaluators, make_model
 from rnnexp.options import Key, PathTo
 from rnnexp.records.digests import leaves
 
@@ -53,8 +53,9 @@ def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None
 
 def require_dropout_somewhere(model: dict[str, Any]) -> None:
     """Raise UserError where model.dropout is given, and a rate of its own for every place that it stands for."""
-    several = len(model.get("layer_sizes") or [0] * model["num_layers"]) > 1
-    places = "input_dropout", *["between_dropout"] * several, "output_dropout"
+    places = ["input_dropout", "between_dropout", "output_dropout"]
+    if len(layer_sizes(model)) == 1:
+        places.remove("between_dropout")
     if model["dropout"] and all(model.get(place) is not None for place in places):
         given = ", ".join(f"model.{place}={model[place]}" for place in places)
         raise UserError(f"model.dropout={model['dropout']} counts nowhere beside {given}: change those")

@@ -31,23 +31,19 @@ def require_left_out(given: dict[str, str], model: dict[str, Any]) -> None:
     A value on the command line goes before that of any file, those of `conf/without` among them. Refused too is to
     leave a part out at the expense of others: a second matrix within a preset's number of parameters.
     """
-    if model.get("match_params") and "model.match_params" not in given and is_untied(given):
+    left_out = names_in(given.get("without", "").partition("=")[2])
+    if "tied_weights" in left_out and model.get("match_params") and "model.match_params" not in given:
         raise UserError(
             f"without=tied_weights makes the layers smaller, for a preset has model.match_params="
             f"{model['match_params']}: add model.match_params=null and sizes, or that number again"
         )
-    for name in names_in(given.get("without", "").partition("=")[2]):
+    for name in left_out:
         for key, value in values_without(name).items():
             if key in given and value_of(given[key]) != value:
                 raise UserError(
                     f"{given[key]} brings back what without={name} leaves out: leave one of them out, or give "
                     f"without={name} in a command of its own"
                 )
-
-
-def is_untied(given: dict[str, str]) -> bool:
-    """Return whether overrides leave out that embedding and decoder are one."""
-    return "tied_weights" in names_in(given.get("without", "").partition("=")[2])
 
 
 def require_sizes(given: dict[str, str], model: dict[str, Any]) -> None:

@@ -132,9 +132,8 @@ class LeasedFolder:
             return False
         with self.locked():
             state = self.state()
-            if (
-                state.get("status") == "RUNNING" and state != seen
-            ):  # another was first, or gave a sign of life
+            # another was first, or gave a sign of life
+            if state.get("status") == "RUNNING" and state != seen:
                 return False
             if "key" not in state or self.is_copy(state):
                 state["key"] = new_key()
@@ -168,10 +167,10 @@ class LeasedFolder:
         """Take note that the folder holds a new run; where it was copied, forget what was of the original."""
 
     def heartbeat(self, ended: threading.Event) -> None:
-        """Touch state.json every few seconds, until `ended` is set."""
+        """Touch state.json every few seconds, as `exclusive` does in the end, until `ended` is set."""
         while not ended.wait(HEARTBEAT_S):
             with suppress(OSError, UserError), self.exclusive():
-                os.utime(self.state_file)
+                pass
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -188,7 +187,7 @@ class LeasedFolder:
                 )
             yield
             with suppress(OSError):
-                os.utime(self.state_file)  # the heartbeat had to wait for the lock
+                os.utime(self.state_file)  # a sign of life
 
     def superseded(self, how: str) -> Superseded:
         """Return the error of a process that holds the folder no longer."""

@@ -1,4 +1,4 @@
-"""What the tests of experiments share."""
+"""Hold what the tests of experiments share."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is wrong with a part of the user's own is said by its file, before anything is made."""
+"""Check that what is wrong with a part of the user's own is said by its file, before anything is made."""
 
 import pytest
 

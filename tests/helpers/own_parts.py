@@ -1,4 +1,4 @@
-"""A cell, an optimizer, an evaluator of a user's own, and the folder they are in."""
+"""Hold a cell, an optimizer, an evaluator of a user's own, and the folder they are in."""
 
 CELL = """
 from typing import Annotated

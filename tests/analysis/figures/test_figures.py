@@ -218,11 +218,11 @@ def test_two_runs_have_no_interval_whatever_failed_beside_them():
 
 
 def test_no_two_cells_look_alike():
-    cells = [path.stem for path in (CONF / "cell").glob("*.yaml")]
-    found = {
-        cell: look_of(cell) for cell in cells if not cell.startswith("lstm_")
-    }  # another start of the same
-    assert len({(look.color, str(look.dash)) for look in found.values()}) == len(found)
+    cells = {path.stem for path in (CONF / "cell").glob("*.yaml")} - {
+        "lstm_dlfs2"
+    }  # an LSTM with other initial values
+    found = [look_of(cell) for cell in cells]
+    assert len({(look.color, str(look.dash)) for look in found}) == len(cells)
 
 
 def test_runs_that_were_not_tested_have_not_diverged():
