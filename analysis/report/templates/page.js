@@ -3,13 +3,15 @@
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const headings = [...table.tHead.rows[0].cells];
+  // words by letter, the numbers in them by size: dropout=0.25 comes before dropout=0.5
+  const padded = (text) => text.replace(/\d+(\.\d+)?(e[-+]?\d+)?/g, (number) => Number(number).toFixed(12).padStart(30, "0"));
   const key = (row, place) => {
     const cell = row.cells[place];
-    const given = cell.dataset.sort ?? "";
-    return given === "" ? null : isNaN(given) ? given : Number(given);
+    const given = place === 0 ? cell.textContent.trim() : cell.dataset.sort ?? "";
+    if (given === "") return null;
+    return isNaN(given) ? padded(given) : Number(given);
   };
-  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b
-    : String(a).localeCompare(String(b), "en", { numeric: true }));
+  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en"));
   headings.forEach((heading, place) => {
     const button = document.createElement("button");
     button.type = "button";
