@@ -7,6 +7,7 @@ alone, kernels of our own for all that is not a product, or those in a CUDA grap
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
+from threading import RLock
 
 from rnnexp.compute import backend, threads
 from rnnexp.compute.blas import mkl
@@ -16,6 +17,9 @@ from rnnexp.installation import how_to_add
 # every engine of the CPU, on most processors the fastest first, and what it needs besides NumPy
 ENGINES = {"mkl": ("numba", "mkl"), "numba": ("numba",), "numpy": ()}
 GPU_ENGINES = "graph", "fused", "cupy"  # the fastest first
+# the engine and the threads of NumPy's library are the process's: two of its threads that train, as a search in
+# threads does, take turns
+_turn = RLock()
 
 
 def missing(engine: str) -> list[str]:
@@ -62,7 +66,7 @@ def hint(engine: str | None, device: str) -> str:
 
 @contextmanager
 def use(engine: str, number: int = 1, tf32: bool = False) -> Iterator[None]:
-    """Compute by an engine with `number` threads, within the context.
+    """Compute by an engine with `number` threads, within the context; another thread of the process waits its turn.
 
     tf32 : products on a GPU may round their factors to 10 bits.
     """
@@ -70,5 +74,5 @@ def use(engine: str, number: int = 1, tf32: bool = False) -> Iterator[None]:
     require(engine, "gpu" if on_gpu else "cpu")
     device = backend.gpu() if on_gpu else backend.CPU
     # this thread alone launches work on a GPU, for the CUDA stream is its own
-    with device.using(engine, tf32), nullcontext() if on_gpu else threads.use(number):
+    with _turn, device.using(engine, tf32), nullcontext() if on_gpu else threads.use(number):
         yield

@@ -10,17 +10,33 @@ takes the cores from the array maths between the products, and from every other 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 # Rows at whose multiples to cut: as equal as can be, else where BLAS's kernels begin anew (OpenBLAS: 12 of Haswell)
 GRANULES = 1, 4, 12, 16, 24, 48
 
-_pool: ThreadPoolExecutor | None = None
-_threads = 1
-_tried: dict[Hashable, list[slice]] = {}  # what was computed -> the parts that gave the bits of the whole
+
+class Team(NamedTuple):
+    """Hold the threads that compute together.
+
+    Attributes
+    ----------
+    number : how many they are, with the one that calls.
+    pool : the others.
+    tried : what was computed -> the parts that gave the bits of the whole.
+    """
+
+    number: int
+    pool: ThreadPoolExecutor
+    tried: dict[Hashable, list[slice]]
+
+
+# of the thread that began it: another one, which draws text meanwhile, does without
+_team: ContextVar[Team | None] = ContextVar("team", default=None)
 
 
 @contextmanager
@@ -28,14 +44,12 @@ def use(threads: int) -> Iterator[None]:
     """Have `in_parallel` and `in_parts` compute with that many threads, within the context."""
     from threadpoolctl import threadpool_limits  # which a machine for GPU work may lack
 
-    global _pool, _threads, _tried
-    before = _pool, _threads, _tried
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(threads - 1, 1)) as pool:
-        _pool, _threads, _tried = pool if threads > 1 else None, threads, {}
+        token = _team.set(Team(threads, pool, {}) if threads > 1 else None)
         try:
             yield
         finally:
-            _pool, _threads, _tried = before
+            _team.reset(token)
 
 
 def parts_alike(
@@ -50,27 +64,29 @@ def parts_alike(
     compute : computes a part, into `outputs`, arrays that are put back as they were.
     """
     whole = [slice(0, length)]
-    if (number := number_for(length, least)) == 1:
+    team = _team.get()
+    if not team or (number := number_for(length, least)) == 1:
         return whole
-    if key not in _tried:
+    if key not in team.tried:
         before = [array.copy() for array in outputs]
         compute(whole[0])
         expected = [array.copy() for array in outputs]
-        _tried[key] = whole
+        team.tried[key] = whole
         for parts in cuts(length, number, least):
             restore(outputs, before)
             for part in parts:
                 compute(part)
             if all(map(np.array_equal, outputs, expected)):
-                _tried[key] = parts
+                team.tried[key] = parts
                 break
         restore(outputs, before)
-    return _tried[key]
+    return team.tried[key]
 
 
 def number_for(length: int, least: int) -> int:
     """Return how many threads can share range(length) where a part is not shorter than `least`."""
-    return max(1, min(_threads, length // least))
+    team = _team.get()
+    return max(1, min(team.number, length // least)) if team else 1
 
 
 def cuts(length: int, number: int, least: int) -> Iterator[list[slice]]:
@@ -95,7 +111,7 @@ def in_parallel(function: Callable, parts: Iterable) -> None:
     What is computed must not depend on the order. Waking a thread takes some 50 microseconds, so this is for
     work of half a millisecond and more.
     """
-    if not _pool:
+    if not (team := _team.get()):
         for part in parts:
             function(part)
         return
@@ -107,7 +123,7 @@ def in_parallel(function: Callable, parts: Iterable) -> None:
             function(part)
 
     # in the caller's context, whose np.errstate says what NumPy is to warn of
-    others = [_pool.submit(copy_context().run, work) for _ in range(min(_threads, len(parts)) - 1)]
+    others = [team.pool.submit(copy_context().run, work) for _ in range(min(team.number, len(parts)) - 1)]
     try:
         work()
     finally:

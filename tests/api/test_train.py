@@ -2,8 +2,10 @@
 
 import gc
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import rnnexp
@@ -28,6 +30,16 @@ def test_the_numbers_are_those_of_the_command(in_process, tmp_path):
         names = [name for name in a.files if a[name].dtype == np.float32]
         assert names
         assert all(np.array_equal(a[name], b[name]) for name in names)
+
+
+def test_runs_in_threads_take_turns(tmp_path):
+    # more tokens than are worth sharing out, so that the first to end would take the other's threads away
+    large = {"hidden_size": 400, "embed_size": 400, "batch_size": 20, "threads": 2, "progress": False}
+    settings = [SMALL | large | {"seed": seed, "max_epochs": epochs} for seed, epochs in enumerate((1, 4, 1))]
+    alone = [rnnexp.train(**own).history[LOSSES] for own in settings]
+    with ThreadPoolExecutor(len(settings)) as pool:
+        together = [run.history[LOSSES] for run in pool.map(lambda own: rnnexp.train(**own), settings)]
+    assert all(map(pd.DataFrame.equals, alone, together))
 
 
 def test_a_run_without_a_folder_goes_with_its_object_and_leaves_nothing(tmp_path, monkeypatch):
