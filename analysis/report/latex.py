@@ -1,5 +1,6 @@
 """Write the numbers as a table of LaTeX, with booktabs' rules and siunitx's columns."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "|": r"\textbar{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "±": r"\ensuremath{\pm}",
@@ -49,12 +51,12 @@ def latex(content: dict[str, Any], rows: list[list[dict[str, Any]]]) -> str:
     """
     title, groups = content["title"], content["groups"]
     titles = [f"{title}: {group['name']}" if len(groups) > 1 else title for group in groups]
-    tables = [table(own, titles[place], place) for place, own in enumerate(rows) if own]
+    tables = [table(own, title) for title, own in zip(titles, rows) if own]
     return "\n".join([PREAMBLE, *tables])
 
 
-def table(rows: list[dict[str, Any]], title: str, place: int) -> str:
-    """Return one table."""
+def table(rows: list[dict[str, Any]], title: str) -> str:
+    """Return one table, whose label is made of its title."""
     frame = pd.DataFrame({"configuration": [row["configuration"] for row in rows]})
     frame["runs"] = [f"{row['finished']}/{row['begun']}" for row in rows]
     name = "p{.2\\textwidth}" if frame["configuration"].str.len().max() > LONG else "l"
@@ -79,7 +81,7 @@ def table(rows: list[dict[str, Any]], title: str, place: int) -> str:
         position="t",
         position_float="centering",
         caption=escaped(f"{title}.") + " " + EXPLANATION,
-        label=f"tab:rnnexp-{place}",
+        label="tab:" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-"),
         siunitx=True,
         hrules=True,
     )
@@ -89,6 +91,7 @@ def table(rows: list[dict[str, Any]], title: str, place: int) -> str:
 def escaped(text: object) -> str:
     """Return a text that LaTeX prints as it is; what its fonts may lack is written out."""
     shown = "".join(SPECIAL.get(character, character) for character in visible(str(text)))
+    shown = re.sub("-(?=-)", "-{}", shown)  # hyphens that would become a dash
     return "".join(c if c < LAST_LETTER else f"[U+{ord(c):04X}]" for c in shown)
 
 

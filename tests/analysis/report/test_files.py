@@ -136,6 +136,7 @@ def test_the_latex_table_has_rules_and_aligned_columns(written):
         r"\begin{table*}",
         "S[table-format=1.4]",
         "lstm & 5/5 & 100",
+        r"\label{tab:cells}",
     ):
         assert word in text
 
@@ -146,6 +147,7 @@ def test_the_latex_table_has_rules_and_aligned_columns(written):
         ("50% & $x_1$", r"50\% \& \$x\_1\$"),
         ("\\input{x}", r"\textbackslash{}input\{x\}"),
         ("é 中", "é [U+4E2D]"),
+        ("a---b|c", r"a-{}-{}-b\textbar{}c"),
     ],
 )
 def test_latex_prints_names_as_they_are(text, expected):

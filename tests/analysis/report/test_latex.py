@@ -24,7 +24,7 @@ ARTICLE = r"""\documentclass[twocolumn]{article}
 \usepackage{booktabs}
 \usepackage{siunitx}
 \begin{document}
-Table~\ref{tab:rnnexp-0} stands over both columns.
+Table~\ref{LABEL} stands over both columns.
 \input{table}
 \end{document}
 """
@@ -38,7 +38,8 @@ def test_latex_compiles_the_table(store, tmp_path, monkeypatch):
         pytest.skip("no siunitx: apt-get install texlive-science")
     monkeypatch.setattr(write, "draw", lambda *given: [])
     folder = write_study(store.load(), ComparisonArguments("s", out=str(tmp_path))).folder
-    (folder / "article.tex").write_text(ARTICLE)
+    label = re.search(r"\\label\{(.*)\}", (folder / "table.tex").read_text())[1]
+    (folder / "article.tex").write_text(ARTICLE.replace("LABEL", label))
     for _ in range(2):  # the second time with the label known
         done = subprocess.run(
             ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "article"],
