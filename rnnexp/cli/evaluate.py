@@ -34,7 +34,7 @@ from rnnexp.data.texts import UnknownSymbols, read_as
 from rnnexp.errors import UserError
 from rnnexp.evaluation.base import Evaluator
 from rnnexp.evaluation.perplexity import perplexity
-from rnnexp.experiment import build, models, rules, schema
+from rnnexp.experiment import build, models, precompile, rules, schema
 from rnnexp.experiment.config import keys_of_choice, make_chosen
 from rnnexp.interop import weights
 from rnnexp.output import number, say
@@ -78,7 +78,7 @@ def report(given: list[str]) -> str:
     protocol = PROTOCOLS[options.protocol]
     if protocol != "exact":
         config["evaluation"] = {protocol: {"name": protocol}} | config["evaluation"]
-    rules.check(config)
+    rules.check_possible(config)
     if options.weights is not None and not from_home(options.weights).exists():
         raise UserError(f"weights={options.weights} does not exist")  # before the data are read
     evaluators = models.make_evaluators(config)
@@ -153,6 +153,7 @@ def lines_of_scores(
     """Return what is to be known of a split, and a line for each loss that the evaluators measure on it."""
     corpus, lines = experiment.corpus, lines_about(experiment.corpus, split)
     rows = experiment.settings.eval_streams if protocol == "streams" else 1
+    precompile.compile_first(experiment.config | {"engine": experiment.engine})
     with (
         np.errstate(over="ignore", invalid="ignore"),
         engine.use(experiment.engine, experiment.threads, experiment.config["tf32"]),
@@ -162,6 +163,7 @@ def lines_of_scores(
             way = protocol if name == PROTOCOLS[protocol] else name
             what = f"{split} without {corpus.left_out:,} tokens" if corpus.left_out else split
             lines += lines_of(scores, corpus.bytes_per_token(split), f"{what} ({way})")
+            lines += evaluator.notes
     return lines
 
 

@@ -1,7 +1,7 @@
 """State the contract of a way of evaluating."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,11 +22,13 @@ class Evaluator(ABC):
     takes_sequences : whether the text may be a set of sequences.
     min_tokens : the least number of tokens of a text of one stream.
     reads : the splits of the run's own data that it reads besides, with the least number of tokens of each.
+    notes : what a user should know of the last score, in words.
     """
 
     takes_sequences = True
     min_tokens = 2
     reads: Mapping[str, int] = {}
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def score(self, model: Model, corpus: Corpus, split: str, rows: int = 1) -> dict[str, float]:

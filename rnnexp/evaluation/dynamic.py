@@ -64,7 +64,7 @@ class Dynamic(Tuned):
         ],
     ):
         super().__init__("dynamic", lr=lr, decay=decay)
-        if valid_tokens is not None and valid_tokens < segment + 2:
+        if valid_tokens is not None and valid_tokens < segment + 2 and len(self.settings) > 1:
             raise UserError(
                 f"evaluation.dynamic.valid_tokens={valid_tokens} must be at least {segment + 2}, so that something is "
                 f"learned of a segment of {segment} before the rest is scored"

@@ -16,6 +16,7 @@ from rnnexp.evaluation.perplexity import put
 from rnnexp.nn.model import Model
 from rnnexp.nn.tokens import IGNORE_INDEX
 
+LEAST_TRIED = 3  # values whose end is worth a word
 Nats = dict[tuple, np.ndarray]  # by settings, of each target of a window
 
 
@@ -28,10 +29,12 @@ class Tuned(Evaluator):
     ----------
     name : of the evaluator; the loss is the score `<name>_loss`, a setting `<name>_<setting>`.
     given : the values of each setting.
+
+    Its `notes` say which of the chosen settings are the lowest or highest of several that were tried.
     """
 
     def __init__(self, name: str, **given: Sequence[float]):
-        self.name, self.names = name, list(given)
+        self.name, self.names, self.given = name, list(given), given
         self.settings = list(dict.fromkeys(product(*given.values())))  # a value given twice is one
         if len(self.settings) > 1:
             self.reads = {"valid": self.min_tokens}
@@ -80,4 +83,14 @@ class Tuned(Evaluator):
             counted = places != IGNORE_INDEX
             for settings, nats in found.items():
                 losses[settings] += nats[counted].sum()
-        return min(losses, key=lambda one: math.inf if math.isnan(losses[one]) else losses[one])
+        chosen = min(losses, key=lambda one: math.inf if math.isnan(losses[one]) else losses[one])
+        self.notes = [*self.at_ends(chosen)]
+        return chosen
+
+    def at_ends(self, chosen: tuple) -> Iterator[str]:
+        """Yield which settings are the lowest or the highest of at least three that were tried."""
+        for name, value in zip(self.names, chosen):
+            tried = sorted(set(self.given[name]))
+            for end, word in (tried[0], "lower"), (tried[-1], "higher"):
+                if len(tried) >= LEAST_TRIED and value == end:
+                    yield f"{self.name}: of {name}={tried} the end {end:g} was best: a {word} one may be better"

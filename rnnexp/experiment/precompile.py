@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout, suppress
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from rnnexp.compute import engine
 from rnnexp.errors import UserError
 from rnnexp.evaluation.perplexity import evaluate
+from rnnexp.evaluation.reach import unclipped
 from rnnexp.evaluation.sampling import sample
 from rnnexp.experiment import own_parts
 from rnnexp.experiment.config import make_chosen
@@ -149,10 +150,8 @@ def mark_of(config: dict[str, Any]) -> Path | None:
     parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
     parts["own"] = own_parts.digests({key: config[key] for key in ("cell", "optimizer")})
     parts["by"] = compiled_by()
-    parts["sources"] = [
-        [str(path), content(path)]
-        for path in sorted(chain.from_iterable(here.glob(f"{folder}/*.py") for folder in SOURCES))
-    ]
+    sources = chain([Path(__file__)], *(here.glob(f"{folder}/*.py") for folder in SOURCES))
+    parts["sources"] = [[str(path), content(path)] for path in sorted(sources)]
     return cache / f"compiled-{digest(parts)}"
 
 
@@ -185,6 +184,13 @@ def use_all(config: dict[str, Any]) -> None:
             _, state = model.forward(inputs, targets, state, workspace, (0, step), 1.0)
             model.backward(workspace)
             optimizer.update(model.params, 0.1)
+        for without in (
+            nullcontext,
+            unclipped,
+        ):  # as evaluators go back: without masks, and some without a limit
+            with without(model):
+                _, state = model.forward(inputs, targets, state, workspace, None, 1.0)
+                model.backward(workspace)
         evaluate(model, tokens)
         sample(model, [0], 3, np.random.default_rng(0))
 

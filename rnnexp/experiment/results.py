@@ -1,6 +1,7 @@
 """Say what a run has come to: what it records once, at its end."""
 
 import logging
+import math
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,20 @@ def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarr
                 f"{type(evaluator).__module__}: score of {type(evaluator).__name__} must return numbers by name, "
                 f"it returned {found!r}"
             )
+        for note in [*evaluator.notes, *worse_than_chance(found, len(experiment.corpus.vocabulary))]:
+            log.warning(f"{experiment.label}: {note}")
         scores |= found
         test_nats = nats if test_nats is None else test_nats  # the exact evaluator is the first
     return scores, test_nats
+
+
+def worse_than_chance(scores: dict[str, float], symbols: int) -> list[str]:
+    """Return a sentence for each loss that is above that of equal odds for all symbols, or no number."""
+    return [
+        f"{name} is {loss:.4g} nats per token, worse than equal odds for {symbols:,} symbols"
+        for name, loss in scores.items()
+        if name.endswith("loss") and not loss <= math.log(symbols)
+    ]
 
 
 def final_metrics(

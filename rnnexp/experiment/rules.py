@@ -19,6 +19,17 @@ FORESEEN = 1000  # epochs for which a schedule is looked at ahead
 
 
 def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None = None) -> None:
+    """Raise UserError where a config of a run to come is impossible, or a value of it would count nowhere.
+
+    elsewhere, seen : as of `check_possible`.
+    """
+    check_possible(config, elsewhere, seen)
+    require_dropout_somewhere(config["model"])
+    require_rates(config)
+    require_time_to_average(config["train"])
+
+
+def check_possible(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None = None) -> None:
     """Raise UserError where a value, or a combination of them, is impossible.
 
     Parameters
@@ -31,9 +42,6 @@ def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None
     tracking.make(config["tracking"])
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
-    require_dropout_somewhere(config["model"])
-    require_rates(config)
-    require_time_to_average(config["train"])
     if has_sequences(config["dataset"]):
         require_fits_sequences(config)
     if config["train"].get("max_seconds") and config["device"] == "gpu":
@@ -58,7 +66,9 @@ def require_dropout_somewhere(model: dict[str, Any]) -> None:
         places.remove("between_dropout")
     if model["dropout"] and all(model.get(place) is not None for place in places):
         given = ", ".join(f"model.{place}={model[place]}" for place in places)
-        raise UserError(f"model.dropout={model['dropout']} counts nowhere beside {given}: change those")
+        raise UserError(
+            f"model.dropout={model['dropout']} counts nowhere beside {given}: leave it out, or make those null"
+        )
 
 
 def require_rates(config: dict[str, Any]) -> None:

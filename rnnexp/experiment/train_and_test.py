@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+from rnnexp.evaluation.perplexity import perplexity
 from rnnexp.experiment import artifacts, build, divergence, progress
 from rnnexp.experiment.results import done_at, final_metrics, score_test
 from rnnexp.experiment.text_metrics import seen_metrics
@@ -12,6 +13,7 @@ from rnnexp.records import step_records
 from rnnexp.records.folder import RunFolder
 from rnnexp.records.lease import now
 from rnnexp.tracking.client import Client
+from rnnexp.training.average import earliest
 from rnnexp.training.checkpoints import Checkpoints
 from rnnexp.training.loop import fit, train_batches
 from rnnexp.training.state import TrainState
@@ -24,13 +26,14 @@ def train_and_test(
 ) -> dict[str, float]:
     """Train, recording each epoch, and test the best weights; return the final metrics."""
     corpus, settings, label = experiment.corpus, experiment.settings, experiment.label
-    introduce(experiment)
     kept = folder.to_keep()
     checkpoints = Checkpoints(folder.path, experiment.fingerprint, folder.exclusive, kept)
     records = kept["records"]  # to which each epoch is added
     done = checkpoints.step()  # which may be within an epoch
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
-    with closing(progress.for_run(label, done, min(steps, settings.max_steps or steps), show)) as display:
+    steps = min(steps, settings.max_steps or steps)
+    introduce(experiment, steps)
+    with closing(progress.for_run(label, done, steps, show)) as display:
         step_records.drop_after(folder, done)
         train(experiment, folder, checkpoints, records, display, teller, raise_if_asked)
         raise_if_asked()  # the checkpoint of the last epoch has all
@@ -40,13 +43,21 @@ def train_and_test(
         metrics = final_metrics(experiment, records, scores, checkpoints.best_so_far())
         metrics |= seen_metrics(experiment.model, corpus, settings.eval_streams, test_nats)
     reachable = f" (best reachable {metrics['oracle/ppl']:.4g})" if "oracle/ppl" in metrics else ""
-    log.info(f"{label}: {progress.in_words(metrics)}{reachable}; run folder {folder}")
+    asked = "".join(
+        f", {name.removesuffix('_loss')} {perplexity(loss):.4g}"
+        for name, loss in scores.items()
+        if name.endswith("_loss")
+    )
+    log.info(f"{label}: {progress.in_words(metrics)}{asked}{reachable}; run folder {folder}")
     divergence.note(folder, label, records, len(corpus.vocabulary), experiment.optimizer)
     return metrics
 
 
-def introduce(experiment: build.Experiment) -> None:
-    """Log the sizes of model and text, and what makes training slower than it could be."""
+def introduce(experiment: build.Experiment, steps: int) -> None:
+    """Log the sizes of model and text, what will not come about, and what makes training slower than it could be.
+
+    steps : the updates that training takes.
+    """
     model, corpus, settings = experiment.model, experiment.corpus, experiment.settings
     sizes = dict.fromkeys(cell.hidden_size for cell in model.cells)
     parts = model.num_params()
@@ -55,10 +66,16 @@ def introduce(experiment: build.Experiment) -> None:
         f"({', '.join(f'{name} {count:,}' for name, count in parts.items())}), "
         f"{len(corpus.splits['train']):,} tokens to train on, {len(corpus.vocabulary):,} symbols"
     )
-    begins, last = settings.average_from, settings.max_epochs
-    if begins and begins > last > 0 and (settings.average_trigger or last) >= last:
+    begins, last = earliest(settings), settings.max_epochs
+    if begins and begins > last > 0:
         log.info(
-            f"{experiment.label}: no weights are averaged, train.average_from={begins} is beyond {last} epochs"
+            f"{experiment.label}: no weights are averaged: that begins with epoch {begins} at the earliest, of "
+            f"{last} (train.average_from={settings.average_from}, train.average_trigger={settings.average_trigger})"
+        )
+    if settings.warmup_steps >= steps > 0:
+        log.info(
+            f"{experiment.label}: the learning rate does not reach its value: it rises over "
+            f"train.warmup_steps={settings.warmup_steps}, and there are {steps} updates"
         )
     for reason in model.not_compiled():
         log.info(f"{experiment.label}: training takes NumPy's steps, which are slower: {reason}")

@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from rnnexp.errors import UserError
+from rnnexp.experiment.models import layer_sizes
 from rnnexp.experiment.own_parts import file_of
 from rnnexp.experiment.titles import key_of
 from rnnexp.records.digests import leaves
@@ -23,6 +24,7 @@ def require_typed_counts(overrides: Iterable[str], config: dict[str, Any]) -> No
     given = {key_of(override): override for override in overrides}
     require_left_out(given, config["model"])
     require_sizes(given, config["model"])
+    require_places(given, config["model"])
 
 
 def require_left_out(given: dict[str, str], model: dict[str, Any]) -> None:
@@ -61,6 +63,16 @@ def require_sizes(given: dict[str, str], model: dict[str, Any]) -> None:
                     f"{given[f'model.{size}']} does not count beside model.{other}={value}, which a preset has: add "
                     f"model.{other}=null, or another value of it"
                 )
+
+
+def require_places(given: dict[str, str], model: dict[str, Any]) -> None:
+    """Raise UserError where an override by key is for what lies between layers, and a preset has one layer."""
+    alone = len(layer_sizes(model)) == 1 and not given.keys() & {"model.num_layers", "model.layer_sizes"}
+    if alone and model["between_dropout"] and "model.between_dropout" in given:
+        raise UserError(
+            f"{given['model.between_dropout']} counts nowhere, for there is one layer: add model.num_layers=2, or "
+            "leave it out"
+        )
 
 
 def names_in(value: str) -> list[str]:

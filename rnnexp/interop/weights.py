@@ -67,6 +67,10 @@ def require_names(model: Model, names: Collection[str], origin: str) -> None:
     for name in shapes:
         if name not in names:
             raise UserError(f"{origin} lacks {name} of shape {shapes[name]}: {MODEL}")
+    if "average" in names:
+        raise UserError(
+            f"{origin} is the last checkpoint of a run whose weights are averaged: give its best.npz, or run=FOLDER"
+        )
     for name in names:
         if name not in shapes and name.partition(".")[0] not in BESIDE:
             raise UserError(

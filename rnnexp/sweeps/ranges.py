@@ -42,6 +42,16 @@ def ends(over: Override) -> list[str]:
     return [f"{over.get_key_element()}={shown(limit)}" for limit in (space.start, space.end)]
 
 
+def inside(over: Override) -> list[str]:
+    """Return overrides for the first and the last choice of a search, or twice the middle of its range."""
+    space = over.value()
+    if not isinstance(space, IntervalSweep):
+        return [values(over)[0], values(over)[-1]]
+    middle: Any = (space.start + space.end) / 2  # type: ignore[operator]
+    middle = int(middle) if isinstance(space.start, int) else middle
+    return [f"{over.get_key_element()}={shown(middle)}"] * 2
+
+
 def range_tags(space: dict[str, Override]) -> dict[str, str]:
     """Return what a search was over, as tags: every range, and the ends of that of the learning rate."""
     tags = {"rnnexp.ranges": "; ".join(text(space[key]).replace(" ", "") for key in sorted(space))}

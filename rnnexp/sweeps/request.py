@@ -20,7 +20,7 @@ from rnnexp.sweeps.composition import require_same_folder, without_hydra
 from rnnexp.sweeps.job import ONLY, Job, named
 from rnnexp.sweeps.matching import match_cells, require_matchable
 from rnnexp.sweeps.overrides import is_one, parse, text, values
-from rnnexp.sweeps.ranges import RATE, ends
+from rnnexp.sweeps.ranges import RATE, ends, inside
 
 
 class Request:
@@ -95,19 +95,24 @@ class Request:
         found = [(" ".join(itertools.compress(chosen, swept)), list(chosen)) for chosen in every]
         return match_cells(found, self.composer.config) if self.settings["match_cells"] else found
 
-    def require_ends(self, combinations: list[tuple[str, list[str]]]) -> None:
-        """Raise UserError where a value that a search may draw is impossible by itself, whatever the others are."""
+    def require_drawn(self, combinations: list[tuple[str, list[str]]]) -> None:
+        """Raise UserError where a value that a search may draw is impossible by itself, or those in the middle are."""
+        seen: set[str] = set()
         for name, overrides in combinations:
             for end in itertools.chain.from_iterable(map(ends, self.space.values())):
                 job = self.composer.job(" ".join(filter(None, [name, end])), [*overrides, end])
                 with named(job.name):
                     rules.check_values(job.config)
+            for drawn in zip(*map(inside, self.space.values())):
+                job = self.composer.job(" ".join(filter(None, [name, *drawn])), [*overrides, *drawn])
+                with named(job.name):
+                    rules.check(job.config, elsewhere=bool(self.launcher), seen=seen)
 
     def listing(self) -> str:
         """Return a line for each job, with the folder of its run; of a search, for each combination searched for."""
         jobs = self.jobs()
         if self.space:
-            self.require_ends(self.combinations())
+            self.require_drawn(self.combinations())
             over = ", ".join(text(override) for override in self.space.values())
             return "\n".join(
                 f"{job.name if job.name != ONLY else 'all'}: {self.settings['trials']} trials over {over}, in "

@@ -59,7 +59,7 @@ class Search(Sweep):
         super().__init__([], workers, timeout, on_error, total=self.budget * len(combinations))
         bases = [self.job_of(*combination) for combination in counted(combinations, "checked")]
         require_possible(bases, elsewhere=bool(request.launcher))  # before anything is made
-        request.require_ends(combinations)
+        request.require_drawn(combinations)
         require_room_for_best(bases, self.seeds)
         self.since = since or time.time()
         self.branches = [

@@ -51,6 +51,12 @@ class Average:
             params.values[...] = trained
 
 
+def earliest(config: TrainConfig) -> int | None:
+    """Return the first epoch with which averaging may begin; None: it is not asked for."""
+    by_trigger = None if config.average_trigger is None else config.average_trigger + 3  # see `is_due`
+    return min((epoch for epoch in (config.average_from, by_trigger) if epoch is not None), default=None)
+
+
 def is_due(state: TrainState, config: TrainConfig) -> bool:
     """Return whether averaging is to begin with the epoch before which `state` is.
 

@@ -102,8 +102,8 @@ class TrainConfig:
     random_bptt: Annotated[
         bool,
         Option(
-            "true: each window of a stream has a length of its own, mostly near bptt, seldom near half of it, "
-            "and a learning rate in proportion",
+            "true: each window of a stream has a length of its own, mostly bptt give or take 5 steps, seldom about "
+            "half of that, and a learning rate in proportion",
             since_default=False,
         ),
     ] = False

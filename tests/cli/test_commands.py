@@ -270,6 +270,7 @@ def test_what_evaluate_refuses(model, tmp_path, monkeypatch):
     np.savez(tmp_path / "w.npz", **arrays)
     np.savez(tmp_path / "less.npz", **{name: a for name, a in arrays.items() if name != "cell1.b"})
     np.savez(tmp_path / "more.npz", **arrays, extra=np.ones(3))
+    np.savez(tmp_path / "last.npz", **arrays, average=np.ones(3))
     np.savez(tmp_path / "pickle.npz", **{"decoder.b": np.array([{}], object)})
     (tmp_path / "text.npz").write_text("no archive")
     np.save(tmp_path / "array.npy", np.ones(3))
@@ -280,6 +281,7 @@ def test_what_evaluate_refuses(model, tmp_path, monkeypatch):
         (["weights=w.npz", *common, "model.hidden_size=7"], ["cell0.W has the shape (3, 6, 6)", "(3, 6, 7)"]),
         (["weights=less.npz", *common], ["lacks cell1.b of shape (3, 6)"]),
         (["weights=more.npz", *common], ["has extra, which this model does not"]),
+        (["weights=last.npz", *common], ["of a run whose weights are averaged: give its best.npz"]),
         (["weights=pickle.npz", *common], ["no npz file of plain arrays"]),
         (["weights=text.npz", *common], ["no npz file of plain arrays"]),
         (["weights=none.npz", *common], ["weights=none.npz does not exist"]),
@@ -350,6 +352,19 @@ def test_a_recorded_run_is_scored_as_it_was_without_its_overrides(run, scored):
     assert perplexity_of(exact) != perplexity_of(streams)
     tags = RunFolder(folder / "run").tags()
     assert (tags["rnnexp.valid_protocol"], tags["rnnexp.test_protocol"]) == ("3 streams", "exact")
+
+
+def test_a_run_that_would_not_be_begun_any_more_is_scored_and_gone_on_with(run, scored, tmp_path):
+    """Its config is what it is: nobody could follow the advice to change it."""
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(scored[0] / "run", folder.path)
+    config = folder.load_config()
+    config["train"] |= {"average_trigger": 9, "patience": 5}
+    folder.config_file.write_text(json.dumps(config))
+    assert perplexity_of(run("evaluate", "run=run", cwd=tmp_path)) == pytest.approx(
+        scored[1]["test/ppl"], rel=1e-5
+    )
+    assert run("resume", "run", cwd=tmp_path).returncode == 0
 
 
 def test_of_a_run_that_has_not_finished_it_is_said_which_weights_are_scored(run, scored, tmp_path):

@@ -340,12 +340,19 @@ SIXTY = {
     "train.average_trigger=5": "train.average_trigger=5 waits longer for a better epoch than train.patience=5, which "
     "ends the run: add train.patience=null",
     "model.num_layers=1 model.dropout=.5 model.input_dropout=.1 model.output_dropout=.1": "model.dropout=0.5 counts "
-    "nowhere beside model.input_dropout=0.1, model.output_dropout=0.1: change those",
+    "nowhere beside model.input_dropout=0.1, model.output_dropout=0.1: leave it out, or make those null",
     "evaluation=dynamic evaluation.dynamic.valid_tokens=5": "evaluation.dynamic.valid_tokens=5 must be at least 7, so ",
     "experiment=awd_small_gru without=tied_weights": "without=tied_weights makes the layers smaller, for a preset has "
     "model.match_params=4972800: add model.match_params=null and sizes, or that number again",
     "-m sweep=fair cell=lstm,gru optimizer=adam": "the range of optimizer.lr that the preset searches, 0.3 to 30, is "
     "not for a config with optimizer.lr=0.002: give one, as in 'optimizer.lr=tag(log,interval(0.0002,0.02))'",
+    "-m sweep=fair experiment=awd_small_lstm cell=lstm,gru dataset=grammar": "cell=lstm optimizer.lr=15.15 "
+    "model.dropout=0.3: model.dropout=0.3 counts nowhere beside model.input_dropout=0.3, ",
+    "-m sweep=recipe cell=gru,mingru": "cell=mingru optimizer.lr=21.5 model.input_dropout=0.25 "
+    "model.output_dropout=0.25 model.weight_drop=0.3 model.activation_penalty=1 model.temporal_penalty=1: "
+    "model.weight_drop=0.3 is for recurrent products, and cell=mingru has none",
+    "experiment=zoo model.between_dropout=.5": "model.between_dropout=.5 counts nowhere, for there is one layer: add "
+    "model.num_layers=2, or leave it out",
     "-m sweep.pruner=median seed=0,1": "sweep.pruner=median is for a search: add sweep=search or sweep.trials=N",
     "-m sweep.best_seeds=3 seed=0,1": "sweep.best_seeds=3 is for a search: add sweep=search or sweep.trials=N",
     "-m hydra.sweep.dir=x seed=0,1": "hydra.sweep.dir is for launchers: hydra.run.dir=FOLDER says where a run goes",

@@ -13,6 +13,8 @@ numba = pytest.importorskip("numba")
 from numba.core import caching, config  # noqa: E402
 
 from rnnexp.compute.jit import generated, jit, maths  # noqa: E402
+from rnnexp.nn import loops  # noqa: E402
+from tests.experiment.test_configs import composed  # noqa: E402
 
 
 @pytest.fixture
@@ -123,6 +125,21 @@ def test_a_number_does_not_say_what_is_compiled():
     found = precompile.kinds(base)
     assert all(precompile.kinds(base | change) == found for change in same)
     assert all(precompile.kinds(base | change) != found for change in other)
+
+
+def test_what_evaluators_need_is_compiled_too(monkeypatch):
+    """They go back without masks, and without a limit of the gradient, where training has both."""
+    kinds = []
+    backward = loops.backward
+
+    def noting(layer, w, dw, dh, dstate, mask, workspace):
+        kinds.append((mask is None, layer.clip_through_time))
+        backward(layer, w, dw, dh, dstate, mask, workspace)
+
+    monkeypatch.setattr(loops, "backward", noting)
+    config = composed("engine=numpy", "cell=gru", "model.recurrent_dropout=0.2", "model.clip_through_time=1")
+    precompile.use_all(config)
+    assert set(kinds) == {(False, 1.0), (True, 1.0), (True, None)}
 
 
 def test_what_is_loaded_for_others_is_never_compiled(tmp_path, monkeypatch):

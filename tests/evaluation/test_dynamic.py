@@ -91,6 +91,18 @@ def test_settings_are_the_best_on_the_validation_split_alone():
     assert found == dynamic(lrs, decays, valid_tokens=41).score(model, CORPUS, "test")
 
 
+def test_a_choice_at_an_end_of_what_was_tried_is_said():
+    evaluator = dynamic([1e-9, 1e-8, 1e-7], [0.5, 1.0])
+    chosen = evaluator.score(small_model(), CORPUS, "test")["dynamic_lr"]
+    assert chosen in (1e-9, 1e-7)
+    word = "lower" if chosen == 1e-9 else "higher"
+    (note,) = evaluator.notes  # two decays have nothing but ends
+    assert (
+        note
+        == f"dynamic: of lr=[1e-09, 1e-08, 1e-07] the end {chosen:g} was best: a {word} one may be better"
+    )
+
+
 def test_a_value_given_twice_counts_once():
     """Twice the loss of the best one would be above that of the other."""
     model = small_model()
@@ -170,6 +182,12 @@ def test_impossible_settings_are_refused_before_data_is_read(key, value, message
     config = composed(*QUICK, "evaluation=dynamic", f"evaluation.dynamic.{key}={value}")
     with pytest.raises(UserError, match=rf"^evaluation\.dynamic\.{key}=.* {message}"):
         rules.check(config)
+
+
+def test_a_validation_text_that_is_not_read_may_be_short():
+    dynamic(segment=50, valid_tokens=20)
+    with pytest.raises(UserError, match="valid_tokens=20 must be at least 52"):
+        dynamic([1e-4, 1e-3], segment=50, valid_tokens=20)
 
 
 def test_texts_that_it_cannot_score_are_refused():

@@ -217,6 +217,31 @@ def test_an_evaluation_that_is_not_done_is_said(listener, tmp_path, caplog):
     assert "not evaluated, for train.test=never leaves the test split unread" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ["train.average_from=3"],
+            "no weights are averaged: that begins with epoch 3 at the earliest, of 2 ",
+        ),
+        (
+            ["train.average_trigger=4", "train.patience=null", "train.max_epochs=6"],
+            "no weights are averaged: that begins with epoch 7 at the earliest, of 6 ",
+        ),
+        (["train.warmup_steps=500"], "the learning rate does not reach its value"),
+        (
+            ["evaluation=dynamic", "evaluation.dynamic.lr=[1e3]", "evaluation.dynamic.decay=[.01]"],
+            "nats per token, worse than equal odds for",
+        ),
+        (["evaluation=temperature"], ", temperature "),
+    ],
+)
+def test_what_does_not_come_about_is_said(listener, tmp_path, caplog, overrides, said):
+    caplog.set_level("INFO")
+    run(tmp_path, *overrides)
+    assert said in caplog.text
+
+
 def test_whether_the_test_split_is_scored_is_a_setting_that_old_runs_had(listener):
     assert hashes(composed()) == hashes(composed("train.test=end")) != hashes(composed("train.test=never"))
     before = composed()
