@@ -4,11 +4,14 @@ import json
 import logging
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnnexp.data.corpus import Corpus
 from rnnexp.errors import UserError
-from rnnexp.experiment.config import make_chosen
+from rnnexp.experiment.config import keys_of_choice, make_chosen
+from rnnexp.options import PathTo
 
 MOST = 4  # texts that are kept at a time
 OURS = logging.getLogger("rnnexp")
@@ -91,5 +94,18 @@ class Said(logging.Handler):
 
 
 def key_of(section: Mapping[str, Any]) -> str:
-    """Return a text that is the same for the same section."""
-    return json.dumps(section, sort_keys=True)
+    """Return a text that is the same for the same section, while its file is as it was.
+
+    Only a file of the user's can change: those of other data sets are known by their sha256.
+    """
+    keys = keys_of_choice("dataset", section["name"])
+    files = [section.get(name) for name, key in keys.items() if key.option.path is PathTo.FILE]
+    return json.dumps([section, [stamp_of(Path(file)) for file in files if file]], sort_keys=True)
+
+
+def stamp_of(file: Path) -> list[int]:
+    """Return what changes with the content of a file; nothing where it is not there."""
+    with suppress(OSError):
+        found = file.stat()
+        return [found.st_mtime_ns, found.st_size, found.st_ino]
+    return []

@@ -30,6 +30,8 @@ from rnnexp.experiment.config import make_chosen
 from rnnexp.experiment.faults import blamed
 from rnnexp.experiment.models import make_model
 from rnnexp.installation import python_path
+from rnnexp.nn.loops import why_not_compiled
+from rnnexp.nn.model import Model
 from rnnexp.output import say
 from rnnexp.records.digests import content, digest
 
@@ -143,11 +145,14 @@ def mark_of(config: dict[str, Any]) -> Path | None:
     if config["device"] == "gpu" or config["engine"] == "numpy":
         return None
     from rnnexp.compute.jit.generated import compiled_by, compiled_in
+    from rnnexp.nn.loops.jit import written
 
     if not (cache := compiled_in()):  # nowhere: each process compiles them itself
         return None
     here = Path(__file__).parents[1]
     parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
+    cells = small_model(config).cells
+    parts["loops"] = [written.both(cell) for cell in cells if not why_not_compiled(cell)]
     parts["own"] = own_parts.digests({key: config[key] for key in ("cell", "optimizer")})
     parts["by"] = compiled_by()
     sources = chain([Path(__file__)], *(here.glob(f"{folder}/*.py") for folder in SOURCES))
@@ -158,7 +163,8 @@ def mark_of(config: dict[str, Any]) -> Path | None:
 def kinds(value: Any) -> Any:
     """Return a part of a config with each number but 0 replaced by its kind, for no code depends on which it is.
 
-    That a rate of dropout is 0, or that there is no limit of the gradient, does say which loops a run needs.
+    (On those of a cell it may: its loops are looked at besides.) That a rate of dropout is 0, or that there is no
+    limit of the gradient, does say which loops a run needs.
     """
     if isinstance(value, dict):  # but how many layers there are says what feeds them
         return {key: inner if key == "num_layers" else kinds(inner) for key, inner in value.items()}
@@ -169,11 +175,16 @@ def kinds(value: Any) -> Any:
     )
 
 
-def use_all(config: dict[str, Any]) -> None:
-    """Do all that a run does with its model, with a small model: sizes do not change what is compiled."""
+def small_model(config: dict[str, Any]) -> Model:
+    """Return the model of a config in small: sizes do not change what is compiled."""
     small = {"embed_size": config["model"]["embed_size"] and 4, "hidden_size": 4, "match_params": None}
     small["layer_sizes"] = None
-    model = make_model(config | {"model": config["model"] | small}, vocab_size=7)
+    return make_model(config | {"model": config["model"] | small}, vocab_size=7)
+
+
+def use_all(config: dict[str, Any]) -> None:
+    """Do all that a run and its evaluators do with a model."""
+    model = small_model(config)
     model.init(0)
     optimizer = make_chosen("optimizer", config["optimizer"])
     tokens = np.arange(40, dtype=np.int32) % 7

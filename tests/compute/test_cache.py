@@ -70,12 +70,12 @@ def test_without_any_folder_each_process_compiles(monkeypatch, caplog):
 def test_nothing_is_compiled_first_where_it_cannot_be_kept(monkeypatch):
     monkeypatch.setattr(maths, "maximum", SimpleNamespace(stats=SimpleNamespace(cache_path=None)))
     monkeypatch.setattr(precompile, "subprocess", None)
-    precompile.compile_first({"device": "cpu", "engine": "numba", "cell": {}, "model": {}, "optimizer": {}})
+    precompile.compile_first(composed("engine=numba"))
 
 
 @pytest.mark.parametrize("what", ["numba", "processor"])
 def test_what_another_numba_or_for_another_processor_was_compiled_is_compiled_anew(monkeypatch, what):
-    config = {"device": "cpu", "engine": "numba", "cell": {}, "model": {}, "optimizer": {}}
+    config = composed("engine=numba")
     before = precompile.mark_of(config)
     if what == "numba":
         monkeypatch.setattr(numba, "__version__", "0.0")
@@ -125,6 +125,14 @@ def test_a_number_does_not_say_what_is_compiled():
     found = precompile.kinds(base)
     assert all(precompile.kinds(base | change) == found for change in same)
     assert all(precompile.kinds(base | change) != found for change in other)
+
+
+def test_a_number_that_the_maths_of_a_cell_depends_on_does_say_it():
+    def mark(*overrides):
+        return precompile.mark_of(composed("engine=numba", *overrides))
+
+    assert mark("cell=rhn", "cell.depth=2") != mark("cell=rhn", "cell.depth=3")
+    assert mark("cell=lstm", "cell.forget_bias=1") == mark("cell=lstm", "cell.forget_bias=2")
 
 
 def test_what_evaluators_need_is_compiled_too(monkeypatch):

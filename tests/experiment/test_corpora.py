@@ -1,6 +1,7 @@
 """A text is made once for the processes that are forked later, and says the same in each."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,17 @@ def test_a_text_that_several_ask_for_is_kept(monkeypatch):
     assert asked(section | {"test_tokens": 101}, monkeypatch) == 1
     made = corpora.make_chosen("dataset", section)
     assert corpora.of(section).digest() == made.digest()
+
+
+@pytest.mark.parametrize("key", ["path", "test_path"])
+def test_a_text_that_has_changed_is_read_again(section, monkeypatch, key):
+    """A run's hash is of the file as it is now."""
+    text = section("edited")
+    corpora.keep(text)
+    corpora.keep(text)
+    file = Path(text[key])
+    file.write_text(file.read_text() + "b b\n")
+    assert asked(text, monkeypatch) == 1
 
 
 def test_only_the_latest_are_kept(monkeypatch):

@@ -1,5 +1,6 @@
 """A cell of anybody's, whatever functions and names it uses: compiled, it computes what its methods do."""
 
+import random
 import re
 
 import numpy as np
@@ -8,21 +9,22 @@ import pytest
 from rnnexp.compute import engine
 from rnnexp.compute.tracer import FUNCTIONS
 from rnnexp.nn import loops
+from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.cells.rnn import RNN
 from tests.compute.test_engine import D, H, as_python, everything, needs_numba
 from tests.helpers.variants import bound_layer
 
 
-def require_compiled_alike(cell, dtype, tolerance):
+def require_compiled_alike(cell, dtype, tolerance, masks="each"):
     """Compare the loops that are written of a cell with its methods, at random parameters."""
     layer, params = bound_layer(cell, dtype)
     params.values[...] = np.random.default_rng(0).uniform(-1, 1, len(params.values))
     layer.clip_through_time = 0.5
     with engine.use("numpy"):
-        expected = everything(layer, params, dtype, "each")
+        expected = everything(layer, params, dtype, masks)
     with engine.use("numba"):
         assert loops.why_not_compiled(cell) is None
-        written = everything(layer, params, dtype, "each")
+        written = everything(layer, params, dtype, masks)
     for key, array in expected.items():
         np.testing.assert_allclose(written[key], array, rtol=tolerance, atol=tolerance, err_msg=key)
 
@@ -137,6 +139,107 @@ def test_every_way_to_clip_is_read(given, named, monkeypatch):
     require_compiled_alike(clipped(D, H), np.float64, 1e-10)
 
 
+STATEMENTS = [  # of a random method: what it does to one of its arrays with another, and with a number
+    "{x}[...] = {y}",
+    "{x} += {y}",
+    "{x} -= {n}",
+    "{x} *= {y}",
+    "{x} *= {n}",
+    "np.tanh({y}, out={x})",
+    "np.multiply({y}, {x}, out={x})",
+    "{x}[...] = 1 - {y}",
+    "t = {y} * {n} + {x}",
+    "t = np.square({y})",
+    "t *= {y}",
+]
+
+
+def random_cell(seed):
+    """Return a cell of two products, the second of which multiplies what depends on the first, and its source."""
+    rng = random.Random(seed)
+
+    def statements(written, read, products):
+        lines, known = [], [*read]
+        places = sorted(rng.sample(range(9), len(products)))
+        for place in range(9):
+            if place in places:
+                product = products[places.index(place)]
+                line = rng.choice(["{x} += {p}", "{x}[...] = {p}", "t = {p}"]).format(
+                    x=rng.choice(written), p=product
+                )
+            else:
+                x, y = rng.choice(written), rng.choice(known)
+                line = rng.choice(STATEMENTS[: len(STATEMENTS) - ("t" not in known)])
+                line = line.format(x=x, y=y, n=rng.choice(["0.5", "1.0", "0.3", y]))
+            known += ["t"] * (line.startswith("t =") and "t" not in known)
+            lines.append(f"    {line}")
+        return lines
+
+    now = [f"a['{name}']" for name in ("n", "m", "h", "s")]
+    grads = ["g['n']", "g['m']"]
+    source = [
+        "def step(self, a, recurrent):",
+        "    a['h'][...] = a['h_prev']",
+        "    a['s'][...] = a['n']",
+        *statements(now, [*now, "a['h_prev']"], ["recurrent('n', a['h_prev'])", "recurrent('m', a['s'])"]),
+        "def local_gradients(self, a, g):",
+        *(f"    {x}[...] = {rng.choice([*now, '1.0'])}" for x in grads),
+        "def step_backward(self, a, g, recurrent, dh):",
+        *statements([*grads, "dh"], [*now, *grads, "dh"], [f"recurrent.back('{x}', g['{x}'])" for x in "mn"]),
+    ]
+    methods = {"np": np}
+    exec("\n".join(source), methods)
+    shape = {
+        "gates": "nm",
+        "input_gates": "nm",
+        "recurrent_matmuls": {"n": "h_prev", "m": "s"},
+        "saved": ("s",),
+    }
+    return type("Random", (Cell,), methods | shape)(D, H), "\n".join(source)
+
+
+@needs_numba
+@pytest.mark.parametrize("seed", range(100))
+def test_what_anybody_may_write_is_compiled_alike(seed, monkeypatch):
+    """Whether or not it makes sense: the gradient need not be that of the step."""
+    loop_in_python(monkeypatch)
+    cell, source = random_cell(seed)
+    try:
+        with np.errstate(all="ignore"):
+            require_compiled_alike(cell, np.float64, 1e-8, masks=[None, "one", "each"][seed % 3])
+    except Exception as error:
+        error.add_note(source)
+        raise
+
+
+class UsesAProductTwice(RNN):
+    """The second time after another product."""
+
+    gates = input_gates = "nm"
+    recurrent_matmuls = {"n": "h_prev", "m": "h_prev"}
+    states = "h", "c"
+
+    def step(self, arrays, recurrent):
+        arrays["m"] += recurrent("m", arrays["h_prev"])
+        arrays["c"][...] = arrays["m"]
+        super().step(arrays, recurrent)
+
+    def local_gradients(self, arrays, grads):
+        grads["nm"][...] = arrays["nm"]
+
+    def step_backward(self, arrays, grads, recurrent, dh, dc):
+        grads["n"][...] = recurrent.back("m", grads["m"])
+        dc[...] = grads["n"]
+        dh[...] = recurrent.back("n", grads["n"])
+        dc *= arrays["m"]
+
+
+@needs_numba
+def test_a_product_may_be_used_twice(monkeypatch):
+    loop_in_python(monkeypatch)
+    require_compiled_alike(UsesAProductTwice(D, H), np.float64, 1e-10, masks=None)
+
+
 def unwritten(self, arrays, grads):
     grads["more"] *= 2
 
@@ -173,13 +276,25 @@ class Counts(RNN):
         arrays["h"] *= 1 / self.calls
 
 
+class CountsToFour(RNN):
+    calls = 0
+
+    def step(self, arrays, recurrent):
+        super().step(arrays, recurrent)
+        self.calls += 1
+        if self.calls % 4 == 0:
+            arrays["h"] *= 0.5
+
+
 class Draws(RNN):
     def step_backward(self, arrays, grads, recurrent, dh):
         dh += np.random.normal()  # noqa: NPY002
         super().step_backward(arrays, grads, recurrent, dh)
 
 
-@pytest.mark.parametrize(("kind", "method"), [(Counts, "step"), (Draws, "step_backward")])
+@pytest.mark.parametrize(
+    ("kind", "method"), [(Counts, "step"), (CountsToFour, "step"), (Draws, "step_backward")]
+)
 def test_maths_that_is_not_the_same_twice_is_not_compiled(kind, method):
     said = rf"cannot use .*{method}, which is other maths each time it is called"
     assert re.search(said, loops.why_not_compiled(kind(D, H)))

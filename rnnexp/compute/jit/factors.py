@@ -65,7 +65,7 @@ def in_order(kernel: Sequence[Statement]) -> list[Statement]:
     rewritten = Factors()
     for statement in kernel:
         rewritten.add(statement)
-    return without_unused(rewritten.written)
+    return rewritten.written
 
 
 def without_unused(kernel: Sequence[Statement]) -> list[Statement]:

@@ -65,8 +65,8 @@ def tree_of(
 
 def with_tree(kernel: Sequence[Statement], tree: list[Load | Compute], store: Store) -> list[Statement]:
     """Return a kernel that computes a value instead of loading it."""
-    names = {statement.address: statement.name for statement in tree if isinstance(statement, Load)}
-    names[store.address] = str(store.value)
+    names: dict[Address | Scalar, Operand] = {s.address: s.name for s in tree if isinstance(s, Load)}
+    names[store.address] = store.value
     renamed: dict[Operand, Operand] = {}
     computed = {statement.name for statement in tree}
     rest: list[Statement] = []

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from rnnexp.compute.jit import maths
-from rnnexp.compute.jit.factors import in_order
+from rnnexp.compute.jit.factors import in_order, without_unused
 from rnnexp.compute.jit.source import CALLED, addresses_of, row_function
-from rnnexp.compute.tracer import Address, Scalar, Statement, Tracer
+from rnnexp.compute.tracer import Address, Load, Scalar, Statement, Tracer
 from rnnexp.nn.cells.base import Cell
 from rnnexp.nn.loops.jit.accumulate import accumulate
 from rnnexp.nn.loops.jit.recompute import recompute
@@ -141,6 +141,16 @@ def blocks(first: Address, number: int) -> list[Address]:
     return [first._replace(block=first.block + k) for k in range(number)]
 
 
+def reads(kernel: list[Statement], address: Address) -> bool:
+    """Return whether a kernel loads what is at an address."""
+    return any(isinstance(statement, Load) and statement.address == address for statement in kernel)
+
+
+def both(cell: Cell) -> str:
+    """Return the source of a cell's loops without masks and limits, which tells it from other maths."""
+    return forward(cell, "none").module() + backward(cell, "none", limited=False).module()
+
+
 def forward(cell: Cell, masks: str) -> Loop:
     """Return the loop forward of a cell; masks: as for `Recorder`."""
     tracer = Tracer()
@@ -167,6 +177,8 @@ def finish(name: str, cell: Cell, tracer: Tracer, recorder: Recorder) -> Loop:
         recompute(kernels, factors)
         for k, product in enumerate(products):
             result = Address(f"u_{product.group}")
-            loop.targets[k] = accumulate(kernels[k], kernels[k + 1], result, factors[k])
-        loop.kernels = [in_order(kernel) for kernel in kernels]
+            if not any(reads(later, result) for later in kernels[k + 2 :]):
+                loop.targets[k] = accumulate(kernels[k], kernels[k + 1], result, factors[k])
+        kernels = [in_order(kernel) for kernel in kernels]
+    loop.kernels = [without_unused(kernel) for kernel in kernels]
     return loop
