@@ -1,6 +1,7 @@
 """Say which settings vary among runs, and name and group the runs by them."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ NOT_SETTINGS = [
 # the config groups of which an experiment chooses one, by name, with options of its own
 CHOICES = ["cell", "dataset", "optimizer", "schedule"]
 NOT_COMPARED = {"seed", "train.test"}  # trials differ from final runs in the second
+MOST_NAMED = 4  # varying settings of a cell that names still list in full
 
 
 def result_keys(runs: pd.DataFrame) -> set[str]:
@@ -52,8 +54,37 @@ def varying_settings(runs: pd.DataFrame) -> dict[str, str]:
     return names
 
 
+def usual_settings(runs: pd.DataFrame, settings: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return by cell the value of each setting that most of its configurations have, where many settings vary.
+
+    So it is where a recipe is taken apart: names then say what is otherwise. Of few settings names say all.
+    """
+    keys = [key for key in settings if key != "cell.name" and f"params.{key}" in runs]
+    usual = {}
+    for cell, own in runs.groupby("params.cell.name"):
+        values = own[[f"params.{key}" for key in keys]].set_axis(keys, axis="columns").drop_duplicates()
+        varying = [key for key in keys if values[key].nunique(dropna=False) > 1]
+        if len(varying) > MOST_NAMED:
+            counts = {key: values[key].value_counts() for key in varying}
+            usual[str(cell)] = {
+                key: str(count.index[0]) for key, count in counts.items() if 2 * count.max() > len(values)
+            }
+    return {cell: values for cell, values in usual.items() if values}
+
+
+def left_out_of_names(runs: pd.DataFrame, settings: dict[str, str]) -> list[str]:
+    """Return a sentence for each cell on what names leave out; none where they say all."""
+    return [
+        f"configurations of {cell} are named by what differs from "
+        + ", ".join(f"{settings[key]}={value}" for key, value in values.items())
+        for cell, values in usual_settings(runs, settings).items()
+    ]
+
+
 def name_configurations(runs: pd.DataFrame, settings: dict[str, str]) -> list[str]:
     """Return the configuration of each run in words: the settings that vary, more where these do not tell.
+
+    Where many vary, those are left out that most configurations of a cell have; see `usual_settings`.
 
     Runs of one `rnnexp.group_hash` have one configuration, whatever their files were called; other
     hashes are other configurations, also where only the content of a file differs.
@@ -64,19 +95,27 @@ def name_configurations(runs: pd.DataFrame, settings: dict[str, str]) -> list[st
     """
     hashes = runs.get("tags.rnnexp.group_hash", pd.Series(index=runs.index, dtype=object))
     columns = [runs.get(f"params.{key}", pd.Series(None, index=runs.index, dtype=object)) for key in settings]
-    words = [
-        ", ".join(
-            str(value) if key == "cell.name" else f"{name}={value}"
-            for (key, name), value in zip(settings.items(), row)
-            if pd.notna(value)
-        )
-        for row in zip(*columns)
-    ]
+    usual = usual_settings(runs, settings)
+    cells = runs.get("params.cell.name", pd.Series(None, index=runs.index, dtype=object))
+    words = [_in_words(settings, row, usual.get(str(cell), {})) for cell, row in zip(cells, zip(*columns))]
     table = pd.DataFrame({"words": words, "hash": hashes.to_numpy()})
     table["words"] = table.groupby("hash")["words"].transform("first").fillna(table["words"])
     several = table.groupby("words")["hash"].transform("nunique") > 1
     return [f"{w} ({h[:6]})" if more and isinstance(h, str) else w
             for w, h, more in zip(table["words"], table["hash"], several)]  # fmt: skip
+
+
+def _in_words(settings: dict[str, str], values: Iterable[Any], usual: dict[str, str]) -> str:
+    """Return in words what a configuration has, but for what is usual; what it lacks, only where that is not."""
+    said = []
+    for (key, name), value in zip(settings.items(), values):
+        if pd.isna(value):
+            said += [f"no {name}"] * (key in usual)
+        elif key == "cell.name":
+            said.append(str(value))
+        elif str(value) != usual.get(key):
+            said.append(f"{name}={value}")
+    return ", ".join(said)
 
 
 def tuned_keys(tags: Iterable[object]) -> set[str]:

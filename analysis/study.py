@@ -7,7 +7,7 @@ import pandas as pd
 
 from rnnexp.analysis import where as conditions
 from rnnexp.analysis.comparing import Group, compare_groups
-from rnnexp.analysis.configurations import name_configurations, varying_settings
+from rnnexp.analysis.configurations import left_out_of_names, name_configurations, varying_settings
 from rnnexp.analysis.described import DONE, describe
 from rnnexp.analysis.fates import fates, folders_of, left_deleted, roles, runs_without_config, unrecorded
 from rnnexp.analysis.records import load_deleted, load_history, load_runs
@@ -93,7 +93,8 @@ def make_study(
     runs["reported"] = (runs["role"] == "final") & runs["status"].isin(DONE)
     runs["fate"] = fates(runs, recorded.get("tags.rnnexp.error", pd.Series(None, index=runs.index)))
     groups, runs["group"] = compare_groups(runs, settings, baseline, rules or Rules())
-    return Study(studies, runs, history, settings, groups, recorded, notes=only_trials(studies, runs))
+    notes = [*only_trials(studies, runs), *left_out_of_names(recorded[runs["reported"]], settings)]
+    return Study(studies, runs, history, settings, groups, recorded, notes=notes)
 
 
 def only_trials(studies: list[str], runs: pd.DataFrame) -> list[str]:

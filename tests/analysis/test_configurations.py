@@ -55,6 +55,26 @@ def test_other_data_is_another_configuration_and_another_place_is_not():
     assert names(rewritten) == ["gru (aaaaaa)", "gru (bbbbbb)"]
 
 
+def test_a_recipe_taken_apart_is_named_by_what_differs():
+    recipe = {f"model.{key}": "0.5" for key in "abcde"}
+    less = [recipe | {f"model.{key}": "0.0"} for key in "abcd"] + [
+        {k: v for k, v in recipe.items() if k != "model.e"}
+    ]
+    study = study_of(finished(*(("gru", 10.0 + n, params) for n, params in enumerate([recipe, *less]))))
+    expected = ["gru", *(f"gru, {key}=0.0" for key in "abcd"), "gru, no e"]
+    assert study.runs["configuration"].unique().tolist() == expected
+    assert (
+        "configurations of gru are named by what differs from a=0.5, b=0.5, c=0.5, d=0.5, e=0.5"
+        in study.notes
+    )
+    values = [("0.5", "1"), ("0.5", "2"), ("0.1", "1")]
+    few = study_of(
+        finished(*(("gru", 10.0 + n, {"model.a": a, "model.b": b}) for n, (a, b) in enumerate(values)))
+    )
+    assert few.runs["configuration"].unique().tolist() == [f"gru, a={a}, b={b}" for a, b in values]
+    assert few.notes == []
+
+
 def test_names_that_would_be_ambiguous_are_written_out():
     study = study_of(
         finished(

@@ -1,8 +1,6 @@
 """Run the time loop of a cell in one of three ways: by NumPy step by step, compiled by numba, by GPU kernels."""
 
-import pickle
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from types import ModuleType
 from weakref import WeakKeyDictionary
@@ -80,8 +78,8 @@ def why_not_compiled(cell: Cell) -> str | None:
         REFUSED[cell] = None
         try:
             for method, read in READ.items():
-                first, before = read_alone(cell, read), state_of(cell)
-                if first != read_alone(cell, read) or before != state_of(cell):
+                first, before = read_alone(cell, read), repr(vars(cell))  # in which a counter shows
+                if first != read_alone(cell, read) or before != repr(vars(cell)):
                     raise Refused(
                         f"compiled code cannot use {method}, which is other maths each time it is called: "
                         "numbers that the cell counts or draws stay as they are in what is compiled"
@@ -91,13 +89,6 @@ def why_not_compiled(cell: Cell) -> str | None:
         except Exception as error:  # code of anybody's, which need not expect what stands in for its arrays
             REFUSED[cell] = f"it cannot be read to be compiled: {type(error).__name__}: {one_line(error)}"
     return REFUSED[cell]
-
-
-def state_of(cell: Cell) -> bytes:
-    """Return what a cell holds, so that it can be seen whether that changes; nothing where it cannot be told."""
-    with suppress(Exception):
-        return pickle.dumps(vars(cell))
-    return b""
 
 
 def read_alone(cell: Cell, read: Callable) -> tuple[list, list]:
