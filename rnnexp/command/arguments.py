@@ -47,7 +47,7 @@ def read(arguments: Sequence[str], options: type[T]) -> T:
 
     Raises
     ------
-    UserError where an argument is unknown, does not fit its type, or is missing.
+    UserError where an argument is unknown, does not fit its type, is given twice, or is missing.
     """
     own, others = split(arguments, options)
     named = {key_of(field): field for field in fields(options)}  # type: ignore[arg-type]
@@ -57,6 +57,8 @@ def read(arguments: Sequence[str], options: type[T]) -> T:
     given = {}
     for argument in own:
         key, _, value = argument.partition("=")
+        if named[key].name in given:
+            raise UserError(f"{key} is given twice: leave one out")
         given[named[key].name] = convert(key, value, hints[named[key].name])
     for key, field in named.items():
         if field.name not in given and field.default is MISSING and field.default_factory is MISSING:

@@ -304,6 +304,8 @@ SIXTY = {
     "study=[a]": "study=[a] must be a text",
     "study=a/b": "study=a/b must be at most 200 letters, digits, '.', '_', '-', the first no sign",
     f"study={'a' * 300}": f"study={'a' * 300} must be at most 200 letters, ",
+    "compare study=a study=b": "study is given twice: leave one out",
+    "generate run=runs/x run=runs/y": "run is given twice: leave one out",
     f"compare study={'ß' * 101}": f"study={'ß' * 101} must be at most 200 letters, ",
     "seed=-1": "seed=-1 must be from 0 to below 2**63",
     "model.dropout=1": "model.dropout=1.0 must be from 0 to below 1",
