@@ -13,6 +13,7 @@ NOT_SETTINGS = [
 # the config groups of which an experiment chooses one, by name, with options of its own
 CHOICES = ["cell", "dataset", "optimizer", "schedule"]
 NOT_COMPARED = {"seed", "train.test"}  # trials differ from final runs in the second
+Usual = dict[str, dict[str, str]]  # by cell, by setting: the value that most have
 MOST_NAMED = 4  # varying settings of a cell that names still list in full
 
 
@@ -54,7 +55,7 @@ def varying_settings(runs: pd.DataFrame) -> dict[str, str]:
     return names
 
 
-def usual_settings(runs: pd.DataFrame, settings: dict[str, str]) -> dict[str, dict[str, str]]:
+def usual_settings(runs: pd.DataFrame, settings: dict[str, str]) -> Usual:
     """Return by cell the value of each setting that most of its configurations have, where many settings vary.
 
     So it is where a recipe is taken apart: names then say what is otherwise. Of few settings names say all.
@@ -72,19 +73,19 @@ def usual_settings(runs: pd.DataFrame, settings: dict[str, str]) -> dict[str, di
     return {cell: values for cell, values in usual.items() if values}
 
 
-def left_out_of_names(runs: pd.DataFrame, settings: dict[str, str]) -> list[str]:
+def left_out_of_names(usual: Usual, settings: dict[str, str]) -> list[str]:
     """Return a sentence for each cell on what names leave out; none where they say all."""
     return [
         f"configurations of {cell} are named by what differs from "
         + ", ".join(f"{settings[key]}={value}" for key, value in values.items())
-        for cell, values in usual_settings(runs, settings).items()
+        for cell, values in usual.items()
     ]
 
 
-def name_configurations(runs: pd.DataFrame, settings: dict[str, str]) -> list[str]:
+def name_configurations(
+    runs: pd.DataFrame, settings: dict[str, str], usual: Usual | None = None
+) -> list[str]:
     """Return the configuration of each run in words: the settings that vary, more where these do not tell.
-
-    Where many vary, those are left out that most configurations of a cell have; see `usual_settings`.
 
     Runs of one `rnnexp.group_hash` have one configuration, whatever their files were called; other
     hashes are other configurations, also where only the content of a file differs.
@@ -92,12 +93,14 @@ def name_configurations(runs: pd.DataFrame, settings: dict[str, str]) -> list[st
     Parameters
     ----------
     settings : as from `varying_settings`.
+    usual : as from `usual_settings`, what names leave out; None: nothing.
     """
     hashes = runs.get("tags.rnnexp.group_hash", pd.Series(index=runs.index, dtype=object))
     columns = [runs.get(f"params.{key}", pd.Series(None, index=runs.index, dtype=object)) for key in settings]
-    usual = usual_settings(runs, settings)
     cells = runs.get("params.cell.name", pd.Series(None, index=runs.index, dtype=object))
-    words = [_in_words(settings, row, usual.get(str(cell), {})) for cell, row in zip(cells, zip(*columns))]
+    words = [
+        _in_words(settings, row, (usual or {}).get(str(cell), {})) for cell, row in zip(cells, zip(*columns))
+    ]
     table = pd.DataFrame({"words": words, "hash": hashes.to_numpy()})
     table["words"] = table.groupby("hash")["words"].transform("first").fillna(table["words"])
     several = table.groupby("words")["hash"].transform("nunique") > 1

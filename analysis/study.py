@@ -7,7 +7,13 @@ import pandas as pd
 
 from rnnexp.analysis import where as conditions
 from rnnexp.analysis.comparing import Group, compare_groups
-from rnnexp.analysis.configurations import left_out_of_names, name_configurations, varying_settings
+from rnnexp.analysis.configurations import (
+    Usual,
+    left_out_of_names,
+    name_configurations,
+    usual_settings,
+    varying_settings,
+)
 from rnnexp.analysis.described import DONE, describe
 from rnnexp.analysis.fates import fates, folders_of, left_deleted, roles, runs_without_config, unrecorded
 from rnnexp.analysis.records import load_deleted, load_history, load_runs
@@ -86,14 +92,14 @@ def make_study(
     history = history.reindex(columns=list(dict.fromkeys(["run_id", "epoch", *HISTORY, *history])))
     runs = describe(recorded, history)
     has_config = ~runs_without_config(recorded)
-    settings, runs["configuration"] = _configurations(recorded, runs, has_config)
+    settings, usual, runs["configuration"] = _configurations(recorded, runs, has_config)
     for key in settings:
         runs[key] = recorded.get(f"params.{key}", None)
     runs["role"] = roles(runs)
     runs["reported"] = (runs["role"] == "final") & runs["status"].isin(DONE)
     runs["fate"] = fates(runs, recorded.get("tags.rnnexp.error", pd.Series(None, index=runs.index)))
     groups, runs["group"] = compare_groups(runs, settings, baseline, rules or Rules())
-    notes = [*only_trials(studies, runs), *left_out_of_names(recorded[runs["reported"]], settings)]
+    notes = [*only_trials(studies, runs), *left_out_of_names(usual, settings)]
     return Study(studies, runs, history, settings, groups, recorded, notes=notes)
 
 
@@ -110,8 +116,8 @@ def only_trials(studies: list[str], runs: pd.DataFrame) -> list[str]:
 
 def _configurations(
     recorded: pd.DataFrame, runs: pd.DataFrame, has_config: pd.Series
-) -> tuple[dict[str, str], pd.Series]:
-    """Return the settings in which final runs differ, and the configuration of each run in words.
+) -> tuple[dict[str, str], Usual, pd.Series]:
+    """Return the settings in which final runs differ, which are usual, and the configuration of each run in words.
 
     Runs that failed and trials define no settings. They are named by all in which any runs differ,
     unless a final run has their configuration.
@@ -122,12 +128,13 @@ def _configurations(
     settings = varying_settings(recorded[solid]) if has_config.any() else {"cell.name": "cell"}
     names = pd.Series("", index=runs.index, dtype=object)
     if not has_config.any():
-        return settings, names
+        return settings, {}, names
     everything = recorded[has_config]
     found = name_configurations(everything, varying_settings(everything))
     names = pd.Series(found, index=everything.index, dtype=object).reindex(runs.index, fill_value="")
-    short = dict(zip(names[solid], name_configurations(recorded[solid], settings)))
-    return settings, names.map(lambda name: short.get(name, name))
+    usual = usual_settings(recorded[solid], settings)
+    short = dict(zip(names[solid], name_configurations(recorded[solid], settings, usual)))
+    return settings, usual, names.map(lambda name: short.get(name, name))
 
 
 def visible_texts(table: pd.DataFrame) -> pd.DataFrame:

@@ -95,7 +95,7 @@ def _train_in(folder: RunFolder, asked: dict[str, Any], overrides: list[str], sh
     recorded.require_same(asked, folder)
     recorded.require_same_engine(asked, folder)
     resolved = recorded.with_recorded_engine(asked, folder)
-    rules.check(resolved)
+    rules.check(resolved, made=folder.config_file.exists())
     if folder.result():
         say(
             f"{folder} has finished with these settings and is returned; another folder makes a new run",

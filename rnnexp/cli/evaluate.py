@@ -78,7 +78,7 @@ def report(given: list[str]) -> str:
     protocol = PROTOCOLS[options.protocol]
     if protocol != "exact":
         config["evaluation"] = {protocol: {"name": protocol}} | config["evaluation"]
-    rules.check_possible(config)
+    rules.check(config, made=True)
     if options.weights is not None and not from_home(options.weights).exists():
         raise UserError(f"weights={options.weights} does not exist")  # before the data are read
     evaluators = models.make_evaluators(config)

@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> None:
     named = naming.folder_of(arguments[0], "rnnexp resume ", naming.may_go_on)
     folder = RunFolder(named.path.resolve())
     config = schema.saved(folder.load_config(), folder.config_file)
-    rules.check_possible(config)
+    rules.check(config, made=True)
     if not folder.result():
         build.require_text(config)
     log_to(folder.path / "rnnexp.log", "console")

@@ -121,7 +121,7 @@ def one_run(cfg: DictConfig, overrides: list[str]) -> None:
     recorded.require_same_engine(job.config, job.folder)
     config = recorded.with_recorded_engine(job.config, job.folder)
     has_finished = job.finished_before()
-    rules.check(config, elsewhere=has_finished)
+    rules.check(config, elsewhere=has_finished, made=job.folder.config_file.exists())
     if not has_finished:
         build.require_text(config)
     with open_dict(cfg):
@@ -142,7 +142,7 @@ def start(cfg: DictConfig) -> float:
     asked = schema.resolve(schema.typed(cfg))
     recorded.require_same_engine(asked, folder)
     config = recorded.with_recorded_engine(asked, folder)
-    rules.check(config)
+    rules.check(config, made=folder.config_file.exists())
     overrides = HydraConfig.get().overrides.task
     return runner.run_experiment(config, folder, wait=True, overrides=overrides)["best/valid_ppl"]
 

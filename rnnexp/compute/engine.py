@@ -4,7 +4,7 @@ On the CPU: NumPy alone, the loops over time compiled by numba, or those with MK
 alone, kernels of our own for all that is not a product, or those in a CUDA graph.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from threading import RLock
@@ -20,6 +20,7 @@ GPU_ENGINES = "graph", "fused", "cupy"  # the fastest first
 # the engine and the threads of NumPy's library are the process's: two of its threads that train, as a search in
 # threads does, take turns
 _turn = RLock()
+LOOK_S = 0.1  # seconds from one look at whether it is one's turn to the next
 
 
 def missing(engine: str) -> list[str]:
@@ -65,14 +66,28 @@ def hint(engine: str | None, device: str) -> str:
 
 
 @contextmanager
-def use(engine: str, number: int = 1, tf32: bool = False) -> Iterator[None]:
+def turn(raise_if_asked: Callable[[], None]) -> Iterator[None]:
+    """Keep other threads of the process from computing within the context; see `use`."""
+    while not _turn.acquire(timeout=LOOK_S):
+        raise_if_asked()
+    try:
+        yield
+    finally:
+        _turn.release()
+
+
+@contextmanager
+def use(
+    engine: str, number: int = 1, tf32: bool = False, raise_if_asked: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Compute by an engine with `number` threads, within the context; another thread of the process waits its turn.
 
     tf32 : products on a GPU may round their factors to 10 bits.
+    raise_if_asked : called again and again while this waits; where it raises, this ends.
     """
     on_gpu = engine in GPU_ENGINES
     require(engine, "gpu" if on_gpu else "cpu")
     device = backend.gpu() if on_gpu else backend.CPU
     # this thread alone launches work on a GPU, for the CUDA stream is its own
-    with _turn, device.using(engine, tf32), nullcontext() if on_gpu else threads.use(number):
+    with turn(raise_if_asked), device.using(engine, tf32), nullcontext() if on_gpu else threads.use(number):
         yield

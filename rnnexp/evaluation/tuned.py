@@ -91,6 +91,5 @@ class Tuned(Evaluator):
         """Yield which settings are the lowest or the highest of at least three that were tried."""
         for name, value in zip(self.names, chosen):
             tried = sorted(set(self.given[name]))
-            for end, word in (tried[0], "lower"), (tried[-1], "higher"):
-                if len(tried) >= LEAST_TRIED and value == end:
-                    yield f"{self.name}: of {name}={tried} the end {end:g} was best: a {word} one may be better"
+            if len(tried) >= LEAST_TRIED and value in (tried[0], tried[-1]):
+                yield f"{self.name}: of {name}={tried} the end {value:g} was best"

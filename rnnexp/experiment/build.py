@@ -84,7 +84,7 @@ class Experiment:
 
 def experiment(config: dict[str, Any]) -> Experiment:
     """Return all objects of a run; UserError for an impossible combination, before any data is read."""
-    rules.check_possible(config)
+    rules.check(config, made=True)
     corpus = corpora.of(config["dataset"])
     require_enough(corpus, config)
     return on(corpus, config)

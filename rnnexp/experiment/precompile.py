@@ -195,10 +195,8 @@ def use_all(config: dict[str, Any]) -> None:
             _, state = model.forward(inputs, targets, state, workspace, (0, step), 1.0)
             model.backward(workspace)
             optimizer.update(model.params, 0.1)
-        for without in (
-            nullcontext,
-            unclipped,
-        ):  # as evaluators go back: without masks, and some without a limit
+        # as evaluators go back: without masks, and some without a limit
+        for without in (nullcontext, unclipped):
             with without(model):
                 _, state = model.forward(inputs, targets, state, workspace, None, 1.0)
                 model.backward(workspace)

@@ -48,11 +48,11 @@ def score_test(experiment: build.Experiment) -> tuple[dict[str, float], np.ndarr
 
 
 def worse_than_chance(scores: dict[str, float], symbols: int) -> list[str]:
-    """Return a sentence for each loss that is above that of equal odds for all symbols, or no number."""
+    """Return a sentence for each loss but the exact one that is above that of equal odds, or no number."""
     return [
         f"{name} is {loss:.4g} nats per token, worse than equal odds for {symbols:,} symbols"
         for name, loss in scores.items()
-        if name.endswith("loss") and not loss <= math.log(symbols)
+        if name.endswith("_loss") and not loss <= math.log(symbols)
     ]
 
 

@@ -18,30 +18,26 @@ from rnnexp.records.digests import leaves
 FORESEEN = 1000  # epochs for which a schedule is looked at ahead
 
 
-def check(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None = None) -> None:
-    """Raise UserError where a config of a run to come is impossible, or a value of it would count nowhere.
-
-    elsewhere, seen : as of `check_possible`.
-    """
-    check_possible(config, elsewhere, seen)
-    require_dropout_somewhere(config["model"])
-    require_rates(config)
-    require_time_to_average(config["train"])
-
-
-def check_possible(config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None = None) -> None:
-    """Raise UserError where a value, or a combination of them, is impossible.
+def check(
+    config: dict[str, Any], elsewhere: bool = False, seen: set[str] | None = None, made: bool = False
+) -> None:
+    """Raise UserError where a value, or a combination of them, is impossible, or would count nowhere.
 
     Parameters
     ----------
     elsewhere : whether another machine will compute, so that what is installed here does not count.
     seen : the models of configs that were checked before, which are not made again; this one's is added.
+    made : whether there is such a run already: what counts nowhere in it can be changed no more.
     """
     check_values(config)
     try_out(config, make_chosen)
     tracking.make(config["tracking"])
     if config["tf32"] and config["device"] == "cpu":
         raise UserError("tf32=true is for device=gpu: leave one out or add the other")
+    if not made:
+        require_dropout_somewhere(config["model"])
+        require_rates(config)
+        require_time_to_average(config["train"])
     if has_sequences(config["dataset"]):
         require_fits_sequences(config)
     if config["train"].get("max_seconds") and config["device"] == "gpu":

@@ -130,7 +130,7 @@ def execute(
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (
                 np.errstate(over="ignore", invalid="ignore"),
-                engine.use(experiment.engine, experiment.threads, config["tf32"]),
+                engine.use(experiment.engine, experiment.threads, config["tf32"], raise_if_to_stop),
                 device.errors_in_words(),
                 divergence.explained(experiment.optimizer),
                 own_parts.faults(),
@@ -151,7 +151,8 @@ def execute(
                 raise Diverged(f"{error}; the last good checkpoint is {folder.checkpoint_file}") from error
             raise
         try:
-            artifacts.write_all(experiment, folder)
+            with engine.use(experiment.engine, experiment.threads, config["tf32"], raise_if_to_stop):
+                artifacts.write_all(experiment, folder)
         except Superseded:
             raise
         except Exception as error:  # the result counts for more than its illustrations

@@ -69,10 +69,9 @@ def introduce(experiment: build.Experiment, steps: int) -> None:
     begins, last = earliest(settings), settings.max_epochs
     if begins and begins > last > 0:
         log.info(
-            f"{experiment.label}: no weights are averaged: that begins with epoch {begins} at the earliest, of "
-            f"{last} (train.average_from={settings.average_from}, train.average_trigger={settings.average_trigger})"
+            f"{experiment.label}: no weights are averaged: that begins with epoch {begins} at the earliest, of {last}"
         )
-    if settings.warmup_steps >= steps > 0:
+    if settings.warmup_steps > steps > 0:
         log.info(
             f"{experiment.label}: the learning rate does not reach its value: it rises over "
             f"train.warmup_steps={settings.warmup_steps}, and there are {steps} updates"

@@ -70,8 +70,7 @@ def require_places(given: dict[str, str], model: dict[str, Any]) -> None:
     alone = len(layer_sizes(model)) == 1 and not given.keys() & {"model.num_layers", "model.layer_sizes"}
     if alone and model["between_dropout"] and "model.between_dropout" in given:
         raise UserError(
-            f"{given['model.between_dropout']} counts nowhere, for there is one layer: add model.num_layers=2, or "
-            "leave it out"
+            f"{given['model.between_dropout']} counts nowhere, for there is one layer: leave it out"
         )
 
 

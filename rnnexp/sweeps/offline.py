@@ -46,7 +46,7 @@ def find_jobs(folders: list[Path], changes: dict[str, str]) -> list[Job]:
             continue
         try:
             config = recorded.with_recorded_engine(changed(folder.load_config(), changes), folder)
-            rules.check(config)
+            rules.check(config, made=True)
             if "dataset.path" in changes:
                 rules.check_files(config)
             same = hashes(config)[0][:8] in folder.path.name

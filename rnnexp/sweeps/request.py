@@ -96,14 +96,17 @@ class Request:
         return match_cells(found, self.composer.config) if self.settings["match_cells"] else found
 
     def require_drawn(self, combinations: list[tuple[str, list[str]]]) -> None:
-        """Raise UserError where a value that a search may draw is impossible by itself, or those in the middle are."""
+        """Raise UserError where what a search may draw is impossible.
+
+        That is a value by itself, or together the middle of all ranges with all first choices, or with all last ones.
+        """
         seen: set[str] = set()
         for name, overrides in combinations:
             for end in itertools.chain.from_iterable(map(ends, self.space.values())):
                 job = self.composer.job(" ".join(filter(None, [name, end])), [*overrides, end])
                 with named(job.name):
                     rules.check_values(job.config)
-            for drawn in zip(*map(inside, self.space.values())):
+            for drawn in dict.fromkeys(zip(*map(inside, self.space.values()))):
                 job = self.composer.job(" ".join(filter(None, [name, *drawn])), [*overrides, *drawn])
                 with named(job.name):
                     rules.check(job.config, elsewhere=bool(self.launcher), seen=seen)

@@ -153,7 +153,7 @@ class Sweep:
                     if job.finished_before():  # by another process, or it is the trial of a search
                         self.on_finished_before(job)
                         continue
-                    rules.check(job.config)  # before anything is made
+                    rules.check(job.config, made=job.folder.config_file.exists())  # before anything is made
                     rules.check_files(job.config)
                     job.give_label()
                     job.start(self.starter, self.threads, reports / f"{begun}.json")
@@ -264,7 +264,7 @@ def require_possible(jobs: Sequence[Job], elsewhere: bool = False) -> None:
     seen: set[str] = set()  # what jobs that differ in other settings alone have in common
     for job in progress.counted(jobs, "checked the model of"):
         with named(job.name):
-            rules.check(job.config, elsewhere, seen)
+            rules.check(job.config, elsewhere, seen, made=job.folder.config_file.exists())
             if not elsewhere:
                 rules.check_files(job.config)
 

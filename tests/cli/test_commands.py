@@ -100,7 +100,8 @@ def test_what_generate_refuses(runs, monkeypatch, arguments, parts):
     (runs / "empty").mkdir(exist_ok=True)
     monkeypatch.chdir(runs)
     with pytest.raises(UserError) as refused:
-        generate.generate(read(["run=words", *arguments], generate.Options))
+        own = [] if arguments[0].startswith("run=") else ["run=words"]
+        generate.generate(read([*own, *arguments], generate.Options))
     for part in parts:
         assert part in str(refused.value)
 
@@ -364,7 +365,9 @@ def test_a_run_that_would_not_be_begun_any_more_is_scored_and_gone_on_with(run, 
     assert perplexity_of(run("evaluate", "run=run", cwd=tmp_path)) == pytest.approx(
         scored[1]["test/ppl"], rel=1e-5
     )
+    (folder.path / "result.json").unlink()
     assert run("resume", "run", cwd=tmp_path).returncode == 0
+    assert folder.result()["test/ppl"] == scored[1]["test/ppl"]
 
 
 def test_of_a_run_that_has_not_finished_it_is_said_which_weights_are_scored(run, scored, tmp_path):

@@ -353,8 +353,8 @@ SIXTY = {
     "-m sweep=recipe cell=gru,mingru": "cell=mingru optimizer.lr=21.5 model.input_dropout=0.25 "
     "model.output_dropout=0.25 model.weight_drop=0.3 model.activation_penalty=1 model.temporal_penalty=1: "
     "model.weight_drop=0.3 is for recurrent products, and cell=mingru has none",
-    "experiment=zoo model.between_dropout=.5": "model.between_dropout=.5 counts nowhere, for there is one layer: add "
-    "model.num_layers=2, or leave it out",
+    "experiment=zoo model.between_dropout=.5": "model.between_dropout=.5 counts nowhere, for there is one layer: "
+    "leave it out",
     "-m sweep.pruner=median seed=0,1": "sweep.pruner=median is for a search: add sweep=search or sweep.trials=N",
     "-m sweep.best_seeds=3 seed=0,1": "sweep.best_seeds=3 is for a search: add sweep=search or sweep.trials=N",
     "-m hydra.sweep.dir=x seed=0,1": "hydra.sweep.dir is for launchers: hydra.run.dir=FOLDER says where a run goes",

@@ -95,12 +95,8 @@ def test_a_choice_at_an_end_of_what_was_tried_is_said():
     evaluator = dynamic([1e-9, 1e-8, 1e-7], [0.5, 1.0])
     chosen = evaluator.score(small_model(), CORPUS, "test")["dynamic_lr"]
     assert chosen in (1e-9, 1e-7)
-    word = "lower" if chosen == 1e-9 else "higher"
     (note,) = evaluator.notes  # two decays have nothing but ends
-    assert (
-        note
-        == f"dynamic: of lr=[1e-09, 1e-08, 1e-07] the end {chosen:g} was best: a {word} one may be better"
-    )
+    assert note == f"dynamic: of lr=[1e-09, 1e-08, 1e-07] the end {chosen:g} was best"
 
 
 def test_a_value_given_twice_counts_once():

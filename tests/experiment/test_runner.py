@@ -222,11 +222,11 @@ def test_an_evaluation_that_is_not_done_is_said(listener, tmp_path, caplog):
     [
         (
             ["train.average_from=3"],
-            "no weights are averaged: that begins with epoch 3 at the earliest, of 2 ",
+            "no weights are averaged: that begins with epoch 3 at the earliest, of 2",
         ),
         (
             ["train.average_trigger=4", "train.patience=null", "train.max_epochs=6"],
-            "no weights are averaged: that begins with epoch 7 at the earliest, of 6 ",
+            "no weights are averaged: that begins with epoch 7 at the earliest, of 6",
         ),
         (["train.warmup_steps=500"], "the learning rate does not reach its value"),
         (

@@ -286,6 +286,19 @@ class CountsToFour(RNN):
             arrays["h"] *= 0.5
 
 
+class Shares(RNN):
+    """An array between its own methods, which is the same maths each time."""
+
+    def step(self, arrays, recurrent):
+        super().step(arrays, recurrent)
+        self.h = arrays["h"]
+        self.h *= 0.5
+
+
+def test_a_cell_may_keep_an_array():
+    assert loops.why_not_compiled(Shares(D, H)) is None
+
+
 class Draws(RNN):
     def step_backward(self, arrays, grads, recurrent, dh):
         dh += np.random.normal()  # noqa: NPY002

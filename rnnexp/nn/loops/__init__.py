@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from numbers import Number
 from types import ModuleType
 from weakref import WeakKeyDictionary
 
@@ -78,8 +79,8 @@ def why_not_compiled(cell: Cell) -> str | None:
         REFUSED[cell] = None
         try:
             for method, read in READ.items():
-                first, before = read_alone(cell, read), repr(vars(cell))  # in which a counter shows
-                if first != read_alone(cell, read) or before != repr(vars(cell)):
+                first, before = read_alone(cell, read), numbers_of(cell)
+                if first != read_alone(cell, read) or before != numbers_of(cell):
                     raise Refused(
                         f"compiled code cannot use {method}, which is other maths each time it is called: "
                         "numbers that the cell counts or draws stay as they are in what is compiled"
@@ -89,6 +90,11 @@ def why_not_compiled(cell: Cell) -> str | None:
         except Exception as error:  # code of anybody's, which need not expect what stands in for its arrays
             REFUSED[cell] = f"it cannot be read to be compiled: {type(error).__name__}: {one_line(error)}"
     return REFUSED[cell]
+
+
+def numbers_of(cell: Cell) -> dict[str, Number]:
+    """Return the attributes of a cell in which a counter shows."""
+    return {name: value for name, value in vars(cell).items() if isinstance(value, Number)}
 
 
 def read_alone(cell: Cell, read: Callable) -> tuple[list, list]:
