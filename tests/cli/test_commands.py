@@ -99,8 +99,8 @@ def test_a_prompt_stands_before_every_text(run):
 def test_what_generate_refuses(runs, monkeypatch, arguments, parts):
     (runs / "empty").mkdir(exist_ok=True)
     monkeypatch.chdir(runs)
+    own = [] if arguments[0].startswith("run=") else ["run=words"]
     with pytest.raises(UserError) as refused:
-        own = [] if arguments[0].startswith("run=") else ["run=words"]
         generate.generate(read([*own, *arguments], generate.Options))
     for part in parts:
         assert part in str(refused.value)
