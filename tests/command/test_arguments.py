@@ -23,13 +23,13 @@ def test_values_have_the_types_of_their_fields():
     given = ["name=null", "number=-7", "share=1e-3", "wanted=True", "data.folder=/x"]
     assert read(given, Options) == Options("null", -7, 0.001, True, "/x")
     assert read(["name=", "share=null", "data.folder=null"], Options) == Options("", share=None)
-    assert read(["name=a", "number=1", "number=2"], Options).number == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "name has no value: add name=VALUE"),
+        (["name=a", "number=1", "number=2"], "number is given twice: leave one out"),
         (["name=a", "number=1.5"], "number=1.5 must be a whole number"),
         (["name=a", "number=null"], "number=null must be a whole number"),
         (["name=a", "share=much"], "share=much must be a number"),

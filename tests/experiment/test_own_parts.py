@@ -14,6 +14,7 @@ from rnnexp.installation import CONF
 from tests.api.conftest import SHORT
 from tests.compute.test_engine import needs_numba
 from tests.conftest import QUICK
+from tests.experiment.test_configs import composed
 from tests.helpers.own_parts import CELL, CELL_YAML, EVALUATOR, OPTIMIZER, write
 
 SHORT_RUN = [*QUICK, "train.max_steps=3", "engine=numpy"]
@@ -90,9 +91,9 @@ def test_a_run_is_not_read_by_other_code(own):
 def test_other_code_is_compiled_anew(own):
     def mark():
         known_keys.use_own_parts(own)
-        return precompile.mark_of({"device": "cpu", "engine": "numba", "model": {}, "optimizer": {}} | cell)
+        return precompile.mark_of(composed("engine=numba") | cell)
 
-    cell = {"cell": {"name": "mine", "gain": 0.5}}
+    cell = {"cell": {"name": "mine", "bias": True, "gain": 0.5}}
     before, same = mark(), mark()
     (own / "cell/mine.py").write_text(f"{CELL}# changed\n")
     assert before == same != mark()
