@@ -356,7 +356,7 @@ def test_a_recorded_run_is_scored_as_it_was_without_its_overrides(run, scored):
 
 
 def test_a_run_that_would_not_be_begun_any_more_is_scored_and_gone_on_with(run, scored, tmp_path):
-    """Its config is what it is: nobody could follow the advice to change it."""
+    """Take its config as it is: nobody could follow the advice to change it."""
     folder = RunFolder(tmp_path / "run")
     shutil.copytree(scored[0] / "run", folder.path)
     config = folder.load_config()

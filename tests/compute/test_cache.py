@@ -136,7 +136,7 @@ def test_a_number_that_the_maths_of_a_cell_depends_on_does_say_it():
 
 
 def test_what_evaluators_need_is_compiled_too(monkeypatch):
-    """They go back without masks, and without a limit of the gradient, where training has both."""
+    """Go back without masks, and without a limit of the gradient, where training has both."""
     kinds = []
     backward = loops.backward
 

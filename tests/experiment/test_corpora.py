@@ -51,7 +51,7 @@ def test_a_text_that_several_ask_for_is_kept(monkeypatch):
 
 @pytest.mark.parametrize("key", ["path", "test_path"])
 def test_a_text_that_has_changed_is_read_again(section, monkeypatch, key):
-    """A run's hash is of the file as it is now."""
+    """Train on what the run's hash is of: the file as it is now."""
     text = section("edited")
     corpora.keep(text)
     corpora.keep(text)

@@ -201,7 +201,7 @@ def random_cell(seed):
 @needs_numba
 @pytest.mark.parametrize("seed", range(100))
 def test_what_anybody_may_write_is_compiled_alike(seed, monkeypatch):
-    """Whether or not it makes sense: the gradient need not be that of the step."""
+    """Compare what makes no sense too: the gradient need not be that of the step."""
     loop_in_python(monkeypatch)
     cell, source = random_cell(seed)
     try:
@@ -213,7 +213,7 @@ def test_what_anybody_may_write_is_compiled_alike(seed, monkeypatch):
 
 
 class UsesAProductTwice(RNN):
-    """The second time after another product."""
+    """Use the result of a product again after another one."""
 
     gates = input_gates = "nm"
     recurrent_matmuls = {"n": "h_prev", "m": "h_prev"}
@@ -287,7 +287,7 @@ class CountsToFour(RNN):
 
 
 class Shares(RNN):
-    """An array between its own methods, which is the same maths each time."""
+    """Share an array between its own methods, which is the same maths each time."""
 
     def step(self, arrays, recurrent):
         super().step(arrays, recurrent)
