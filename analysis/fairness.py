@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rnnexp.analysis.configurations import as_one
+from rnnexp.analysis.described import DONE
 
 OK, STATED, REFUSED = "ok", "stated", "refused"
 
@@ -152,11 +153,11 @@ def _runs(runs: pd.DataFrame) -> tuple[str, str]:
 
 
 def _diverged(runs: pd.DataFrame) -> tuple[str, str]:
-    begun = runs["configuration"].value_counts().to_dict()
+    ended = runs[runs["status"].isin(DONE)]["configuration"].value_counts().to_dict()
     diverged = runs[runs["status"] == "diverged"]["configuration"].value_counts().sort_index()
     if len(diverged):
         each = ", ".join(
-            f"{as_one(str(name))} in {number} of {begun[name]} runs" for name, number in diverged.items()
+            f"{as_one(str(name))} in {number} of {ended[name]} runs" for name, number in diverged.items()
         )
         return REFUSED, f"diverged: {each}; compare these rates, not losses"
     return OK, "no run diverged"
@@ -228,7 +229,7 @@ def _test(runs: pd.DataFrame) -> tuple[str, str]:
 
 
 def _seeds(runs: pd.DataFrame) -> tuple[str, str]:
-    ended = runs[runs["status"].isin(["finished", "diverged"])]
+    ended = runs[runs["status"].isin(DONE)]
     lacking = []
     for name in runs["configuration"].unique():
         own = ended[ended["configuration"] == name]["seed"]

@@ -44,9 +44,9 @@ class Configuration:
 
     @property
     def divergence(self) -> Rate:
-        """Return how many of the runs begun diverged."""
+        """Return how many of the runs that came to an end diverged: the others say nothing of it."""
         diverged = self.diverged + len(self.losses) - len(self.finished)
-        return rate_interval(diverged, max(self.begun, len(self.finished) + diverged, 1))
+        return rate_interval(diverged, max(len(self.finished) + diverged, 1))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from rnnexp.analysis.claims.claim import FILES, NO_RUNS, UNFINISHED, Claim, Finding
 from rnnexp.analysis.claims.runs import number
 from rnnexp.analysis.contrasts import TooFewRuns
-from rnnexp.analysis.described import DONE
 from rnnexp.analysis.fairness import OK, Light
 from rnnexp.analysis.records import NoRecords
 from rnnexp.analysis.study import Study, load_study
@@ -86,7 +85,7 @@ def judge(claim: Claim, studies: Mapping[str, Study]) -> Judged:
     """Return a claim with what its studies say of it; those of its first preset must be among them."""
     if next(iter(claim.presets)) not in studies:
         return Judged(claim, Finding(NO_RUNS, NO_RUNS), {})
-    ended = sum(int(study.runs["status"].isin(DONE).sum()) for study in studies.values())
+    ended = sum(int(study.runs["reported"].sum()) for study in studies.values())
     planned = sum(preset.runs for preset in claim.presets.values())
     try:
         finding = claim.judge(studies)

@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 
+from rnnexp.analysis.described import DONE
+
 MEASURES = {"test_loss": "test loss", "valid_loss": "validation loss"}
 
 
 def counted(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that are reported and came to an end, those that diverged among them."""
     is_reported = runs["reported"] == True if "reported" in runs else True  # noqa: E712  empty is not
-    return runs[is_reported & runs["status"].isin(["finished", "diverged"])]
+    return runs[is_reported & runs["status"].isin(DONE)]
 
 
 def finished(runs: pd.DataFrame, measure: str) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from rnnexp.analysis.described import DONE
 from rnnexp.analysis.intervals import rate_interval
 
 
@@ -15,7 +16,7 @@ def stability(runs: pd.DataFrame, configurations: Sequence[str]) -> list[dict[st
     """
     rows = []
     for name in configurations:
-        ended = runs[(runs["configuration"] == name) & runs["status"].isin(["finished", "diverged"])]
+        ended = runs[(runs["configuration"] == name) & runs["status"].isin(DONE)]
         if len(ended):
             count = int((ended["status"] == "diverged").sum())
             rows.append({"configuration": name} | vars(rate_interval(count, len(ended))))

@@ -48,13 +48,17 @@ REFUSALS = {
         {"status": ["finished"] * 5 + ["diverged"]},
         "diverged: gru in 1 of 3 runs; compare these rates, not losses",
     ),
+    "diverged with a failure": (
+        {"status": ["finished"] * 3 + ["finished", "failed", "diverged"]},
+        "diverged: gru in 1 of 2 runs; compare these rates, not losses",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_what_refuses(name):
     changes, sentence = REFUSALS[name]
-    assert lit(study(**changes))[name] == (REFUSED, sentence)
+    assert lit(study(**changes))[name.partition(" ")[0]] == (REFUSED, sentence)
 
 
 STATEMENTS = {

@@ -204,6 +204,8 @@ def test_a_diverged_run_gives_rates_instead():
     assert "LSTM diverged in 0 of 5 runs (95% interval 0 to 52%)" in row.sentence
     assert "by no more than chance may (Fisher's exact p = 0.44)" in row.sentence
     assert row.tested is None
+    with_failures = verdict(runs("LSTM", 5), runs("GRU", 3, begun=9, diverged=2))
+    assert "GRU diverged in 2 of 5 runs (95% interval 5 to 85%)" in with_failures.sentence
     infinite = Configuration("GRU", {**runs("GRU", 4).losses, 4: float("inf")})
     assert verdict(runs("LSTM", 5), infinite).rates["GRU"].count == 1
     all_diverged = Configuration("GRU", {}, diverged=10)

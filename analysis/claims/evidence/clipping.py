@@ -8,6 +8,7 @@ from scipy import stats
 from rnnexp.analysis.claims.claim import HOLDS, OPPOSITE, UNDECIDED, Finding, Part, whole
 from rnnexp.analysis.claims.runs import cells_of, everything
 from rnnexp.analysis.contrasts import TooFewRuns
+from rnnexp.analysis.described import DONE
 from rnnexp.analysis.figures.panels import Panel, Series, draw_panels
 from rnnexp.analysis.figures.style import look_of
 from rnnexp.analysis.intervals import Rate, rate_interval
@@ -21,7 +22,7 @@ LEVEL = 0.05
 def judge(studies: Mapping[str, Study]) -> Finding:
     """Compare how often runs diverge without a limit of the gradient's norm and with one."""
     runs = everything(studies["clipping"], CLIP)
-    runs = runs[runs["status"].isin(["finished", "diverged"])]
+    runs = runs[runs["status"].isin(DONE)]
     limits = sorted(runs[CLIP].dropna().unique(), reverse=True)
     free = runs[runs[CLIP].isna()]
     if free.empty or not limits:

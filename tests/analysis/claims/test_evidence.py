@@ -97,6 +97,7 @@ def test_a_claim_without_enough_runs_is_not_finished_and_one_without_any_has_non
     assert judged("little_data", little_data=store).finding.kind == UNFINISHED
     assert judged("little_data").finding.kind == NO_RUNS
     few = little_data({5000: 0.2, 200_000: 0.0})
+    few.runs.append(few.runs[-1] | {"run_id": "again"})  # counts once
     finding = judge(BY_NAME["little_data"], {"little_data": few.load()}).finding
     assert finding.kind == UNFINISHED
     assert finding.sentence.startswith("20 of 50 runs so far, by which it is “holds”: At 5,000 words")
