@@ -3,8 +3,8 @@
 rnnexp ablation study=NAME[,NAME] [where='dataset.name=ptb'] [uri=MLFLOW_STORE] [out=FOLDER]
 
 The runs of a cell are those of one recipe and of that recipe less a part each, on one text, with the same seeds. The
-recipe is the configuration from which the others differ least, and of two the one that has more parts. where: which
-runs, as for rnnexp compare. Writes ablation.md and ablation.png, svg and pdf.
+recipe is the configuration from which the others differ least, and of two the one that has more parts; where no one
+configuration is that, none is. where: which runs, as for rnnexp compare. Writes ablation.md and ablation.png, svg and pdf.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def worths(study: Study) -> pd.DataFrame:
     if not rows:
         raise UserError(
             "the study has no recipe and recipe less a part with two seeds each: "
-            "rnnexp -m experiment=ablation_lstm makes one"
+            "rnnexp -m experiment=ablation_lstm makes one; rnnexp compare is for other studies"
         )
     table = pd.DataFrame(rows)
     order = table.groupby("part")["worth"].mean().sort_values(ascending=False).index
@@ -75,9 +75,10 @@ def _of_cell(runs: pd.DataFrame, settings: dict[str, str]) -> list[dict]:
         return []
     values = runs[keys].astype(object).fillna("null").astype(str)
     has = values.groupby(runs["configuration"]).first()
-    recipe = min(
-        has.index, key=lambda name: ((has != has.loc[name]).sum().sum(), has.loc[name].isin(OFF).sum())
-    )
+    order = {name: ((has != has.loc[name]).sum().sum(), has.loc[name].isin(OFF).sum()) for name in has.index}
+    recipe, *others = (name for name in order if order[name] == min(order.values()))
+    if others:
+        return []
     losses = {name: own.set_index("seed")["test_loss"] for name, own in runs.groupby("configuration")}
     rows = []
     for name in has.index.drop(recipe):
@@ -112,17 +113,17 @@ def _without(name: str, value: str) -> str:
 def without_a_row(study: Study, table: pd.DataFrame) -> list[str]:
     """Return a sentence for each configuration missing from `worths`, as where its runs diverged."""
     final = study.runs[study.runs["role"] == "final"]
-    shown = {*table["recipe"], *table["configuration"]}
+    shown, cells = {*table["recipe"], *table["configuration"]}, set(table["cell"])
     sentences = []
-    for name, own in final.groupby("configuration", sort=False):
+    for (cell, name), own in final.groupby(["cell", "configuration"], sort=False):
         if name in shown:
             continue
-        counts = own["status"].value_counts()
-        ended = (
-            f"{counts.get('finished', 0)} of {len(own)} runs finished, {counts.get('diverged', 0)} diverged"
-        )
-        few = "has no row: fewer than two seeds beside the recipe's"
-        sentences.append(f"{as_one(str(name))} {few} ({ended})")
+        why = f"no one configuration of {cell} is a recipe of which the others lack a part each"
+        if cell in cells:
+            counts = own["status"].value_counts()
+            ended = f"{counts.get('finished', 0)} of {len(own)} runs finished"
+            why = f"fewer than two seeds beside the recipe's ({ended}, {counts.get('diverged', 0)} diverged)"
+        sentences.append(f"{as_one(str(name))} has no row: {why}")
     return sentences
 
 

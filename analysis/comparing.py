@@ -38,7 +38,7 @@ def compare_groups(
 ) -> tuple[list[Group], pd.Series]:
     """Return the groups of runs, and the name of the group of each run.
 
-    The pairs of all groups are tested together.
+    The pairs of all groups are tested together, with those for which the best was looked for among all.
 
     Parameters
     ----------
@@ -46,13 +46,15 @@ def compare_groups(
     """
     names = group_names(runs, settings)
     finals = runs[runs["role"] == "final"]
-    groups, questions, owners = [], [], []
+    groups, questions, owners, unasked = [], [], [], 0
     found_baseline = not baseline
     for name in dict.fromkeys(names[finals.index]):
         inside = runs[names == name].copy()
         table = configuration_table(inside[inside["role"] == "final"], settings)
         inside["trials"] = budgets(inside, settings)
         design = find_design(table, settings, tuned_keys(inside["tuned"]), baseline)
+        inside["alternatives"] = inside["configuration"].map(design.alternatives)
+        unasked += design.unasked
         found_baseline |= bool(design.pairs) or baseline in {*table.index, *table["cell.name"]}
         ended = (table[["finished", "diverged"]] > 0).any(axis=1) | table.index.isin(design.standing)
         order = table[ended].sort_values("valid_loss", kind="stable").index
@@ -68,9 +70,9 @@ def compare_groups(
             owners.append(group)
             group.notes += notes
     if not found_baseline:
-        known = ", ".join(sorted({n for group in groups for n in group.standing}))
+        known = ", ".join(sorted({as_one(n) for group in groups for n in group.standing}))
         raise UserError(f"baseline={baseline} is no cell or configuration: there are {known}")
-    for group, answer in zip(owners, judge_together(questions)):
+    for group, answer in zip(owners, judge_together(questions, unasked)):
         group.verdicts.append(answer)
     return groups, names
 

@@ -77,8 +77,8 @@ def describe(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             "best_epoch": best,
             "last_epoch": of_column("epoch", "max"),
             "valid_loss": valid,
-            "valid_ppl": np.exp(valid),
-            "test_ppl": np.exp(test),
+            "valid_ppl": perplexity(valid),
+            "test_ppl": perplexity(test),
             "best_reachable": np.log(has.number("metrics.oracle/ppl")),
             "best_reachable_valid": np.log(has.number("metrics.oracle/valid_ppl")),
             "bpc": has.number("metrics.test/bpc"),
@@ -110,6 +110,12 @@ def describe(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     table["lr_high"] = has.number("tags.rnnexp.lr_high")
     table["shared_machine"] = _shared(has, runs)
     return table
+
+
+def perplexity(losses: pd.Series) -> pd.Series:
+    """Return the perplexity of losses in nats per token; that of very large ones is infinite."""
+    with np.errstate(over="ignore"):
+        return np.exp(losses)
 
 
 def _status(has: Recorded, table: pd.DataFrame, harmed: pd.Series) -> pd.Series:

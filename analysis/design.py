@@ -7,6 +7,7 @@ that matches parameters, or a learning rate, is no obstacle: it differs, and tha
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from math import comb
 from typing import Any
 
 import pandas as pd
@@ -32,12 +33,16 @@ class Design:
 
     pairs : of configurations.
     strata : the standing configurations under equal settings each, with these settings in words.
+    unasked : how many other pairs there are where the best of all is a part of each pair: any could have been it.
+    alternatives : of each standing configuration, of how many settings with as many runs it is the best by validation.
     notes : sentences about what was left out, and what differs.
     is_paired : whether the runs of a pair share their seeds' random numbers: one cell, one switch flipped.
     """
 
     pairs: list[tuple[str, str]] = field(default_factory=list)
     strata: dict[str, list[str]] = field(default_factory=dict)
+    unasked: int = 0
+    alternatives: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     is_paired: bool = False
 
@@ -75,6 +80,8 @@ def find_design(table: pd.DataFrame, settings: dict[str, str], tuned: set[str], 
         for _, alternatives in rows.groupby(units[rows.index], sort=False):
             best = _choose(alternatives)
             chosen.append(best)
+            finished = alternatives["finished"]
+            design.alternatives[best] = int((finished == finished.max()).sum())
             design.notes += _left_out(alternatives, best)
         if not table.loc[chosen, ["finished", "diverged"]].to_numpy().any():
             continue  # nothing but failures: each run is named elsewhere
@@ -121,13 +128,13 @@ def _add_pairs(design: Design, table: pd.DataFrame, baseline: str) -> None:
             bases = [name for name in names if baseline in (name, table.loc[name, "cell.name"])]
             design.pairs += [(base, name) for base in bases[:1] for name in names if name != base]
             if not bases:
-                design.notes.append(f"no baseline {baseline} among {', '.join(names)}: not compared")
+                design.notes.append(f"no baseline {baseline} among {', '.join(map(as_one, names))}: not compared")
         elif len(names) > MOST_STANDING:
             design.pairs += [(names[0], name) for name in names[1:]]
+            design.unasked += comb(len(names) - 1, 2)
             design.notes.append(
                 f"{len(names)} configurations: each is compared with the best by validation, "
-                f"{as_one(names[0])} "
-                "(baseline= names another)"
+                f"{as_one(names[0])}, and corrected for all pairs (baseline= names another, chosen before)"
             )
         else:
             design.pairs += combinations(names, 2)

@@ -20,6 +20,7 @@ COLUMNS = {
     "data_digest": "of the data set",
     "trials": "that tuned its configuration, 0 for untuned",
     "ranges": "that these searched, as text; empty for untuned",
+    "alternatives": "settings of its cell of which it is the best by validation; empty for the only one",
     "epochs": "allowed",
     "patience": "of stopping early; empty for none",
     "schedule": "of the learning rate; empty for none",
@@ -130,7 +131,15 @@ def _budget(runs: pd.DataFrame) -> tuple[str, str]:
         return REFUSED, f"unequal numbers of trials: {each(runs, 'trials')}"
     if runs["ranges"].nunique(dropna=False) > 1:
         return REFUSED, f"different ranges were searched: {each(runs, 'ranges')}"
-    return OK, f"tuned alike, with {_plain(runs['trials'].iloc[0])} trials each"
+    if runs["trials"].iloc[0]:
+        return OK, f"tuned alike, with {_plain(runs['trials'].iloc[0])} trials each"
+    settings = runs["alternatives"].fillna(1)
+    if settings.nunique() > 1:
+        tried = each(runs.assign(alternatives=settings), "alternatives")
+        return REFUSED, f"each is the best of another number of settings: {tried}"
+    one = settings.iloc[0] == 1
+    tried = "one setting of each" if one else f"each is the best of {_plain(settings.iloc[0])} by validation"
+    return OK, f"no search: {tried}"
 
 
 def _training(runs: pd.DataFrame) -> tuple[str, str]:
@@ -265,7 +274,7 @@ def _times(runs: pd.DataFrame) -> tuple[str, str]:
 
 CHECKS = [
     Check("data", _data, ("data_digest",)),
-    Check("budget", _budget, ("trials",), ("ranges",)),
+    Check("budget", _budget, ("trials",), ("ranges", "alternatives")),
     Check("training", _training, ("epochs",), ("patience", "schedule", "max_seconds")),
     Check("runs", _runs, runs="reported"),
     Check("diverged", _diverged, runs="reported"),

@@ -32,28 +32,32 @@ def alpha_of_look(look: int) -> float:
     return ALPHA_OF_LOOKS[look]
 
 
-def holm(p_values: Sequence[float]) -> np.ndarray:
+def holm(p_values: Sequence[float], unasked: int = 0) -> np.ndarray:
     """Return the p-values adjusted for their number, in the order given (Holm 1979).
 
     The k-th smallest of m becomes `max over j <= k of (m - j + 1) p_(j)`, at most 1. Those below alpha
     may be called differences; the chance that any of them is none stays below alpha.
+
+    unasked : how many more belong to the m, as if they were the largest.
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * (unasked + np.arange(len(p), 0, -1))), 1)
     return adjusted
 
 
-def adjust(differences: Sequence[Difference], alpha: float = 0.05) -> list[Adjusted]:
+def adjust(differences: Sequence[Difference], alpha: float = 0.05, unasked: int = 0) -> list[Adjusted]:
     """Return the differences of a study tested together: Holm's p-values and Bonferroni's intervals.
 
     The intervals at `1 - alpha/m` hold all together in `1 - alpha` of studies. Bonferroni's, since
     those that agree with Holm in every case (Strassburger and Bretz 2008) say of a difference no more
     than its sign unless all are found. So Holm may find one whose interval still reaches 0.
+
+    unasked : how many more pairs count in the correction.
     """
-    pairs = len(differences)
-    adjusted = holm([difference.p for difference in differences])
+    pairs = len(differences) + unasked
+    adjusted = holm([difference.p for difference in differences], unasked)
     return [
         Adjusted(difference.at(1 - alpha / pairs), float(p), pairs, alpha)
         for difference, p in zip(differences, adjusted)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from rnnexp.analysis.columns import COLUMNS
 from rnnexp.analysis.comparing import Group
+from rnnexp.analysis.configurations import as_one
 from rnnexp.analysis.fairness import OK
 from rnnexp.analysis.markdown import aligned_table
 from rnnexp.analysis.study import Study
@@ -74,9 +75,9 @@ def group_text(study: Study, group: Group, more: Sequence[str] = ()) -> str:
     """Return a group in Markdown: table, verdicts, what `more` sentences say, lights, notes."""
     parts = [f"## {group.name}"] if len(study.groups) > 1 else []
     parts += ["\n".join(group_table(study, group)), legend(group_rows(study, group))]
-    said = [line for v in group.verdicts for line in (v.sentence, v.detail) if line]
+    said = ["; ".join(filter(None, (v.sentence, v.detail))) for v in group.verdicts]
     if not said and len(group.configurations) == 1:
-        said = [f"one configuration, {group.configurations[0]}: nothing to compare it with"]
+        said = [f"one configuration, {as_one(group.configurations[0])}: nothing to compare it with"]
     parts.append(listed([*said, *more]))
     parts.append(f"Fair?\n\n{listed(light_lines(group))}")
     if group.notes:

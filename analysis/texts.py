@@ -57,5 +57,5 @@ def text_sentences(group: Group, losses: Mapping[str, Sequence[TokenLosses]]) ->
             seeds = min(gap.n_a, gap.n_b)
             error = text_error(np.subtract(*means), clusters)
             said = uncertainty_sentences(gap.error * np.sqrt(seeds), seeds, error)
-            found.append(f"{verdict.worse} minus {verdict.better}: {' '.join(said)}")
+            found.append(f"{as_one(verdict.worse)} minus {as_one(verdict.better)}: {' '.join(said)}")
     return found

@@ -6,7 +6,6 @@ The fewer of their seeds rules: 1 and 2 say nothing of a difference, 3 and 4 som
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from math import comb, inf, isfinite
 
 from scipy import stats
@@ -15,7 +14,7 @@ from rnnexp.analysis import differences
 from rnnexp.analysis.differences import MOST_REARRANGEMENTS, Difference, Equivalence, Superiority
 from rnnexp.analysis.fairness import Light, refusals
 from rnnexp.analysis.intervals import Rate, rate_interval
-from rnnexp.analysis.multiplicity import Adjusted, adjust, alpha_of_look
+from rnnexp.analysis.multiplicity import Adjusted, adjust, alpha_of_look, holm
 from rnnexp.analysis.planning import needs_margin, seeds_to_decide
 from rnnexp.analysis.wording import Wording
 
@@ -95,33 +94,6 @@ class Verdict:
     rates: dict[str, Rate] = field(default_factory=dict)
 
 
-def verdict(
-    a: Configuration, b: Configuration, rules: Rules | None = None, lights: Sequence[Light] = ()
-) -> Verdict:
-    """Return what may be said of two configurations by themselves; `lights` are those of their runs."""
-    return verdicts([a, b], rules, {(a.name, b.name): lights})[0]
-
-
-def verdicts(
-    configurations: Sequence[Configuration],
-    rules: Rules | None = None,
-    lights: Mapping[tuple[str, str], Sequence[Light]] | None = None,
-    baseline: str | None = None,
-) -> list[Verdict]:
-    """Return a verdict for each pair, or each pair with the baseline, tested together after Holm.
-
-    Pairs that are refused, or have fewer than three seeds, are not tested and cost the others nothing.
-    """
-    rules, lights = rules or Rules(), lights or {}
-    return judge_together(
-        [
-            Question(a, b, rules, lights.get((a.name, b.name)) or lights.get((b.name, a.name)) or ())
-            for a, b in combinations(configurations, 2)
-            if baseline is None or baseline in (a.name, b.name)
-        ]
-    )
-
-
 @dataclass(frozen=True)
 class Question:
     """Ask which of two configurations is better, by rules; `lights` are those of their runs."""
@@ -132,23 +104,30 @@ class Question:
     lights: Sequence[Light] = ()
 
 
-def judge_together(questions: Sequence[Question]) -> list[Verdict]:
-    """Return a verdict for each question, all tested together after Holm, at the same look."""
+def judge_together(questions: Sequence[Question], unasked: int = 0) -> list[Verdict]:
+    """Return a verdict for each question, all tested together after Holm, at the same look.
+
+    unasked : how many more pairs count in the correction: those that the losses themselves put aside.
+    """
     pairs = [_Pair.ordered(each.a, each.b, each.rules.is_paired) for each in questions]
-    refused = [_refusal(pair, each.rules, each.lights) for pair, each in zip(pairs, questions)]
-    testable = [k for k, pair in enumerate(pairs) if refused[k] is None and min(pair.counts) >= LEAST]
+    both = list(zip(pairs, questions))
+    found = {k: refused for k, (pair, asked) in enumerate(both) if (refused := _refusal(pair, asked))}
+    diverged = [k for k, pair in enumerate(pairs) if k not in found and pair.has_diverged]
+    ps = holm([pairs[k].rates_p() for k in diverged], unasked)
+    number = len(diverged) + unasked
+    found |= {k: _compare_rates(*both[k], p, number) for k, p in zip(diverged, ps)}
+    few = [k for k, pair in enumerate(pairs) if k not in found and min(pair.counts) < LEAST]
+    found |= {k: _values(*both[k]) for k in few}
+    rest = [k for k in range(len(pairs)) if k not in found]
     alpha = alpha_of_look(questions[0].rules.look if questions else 1)
-    together = adjust([pairs[k].difference() for k in testable], alpha)
-    tested = dict(zip(testable, together))
-    return [
-        refused[k] or (_judge(pair, each.rules, tested[k]) if k in tested else _values(pair, each.rules))
-        for k, (pair, each) in enumerate(zip(pairs, questions))
-    ]
+    tested = adjust([pairs[k].difference() for k in rest], alpha, unasked)
+    found |= {k: _judge(*both[k], one) for k, one in zip(rest, tested)}
+    return [found[k] for k in range(len(pairs))]
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two configurations, the one with the larger mean loss first, and the losses that count."""
+    """Hold two configurations, the one with the larger mean loss first, and the losses that count."""
 
     worse: Configuration
     better: Configuration
@@ -171,6 +150,19 @@ class _Pair:
     def counts(self) -> tuple[int, int]:
         return len(self.high), len(self.low)
 
+    @property
+    def rates(self) -> dict[str, Rate]:
+        """Return how often each diverged, by its name."""
+        return {one.name: one.divergence for one in (self.worse, self.better)}
+
+    @property
+    def has_diverged(self) -> bool:
+        return any(rate.count for rate in self.rates.values())
+
+    def rates_p(self) -> float:
+        """Return the p-value of Fisher's exact test of whether both diverge equally often."""
+        return float(stats.fisher_exact([[r.count, r.n - r.count] for r in self.rates.values()]).pvalue)
+
     def difference(self) -> Difference:
         return (differences.paired if self.is_paired else differences.welch)(self.high, self.low)
 
@@ -187,39 +179,36 @@ class _Pair:
         )
 
 
-def _refusal(pair: _Pair, rules: Rules, lights: Sequence[Light]) -> Verdict | None:
-    """Return why there is no verdict on losses, if so; the number of runs is judged apart."""
-    both = (pair.worse, pair.better)
-    rates = {one.name: one.divergence for one in both}
-    has_diverged = any(rate.count for rate in rates.values())
-    judged_below = {"runs", "diverged"} if has_diverged else {"runs"}
-    red = [light for light in refusals(lights) if light.name not in judged_below]
-    words, names = pair.wording(rules), (pair.better.name, pair.worse.name)
+def _refusal(pair: _Pair, asked: Question) -> Verdict | None:
+    """Return why there is no verdict, if so; the numbers of runs, and of those that diverged, are judged apart."""
+    judged_apart = {"runs", "diverged"} if pair.has_diverged else {"runs"}
+    red = [light for light in refusals(asked.lights) if light.name not in judged_apart]
+    words, names = pair.wording(asked.rules), (pair.better.name, pair.worse.name)
     if red:
         kind = f"refused: {', '.join(light.name for light in red)}"
         return Verdict(kind, words.refused([light.sentence for light in red]), *names)
-    if has_diverged:
-        first, second = rates.values()
-        table = [[rate.count, rate.n - rate.count] for rate in (first, second)]
-        p = float(stats.fisher_exact(table).pvalue)
-        alpha = alpha_of_look(rules.look)
-        return Verdict("refused: diverged", words.rates(rates, p, p < alpha), *names, rates=rates)
-    if not min(pair.counts):
+    if not min(pair.counts) and not pair.has_diverged:
         none = "no seed that both finished" if pair.is_paired else "no finished run to compare"
         return Verdict("refused: runs", words.refused([none]), *names)
     return None
 
 
-def _values(pair: _Pair, rules: Rules) -> Verdict:
+def _compare_rates(pair: _Pair, asked: Question, p: float, pairs: int) -> Verdict:
+    """Return the verdict of two of which one diverged: on how often; p: after Holm over so many pairs."""
+    words = pair.wording(asked.rules).rates(pair.rates, p, alpha_of_look(asked.rules.look), pairs)
+    return Verdict("refused: diverged", words, pair.better.name, pair.worse.name, rates=pair.rates)
+
+
+def _values(pair: _Pair, asked: Question) -> Verdict:
     """Return what each run reached, where either configuration has one or two."""
     kind = ONE_RUN if min(pair.counts) == 1 else VALUES
-    sentence = pair.wording(rules).values(pair.high, pair.low)
+    sentence = pair.wording(asked.rules).values(pair.high, pair.low)
     return Verdict(kind, sentence, pair.better.name, pair.worse.name)
 
 
-def _judge(pair: _Pair, rules: Rules, tested: Adjusted) -> Verdict:
+def _judge(pair: _Pair, asked: Question, tested: Adjusted) -> Verdict:
     """Return the verdict of three seeds each or more."""
-    seeds, gap = min(pair.counts), tested.difference
+    rules, seeds, gap = asked.rules, min(pair.counts), tested.difference
     words = pair.wording(rules)
     alpha = tested.alpha / tested.pairs
     equality = differences.equivalence(gap, rules.margin, alpha) if seeds >= FULL else None
@@ -231,8 +220,7 @@ def _judge(pair: _Pair, rules: Rules, tested: Adjusted) -> Verdict:
         elif gap.low > rules.margin:
             kind, sentence = BETTER, words.better_by(tested)
         else:
-            is_small = equality is not None and equality.holds
-            kind, sentence = PERHAPS, words.perhaps(tested, rules.margin, is_small)
+            kind, sentence = PERHAPS, words.perhaps(tested, rules.margin)
     elif equality and equality.holds and may_be_equal:
         kind, sentence = AS_GOOD, words.as_good(tested, equality)
     else:

@@ -13,7 +13,7 @@ from rnnexp.analysis.planning import MOST_SEEDS
 
 @dataclass(frozen=True)
 class Wording:
-    """Two configurations and how they are spoken of, the worse first; each method returns a sentence."""
+    """Hold two configurations and how they are spoken of, the worse first; each method returns a sentence."""
 
     worse: str
     better: str
@@ -25,29 +25,33 @@ class Wording:
 
     def refused(self, reasons: Sequence[str]) -> str:
         """Say that there is no verdict, and why."""
-        return f"no verdict on {self.worse} and {self.better}: {'; '.join(reasons)}"
+        return f"no verdict on {as_one(self.worse)} and {as_one(self.better)}: {'; '.join(reasons)}"
 
-    def rates(self, rates: Mapping[str, Rate], p: float, differ: bool) -> str:
-        """Say how often each diverged, and whether these rates differ."""
+    def rates(self, rates: Mapping[str, Rate], p: float, alpha: float, pairs: int) -> str:
+        """Say how often each diverged, and whether these rates differ, by p after Holm over so many pairs."""
         each = [
             f"{as_one(name)} diverged in {rate.count} of {rate.n} runs "
             f"(95% interval {100 * rate.low:.0f} to {100 * rate.high:.0f}%)"
             for name, rate in rates.items()
         ]
-        chance = "by more than chance" if differ else "by no more than chance may"
-        return f"no verdict on losses: {', '.join(each)}; these rates differ {chance} (Fisher's exact p = {p:.2g})"
+        chance = "by more than chance" if p < alpha else "by no more than chance may"
+        holm = f", Holm over {pairs} pairs" if pairs > 1 else ""
+        return (
+            f"no verdict on losses: {', '.join(each)}; these rates differ {chance} "
+            f"(Fisher's exact p = {p:.2g}{holm})"
+        )
 
     def values(self, high: Sequence[float], low: Sequence[float]) -> str:
         """List the perplexity of every run, where there are too few for more."""
         each = [
             f"{name} {', '.join(f'{exp(loss):,.2f}' for loss in losses)}"
-            for name, losses in ((self.better, low), (self.worse, high))
+            for name, losses in ((as_one(self.better), low), (as_one(self.worse), high))
         ]
         both = f"{each[0]} and {each[1]}" if max(self.counts) == 1 else "; ".join(each)
         if max(self.counts) == 1:
             return f"one run each: {both}; says nothing about cells"
         if min(self.counts) == 1:
-            lone = self.worse if self.counts[0] == 1 else self.better
+            lone = as_one(self.worse if self.counts[0] == 1 else self.better)
             return f"one run of {lone}: {both}; says nothing about cells"
         return f"values only: {both}; two runs say nothing about a difference"
 
@@ -60,9 +64,9 @@ class Wording:
         low, *_ = percents(tested.difference.low, width=_width(tested.difference))
         return f"{self._statement(tested)}, by at least {low}% ({self._how(tested)})"
 
-    def perhaps(self, tested: Adjusted, margin: float, is_small: bool) -> str:
+    def perhaps(self, tested: Adjusted, margin: float) -> str:
         """Say which is worse by less than the margin, or perhaps so."""
-        by = "by less" if is_small else "perhaps by less"
+        by = "by less" if tested.difference.high < margin else "perhaps by less"
         return f"{self._statement(tested)}, {by} than the margin of {_margin(margin)}% ({self._how(tested)})"
 
     def as_good(self, tested: Adjusted, equality: Equivalence) -> str:
@@ -73,7 +77,7 @@ class Wording:
         level = _level(1 - 2 * tested.alpha)
         together = f", corrected for {tested.pairs} pairs" if tested.pairs > 1 else ""
         return (
-            f"{self._opening()}{self.better} and {self.worse} are as good as each other in {self.measure}, "
+            f"{self._opening()}{as_one(self.better)} and {as_one(self.worse)} are as good as each other in {self.measure}, "
             f"within {_margin(equality.margin)}% (difference {mean}%, {level}% interval {low} to {high}, "
             f"two one-sided tests, {self._seeds()}{together})"
         )
@@ -118,7 +122,9 @@ class Wording:
         together = tested.pairs > 1
         interval = f"{'simultaneous ' * together}{_level(1 - tested.alpha)}% interval {low} to {high}"
         holm = f", Holm over {tested.pairs} pairs, p = {tested.p:.2g}" if together else ""
-        return f"{interval}, {gap.method}, {self._seeds()}{holm}"
+        wider = ", which finds a difference where the interval, wider, does not"
+        only_holm = wider if tested.p < tested.alpha and gap.low <= 0 else ""
+        return f"{interval}, {gap.method}, {self._seeds()}{holm}{only_holm}"
 
     def _seeds(self) -> str:
         if self.is_paired:
@@ -138,7 +144,7 @@ def percents(*nats: float, width: float) -> list[str]:
 
 def possessive(name: str) -> str:
     """Return "GRU's"; a name of several words in brackets, so that it reads as one: "[gru, lr=2]'s"."""
-    return f"{name}'s" if name.isalnum() else f"[{name}]'s"
+    return f"{as_one(name)}'s"
 
 
 def _width(gap: Difference) -> float:

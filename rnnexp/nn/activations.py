@@ -1,4 +1,4 @@
-"""Compute the activation functions of the gates, and their derivatives from their values."""
+"""Compute what gates do: activation functions, their derivatives from their values, and interpolation."""
 
 import numpy as np
 
@@ -22,3 +22,10 @@ def tanh_gradient(y, out):
     """Set `out` to 1 - y^2, the derivative of tanh where its value is y."""
     np.multiply(y, y, out=out)
     np.subtract(1, out, out=out)
+
+
+def interpolate(gate, a, b, out):
+    """Set `out` to gate * a + (1 - gate) * b, as b + gate * (a - b)."""
+    np.subtract(a, b, out=out)
+    out *= gate
+    out += b

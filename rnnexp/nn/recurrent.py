@@ -58,8 +58,8 @@ class RecurrentLayer(Layer):
         state : the state before the first step, arrays (B, H).
         mask : (T, B, H), multiplied with the factor of each recurrent product (dropout in the time direction);
             None: no mask.
-        U : the weights of the recurrent products, by their gates; `backward` sets their gradients, as those of the
-            parameters; None: the parameters.
+        U : the weights of the recurrent products, by their gates, such as dropped ones; `backward` sets the gradients
+            of the parameters to theirs. None: the parameters.
 
         Returns
         -------
@@ -106,21 +106,18 @@ class RecurrentLayer(Layer):
     def weight_gradients(
         self, x: DenseInputs | TokenInputs, w: Window, dw: Window, mask, workspace: Workspace
     ):
-        """Set the gradients of W, U and b from those of all preactivations; return that of the inputs."""
+        """Set the gradients of W, U, b and the diagonals from those of all preactivations; return that of the inputs."""
         cell, (G, T, B, H) = self.cell, dw.gates.shape
         da = dw.gates.reshape(G, T * B, H)
         jobs, dx = x.gradients(da[: len(cell.input_gates)], self.p["W"], self.g["W"], workspace)
+        arrays = w.at(slice(None), slice(None))
         for group, name in cell.recurrent_matmuls.items():
-            v = w.at(slice(None), slice(None))[name]
-            v = (v if mask is None else v * mask).reshape(T * B, H)
+            v = arrays[name] if mask is None else arrays[name] * mask
             first = cell.gates.index(group)
             some = da[first : first + len(group)]
-            jobs += self.backend.stacked_matmul_jobs(v.T, some, self.g[f"U_{group}"])
+            jobs += self.backend.stacked_matmul_jobs(v.reshape(T * B, H).T, some, self.g[f"U_{group}"])
         for name, multiplied in cell.diagonals.items():
-            d = (
-                dw.gates[cell.gates.index(name.removeprefix("v_"))]
-                * w.at(slice(None), slice(None))[multiplied]
-            )
+            d = dw.gates[cell.gates.index(name.removeprefix("v_"))] * arrays[multiplied]
             jobs.append(partial(self.backend.sum_rows, d.reshape(T * B, H), self.g[name]))
         jobs.append(partial(self.backend.sum_rows, da, self.g["b"]))
         run_all(jobs)

@@ -37,7 +37,7 @@ class RandomMask:
 
 
 class Dropout(RandomMask):
-    """Multiply by a mask in the depth direction, between layers.
+    """Multiply by a mask: between layers, or in the direction of time, where the recurrent products take the mask.
 
     Zaremba et al. 2014, "Recurrent neural network regularization".
 
@@ -58,7 +58,7 @@ class Dropout(RandomMask):
             return None
         T, B, D = shape
         mask = self.draw((1 if self.variational else T, B, D), workspace, key)
-        # one of a window of one step counts as that step's own, by which the same loops are taken as for longer ones
+        # `kind_of` knows a shared mask by its stride of 0, which broadcasting gives even to a window of one step
         return np.broadcast_to(mask, shape) if self.variational else mask
 
     def forward(self, x, workspace: Workspace, key: MaskKey):

@@ -84,7 +84,7 @@ class TrainState:
         Parameters
         ----------
         nats, grad_norm : of its window, the summed loss and the norm of the gradient.
-        loss : of which that was the gradient, `nats` divided by the `loss_denominator` of the batches.
+        loss : of which that was the gradient, `nats` divided by the `denominator` of the batches.
         tokens, sequences : how many targets its window has, and how many of them end a sequence.
         clip_norm : the optimizer's limit of that norm.
 
@@ -135,8 +135,9 @@ class TrainState:
 def divergence(records: Sequence[Mapping[str, float]], vocab_size: int) -> str:
     """Return how training that has ended only did harm, although every number of it was finite; "" where it did not.
 
-    Its best epoch is then no better than equal odds for every symbol, or its last is worse than its first. Not so
-    where that is overfitting: the training text has become more probable than the validation text ever was.
+    Its best epoch is then no better than equal odds for every symbol, or its last is worse than its first. The second
+    is no harm where it is overfitting that stays below equal odds: the training text has become more probable than the
+    validation text ever was.
 
     Parameters
     ----------

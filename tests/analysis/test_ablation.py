@@ -131,3 +131,20 @@ def test_the_table_and_the_picture_say_all():
     picture = draw_ablation(table)
     assert "lstm, no dropout: +0.2033" in picture.description
     assert isinstance(table, pd.DataFrame)
+
+
+def test_settings_none_of_which_lacks_a_part_are_no_recipe():
+    rates = [
+        (cell, seed, "FINISHED", 10.0 + seed, {"optimizer.lr": lr})
+        for cell, own in (("lstm", "1248"), ("gru", "1"))
+        for lr in own
+        for seed in (0, 1)
+    ]
+    with pytest.raises(UserError, match="no recipe and recipe less a part"):
+        worths(made(runs_table(*rates)))
+    beside = made(pd.concat([runs_table(*rates), study("rnn").recorded.assign(run_id=list("abcdefghijkl"))]))
+    table = worths(beside)
+    assert set(table["cell"]) == {"rnn"}
+    sentences = without_a_row(beside, table)
+    assert len(sentences) == 5
+    assert all("has no row: no one configuration of " in sentence for sentence in sentences)

@@ -1,5 +1,7 @@
 """Describe runs whatever state they are in: what the analysis asks is there, or said to be missing."""
 
+import warnings
+
 import pandas as pd
 
 from rnnexp.analysis.described import describe
@@ -21,3 +23,9 @@ def test_while_all_runs_are_under_way_none_has_shared_it():
     for ends in begin.where([False, False]), pd.Series([pd.NaT, pd.NaT], dtype="datetime64[s]"):
         table = describe(runs.assign(start_time=begin, end_time=ends), NO_HISTORY)
         assert table["shared_machine"].isna().all()
+
+
+def test_the_perplexity_of_a_very_large_loss_is_infinite_without_a_warning():
+    runs = runs_table(("lstm", 0, "FINISHED", 3.0, {})).assign(**{"metrics.test/loss": [1000.0]})
+    with warnings.catch_warnings(action="error"):
+        assert describe(runs, NO_HISTORY)["test_ppl"].iloc[0] == float("inf")

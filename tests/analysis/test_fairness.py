@@ -21,7 +21,7 @@ def study(**changes):
             "lr_high": 16.0,
         },
         **{"engine": "numba", "threads": 1, "device": "cpu", "tuning_seed": 100.0, "best_epoch": 30},
-        **{"last_epoch": 33, "shared_machine": False},
+        **{"last_epoch": 33, "shared_machine": False, "alternatives": 1},
     }
     runs = pd.DataFrame({"configuration": ["lstm"] * 3 + ["gru"] * 3, "seed": [1, 2, 3] * 2}).assign(**plain)
     runs["parameters"] = [77787] * 3 + [78215] * 3
@@ -42,6 +42,10 @@ HALF = [1, 1, 1, 2, 2, 2]
 REFUSALS = {
     "data": ({"data_digest": ["a", "a", "a", "b", "b", "b"]}, "different data: gru b, lstm a"),
     "budget": ({"trials": [20, 20, 20, 7, 7, 7]}, "unequal numbers of trials: gru 7, lstm 20"),
+    "budget without a search": (
+        {"trials": 0, "ranges": None, "alternatives": [4, 4, 4, 1, 1, 1]},
+        "each is the best of another number of settings: gru 1, lstm 4",
+    ),
     "training": ({"epochs": HALF}, "unequal epochs: gru 2, lstm 1"),
     "runs": ({"status": ["failed"] + ["finished"] * 5}, "fewer than 3 finished runs: lstm 2"),
     "diverged": (
@@ -125,7 +129,7 @@ def test_ranges_must_be_equal():
     assert lit(runs)["budget"] == (REFUSED, "different ranges were searched: gru lr 1..4, lstm lr 1..16")
     untuned = study(trials=0, ranges=None, lr_low=np.nan, lr_high=np.nan, tuning_seed=np.nan)
     found = lit(untuned)
-    assert found["budget"] == (OK, "tuned alike, with 0 trials each")
+    assert found["budget"] == (OK, "no search: one setting of each")
     assert found["learning rate"][0] == found["tuning seed"][0] == OK
     assert found["untuned"][0] == STATED
 

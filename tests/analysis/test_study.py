@@ -84,6 +84,27 @@ def test_a_lone_trial_does_not_displace_a_set_of_seeds():
         "[lstm, lr=1] stands for its cell, with 3 finished runs, more than [lstm, lr=12] with 1"
     ]
     assert study.groups[0].configurations[0] == "lstm, lr=12", "the table still has it, in its place"
+    assert light(study.groups[0], "budget") == ("ok", "no search: one setting of each")
+
+
+def test_the_best_of_more_settings_than_the_other_had_is_no_fair_pair():
+    rates = [row for lr in "124" for row in seeds("lstm", 8 + int(lr), {"optimizer.lr": lr})]
+    study = study_of(*rates, *seeds("gru", 10))
+    sentence = "each is the best of another number of settings: [gru, lr=1] 1, [lstm, lr=1] 3"
+    assert light(study.groups[0], "budget") == ("refused", sentence)
+    assert study.groups[0].verdicts[0].kind == "refused: budget"
+    equal = study_of(*rates, *(row for lr in "124" for row in seeds("gru", 10, {"optimizer.lr": lr})))
+    assert light(equal.groups[0], "budget") == ("ok", "no search: each is the best of 3 by validation")
+
+
+def test_of_very_many_the_best_is_compared_and_all_pairs_are_paid_for():
+    study = study_of(*(row for n in range(8) for row in seeds(f"cell{n}", 9 + n / 10)))
+    (group,) = study.groups
+    assert len(group.verdicts) == 7
+    assert {verdict.tested.pairs for verdict in group.verdicts} == {28}
+    assert "corrected for all pairs" in group.notes[0]
+    base = study_of(*(row for n in range(8) for row in seeds(f"cell{n}", 9 + n / 10)), baseline="cell0")
+    assert {verdict.tested.pairs for verdict in base.groups[0].verdicts} == {7}
 
 
 def test_of_as_many_seeds_the_best_by_validation_stands_whatever_the_test_says():

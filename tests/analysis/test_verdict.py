@@ -1,7 +1,8 @@
 """A verdict says what its number of seeds allows, and no more."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import combinations
 from math import log
 
 import numpy as np
@@ -9,9 +10,25 @@ import pytest
 
 from rnnexp.analysis.fairness import OK, REFUSED, STATED, Light
 from rnnexp.analysis.multiplicity import holm
-from rnnexp.analysis.verdict import Configuration, Rules, verdict, verdicts
+from rnnexp.analysis.verdict import Configuration, Question, Rules, judge_together
 
 LSTM = log(3.64)
+
+
+def verdicts(configurations, rules=None, lights=(), baseline=None, unasked=0):
+    """Return what may be said of each pair, or each with the baseline, tested together."""
+    return judge_together(
+        [
+            Question(a, b, rules or Rules(), lights)
+            for a, b in combinations(configurations, 2)
+            if baseline in (None, a.name, b.name)
+        ],
+        unasked,
+    )
+
+
+def verdict(a, b, rules=None, lights=()):
+    return verdicts([a, b], rules, lights)[0]
 
 
 def runs(name, seeds, loss=LSTM, sd=0.002, **facts):
@@ -100,6 +117,10 @@ def test_a_difference_that_is_small_is_less_than_matters():
     row = verdict(*pair(5, gap=0.004, sd=0.001))
     assert row.kind == "better perhaps"
     assert "worse than LSTM's, by less than the margin of 1% (" in row.sentence
+    beyond = verdict(*pair(5, gap=0.007, sd=0.0024))
+    assert beyond.equality.holds
+    assert beyond.tested.difference.high > 0.01
+    assert "perhaps by less than the margin of 1% (95% interval 0.4 to 1.1" in beyond.sentence
 
 
 def test_equality_is_said_where_the_90_percent_interval_is_within_the_margin():
@@ -172,6 +193,30 @@ def test_a_pair_that_is_not_tested_costs_the_others_nothing():
     assert rows[0] == verdict(*cells[:2])
 
 
+def test_pairs_that_the_losses_put_aside_count():
+    cells = pair(5, gap=0.0072, sd=0.004)
+    asked = verdicts(cells, unasked=2)[0]
+    assert asked.kind == "undecided"
+    assert asked.tested.p == pytest.approx(3 * verdict(*cells).tested.p)
+    assert "Holm over 3 pairs" in asked.sentence
+
+
+def test_rates_of_divergence_are_tested_together():
+    lost = {"GRU": 4, "RNN": 4, "MGU": 0}
+    cells = [runs("LSTM", 5), *(runs(name, 5 - n, diverged=n, begun=5) for name, n in lost.items())]
+    alone = verdict(*cells[:2])
+    assert "these rates differ by more than chance (Fisher's exact p = 0.048)" in alone.sentence
+    among = verdicts(cells)
+    assert "by no more than chance may (Fisher's exact p = 0.24, Holm over 5 pairs)" in among[0].sentence
+
+
+def test_names_of_several_words_read_as_one():
+    a, b = (replace(one, name=f"{one.name.lower()}, lr={k}") for k, one in enumerate(pair(1)))
+    assert verdict(a, b).sentence.startswith("one run each: [lstm, lr=0] 3.64 and [gru, lr=1] 3.73;")
+    refused = verdict(a, b, lights=[Light("data", REFUSED, "different data: gru 1, lstm 2")])
+    assert refused.sentence.startswith("no verdict on [gru, lr=1] and [lstm, lr=0]: ")
+
+
 def test_holm_may_find_a_difference_whose_simultaneous_interval_reaches_0():
     """The sentence gives the p-value that decided beside the interval."""
     cells = [runs("LSTM", 5, sd=0.01), runs("GRU", 5, LSTM + 0.0175, 0.01), runs("RNN", 5, LSTM + 0.5, 0.01)]
@@ -181,6 +226,7 @@ def test_holm_may_find_a_difference_whose_simultaneous_interval_reaches_0():
     assert row.kind == "better perhaps"
     assert "interval -0." in row.sentence
     assert "Holm over 3 pairs, p = 0.0" in row.sentence
+    assert row.sentence.endswith(", which finds a difference where the interval, wider, does not)")
 
 
 def test_runs_that_share_something_are_paired_by_seed():
@@ -225,8 +271,6 @@ def test_a_light_refuses():
         "no verdict on GRU and LSTM: different data: gru 1, lstm 2; unequal numbers of trials: gru 7, lstm 20"
     )
     assert verdict(*pair(10), lights=lights[2:]).kind == "better by at least"
-    turned = verdicts(pair(10), lights={("GRU", "LSTM"): lights})
-    assert turned[0].kind == "refused: data, budget"
 
 
 def test_the_light_of_few_runs_is_left_to_the_number_of_seeds():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
+from rnnexp.nn.activations import interpolate, sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Cell
 
 
@@ -32,9 +32,7 @@ class CIFG(Cell):
         arrays["fog"] += recurrent("fog", arrays["h_prev"])
         sigmoid(arrays["fo"], out=arrays["fo"])
         np.tanh(arrays["g"], out=arrays["g"])
-        np.subtract(arrays["c_prev"], arrays["g"], out=arrays["c"])
-        arrays["c"] *= arrays["f"]
-        arrays["c"] += arrays["g"]
+        interpolate(arrays["f"], arrays["c_prev"], arrays["g"], out=arrays["c"])
         np.tanh(arrays["c"], out=arrays["tanh_c"])
         np.multiply(arrays["o"], arrays["tanh_c"], out=arrays["h"])
 

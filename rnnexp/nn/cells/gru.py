@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
+from rnnexp.nn.activations import interpolate, sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Bias, Cell
 from rnnexp.options import Option, one_of
 
@@ -32,7 +32,7 @@ class GRU(Cell):
         np.multiply(arrays["r"], arrays["h_prev"], out=arrays["reset_h"])
         arrays["n"] += recurrent("n", arrays["reset_h"])
         np.tanh(arrays["n"], out=arrays["n"])
-        interpolate(arrays)
+        interpolate(arrays["z"], arrays["h_prev"], arrays["n"], out=arrays["h"])
 
     def local_gradients(self, arrays, grads):
         sigmoid_gradient(arrays["rz"], out=grads["rz"])
@@ -68,7 +68,7 @@ class GRUResetAfter(Cell):
         sigmoid(arrays["rz"], out=arrays["rz"])
         arrays["n"] += arrays["r"] * arrays["m"]
         np.tanh(arrays["n"], out=arrays["n"])
-        interpolate(arrays)
+        interpolate(arrays["z"], arrays["h_prev"], arrays["n"], out=arrays["h"])
 
     def local_gradients(self, arrays, grads):
         sigmoid_gradient(arrays["rz"], out=grads["rz"])
@@ -83,18 +83,12 @@ class GRUResetAfter(Cell):
         dh += recurrent.back("rzm", grads["rzm"])
 
 
-def interpolate(arrays):
-    """Set h' = z * h + (1 - z) * n, as n + z * (h - n)."""
-    np.subtract(arrays["h_prev"], arrays["n"], out=arrays["h"])
-    arrays["h"] *= arrays["z"]
-    arrays["h"] += arrays["n"]
-
-
 def local_gradients_of_interpolation(arrays, grads):
     """Set grads["z"] and grads["n"] to the derivatives of h' by the preactivations of z and n.
 
     grads["z"] holds the derivative of the sigmoid before.
     """
+    # not `*=`, for compiled code to multiply these two first: see rnnexp.compute.jit.factors
     np.multiply(arrays["h_prev"] - arrays["n"], grads["z"], out=grads["z"])
     tanh_gradient(arrays["n"], out=grads["n"])
     grads["n"] *= 1 - arrays["z"]

@@ -16,12 +16,13 @@ class LSTM(Cell):
         c' = f * c + i * g
         h' = o * tanh(c')
 
-    Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+    Hochreiter & Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers, Schmidhuber & Cummins 2000,
+    "Learning to forget: continual prediction with LSTM".
 
     Parameters
     ----------
     forget_bias : first value of the forget gate's bias. 1 keeps the memory open at the start
-        (Jozefowicz et al. 2015, section 2.2); "Deep Learning from Scratch 2" has 0.
+        (Jozefowicz et al. 2015, "An empirical exploration of recurrent network architectures", section 2.2); "Deep Learning from Scratch 2" has 0.
     """
 
     gates = input_gates = "ifog"
@@ -58,6 +59,7 @@ class LSTM(Cell):
         tanh_gradient(arrays["g"], out=grads["g"])
         grads["i"] *= arrays["g"]
         grads["f"] *= arrays["c_prev"]
+        # not `*=`, for compiled code to multiply these two first: see rnnexp.compute.jit.factors
         np.multiply(arrays["tanh_c"], grads["o"], out=grads["o"])
         grads["g"] *= arrays["i"]
         tanh_gradient(arrays["tanh_c"], out=grads["c"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
+from rnnexp.nn.activations import interpolate, sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Cell
 
 
@@ -26,9 +26,7 @@ class MGU(Cell):
         np.multiply(arrays["f"], arrays["h_prev"], out=arrays["gated_h"])
         arrays["n"] += recurrent("n", arrays["gated_h"])
         np.tanh(arrays["n"], out=arrays["n"])
-        np.subtract(arrays["n"], arrays["h_prev"], out=arrays["h"])
-        arrays["h"] *= arrays["f"]
-        arrays["h"] += arrays["h_prev"]
+        interpolate(arrays["f"], arrays["n"], arrays["h_prev"], out=arrays["h"])
 
     def local_gradients(self, arrays, grads):
         sigmoid_gradient(arrays["f"], out=grads["f"])

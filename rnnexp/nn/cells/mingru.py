@@ -1,8 +1,6 @@
 """Compute a step of the minimal GRU."""
 
-import numpy as np
-
-from rnnexp.nn.activations import sigmoid, sigmoid_gradient
+from rnnexp.nn.activations import interpolate, sigmoid, sigmoid_gradient
 from rnnexp.nn.cells.base import Cell
 
 
@@ -21,9 +19,7 @@ class MinGRU(Cell):
 
     def step(self, arrays, recurrent):
         sigmoid(arrays["z"], out=arrays["z"])
-        np.subtract(arrays["n"], arrays["h_prev"], out=arrays["h"])
-        arrays["h"] *= arrays["z"]
-        arrays["h"] += arrays["h_prev"]
+        interpolate(arrays["z"], arrays["n"], arrays["h_prev"], out=arrays["h"])
 
     def local_gradients(self, arrays, grads):
         sigmoid_gradient(arrays["z"], out=grads["z"])

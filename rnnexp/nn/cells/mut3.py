@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
+from rnnexp.nn.activations import interpolate, sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Cell
 
 
@@ -29,9 +29,7 @@ class MUT3(Cell):
         np.multiply(arrays["r"], arrays["h_prev"], out=arrays["reset_h"])
         arrays["n"] += recurrent("n", arrays["reset_h"])
         np.tanh(arrays["n"], out=arrays["n"])
-        np.subtract(arrays["n"], arrays["h_prev"], out=arrays["h"])
-        arrays["h"] *= arrays["z"]
-        arrays["h"] += arrays["h_prev"]
+        interpolate(arrays["z"], arrays["n"], arrays["h_prev"], out=arrays["h"])
 
     def local_gradients(self, arrays, grads):
         sigmoid_gradient(arrays["rz"], out=grads["rz"])

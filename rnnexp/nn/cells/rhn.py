@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from rnnexp.nn.activations import sigmoid, sigmoid_gradient, tanh_gradient
+from rnnexp.nn.activations import interpolate, sigmoid, sigmoid_gradient, tanh_gradient
 from rnnexp.nn.cells.base import Bias, Cell
 from rnnexp.options import Option, within
 
@@ -52,9 +52,7 @@ class RHN(Cell):
             arrays[n + t] += recurrent(n + t, arrays[before])
             np.tanh(arrays[n], out=arrays[n])
             sigmoid(arrays[t], out=arrays[t])
-            np.subtract(arrays[n], arrays[before], out=arrays[after])
-            arrays[after] *= arrays[t]
-            arrays[after] += arrays[before]
+            interpolate(arrays[t], arrays[n], arrays[before], out=arrays[after])
 
     def local_gradients(self, arrays, grads):
         for (n, t), before in zip(self.pairs, self.between):

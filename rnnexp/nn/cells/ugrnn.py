@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from rnnexp.nn.activations import sigmoid, sigmoid_gradient
+from rnnexp.nn.activations import interpolate, sigmoid, sigmoid_gradient
 from rnnexp.nn.cells.base import Cell
-from rnnexp.nn.cells.gru import interpolate, local_gradients_of_interpolation
+from rnnexp.nn.cells.gru import local_gradients_of_interpolation
 
 
 class UGRNN(Cell):
@@ -24,7 +24,7 @@ class UGRNN(Cell):
         arrays["zn"] += recurrent("zn", arrays["h_prev"])
         sigmoid(arrays["z"], out=arrays["z"])
         np.tanh(arrays["n"], out=arrays["n"])
-        interpolate(arrays)
+        interpolate(arrays["z"], arrays["h_prev"], arrays["n"], out=arrays["h"])
 
     def local_gradients(self, arrays, grads):
         sigmoid_gradient(arrays["z"], out=grads["z"])

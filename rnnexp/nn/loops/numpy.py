@@ -29,12 +29,12 @@ def backward(
 ) -> None:
     """Run the steps in reverse as `rnnexp.nn.loops.backward` does; each thread takes one of `parts`."""
     cell, backend, limit = layer.cell, layer.backend, layer.clip_through_time
-    _, T, B, H = w.gates.shape
+    _, T, _, H = w.gates.shape
     child = workspace.child("backward")
     weights = recurrent_weights(backend, w.U, parts, child, transposed=True)
 
     def loop(rows: slice) -> None:
-        several = max(1, PART // (B * H))
+        several = max(1, PART // (length(rows) * H))
         for t in range(0, T, several):
             some = slice(t, t + several)
             cell.local_gradients(w.at(some, rows), dw.at(some, rows))
