@@ -39,6 +39,7 @@ def run(request: Request, given: Namespace) -> None:
         run_sweep(search, search.run, again(request))
         final = search.final_runs()
         finish(final, final.run, request)
+        search.require_best()
 
 
 def open_search(request: Request, since: float | None = None) -> "Search":
@@ -58,6 +59,7 @@ def hand_out(search: "Search", given: Namespace) -> None:
     run_sweep(search, partial(handing_out.hand_out, search, number, start), again(request))
     final = search.final_runs()
     finish(final, partial(launchers.look_up, final.jobs), request)
+    search.require_best()
 
 
 def start_workers(given: Namespace, since: float, number: int) -> None:

@@ -81,6 +81,10 @@ def plain(error: HydraException | OmegaConfBaseException) -> str:
         return (
             f"{group} is chosen already: write {group}=OPTION without +, in a file override {group}: OPTION"
         )
+    if found := re.match(r"Could not append to config\. An item is already at '([^']+)'", said):
+        return f"{found[1]} is there already: write {found[1]}=VALUE without +"
+    if found := re.match(r"Error merging override ~([^=]+)", said):
+        return f"~{found[1]}: a key cannot be removed, only set: {found[1]}=VALUE"
     if isinstance(cause, OmegaConfBaseException) and (found := re.match("Error merging override (.+)", said)):
         if found[1].startswith("sweep.params="):
             return f"{found[1]} must be KEY: VALUES; {OF_SEARCH}"

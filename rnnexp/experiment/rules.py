@@ -38,6 +38,7 @@ def check(
         require_dropout_somewhere(config["model"])
         require_rates(config)
         require_time_to_average(config["train"])
+        require_steps_to_compare(config)
     if has_sequences(config["dataset"]):
         require_fits_sequences(config)
     if config["train"].get("max_seconds") and config["device"] == "gpu":
@@ -87,6 +88,15 @@ def require_time_to_average(train: dict[str, Any]) -> None:
         raise UserError(
             f"train.average_trigger={trigger} waits longer for a better epoch than train.patience={patience}, which "
             "ends the run: add train.patience=null"
+        )
+
+
+def require_steps_to_compare(config: dict[str, Any]) -> None:
+    """Raise UserError where the outputs of two steps are to be compared, and a window has one."""
+    penalty = config["model"].get("temporal_penalty")
+    if penalty and config["train"]["bptt"] == 1:
+        raise UserError(
+            f"model.temporal_penalty={penalty} compares the steps of a window, and train.bptt=1 has one: leave it out"
         )
 
 

@@ -17,6 +17,7 @@ SIZES = {  # key -> those that go before it
     "layer_sizes": ("match_params",),
     "embed_size": ("match_params",),  # where it is tied
 }
+FIRST_BIASES = "forget_bias", "chrono_steps", "transform_bias"  # options of cells
 
 
 def require_typed_counts(overrides: Iterable[str], config: dict[str, Any]) -> None:
@@ -25,6 +26,7 @@ def require_typed_counts(overrides: Iterable[str], config: dict[str, Any]) -> No
     require_left_out(given, config["model"])
     require_sizes(given, config["model"])
     require_places(given, config["model"])
+    require_biases(given, config["cell"])
 
 
 def require_left_out(given: dict[str, str], model: dict[str, Any]) -> None:
@@ -72,6 +74,13 @@ def require_places(given: dict[str, str], model: dict[str, Any]) -> None:
         raise UserError(
             f"{given['model.between_dropout']} counts nowhere, for there is one layer: leave it out"
         )
+
+
+def require_biases(given: dict[str, str], cell: dict[str, Any]) -> None:
+    """Raise UserError where an override is for the first value of a bias, and the cell has none."""
+    for key in FIRST_BIASES:
+        if f"cell.{key}" in given and not cell.get("bias", True):
+            raise UserError(f"{given[f'cell.{key}']} counts nowhere beside cell.bias=false: leave one of them out")
 
 
 def names_in(value: str) -> list[str]:

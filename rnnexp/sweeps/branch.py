@@ -1,9 +1,11 @@
 """Hold the trials that a search has had of each combination, such as each cell, and where they are kept."""
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.records.address import Address
@@ -48,12 +50,16 @@ class Branch:
         studies = [optuna.load_study(study_name=name, storage=storage) for name in kin]
         return sum(len(study.get_trials(deepcopy=False, states=FINISHED_STATES)) for study in studies)
 
+    def has_best(self) -> bool:
+        """Return whether a trial came to an end and did not diverge."""
+        return any(trial.state == TrialState.COMPLETE and isfinite(trial.value) for trial in self.trials.finished())
+
     def summary(self) -> str:
         """Return a line on its trials."""
         trials = self.trials.finished()
-        pruned = sum(trial.state == FINISHED_STATES[1] for trial in trials)
+        pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
         line = f"{self.called}: {len(trials)} of {self.trials.budget} trials, {pruned} of them pruned"
-        if len(trials) == pruned:
+        if not self.has_best():
             return line
         best = self.study.best_trial
         return f"{line}; best valid ppl {best.value:.4g} with {self.trials.words(best.params)}"

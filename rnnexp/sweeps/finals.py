@@ -1,6 +1,5 @@
 """Make the final runs of a search: the best settings of each combination with seeds that no trial has had."""
 
-import math
 import socket
 import time
 from collections.abc import Callable
@@ -47,13 +46,13 @@ def best_jobs(
     seeds: int,
     job_of: Callable[[str, list[str]], Job],
 ) -> list[Job]:
-    """Return jobs with the best settings of each combination, one a seed, none of which a trial has had.
+    """Return jobs with the best settings of each combination that has them, one a seed, none of which a trial has had.
 
     The tags of their runs say how many trials tuned them.
 
     Raises
     ------
-    UserError where no trial has finished, or too few because some failed.
+    UserError where no combination has best settings, or too few trials have ended because some failed.
     """
     jobs = []
     first = 1 + max(branch.trials.seed for branch in branches)
@@ -62,10 +61,8 @@ def best_jobs(
         over = branch.trials.finished()
         if failed := branch.trials.begun - len(over):
             raise UserError(f"{branch.called}: {number(failed, 'trial')} failed in other processes; {AGAIN}")
-        if not any(trial.value is not None and trial.state.name == "COMPLETE" for trial in over):
-            raise UserError(f"{branch.called}: no trial has finished, so there are no best settings")
-        if math.isinf(branch.study.best_value):
-            raise UserError(f"{branch.called}: every trial diverged or failed: search lower learning rates")
+        if not branch.has_best():
+            continue
         best = chosen(space, branch.study.best_params)
         tuning = {"rnnexp.tuned": ",".join(space), "rnnexp.tuning_trials": str(branch.spent())}
         for seed in range(first, first + seeds):
@@ -74,7 +71,15 @@ def best_jobs(
             job = job_of(name, [*branch.overrides, *best, f"seed={seed}", study])
             job.tags = branch.tags() | range_tags(space) | tuning
             jobs.append(job)
+    if not any(branch.has_best() for branch in branches):
+        require_best(branches)
     return distinct(jobs)
+
+
+def require_best(branches: list[Branch]) -> None:
+    """Raise UserError where no trial of a combination came to an end that counts: there are no best settings."""
+    if lost := ", ".join(branch.called for branch in branches if not branch.has_best()):
+        raise UserError(f"{lost}: every trial diverged, failed or was pruned: search lower learning rates")
 
 
 class FinalRuns(Sweep):

@@ -42,6 +42,7 @@ class Request:
 
     def __init__(self, given: list[Override], arguments: Sequence[str]):
         require_for_the_whole(given)
+        require_once(given)
         plain = of_first_job(given)
         require_same_folder(plain)
         self.arguments, self.composer = list(arguments), Composer()
@@ -139,6 +140,16 @@ def require_for_the_whole(given: Iterable[Override]) -> None:
             raise UserError(f"{key}: give the key itself its range, as in '{own}=interval(1,2)'")
         if key.partition(".")[0] == "sweep" and not is_one(override):
             raise UserError(f"{text(override)} names several values, and a sweep is done by one: give one")
+
+
+def require_once(given: Iterable[Override]) -> None:
+    """Raise UserError where a key with several values is given again: these would be dropped."""
+    several: dict[str, Override] = {}
+    for override in given:
+        if before := several.get(override.key_or_group):
+            raise UserError(f"{text(before)} and {text(override)}: give the key once, with all its values")
+        if not is_one(override):
+            several[override.key_or_group] = override
 
 
 def require_range(override: Override) -> None:

@@ -28,7 +28,7 @@ except ImportError:
     raise UserError(f"sweep.trials takes Optuna: {how_to_add('search')}") from None
 
 from rnnexp.sweeps.branch import Branch, load_branch
-from rnnexp.sweeps.finals import FinalRuns, best_jobs, require_room_for_best
+from rnnexp.sweeps.finals import FinalRuns, best_jobs, require_best, require_room_for_best
 from rnnexp.sweeps.signs import Heart
 from rnnexp.sweeps.storages import AWAY, reached, require_one_machine
 from rnnexp.sweeps.trials import POLL_S
@@ -53,7 +53,10 @@ class Search(Sweep):
         settings = request.settings
         self.request, self.job_of = request, request.composer.job
         if not request.space:
-            raise UserError("sweep.trials searches over sweep.params, which is empty: try sweep=search")
+            raise UserError(
+                "sweep.trials has nothing to search over: give a range, as in 'optimizer.lr=tag(log,interval(1,40))', "
+                "or sweep=search, which has some; values and choices alone are a grid"
+            )
         self.space, self.budget, self.seeds = request.space, settings["trials"], settings["best_seeds"]
         combinations = request.combinations()
         super().__init__([], workers, timeout, on_error, total=self.budget * len(combinations))
@@ -151,7 +154,7 @@ class Search(Sweep):
         self.look_at = 0.0
         metrics = job.folder.result()
         if metrics:
-            trials.tell(trial, metrics["best/valid_ppl"])
+            trials.tell(trial, math.inf if job.diverged else metrics["best/valid_ppl"])
         elif trial.number in trials.lost:
             job.outcome = "taken over"
             trials.give_up(trial)
@@ -187,6 +190,10 @@ class Search(Sweep):
         with reached(self.branches[0].storage):
             self.heart.start()
             return FinalRuns(self.branches[0], self.best(), **self.request.limits)
+
+    def require_best(self) -> None:
+        """Raise UserError where a combination has no best settings, and so no final runs."""
+        require_best(self.branches)
 
     def summary(self) -> str:
         """Return how the jobs went, and a line on the trials of each combination."""

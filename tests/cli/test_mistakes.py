@@ -353,6 +353,11 @@ SIXTY = {
     "-m sweep=recipe cell=gru,mingru": "cell=mingru optimizer.lr=21.5 model.input_dropout=0.25 "
     "model.output_dropout=0.25 model.weight_drop=0.3 model.activation_penalty=1 model.temporal_penalty=1: "
     "model.weight_drop=0.3 is for recurrent products, and cell=mingru has none",
+    "cell=lstm cell.bias=false cell.forget_bias=5": "cell.forget_bias=5 counts nowhere beside cell.bias=false: leave ",
+    "model.temporal_penalty=1 train.bptt=1": "model.temporal_penalty=1.0 compares the steps of a window, and "
+    "train.bptt=1 has one: leave it out",
+    "~model.dropout": "~model.dropout: a key cannot be removed, only set: model.dropout=VALUE",
+    "cell=lstm +cell.forget_bias=0": "cell.forget_bias is there already: write cell.forget_bias=VALUE without +",
     "experiment=zoo model.between_dropout=.5": "model.between_dropout=.5 counts nowhere, for there is one layer: "
     "leave it out",
     "-m sweep.pruner=median seed=0,1": "sweep.pruner=median is for a search: add sweep=search or sweep.trials=N",

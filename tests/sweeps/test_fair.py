@@ -1,5 +1,7 @@
 """`sweep=fair`: cells of one size, the same trials each, the best of each with fresh seeds, one report."""
 
+from math import inf
+
 import pytest
 
 from rnnexp.errors import UserError
@@ -81,6 +83,8 @@ def end_in_turn(work, outcomes):
         if outcome == "finished":
             job.folder.path.mkdir(parents=True, exist_ok=True)
             job.folder.result_file.write_text('{"best/valid_ppl": 5, "best/epoch": 1}')
+            if error:
+                job.folder.tags_file.write_text('{"rnnexp.diverged": "true"}')
         work.on_job_end(job)
     assert work.next_job() is None
     work.close()
@@ -106,6 +110,29 @@ def test_a_trial_that_failed_is_done_again_and_one_that_diverged_counts(tmp_path
         assert {job.tags["rnnexp.tuning_trials"] for job in work.best()} == {"2"}
 
 
+def test_of_a_cell_whose_trials_all_diverge_there_are_no_final_runs_and_of_the_others_there_are(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rnnexp.sweeps.scheduler.Sweep.on_job_end", lambda *_: None)
+    with open_request([*SMALL[:-1], *FAIR, "sweep.trials=1"]) as request:
+        work = Search(request, workers=1, timeout=None, on_error="keep_going")
+        end_in_turn(work, [("failed", "Diverged: the loss became nan at step 3"), ("finished", "")])
+        assert [job.config["cell"]["name"] for job in work.best()] == ["gru", "gru"]
+        assert "cell=lstm: 1 of 1 trials, 0 of them pruned\n" in work.summary()
+        with pytest.raises(UserError, match="^cell=lstm: every trial diverged, failed or was pruned"):
+            work.require_best()
+
+
+def test_a_trial_that_ends_but_only_did_harm_is_the_worst(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rnnexp.sweeps.scheduler.Sweep.on_job_end", lambda *_: None)
+    with open_request([*SMALL[:-1], "sweep=search", "sweep.trials=2", "optimizer.lr=interval(1,2)"]) as request:
+        work = Search(request, workers=1, timeout=None, on_error="keep_going")
+        end_in_turn(work, [("finished", "it did only harm"), ("finished", "")])
+        assert [trial.value for trial in work.branches[0].trials.finished()] == [inf, 5]
+
+
 @pytest.mark.slow
 def test_with_more_trials_runs_done_before_say_of_how_many_they_are_the_best(in_process, tmp_path):
     given = ["sweep=fair", "cell=lstm,gru", "sweep.best_seeds=1", "sweep.report=false", "tracking=none"]
@@ -127,7 +154,7 @@ def test_a_search_over_one_combination_is_called_all(tmp_path, monkeypatch):
     with open_request([*SMALL[:-1], *given]) as request:
         work = Search(request, workers=1, timeout=None, on_error="keep_going")
         end_in_turn(work, [("failed", "Diverged: the loss became nan at step 3")])
-        with pytest.raises(UserError, match=r"^all: every trial diverged or failed"):
+        with pytest.raises(UserError, match=r"^all: every trial diverged, failed or was pruned"):
             work.best()
 
 
