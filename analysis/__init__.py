@@ -22,6 +22,8 @@ gap             says which kinds of tokens a gap comes from; `importance` which 
 pareto          says which of several are beaten on all counts
 figures/        draws them, a file a family
 insert          puts a table into a page that the user names
+markdown        writes tables in Markdown
+published       lists what the documents published, for `reproduce`
 web             makes a page of HTML from a template; `templates/` has what all pages share
 report/         puts a study on a page: verdicts, checks, tables, figures, every run's fate
 contrasts       tests weighted sums of means: slopes, differences of differences, lowest points of parabolas

@@ -4,7 +4,8 @@ rnnexp ablation study=NAME[,NAME] [where='dataset.name=ptb'] [uri=MLFLOW_STORE] 
 
 The runs of a cell are those of one recipe and of that recipe less a part each, on one text, with the same seeds. The
 recipe is the configuration from which the others differ least, and of two the one that has more parts; where no one
-configuration is that, none is. where: which runs, as for rnnexp compare. Writes ablation.md and ablation.png, svg and pdf.
+configuration is that, none is. where: which runs, as for rnnexp compare. Writes ablation.md and ablation.png, svg and
+pdf.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 from rnnexp.analysis.verdict import Rules
 from rnnexp.command.process import exit_status
@@ -13,7 +13,25 @@ from rnnexp.output import say
 from rnnexp.records.address import clean_arguments
 from rnnexp.records.names import require_name
 
+N = TypeVar("N", bound="Named")
 OTHER_OUT = "name another by out="  # what to do where a folder cannot be made
+
+
+class Named(Protocol):
+    """Have a name, by which a command takes it."""
+
+    @property
+    def name(self) -> str: ...
+
+
+def chosen(known: Sequence[N], only: str) -> list[N]:
+    """Return those that a comma-separated list names; all where it is empty."""
+    by_name = {one.name: one for one in known}
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    for name in names:
+        if name not in by_name:
+            raise UserError(f"only={name} is not known: choose from {', '.join(by_name)}")
+    return [by_name[name] for name in names] or list(known)
 
 
 @dataclass

@@ -53,7 +53,7 @@ def compare_groups(
         table = configuration_table(inside[inside["role"] == "final"], settings)
         inside["trials"] = budgets(inside, settings)
         design = find_design(table, settings, tuned_keys(inside["tuned"]), baseline)
-        inside["alternatives"] = inside["configuration"].map(design.alternatives)
+        inside["alternatives"] = inside["configuration"].map(design.alternatives).where(inside["trials"] == 0)
         unasked += design.unasked
         found_baseline |= bool(design.pairs) or baseline in {*table.index, *table["cell.name"]}
         ended = (table[["finished", "diverged"]] > 0).any(axis=1) | table.index.isin(design.standing)

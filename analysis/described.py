@@ -135,7 +135,8 @@ def _status(has: Recorded, table: pd.DataFrame, harmed: pd.Series) -> pd.Series:
 def _only_did_harm(history: pd.DataFrame) -> pd.Series:
     """Return for each run, as 1 or 0, whether it ended above its first validation loss without having overfitted.
 
-    So `rnnexp.training.state.divergence` judges; here for runs of a version that did not.
+    This is one of the rules of `rnnexp.training.state.divergence`, for runs of a version that had none: what ends
+    above equal odds is not found here.
     """
     if "valid/loss" not in history or history.empty:
         return pd.Series(dtype=float)

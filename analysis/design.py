@@ -128,7 +128,9 @@ def _add_pairs(design: Design, table: pd.DataFrame, baseline: str) -> None:
             bases = [name for name in names if baseline in (name, table.loc[name, "cell.name"])]
             design.pairs += [(base, name) for base in bases[:1] for name in names if name != base]
             if not bases:
-                design.notes.append(f"no baseline {baseline} among {', '.join(map(as_one, names))}: not compared")
+                design.notes.append(
+                    f"no baseline {baseline} among {', '.join(map(as_one, names))}: not compared"
+                )
         elif len(names) > MOST_STANDING:
             design.pairs += [(names[0], name) for name in names[1:]]
             design.unasked += comb(len(names) - 1, 2)

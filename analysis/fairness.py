@@ -20,7 +20,7 @@ COLUMNS = {
     "data_digest": "of the data set",
     "trials": "that tuned its configuration, 0 for untuned",
     "ranges": "that these searched, as text; empty for untuned",
-    "alternatives": "settings of its cell of which it is the best by validation; empty for the only one",
+    "alternatives": "settings of which it is the best by validation; empty for tuned",
     "epochs": "allowed",
     "patience": "of stopping early; empty for none",
     "schedule": "of the learning rate; empty for none",
@@ -40,6 +40,11 @@ COLUMNS = {
     "best_epoch": "of the best validation loss",
     "last_epoch": "that was run, counted alike",
     "shared_machine": "whether other work ran beside it",
+}
+BUDGET = {  # what must be equal, and what is said where it is not
+    "trials": "unequal numbers of trials",
+    "ranges": "different ranges were searched",
+    "alternatives": "each is the best of another number of settings",
 }
 MOST_APART = 0.02  # of parameters
 OUTER = 0.1  # of a range, at each end
@@ -117,9 +122,6 @@ def asked(runs: pd.DataFrame, which: str) -> pd.DataFrame:
     return runs[finished & own.isin(own[is_reported & finished])]
 
 
-# refused -------------------------------------------------------------------------------------------------
-
-
 def _data(runs: pd.DataFrame) -> tuple[str, str]:
     if runs["data_digest"].nunique() > 1:
         return REFUSED, f"different data: {each(runs, 'data_digest')}"
@@ -127,19 +129,11 @@ def _data(runs: pd.DataFrame) -> tuple[str, str]:
 
 
 def _budget(runs: pd.DataFrame) -> tuple[str, str]:
-    if runs["trials"].nunique() > 1:
-        return REFUSED, f"unequal numbers of trials: {each(runs, 'trials')}"
-    if runs["ranges"].nunique(dropna=False) > 1:
-        return REFUSED, f"different ranges were searched: {each(runs, 'ranges')}"
-    if runs["trials"].iloc[0]:
-        return OK, f"tuned alike, with {_plain(runs['trials'].iloc[0])} trials each"
-    settings = runs["alternatives"].fillna(1)
-    if settings.nunique() > 1:
-        tried = each(runs.assign(alternatives=settings), "alternatives")
-        return REFUSED, f"each is the best of another number of settings: {tried}"
-    one = settings.iloc[0] == 1
-    tried = "one setting of each" if one else f"each is the best of {_plain(settings.iloc[0])} by validation"
-    return OK, f"no search: {tried}"
+    for column, wrong in BUDGET.items():
+        if runs[column].nunique(dropna=False) > 1:
+            return REFUSED, f"{wrong}: {each(runs, column)}"
+    trials, settings = (_plain(runs[column].iloc[0]) for column in ("trials", "alternatives"))
+    return OK, f"no search; settings tried of each: {settings}" if trials == "0" else f"{trials} trials each"
 
 
 def _training(runs: pd.DataFrame) -> tuple[str, str]:
@@ -165,9 +159,7 @@ def _diverged(runs: pd.DataFrame) -> tuple[str, str]:
     ended = runs[runs["status"].isin(DONE)]["configuration"].value_counts().to_dict()
     diverged = runs[runs["status"] == "diverged"]["configuration"].value_counts().sort_index()
     if len(diverged):
-        each = ", ".join(
-            f"{as_one(str(name))} in {number} of {ended[name]} runs" for name, number in diverged.items()
-        )
+        each = ", ".join(f"{as_one(str(one))} in {n} of {ended[one]} runs" for one, n in diverged.items())
         return REFUSED, f"diverged: {each}; compare these rates, not losses"
     return OK, "no run diverged"
 
@@ -180,15 +172,11 @@ def _commits(runs: pd.DataFrame) -> tuple[str, str]:
         name, seed = other.index[0]
         return REFUSED, f"{as_one(name)}, seed {seed}: different results from different commits"
     reported = asked(runs, "finished")
-    stated = []
-    if (number := reported["commit"].nunique()) > 1:
-        stated.append(f"runs of {number} commits")
+    number = reported["commit"].nunique()
+    stated = [f"runs of {number} commits"] if number > 1 else []
     if changed := int(reported["dirty"].astype(bool).sum()):
         stated.append(f"{changed} of {len(reported)} runs by code with changes beyond its commit")
     return (STATED, ", ".join(stated)) if stated else (OK, "all runs are of one commit")
-
-
-# stated --------------------------------------------------------------------------------------------------
 
 
 def _parameters(runs: pd.DataFrame) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rnnexp.analysis.intervals import t_quantile
-from rnnexp.analysis.text_error import blocks, sentences, text_error
+from rnnexp.analysis.text_error import blocks, ratio, sentences, text_error
 from rnnexp.records.folder import RunFolder
 
 END = "<eos>"  # ends a sentence of a stream, where the vocabulary has it
@@ -175,12 +175,7 @@ def _mean(excess: np.ndarray, clusters: np.ndarray) -> tuple[float, float, float
 
 
 def _share(parts: np.ndarray, totals: np.ndarray) -> tuple[float, float, float]:
-    """Return `sum parts / sum totals` over S clusters with its 95% interval (ratio estimator).
-
-    `error^2 = S/(S-1) sum (part_s - r total_s)^2 / (sum total_s)^2`.
-    """
-    number, whole = len(totals), float(totals.sum())
-    ratio = float(parts.sum()) / whole
-    error = sqrt(number / (number - 1) * float(((parts - ratio * totals) ** 2).sum())) / abs(whole)
-    half = t_quantile(0.95, number - 1) * error
-    return ratio, ratio - half, ratio + half
+    """Return `sum parts / sum totals` over S clusters with its 95% interval; see `ratio`."""
+    share, error = ratio(parts, totals)
+    half = t_quantile(0.95, len(totals) - 1) * error
+    return share, share - half, share + half

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from rnnexp.analysis.command import OTHER_OUT, main
+from rnnexp.analysis.command import OTHER_OUT, chosen, main
 from rnnexp.analysis.configurations import result_keys
 from rnnexp.analysis.insert import put_into, with_table
 from rnnexp.analysis.markdown import table_line
@@ -28,7 +28,7 @@ from rnnexp.analysis.records import NoRecords, load_runs
 from rnnexp.analysis.where import is_same
 from rnnexp.command.arguments import read
 from rnnexp.errors import UserError
-from rnnexp.output import say
+from rnnexp.output import duration, say
 from rnnexp.records.files import make_folder, replace_text
 from rnnexp.records.names import cell_name
 
@@ -51,16 +51,6 @@ class Arguments:
 
 class Failed(Exception):
     """Say that a command failed that was started."""
-
-
-def choose_results(only: str) -> list[PublishedResult]:
-    """Return the results that a comma-separated list names; all where it is empty."""
-    known = {result.name: result for result in PUBLISHED}
-    names = [name for name in only.split(",") if name]
-    for name in names:
-        if name not in known:
-            raise UserError(f"only={name} is not known: choose from {', '.join(known)}")
-    return [known[name] for name in names] or PUBLISHED
 
 
 def run_missing(results: list[PublishedResult], arguments: Arguments) -> list[str]:
@@ -141,11 +131,6 @@ def table_row(result: PublishedResult, runs: pd.DataFrame | None, uri: str) -> s
     return table_line([result.model, result.unit, result.published, here, takes, f"`{shown}`"])
 
 
-def duration(seconds: float) -> str:
-    """Return a time in words, given in seconds."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
 def markdown(results: list[PublishedResult], uri: str) -> str:
     """Return the table of what was published and what is recorded here."""
     rows = [table_row(result, finished_runs(result, uri), uri) for result in results]
@@ -154,7 +139,7 @@ def markdown(results: list[PublishedResult], uri: str) -> str:
 
 def reproduce(arguments: Arguments) -> None:
     """Run what has not finished where that is asked for, and write the table."""
-    results, without_data = choose_results(arguments.only), []
+    results, without_data = chosen(PUBLISHED, arguments.only), []
     if arguments.data is not None and not Path(arguments.data).is_dir():
         raise UserError(f"data={arguments.data} is no folder: name that which holds dinos.txt and ptb/")
     if arguments.into:

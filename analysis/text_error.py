@@ -12,22 +12,19 @@ LEAST_BLOCK = 35  # tokens: shorter blocks of a stream still depend on each othe
 
 @dataclass(frozen=True)
 class TextError:
-    """Hold a mean loss per token with the error that other text of the same kind would bring."""
+    """Hold a mean loss per token with the error that other text of the same kind would bring, and its 95% interval."""
 
     mean: float
     error: float
     low: float
     high: float
-    level: float
     tokens: int
     clusters: int
 
 
-def text_error(losses: np.ndarray, clusters: np.ndarray, level: float = 0.95) -> TextError:
-    """Return the mean loss per token and its error, for tokens that depend on each other in clusters.
+def text_error(losses: np.ndarray, clusters: np.ndarray) -> TextError:
+    """Return the mean loss per token and its error, for tokens that depend on each other in clusters; see `ratio`.
 
-    With losses `d_s` and tokens `m_s` a cluster, S clusters and N tokens: `r = sum d_s / sum m_s`,
-    `error^2 = S/(S-1) sum (d_s - r m_s)^2 / N^2` (ratio estimator; Cochran 1977, section 6.4).
     The losses are of one run, the mean of several seeds a token, or the difference of two
     configurations a token, which the same text makes hard or easy for both.
 
@@ -42,13 +39,22 @@ def text_error(losses: np.ndarray, clusters: np.ndarray, level: float = 0.95) ->
     tokens = np.bincount(clusters)
     sums = np.bincount(clusters, weights=losses)[tokens > 0]
     tokens = tokens[tokens > 0]
-    number, total = len(tokens), int(tokens.sum())
+    number = len(tokens)
     if number < 2:
         raise ValueError("needs two sentences or blocks of text or more")
-    mean = float(sums.sum() / total)
-    error = sqrt(number / (number - 1) * float(((sums - mean * tokens) ** 2).sum())) / total
-    half = t_quantile(level, number - 1) * error
-    return TextError(mean, error, mean - half, mean + half, level, total, number)
+    mean, error = ratio(sums, tokens)
+    half = t_quantile(0.95, number - 1) * error
+    return TextError(mean, error, mean - half, mean + half, int(tokens.sum()), number)
+
+
+def ratio(parts: np.ndarray, totals: np.ndarray) -> tuple[float, float]:
+    """Return `r = sum parts / sum totals` over S clusters, and its error (Cochran 1977, section 6.4).
+
+    `error^2 = S/(S-1) sum (part_s - r total_s)^2 / (sum total_s)^2`.
+    """
+    number, whole = len(totals), float(totals.sum())
+    r = float(parts.sum()) / whole
+    return r, sqrt(number / (number - 1) * float(((parts - r * totals) ** 2).sum())) / abs(whole)
 
 
 def sentences(tokens: np.ndarray, end: int) -> np.ndarray:

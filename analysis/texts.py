@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rnnexp.analysis.comparing import Group
+from rnnexp.analysis.configurations import as_one
 from rnnexp.analysis.gap import TokenLosses, read_losses
 from rnnexp.analysis.text_error import text_error, uncertainty_sentences
 

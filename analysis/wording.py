@@ -77,9 +77,9 @@ class Wording:
         level = _level(1 - 2 * tested.alpha)
         together = f", corrected for {tested.pairs} pairs" if tested.pairs > 1 else ""
         return (
-            f"{self._opening()}{as_one(self.better)} and {as_one(self.worse)} are as good as each other in {self.measure}, "
-            f"within {_margin(equality.margin)}% (difference {mean}%, {level}% interval {low} to {high}, "
-            f"two one-sided tests, {self._seeds()}{together})"
+            f"{self._opening()}{as_one(self.better)} and {as_one(self.worse)} are as good as each other in "
+            f"{self.measure}, within {_margin(equality.margin)}% "
+            f"(difference {mean}%, {level}% interval {low} to {high}, two one-sided tests, {self._seeds()}{together})"
         )
 
     def undecided(self, tested: Adjusted, needed: int | None) -> str:

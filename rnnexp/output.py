@@ -84,6 +84,13 @@ def number(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Return about how long so many seconds are."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def escape(sign: str) -> str:
     r"""Return a sign as `\x1b`, `\n` or `\u202e`."""
     return sign.encode("unicode_escape").decode()

@@ -11,7 +11,7 @@ NO_VERBS = frozenset(
     word
     for words in (
         "a all an any as at by each every for from how if in it its no of on one only see some such that the their",
-        "there these this those to under what when where whether which who whom whose why with within",
+        "there these this those to two under what when where whether which who whom whose why with within",
     )
     for word in words.split()
 )

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnexp.analysis.claims.claim import NO_RUNS, Claim
+from rnnexp.analysis.claims.claim import NO_RUNS
 from rnnexp.analysis.claims.gather import judge_all, tuned_rates
 from rnnexp.analysis.claims.listed import CLAIMS
 from rnnexp.analysis.claims.write import table, write
+from rnnexp.analysis.command import chosen
 from rnnexp.analysis.insert import put_into, with_table
 from rnnexp.command.arguments import read
 from rnnexp.errors import UserError
@@ -35,20 +36,10 @@ class Arguments:
     only: str = ""
 
 
-def chosen(only: str) -> list[Claim]:
-    """Return the claims that a comma-separated list names; all where it is empty."""
-    known = {claim.name: claim for claim in CLAIMS}
-    names = [name.strip() for name in only.split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            raise UserError(f"only={name} is not known: choose from {', '.join(known)}")
-    return [known[name] for name in names] or CLAIMS
-
-
 def run(given: Sequence[str]) -> None:
     """Judge the claims, write their page, and print the table."""
     arguments = read(given, Arguments)
-    claims = chosen(arguments.only)
+    claims = chosen(CLAIMS, arguments.only)
     if arguments.into:
         with_table(arguments.into, BEGIN, END, "")  # refused before anything is written
     judged = judge_all(claims, arguments.uri)

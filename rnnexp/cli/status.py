@@ -18,10 +18,10 @@ from typing import Any
 
 from rnnexp.command import arguments
 from rnnexp.errors import UserError, one_line
-from rnnexp.output import clear_screen, say
+from rnnexp.output import clear_screen, duration, say
 from rnnexp.records import found
 from rnnexp.records.folder import RunFolder
-from rnnexp.sweeps.outlook import duration, size
+from rnnexp.sweeps.outlook import size
 
 COLUMNS = [
     found.RUNNING,

@@ -28,9 +28,9 @@ class Batches(ABC):
     num_targets: int
 
     def denominator(self, k: int) -> int:
-        """Return by what the summed loss of window k is divided, whose gradient is then that of the window.
+        """Return the number that divides the summed loss of window k, before its gradient is taken.
 
-        It is the same for a window that is not full: its few tokens must not weigh more than others.
+        A window that is not full has that of a full one: its few tokens must not weigh more than others.
         """
         return self.loss_denominator
 

@@ -43,12 +43,12 @@ class Experiment:
         """Return a hash of config and data, which this experiment's checkpoints have and no others."""
         return f"{hashes(self.config)[0]}-{self.corpus.digest()[:16]}"
 
-    def tags(self, config: dict[str, Any]) -> dict[str, str]:
-        """Return what the records say of the run besides its config, which now has what computes it."""
+    def tags(self) -> dict[str, str]:
+        """Return what the records say of the run besides its config, once that names what computes it."""
         sizes = [str(cell.hidden_size) for cell in self.model.cells]
-        tags = {f"rnnexp.{key}": str(config[key]) for key in RUNTIME}
+        tags = {f"rnnexp.{key}": str(self.config[key]) for key in RUNTIME}
         tags["rnnexp.hidden_size"] = sizes[-1]
-        if config["model"].get("layer_sizes"):
+        if self.config["model"].get("layer_sizes"):
             tags["rnnexp.layer_sizes"] = ",".join(sizes)
         tags["rnnexp.data_digest"] = self.corpus.digest()
         tags["rnnexp.valid_protocol"] = self.valid_protocol

@@ -169,7 +169,7 @@ class Config:
     study: Annotated[
         str,
         beside_result(
-            "the MLflow experiment, and the unit that analysis.compare reads",
+            "the MLflow experiment, and the unit that `rnnexp compare` reads",
             Range(MEANING, is_name),
         ),
     ]

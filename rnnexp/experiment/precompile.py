@@ -47,6 +47,7 @@ SOURCES = (
 )
 FAULT_TOLD = 3  # exit status of the process that compiles, whose last line of output says what failed
 LOOK_S = 0.1  # seconds from one look at what is waited for to the next
+LOADED: set[Path] = set()  # the marks of what this process has loaded
 
 
 class HadToCompile(RuntimeError):
@@ -137,9 +138,6 @@ def load(config: dict[str, Any]) -> None:
     LOADED.add(mark)
 
 
-LOADED: set[Path] = set()  # the marks of what this process has loaded
-
-
 def mark_of(config: dict[str, Any]) -> Path | None:
     """Return the file whose presence says that a config's loops are compiled; None where none are, or none are kept."""
     if config["device"] == "gpu" or config["engine"] == "numpy":
@@ -205,7 +203,7 @@ def use_all(config: dict[str, Any]) -> None:
 
 
 def say_what_fails(config: dict[str, Any]) -> None:
-    """Do the same; where a part of the user's fails, say that in one line and exit with FAULT_TOLD."""
+    """Do what `use_all` does; where a part of the user's fails, say so in one line and exit with FAULT_TOLD."""
     try:
         with redirect_stdout(sys.stderr), ExitStack() as stack:
             for key, part in own_parts.chosen({"cell": config["cell"]}).items():

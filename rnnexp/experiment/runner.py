@@ -125,7 +125,7 @@ def execute(
             folder.save_config(config)
             folder.save_vocabulary(experiment.corpus)
             folder.save_loader(artifacts.loader())
-            folder.save_tags(folder.tags() | experiment.tags(config))
+            folder.save_tags(folder.tags() | experiment.tags())
             precompile.compile_first(config, raise_if_to_stop)
             # numbers that are not finite are found by `fit`, which says more than NumPy's warnings
             with (

@@ -80,7 +80,9 @@ def require_biases(given: dict[str, str], cell: dict[str, Any]) -> None:
     """Raise UserError where an override is for the first value of a bias, and the cell has none."""
     for key in FIRST_BIASES:
         if f"cell.{key}" in given and not cell.get("bias", True):
-            raise UserError(f"{given[f'cell.{key}']} counts nowhere beside cell.bias=false: leave one of them out")
+            raise UserError(
+                f"{given[f'cell.{key}']} counts nowhere beside cell.bias=false: leave one of them out"
+            )
 
 
 def names_in(value: str) -> list[str]:

@@ -106,7 +106,7 @@ class RecurrentLayer(Layer):
     def weight_gradients(
         self, x: DenseInputs | TokenInputs, w: Window, dw: Window, mask, workspace: Workspace
     ):
-        """Set the gradients of W, U, b and the diagonals from those of all preactivations; return that of the inputs."""
+        """Set the gradients of W, U, b and diagonals from those of all preactivations; return that of the inputs."""
         cell, (G, T, B, H) = self.cell, dw.gates.shape
         da = dw.gates.reshape(G, T * B, H)
         jobs, dx = x.gradients(da[: len(cell.input_gates)], self.p["W"], self.g["W"], workspace)

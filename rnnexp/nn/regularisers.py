@@ -186,7 +186,7 @@ class Penalties:
 
 
 def factor(penalty: float, counts, of):
-    """Return what times `of` is the gradient of its mean square times a penalty.
+    """Return the factor by which `of` is multiplied to give the gradient of `penalty` times its mean square.
 
     counts : (T, B), whether the numbers (T, B, H) of a step and row are in the mean.
     """

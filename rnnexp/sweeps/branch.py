@@ -52,7 +52,8 @@ class Branch:
 
     def has_best(self) -> bool:
         """Return whether a trial came to an end and did not diverge."""
-        return any(trial.state == TrialState.COMPLETE and isfinite(trial.value) for trial in self.trials.finished())
+        ended = [trial.value for trial in self.trials.finished() if trial.state == TrialState.COMPLETE]
+        return any(value is not None and isfinite(value) for value in ended)
 
     def summary(self) -> str:
         """Return a line on its trials."""

@@ -8,8 +8,7 @@ from multiprocessing.connection import Connection
 from rnnexp.errors import UserError, first_line
 from rnnexp.experiment import progress
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.output import say
-from rnnexp.sweeps.outlook import duration
+from rnnexp.output import duration, say
 from rnnexp.sweeps.search import Search
 from rnnexp.sweeps.storages import reached
 from rnnexp.sweeps.trials import POLL_S

@@ -71,13 +71,6 @@ class Outlook:
         return jobs * fmean(self.bytes) if self.bytes else 0.0
 
 
-def duration(seconds: float) -> str:
-    """Return about how long so many seconds are."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def size(count: float) -> str:
     """Return about how much so many bytes are."""
     return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"

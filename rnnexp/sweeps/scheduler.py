@@ -17,10 +17,10 @@ from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import progress, rules
 from rnnexp.experiment.recorded import goes_elsewhere, set_tracking
 from rnnexp.experiment.signals import stop_requests
-from rnnexp.output import number, safe, say
+from rnnexp.output import duration, number, safe, say
 from rnnexp.records.lease import InUse
 from rnnexp.sweeps.job import GRACE_S, Job, named
-from rnnexp.sweeps.outlook import Outlook, duration, size
+from rnnexp.sweeps.outlook import Outlook, size
 from rnnexp.sweeps.starting import Starter
 from rnnexp.tracking.base import TIMEOUT_S
 from rnnexp.tracking.client import Client, WorkerClient
@@ -226,7 +226,9 @@ class Sweep:
 
     def on_job_end(self, job: Job) -> None:
         """Have the store told how a job ended, and print it."""
-        Sweep.on_job_news(self, job)
+        Sweep.on_job_news(
+            self, job
+        )  # not a search's own: Optuna takes no more epochs of a trial that has ended
         self.tell(str(job))
         if job.outcome in ("finished", "finished before"):
             took = time.monotonic() - job.started if job.outcome == "finished" else None

@@ -25,7 +25,7 @@ FINISHED_STATES = TrialState.COMPLETE, TrialState.PRUNED
 TURN_S = 0.05  # from one look at the trials before to the next
 POLL_S = 2.0  # from one look at what other processes do to the next, where there is nothing to do here
 # attributes of a trial: the process that is at it, with its last sign of life; that it has the settings of one before;
-# when it failed by itself; which final runs its process does, and which it has done
+# when it failed by itself; which final run its process does, and which it has done
 OWNER, AGAIN, FAILED, FINAL, DONE = (
     f"rnnexp.{name}" for name in ("owner", "again", "failed", "final", "done")
 )
@@ -249,14 +249,14 @@ class Trials:
     # The final runs, each of which one process does
 
     def others_at(self, key: str, place: str) -> FrozenTrial | None:
-        """Return what stands for final runs that another process does, or has done elsewhere; None where none does.
+        """Return the trial that stands for a final run which another process does, or has done elsewhere, if any.
 
-        key : what the final runs are. place : where this process has its runs.
+        key : which run. place : where this process has its runs.
         """
         return self.find_final(self.look(), key, place)
 
     def find_final(self, trials: list[FrozenTrial], key: str, place: str) -> FrozenTrial | None:
-        """Return which of the trials stands for final runs of others, see `others_at`."""
+        """Return which of the trials stands for a final run of others, see `others_at`."""
         for trial in trials:
             under_way = trial.state == TrialState.RUNNING and trial.number not in self.mine
             there, done = trial.user_attrs.get(DONE, ("", ""))
@@ -265,7 +265,7 @@ class Trials:
         return None
 
     def take_final(self, key: str, place: str) -> Trial | None:
-        """Return what stands for final runs of this process; None where others do them; see `others_at`."""
+        """Return a trial that stands for a final run of this process; None where others do it; see `others_at`."""
         if self.others_at(key, place):
             return None
         trial = self.ask()
@@ -276,7 +276,7 @@ class Trials:
         return trial
 
     def end_final(self, trial: Trial, key: str, place: str, done: bool) -> None:
-        """Record that this process does final runs no longer, and whether it has done them."""
+        """Record that this process does a final run no longer, and whether it has done it."""
         with suppress(UpdateFinishedTrialError):
             if done:
                 trial.set_user_attr(DONE, [place, key])

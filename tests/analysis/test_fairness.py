@@ -21,7 +21,7 @@ def study(**changes):
             "lr_high": 16.0,
         },
         **{"engine": "numba", "threads": 1, "device": "cpu", "tuning_seed": 100.0, "best_epoch": 30},
-        **{"last_epoch": 33, "shared_machine": False, "alternatives": 1},
+        **{"last_epoch": 33, "shared_machine": False, "alternatives": np.nan},
     }
     runs = pd.DataFrame({"configuration": ["lstm"] * 3 + ["gru"] * 3, "seed": [1, 2, 3] * 2}).assign(**plain)
     runs["parameters"] = [77787] * 3 + [78215] * 3
@@ -127,9 +127,9 @@ def test_a_refusal_stands_where_some_runs_recorded_nothing():
 def test_ranges_must_be_equal():
     runs = study(ranges=["lr 1..16"] * 3 + ["lr 1..4"] * 3)
     assert lit(runs)["budget"] == (REFUSED, "different ranges were searched: gru lr 1..4, lstm lr 1..16")
-    untuned = study(trials=0, ranges=None, lr_low=np.nan, lr_high=np.nan, tuning_seed=np.nan)
+    untuned = study(trials=0, alternatives=1, ranges=None, lr_low=np.nan, lr_high=np.nan, tuning_seed=np.nan)
     found = lit(untuned)
-    assert found["budget"] == (OK, "no search: one setting of each")
+    assert found["budget"] == (OK, "no search; settings tried of each: 1")
     assert found["learning rate"][0] == found["tuning seed"][0] == OK
     assert found["untuned"][0] == STATED
 

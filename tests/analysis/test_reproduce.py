@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rnnexp.analysis.command import chosen
 from rnnexp.analysis.insert import put_into
 from rnnexp.analysis.published import PUBLISHED
-from rnnexp.analysis.reproduce import BEGIN, END, choose_results, run, table_row
+from rnnexp.analysis.reproduce import BEGIN, END, run, table_row
 from rnnexp.analysis.where import is_same
 from rnnexp.errors import UserError
 from tests.conftest import REPOSITORY
@@ -77,7 +78,7 @@ def test_a_run_of_the_books_cell_is_recognised(reproduce):
 
 def test_a_mistake_is_named(tmp_path):
     with pytest.raises(UserError, match="only=nonsense is not known: choose from char_gru_hackathon, "):
-        choose_results("nonsense")
+        chosen(PUBLISHED, "nonsense")
     page = tmp_path / "page.md"
     page.write_text("no marks")
     with pytest.raises(UserError, match="has no place for the table"):

@@ -84,7 +84,7 @@ def test_a_lone_trial_does_not_displace_a_set_of_seeds():
         "[lstm, lr=1] stands for its cell, with 3 finished runs, more than [lstm, lr=12] with 1"
     ]
     assert study.groups[0].configurations[0] == "lstm, lr=12", "the table still has it, in its place"
-    assert light(study.groups[0], "budget") == ("ok", "no search: one setting of each")
+    assert light(study.groups[0], "budget") == ("ok", "no search; settings tried of each: 1")
 
 
 def test_the_best_of_more_settings_than_the_other_had_is_no_fair_pair():
@@ -94,7 +94,7 @@ def test_the_best_of_more_settings_than_the_other_had_is_no_fair_pair():
     assert light(study.groups[0], "budget") == ("refused", sentence)
     assert study.groups[0].verdicts[0].kind == "refused: budget"
     equal = study_of(*rates, *(row for lr in "124" for row in seeds("gru", 10, {"optimizer.lr": lr})))
-    assert light(equal.groups[0], "budget") == ("ok", "no search: each is the best of 3 by validation")
+    assert light(equal.groups[0], "budget") == ("ok", "no search; settings tried of each: 3")
 
 
 def test_of_very_many_the_best_is_compared_and_all_pairs_are_paid_for():

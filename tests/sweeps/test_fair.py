@@ -120,14 +120,16 @@ def test_of_a_cell_whose_trials_all_diverge_there_are_no_final_runs_and_of_the_o
         end_in_turn(work, [("failed", "Diverged: the loss became nan at step 3"), ("finished", "")])
         assert [job.config["cell"]["name"] for job in work.best()] == ["gru", "gru"]
         assert "cell=lstm: 1 of 1 trials, 0 of them pruned\n" in work.summary()
-        with pytest.raises(UserError, match="^cell=lstm: every trial diverged, failed or was pruned"):
+        with pytest.raises(UserError, match=r"^cell=lstm: every trial diverged, failed or was pruned"):
             work.require_best()
 
 
 def test_a_trial_that_ends_but_only_did_harm_is_the_worst(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rnnexp.sweeps.scheduler.Sweep.on_job_end", lambda *_: None)
-    with open_request([*SMALL[:-1], "sweep=search", "sweep.trials=2", "optimizer.lr=interval(1,2)"]) as request:
+    with open_request(
+        [*SMALL[:-1], "sweep=search", "sweep.trials=2", "optimizer.lr=interval(1,2)"]
+    ) as request:
         work = Search(request, workers=1, timeout=None, on_error="keep_going")
         end_in_turn(work, [("finished", "it did only harm"), ("finished", "")])
         assert [trial.value for trial in work.branches[0].trials.finished()] == [inf, 5]

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from rnnexp.experiment import progress
+from rnnexp.output import duration
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import scheduler
 from rnnexp.sweeps.job import Job
-from rnnexp.sweeps.outlook import Outlook, duration, shape, size
+from rnnexp.sweeps.outlook import Outlook, shape, size
 from tests.conftest import QUICK
 
 

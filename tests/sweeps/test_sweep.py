@@ -690,7 +690,10 @@ def test_the_best_are_run_with_seeds_that_no_trial_has_had(tmp_path, monkeypatch
         (["sweep=search", "seed=interval(0,9)"], "seed=interval(0,9): the best seed is luck"),
         (["sweep=grid", "sweep.trials=3"], "sweep.trials has nothing to search over: give a range, "),
         (["optimizer.lr=1,2", "sweep.trials=3"], "values and choices alone are a grid"),
-        (["model.num_layers=1,2", "model.num_layers=1"], "model.num_layers=1,2 and model.num_layers=1: give the key "),
+        (
+            ["model.num_layers=1,2", "model.num_layers=1"],
+            "model.num_layers=1,2 and model.num_layers=1: give the key ",
+        ),
         (["sweep=search", "sweep.trials=0"], "sweep.trials=0"),
         (["sweep=search", "sweep.pruner=axe"], "median, hyperband or null"),
         (["sweep=search", "optimizer.lr=interval(4,1)"], "optimizer.lr"),

@@ -90,9 +90,10 @@ def statements(
 
 
 def rounded_products(kernel: Sequence[Statement]) -> set[Operand]:
-    """Return the products that are rounded before another one is added to them, in one operation with the sum.
+    """Return the first product of each sum or difference of two products: it is rounded by itself.
 
-    The compiler would take either, and not always the same.
+    A fused multiply-add computes the second together with the sum. Left to the compiler, it is now the one product, now
+    the other.
     """
     of = {s.name: s for s in kernel if isinstance(s, Compute)}
     products = {name for name, s in of.items() if s.function is np.multiply}

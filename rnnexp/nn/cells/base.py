@@ -43,11 +43,14 @@ class Cell:
     What a cell cannot be
     ---------------------
     - States and gates have H numbers each: no projections, no state of another size.
-    - A recurrent product multiplies one (B, H) array, once a step. There may be none.
-    - The methods are elementwise maths by NumPy's functions on whole arrays: no reductions over B or H, no
-      comparisons or branches on values, no indexing. They are read and become compiled loops, or kernels
-      of a GPU. What `rnnexp.compute.tracer` does not know, it refuses by name, and what is not the same each time:
-      then NumPy takes the steps, and a GPU none.
+    - A recurrent product multiplies one array (B, H), once a step. There may be none.
+    - `diagonals` are vectors (H,) that multiply a state: `cells/peephole.py` has three.
+    - The methods are NumPy's functions on whole arrays: no sums over B or H, no comparisons or branches on values, no
+      indexing. They are read, and become compiled loops, or kernels of a GPU. What `rnnexp.compute.tracer` does not
+      know, it refuses by name, and what is not the same each time (a counter, a random number). On the CPU such a cell
+      still runs, by NumPy's steps, and a run says so.
+    - Each name stands for one array: no state, saved array or diagonal is called as a gate or as each other.
+    - The gradient is that of the step: a cell with another one (a straight-through estimator) is refused.
     - A step sees its own input and the states before it, never other steps.
     """
 

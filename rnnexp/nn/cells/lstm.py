@@ -21,8 +21,9 @@ class LSTM(Cell):
 
     Parameters
     ----------
-    forget_bias : first value of the forget gate's bias. 1 keeps the memory open at the start
-        (Jozefowicz et al. 2015, "An empirical exploration of recurrent network architectures", section 2.2); "Deep Learning from Scratch 2" has 0.
+    forget_bias : first value of the forget gate's bias. 1 keeps the memory open at the start (Jozefowicz et al. 2015,
+        "An empirical exploration of recurrent network architectures", section 2.2); "Deep Learning from Scratch 2"
+        has 0.
     """
 
     gates = input_gates = "ifog"

@@ -7,7 +7,7 @@ from rnnexp.nn.cells.lstm import LSTM, remember, through_memory
 
 
 class MultiplicativeLSTM(LSTM):
-    """Compute the LSTM whose gates read m * k, a state that each input transforms otherwise, in place of h.
+    """Compute the LSTM whose gates read m * k, which is the state transformed by the input, in place of h.
 
         m = x W + b     k = h U_k + b
         i, f, o = sigmoid(x W + (m * k) U + b)     g = tanh(x W + (m * k) U + b)

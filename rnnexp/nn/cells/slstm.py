@@ -19,8 +19,8 @@ class SLSTM(Cell):
         h' = o * c' / n'
 
     Beck et al. 2024, "xLSTM: extended long short-term memory", equations 8 to 17, with exponential gates i and f, and
-    one head. m keeps the numbers finite and changes no output: where nothing is kept yet (n = 0), m' is therefore at
-    most a_i + 30, for else i, which is all there is of n', could round to 0.
+    one head. m only keeps the numbers finite: it changes no output. Where nothing is kept yet (n = 0), m' is at most
+    a_i + 30: else i, which is then all of n', could round to 0.
     """
 
     gates = input_gates = "ifog"

@@ -23,7 +23,7 @@ READ: dict[str, Callable] = {
     "step": read_step,
     "local_gradients with step_backward": partial(read_step_backward, limit=None),
 }
-REFUSED: WeakKeyDictionary[Cell, str | None] = WeakKeyDictionary()  # cell -> what cannot be compiled
+NOT_COMPILED: WeakKeyDictionary[Cell, str | None] = WeakKeyDictionary()  # cell -> why; None: it is
 
 
 def forward(layer, w: Window, mask, workspace: Workspace) -> None:
@@ -75,8 +75,8 @@ def is_compiled(layer) -> bool:
 
 def why_not_compiled(cell: Cell) -> str | None:
     """Return what a cell does that cannot be compiled, in words; None where all can."""
-    if cell not in REFUSED:
-        REFUSED[cell] = None
+    if cell not in NOT_COMPILED:
+        NOT_COMPILED[cell] = None
         try:
             for method, read in READ.items():
                 first, before = read_alone(cell, read), numbers_of(cell)
@@ -86,10 +86,12 @@ def why_not_compiled(cell: Cell) -> str | None:
                         "numbers that the cell counts or draws stay as they are in what is compiled"
                     )
         except Refused as refused:
-            REFUSED[cell] = str(refused)
+            NOT_COMPILED[cell] = str(refused)
         except Exception as error:  # code of anybody's, which need not expect what stands in for its arrays
-            REFUSED[cell] = f"it cannot be read to be compiled: {type(error).__name__}: {one_line(error)}"
-    return REFUSED[cell]
+            NOT_COMPILED[cell] = (
+                f"it cannot be read to be compiled: {type(error).__name__}: {one_line(error)}"
+            )
+    return NOT_COMPILED[cell]
 
 
 def numbers_of(cell: Cell) -> dict[str, Number]:

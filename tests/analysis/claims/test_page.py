@@ -6,9 +6,10 @@ import re
 import pytest
 
 from rnnexp.analysis.claims import command as module
-from rnnexp.analysis.claims.command import BEGIN, END, chosen, run
+from rnnexp.analysis.claims.command import BEGIN, END, run
 from rnnexp.analysis.claims.gather import TUNING, judge
 from rnnexp.analysis.claims.listed import CLAIMS
+from rnnexp.analysis.command import chosen
 from rnnexp.errors import UserError
 from rnnexp.experiment import rules, schema
 from rnnexp.installation import CONF
@@ -76,9 +77,9 @@ def test_a_page_without_marks_is_refused_before_anything_is_written(store, tmp_p
 
 
 def test_an_unknown_claim_is_refused_by_name():
-    assert [claim.name for claim in chosen("clipping,distance")] == ["clipping", "distance"]
+    assert [claim.name for claim in chosen(CLAIMS, "clipping, distance")] == ["clipping", "distance"]
     with pytest.raises(UserError, match="only=clip is not known: choose from parameters"):
-        chosen("clip")
+        chosen(CLAIMS, "clip")
 
 
 SHARED = {"base", "grammar", "names", "count", "deep_names", "hackathon", "penn", "recall"}

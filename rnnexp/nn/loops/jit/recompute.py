@@ -20,17 +20,7 @@ def recompute(kernels: list[list[Statement]], factors: Sequence[Sequence[Address
     changing = {s.address for kernel in kernels for s in kernel if isinstance(s, Store)}
     for k, kernel in enumerate(kernels):
         for store in [s for s in kernel if isinstance(s, Store)]:
-            later = [
-                (
-                    m,
-                    {
-                        type(s)
-                        for s in kernels[m]
-                        if not isinstance(s, Compute) and s.address == store.address
-                    },
-                )
-                for m in range(k + 1, len(kernels))
-            ]
+            later = [(m, accesses(kernels[m], store.address)) for m in range(k + 1, len(kernels))]
             touched = [(m, kinds) for m, kinds in later if kinds]
             if (
                 not touched
@@ -44,6 +34,11 @@ def recompute(kernels: list[list[Statement]], factors: Sequence[Sequence[Address
                 continue
             kernel.remove(store)
             kernels[reader] = with_tree(kernels[reader], tree, store)
+
+
+def accesses(kernel: Sequence[Statement], address: Address | Scalar) -> set[type]:
+    """Return whether a kernel loads what is at an address, stores it, or both."""
+    return {type(s) for s in kernel if not isinstance(s, Compute) and s.address == address}
 
 
 def tree_of(

@@ -68,9 +68,9 @@ class Loop:
 
     def meaning(self, number: int) -> str:
         """Return what a row function computes, in words."""
-        places = [f"before the product {product.group}" for product in self.products[number:][:1]]
-        places += [f"after the product {product.group}" for product in self.products[:number][-1:]]
-        return f"Compute a step {' and '.join(places[::-1])}.".replace("step .", "step.")
+        places = [f"after the product {product.group}" for product in self.products[:number][-1:]]
+        places += [f"before the product {product.group}" for product in self.products[number:][:1]]
+        return f"Compute a step {' and '.join(places)}".rstrip() + "."
 
     def main(self, lines: list[str]) -> str:
         """Return the function with the loop over time."""
