@@ -13,7 +13,7 @@ from rnnexp.api.mistakes import path_of, plainly
 from rnnexp.api.run import Run
 from rnnexp.api.settings import config_of
 from rnnexp.errors import UserError
-from rnnexp.experiment import build, known_keys, recorded, rules, runner
+from rnnexp.experiment import build, known_keys, recorded, runner
 from rnnexp.experiment.progress import lines_where_no_bar
 from rnnexp.output import say
 from rnnexp.records.brought import require_room
@@ -93,9 +93,7 @@ def _train_in(folder: RunFolder, asked: dict[str, Any], overrides: list[str], sh
     """Do what is left of a run in its folder; say so where that is not all of it."""
     require_room(folder.path)
     recorded.require_same(asked, folder)
-    recorded.require_same_engine(asked, folder)
-    resolved = recorded.with_recorded_engine(asked, folder)
-    rules.check(resolved, made=folder.config_file.exists())
+    resolved = recorded.checked(asked, folder)
     if folder.result():
         say(
             f"{folder} has finished with these settings and is returned; another folder makes a new run",

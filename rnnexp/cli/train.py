@@ -21,7 +21,7 @@ from omegaconf import DictConfig, open_dict
 from rnnexp.cli import config_dir, flags, resume, searching
 from rnnexp.cli.carrying_out import finish
 from rnnexp.errors import UserError
-from rnnexp.experiment import build, recorded, rules, runner, schema
+from rnnexp.experiment import build, recorded, runner, schema
 from rnnexp.experiment.mistakes import hydra_raises, in_plain_words
 from rnnexp.experiment.versions import CALLED, VERSION_BASE
 from rnnexp.installation import CONF
@@ -118,10 +118,8 @@ def one_run(cfg: DictConfig, overrides: list[str]) -> None:
             raise UserError(f"sweep.{key}={str(cfg.sweep[key]).lower()} is for many runs: add -m")
     require_same_folder(cfg)
     job = job_of("", cfg, overrides)
-    recorded.require_same_engine(job.config, job.folder)
-    config = recorded.with_recorded_engine(job.config, job.folder)
     has_finished = job.finished_before()
-    rules.check(config, elsewhere=has_finished, made=job.folder.config_file.exists())
+    config = recorded.checked(job.config, job.folder, elsewhere=has_finished)
     if not has_finished:
         build.require_text(config)
     with open_dict(cfg):
@@ -139,10 +137,7 @@ def start(cfg: DictConfig) -> float:
     A job that a cluster starts again elsewhere waits until the process before it counts as dead.
     """
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-    asked = schema.resolve(schema.typed(cfg))
-    recorded.require_same_engine(asked, folder)
-    config = recorded.with_recorded_engine(asked, folder)
-    rules.check(config, made=folder.config_file.exists())
+    config = recorded.checked(schema.resolve(schema.typed(cfg)), folder)
     overrides = HydraConfig.get().overrides.task
     return runner.run_experiment(config, folder, wait=True, overrides=overrides)["best/valid_ppl"]
 

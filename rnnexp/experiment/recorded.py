@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnexp.errors import UserError
-from rnnexp.experiment import own_parts
+from rnnexp.experiment import own_parts, rules
 from rnnexp.experiment.config import RUNTIME
 from rnnexp.experiment.config_hash import defining, file_keys, hashes
 from rnnexp.records import provenance
@@ -94,6 +94,17 @@ def with_recorded_engine(config: dict[str, Any], folder: RunFolder) -> dict[str,
         if config[key] and found[key] != config[key]:
             log.warning(f"{folder} was begun with {key}={found[key]}, and goes on so (rerun=true: a new run)")
     return config | found
+
+
+def checked(asked: dict[str, Any], folder: RunFolder, elsewhere: bool = False) -> dict[str, Any]:
+    """Return the config `with_recorded_engine`, once all is found possible; UserError where it is not.
+
+    elsewhere : see `rules.check`.
+    """
+    require_same_engine(asked, folder)
+    config = with_recorded_engine(asked, folder)
+    rules.check(config, elsewhere, made=folder.config_file.exists())
+    return config
 
 
 def goes_elsewhere(config: dict[str, Any], folder: RunFolder) -> bool:
