@@ -1,6 +1,7 @@
 """Read a sweep from the command line: overrides, some with several values, composed by Hydra."""
 
 import itertools
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rnnexp.experiment import rules, schema
 from rnnexp.experiment.config_hash import hashes
 from rnnexp.experiment.mistakes import in_plain_words
 from rnnexp.experiment.progress import counted
+from rnnexp.output import say
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps.composer import Composer
 from rnnexp.sweeps.composition import require_same_folder, without_hydra
@@ -42,7 +44,7 @@ class Request:
 
     def __init__(self, given: list[Override], arguments: Sequence[str]):
         require_for_the_whole(given)
-        require_once(given)
+        say_dropped(given)
         plain = of_first_job(given)
         require_same_folder(plain)
         self.arguments, self.composer = list(arguments), Composer()
@@ -142,14 +144,14 @@ def require_for_the_whole(given: Iterable[Override]) -> None:
             raise UserError(f"{text(override)} names several values, and a sweep is done by one: give one")
 
 
-def require_once(given: Iterable[Override]) -> None:
-    """Raise UserError where a key with several values is given again: these would be dropped."""
-    several: dict[str, Override] = {}
+def say_dropped(given: Iterable[Override]) -> None:
+    """Say which override with several values does not count, because its key is given again."""
+    last: dict[str, Override] = {}
     for override in given:
-        if before := several.get(override.key_or_group):
-            raise UserError(f"{text(before)} and {text(override)}: give the key once, with all its values")
-        if not is_one(override):
-            several[override.key_or_group] = override
+        before = last.get(override.key_or_group)
+        if before and not is_one(before):
+            say(f"{text(before)} does not count: {text(override)} comes after it", sys.stderr)
+        last[override.key_or_group] = override
 
 
 def require_range(override: Override) -> None:

@@ -226,9 +226,8 @@ class Sweep:
 
     def on_job_end(self, job: Job) -> None:
         """Have the store told how a job ended, and print it."""
-        Sweep.on_job_news(
-            self, job
-        )  # not a search's own: Optuna takes no more epochs of a trial that has ended
+        # not a search's own: Optuna takes no more epochs of a trial that has ended
+        Sweep.on_job_news(self, job)
         self.tell(str(job))
         if job.outcome in ("finished", "finished before"):
             took = time.monotonic() - job.started if job.outcome == "finished" else None

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, replace
-from itertools import combinations
 from math import log
 
 import numpy as np
@@ -10,21 +9,10 @@ import pytest
 
 from rnnexp.analysis.fairness import OK, REFUSED, STATED, Light
 from rnnexp.analysis.multiplicity import holm
-from rnnexp.analysis.verdict import Configuration, Question, Rules, judge_together
+from rnnexp.analysis.verdict import Configuration, Rules
+from tests.helpers.verdicts import verdicts
 
 LSTM = log(3.64)
-
-
-def verdicts(configurations, rules=None, lights=(), baseline=None, unasked=0):
-    """Return what may be said of each pair, or each with the baseline, tested together."""
-    return judge_together(
-        [
-            Question(a, b, rules or Rules(), lights)
-            for a, b in combinations(configurations, 2)
-            if baseline in (None, a.name, b.name)
-        ],
-        unasked,
-    )
 
 
 def verdict(a, b, rules=None, lights=()):

@@ -13,9 +13,10 @@ from rnnexp.analysis.figures import gaps
 from rnnexp.analysis.figures.curve_data import curves
 from rnnexp.analysis.figures.labels import spread
 from rnnexp.analysis.figures.style import look_of, looks
-from rnnexp.analysis.verdict import Configuration, verdicts
+from rnnexp.analysis.verdict import Configuration
 from rnnexp.installation import CONF
 from tests.helpers.study_tables import study, trials
+from tests.helpers.verdicts import verdicts
 
 DRAW = {
     "curves": lambda runs, history: figures.draw_curves(runs, history),
