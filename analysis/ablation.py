@@ -119,12 +119,14 @@ def without_a_row(study: Study, table: pd.DataFrame) -> list[str]:
     for (cell, name), own in final.groupby(["cell", "configuration"], sort=False):
         if name in shown:
             continue
-        why = f"no one configuration of {cell} is a recipe of which the others lack a part each"
-        if cell in cells:
-            counts = own["status"].value_counts()
-            ended = f"{counts.get('finished', 0)} of {len(own)} runs finished"
-            why = f"fewer than two seeds beside the recipe's ({ended}, {counts.get('diverged', 0)} diverged)"
-        sentences.append(f"{as_one(str(name))} has no row: {why}")
+        counts = own["status"].value_counts()
+        ended = f"{counts.get('finished', 0)} of {len(own)} runs finished"
+        why = "fewer than two seeds beside the recipe's"
+        if cell not in cells:
+            why = f"no one configuration of {cell} is a recipe of which others, with two seeds each, lack a part"
+        sentences.append(
+            f"{as_one(str(name))} has no row: {why} ({ended}, {counts.get('diverged', 0)} diverged)"
+        )
     return sentences
 
 

@@ -38,7 +38,7 @@ def compare_groups(
 ) -> tuple[list[Group], pd.Series]:
     """Return the groups of runs, and the name of the group of each run.
 
-    The pairs of all groups are tested together, with those for which the best was looked for among all.
+    The pairs of all groups are tested together; where each is compared with the best alone, the other pairs count too.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def compare_groups(
             owners.append(group)
             group.notes += notes
     if not found_baseline:
-        known = ", ".join(sorted({as_one(n) for group in groups for n in group.standing}))
+        known = "; ".join(sorted({n for group in groups for n in group.standing}))
         raise UserError(f"baseline={baseline} is no cell or configuration: there are {known}")
     for group, answer in zip(owners, judge_together(questions, unasked)):
         group.verdicts.append(answer)

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from rnnexp.analysis.configurations import as_one
+from rnnexp.analysis.fairness import LEAST_RUNS
 
 # settings with which the first weights, or the order of the data, are others: seeds then share nothing
 NOT_PAIRED: tuple[str, ...] = (
@@ -33,8 +34,9 @@ class Design:
 
     pairs : of configurations.
     strata : the standing configurations under equal settings each, with these settings in words.
-    unasked : how many other pairs there are where the best of all is a part of each pair: any could have been it.
-    alternatives : of each standing configuration, of how many settings with as many runs it is the best by validation.
+    unasked : how many pairs are left out because each is compared with the best alone; they count in the correction,
+        for any could have been the best.
+    alternatives : of how many settings, with as many ended runs each, a standing configuration is the best.
     notes : sentences about what was left out, and what differs.
     is_paired : whether the runs of a pair share their seeds' random numbers: one cell, one switch flipped.
     """
@@ -80,8 +82,8 @@ def find_design(table: pd.DataFrame, settings: dict[str, str], tuned: set[str], 
         for _, alternatives in rows.groupby(units[rows.index], sort=False):
             best = _choose(alternatives)
             chosen.append(best)
-            finished = alternatives["finished"]
-            design.alternatives[best] = int((finished == finished.max()).sum())
+            ended = alternatives["finished"] + alternatives["diverged"]
+            design.alternatives[best] = int((ended >= ended[best]).sum())
             design.notes += _left_out(alternatives, best)
         if not table.loc[chosen, ["finished", "diverged"]].to_numpy().any():
             continue  # nothing but failures: each run is named elsewhere
@@ -133,10 +135,12 @@ def _add_pairs(design: Design, table: pd.DataFrame, baseline: str) -> None:
                 )
         elif len(names) > MOST_STANDING:
             design.pairs += [(names[0], name) for name in names[1:]]
-            design.unasked += comb(len(names) - 1, 2)
+            others = table.loc[names[1:]]
+            testable = (others["finished"] >= LEAST_RUNS) & (others["diverged"] == 0)
+            design.unasked += comb(int(testable.sum()), 2)
             design.notes.append(
                 f"{len(names)} configurations: each is compared with the best by validation, "
-                f"{as_one(names[0])}, and corrected for all pairs (baseline= names another, chosen before)"
+                f"{as_one(names[0])}, and corrected for all that could be tested (baseline= names another)"
             )
         else:
             design.pairs += combinations(names, 2)

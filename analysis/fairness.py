@@ -44,7 +44,7 @@ COLUMNS = {
 BUDGET = {  # what must be equal, and what is said where it is not
     "trials": "unequal numbers of trials",
     "ranges": "different ranges were searched",
-    "alternatives": "each is the best of another number of settings",
+    "alternatives": "the best of unequal numbers of settings",
 }
 MOST_APART = 0.02  # of parameters
 OUTER = 0.1  # of a range, at each end
@@ -133,7 +133,8 @@ def _budget(runs: pd.DataFrame) -> tuple[str, str]:
         if runs[column].nunique(dropna=False) > 1:
             return REFUSED, f"{wrong}: {each(runs, column)}"
     trials, settings = (_plain(runs[column].iloc[0]) for column in ("trials", "alternatives"))
-    return OK, f"no search; settings tried of each: {settings}" if trials == "0" else f"{trials} trials each"
+    untuned = f"no search recorded; settings of each, with as many runs: {settings}"
+    return OK, untuned if trials == "0" else f"{trials} trials each"
 
 
 def _training(runs: pd.DataFrame) -> tuple[str, str]:
@@ -220,9 +221,8 @@ def _tuning_seed(runs: pd.DataFrame) -> tuple[str, str]:
 def _test(runs: pd.DataFrame) -> tuple[str, str]:
     looked = runs[runs["test_evaluated"].astype(bool)]
     reported = int(looked["reported"].astype(bool).sum())
-    if len(looked) > reported:
-        return STATED, f"the test split was evaluated in {len(looked)} runs, of which {reported} are reported"
-    return OK, "only reported runs looked at the test split"
+    said = f"the test split was evaluated in {len(looked)} runs, of which {reported} are reported"
+    return (STATED, said) if len(looked) > reported else (OK, "only reported runs looked at the test split")
 
 
 def _seeds(runs: pd.DataFrame) -> tuple[str, str]:
@@ -237,9 +237,8 @@ def _seeds(runs: pd.DataFrame) -> tuple[str, str]:
 
 def _cut_off(runs: pd.DataFrame) -> tuple[str, str]:
     cut = runs[runs["best_epoch"] >= runs["last_epoch"]]
-    if len(cut):
-        return STATED, f"the best epoch is the last in {len(cut)} of {len(runs)} runs ({_names(cut)})"
-    return OK, "every run was past its best epoch"
+    said = f"the best epoch is the last in {len(cut)} of {len(runs)} runs ({_names(cut)})"
+    return (STATED, said) if len(cut) else (OK, "every run was past its best epoch")
 
 
 def _untuned(runs: pd.DataFrame) -> tuple[str, str]:
@@ -255,9 +254,8 @@ def _pruned(runs: pd.DataFrame) -> tuple[str, str]:
 
 def _times(runs: pd.DataFrame) -> tuple[str, str]:
     shared = int(runs["shared_machine"].astype(bool).sum())
-    if shared:
-        return STATED, f"{shared} of {len(runs)} runs shared the machine"
-    return OK, "every run had the machine to itself"
+    said = f"{shared} of {len(runs)} runs shared the machine"
+    return (STATED, said) if shared else (OK, "every run had the machine to itself")
 
 
 CHECKS = [

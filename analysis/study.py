@@ -32,8 +32,8 @@ class Study:
 
     runs : a row a run, in the order they started, failed ones and trials included. Columns: `run_id study
         group configuration cell dataset seed role status fate reported folder start_time`, those of
-        `fairness.COLUMNS`, what the runs reached (`valid_loss test_loss best_reachable` in nats per token,
-        `valid_ppl test_ppl bpc`), what they are (`hidden_size recurrent_parameters operations_per_token
+        `fairness.COLUMNS` but `alternatives`, what the runs reached (`valid_loss test_loss best_reachable` in nats per
+        token, `valid_ppl test_ppl bpc`), what they are (`hidden_size recurrent_parameters operations_per_token
         protocol trial sampler tuned`), what they took (`epoch_s epoch_cpu_s train_cpu_s s_to_best`), and a
         column of text for each key of `settings`. What was not recorded is missing.
     history : a row an epoch of a run: `run_id epoch` and the columns of `HISTORY`.

@@ -107,15 +107,14 @@ class Question:
 def judge_together(questions: Sequence[Question], unasked: int = 0) -> list[Verdict]:
     """Return a verdict for each question, all tested together after Holm, at the same look.
 
-    unasked : how many more pairs count in the correction: those that the losses themselves put aside.
+    unasked : how many more pairs count in the correction; see `Design.unasked`.
     """
     pairs = [_Pair.ordered(each.a, each.b, each.rules.is_paired) for each in questions]
     both = list(zip(pairs, questions))
     found = {k: refused for k, (pair, asked) in enumerate(both) if (refused := _refusal(pair, asked))}
     diverged = [k for k, pair in enumerate(pairs) if k not in found and pair.has_diverged]
-    ps = holm([pairs[k].rates_p() for k in diverged], unasked)
-    number = len(diverged) + unasked
-    found |= {k: _compare_rates(*both[k], p, number) for k, p in zip(diverged, ps)}
+    ps = holm([pairs[k].rates_p() for k in diverged])
+    found |= {k: _compare_rates(*both[k], p, len(diverged)) for k, p in zip(diverged, ps)}
     few = [k for k, pair in enumerate(pairs) if k not in found and min(pair.counts) < LEAST]
     found |= {k: _values(*both[k]) for k in few}
     rest = [k for k in range(len(pairs)) if k not in found]
@@ -157,7 +156,9 @@ class _Pair:
 
     @property
     def has_diverged(self) -> bool:
-        return any(rate.count for rate in self.rates.values())
+        """Return whether one diverged, and both have runs that came to an end: then their rates are compared."""
+        ended = [len(one.losses) + one.diverged for one in (self.worse, self.better)]
+        return all(ended) and any(rate.count for rate in self.rates.values())
 
     def rates_p(self) -> float:
         """Return the p-value of Fisher's exact test of whether both diverge equally often."""

@@ -97,7 +97,7 @@ class Wording:
         parts = []
         if superiority:
             parts.append(
-                f"a run of {self.better} beats one of {self.worse} with probability "
+                f"a run of {as_one(self.better)} beats one of {as_one(self.worse)} with probability "
                 f"{superiority.probability:.2f} (95% interval {superiority.low:.2f} to {superiority.high:.2f})"
             )
         if permutation_p is not None:
@@ -122,7 +122,7 @@ class Wording:
         together = tested.pairs > 1
         interval = f"{'simultaneous ' * together}{_level(1 - tested.alpha)}% interval {low} to {high}"
         holm = f", Holm over {tested.pairs} pairs, p = {tested.p:.2g}" if together else ""
-        wider = ", which finds a difference where the interval, wider, does not"
+        wider = ", although the interval, which is wider, reaches 0"
         only_holm = wider if tested.p < tested.alpha and gap.low <= 0 else ""
         return f"{interval}, {gap.method}, {self._seeds()}{holm}{only_holm}"
 

@@ -93,8 +93,8 @@ def require_time_to_average(train: dict[str, Any]) -> None:
 
 def require_steps_to_compare(config: dict[str, Any]) -> None:
     """Raise UserError where the outputs of two steps are to be compared, and a window has one."""
-    penalty = config["model"].get("temporal_penalty")
-    if penalty and config["train"]["bptt"] == 1:
+    penalty, train = config["model"].get("temporal_penalty"), config["train"]
+    if penalty and train["bptt"] == 1 and not train.get("random_bptt"):
         raise UserError(
             f"model.temporal_penalty={penalty} compares the steps of a window, and train.bptt=1 has one: leave it out"
         )

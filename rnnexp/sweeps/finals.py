@@ -46,7 +46,7 @@ def best_jobs(
     seeds: int,
     job_of: Callable[[str, list[str]], Job],
 ) -> list[Job]:
-    """Return jobs with the best settings of each combination that has them, one a seed, none of which a trial has had.
+    """Return jobs with the best settings of each combination that has any, with seeds that no trial has had.
 
     The tags of their runs say how many trials tuned them.
 
@@ -71,13 +71,13 @@ def best_jobs(
             job = job_of(name, [*branch.overrides, *best, f"seed={seed}", study])
             job.tags = branch.tags() | range_tags(space) | tuning
             jobs.append(job)
-    if not any(branch.has_best() for branch in branches):
+    if not jobs:
         require_best(branches)
     return distinct(jobs)
 
 
 def require_best(branches: list[Branch]) -> None:
-    """Raise UserError where no trial of a combination came to an end that counts: there are no best settings."""
+    """Raise UserError where a combination has no best settings, because none of its trials came to a finite loss."""
     if lost := ", ".join(branch.called for branch in branches if not branch.has_best()):
         raise UserError(f"{lost}: every trial diverged, failed or was pruned: search lower learning rates")
 

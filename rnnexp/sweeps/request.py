@@ -78,7 +78,7 @@ class Request:
         self.space: dict[str, Override] = {}
         if self.settings["trials"]:
             searched = self.settings["params"]
-            several = [o for o in given if not is_one(o)]
+            several = [o for o in {o.key_or_group: o for o in given}.values() if not is_one(o)]
             over = [o for o in several if o.key_or_group in searched or not o.is_discrete_sweep()]
             self.space = {o.get_key_element(): o for o in of_config(searched) + over}
         if self.settings["trials"] and self.settings["match_cells"]:

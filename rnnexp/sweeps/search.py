@@ -193,7 +193,8 @@ class Search(Sweep):
 
     def require_best(self) -> None:
         """Raise UserError where a combination has no best settings, and so no final runs."""
-        require_best(self.branches)
+        with reached(self.branches[0].storage):
+            require_best(self.branches)
 
     def summary(self) -> str:
         """Return how the jobs went, and a line on the trials of each combination."""

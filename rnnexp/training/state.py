@@ -136,8 +136,8 @@ def divergence(records: Sequence[Mapping[str, float]], vocab_size: int) -> str:
     """Return how training that has ended only did harm, although every number of it was finite; "" where it did not.
 
     Its best epoch is then no better than equal odds for every symbol, or its last is worse than its first. The second
-    is no harm where it is overfitting that stays below equal odds: the training text has become more probable than the
-    validation text ever was.
+    is no harm where the run overfits, its last loss still below equal odds: the training text has become more probable
+    than the validation text ever was.
 
     Parameters
     ----------

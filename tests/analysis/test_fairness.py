@@ -44,7 +44,7 @@ REFUSALS = {
     "budget": ({"trials": [20, 20, 20, 7, 7, 7]}, "unequal numbers of trials: gru 7, lstm 20"),
     "budget without a search": (
         {"trials": 0, "ranges": None, "alternatives": [4, 4, 4, 1, 1, 1]},
-        "each is the best of another number of settings: gru 1, lstm 4",
+        "the best of unequal numbers of settings: gru 1, lstm 4",
     ),
     "training": ({"epochs": HALF}, "unequal epochs: gru 2, lstm 1"),
     "runs": ({"status": ["failed"] + ["finished"] * 5}, "fewer than 3 finished runs: lstm 2"),
@@ -129,7 +129,7 @@ def test_ranges_must_be_equal():
     assert lit(runs)["budget"] == (REFUSED, "different ranges were searched: gru lr 1..4, lstm lr 1..16")
     untuned = study(trials=0, alternatives=1, ranges=None, lr_low=np.nan, lr_high=np.nan, tuning_seed=np.nan)
     found = lit(untuned)
-    assert found["budget"] == (OK, "no search; settings tried of each: 1")
+    assert found["budget"] == (OK, "no search recorded; settings of each, with as many runs: 1")
     assert found["learning rate"][0] == found["tuning seed"][0] == OK
     assert found["untuned"][0] == STATED
 

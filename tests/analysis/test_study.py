@@ -84,17 +84,38 @@ def test_a_lone_trial_does_not_displace_a_set_of_seeds():
         "[lstm, lr=1] stands for its cell, with 3 finished runs, more than [lstm, lr=12] with 1"
     ]
     assert study.groups[0].configurations[0] == "lstm, lr=12", "the table still has it, in its place"
-    assert light(study.groups[0], "budget") == ("ok", "no search; settings tried of each: 1")
+    assert light(study.groups[0], "budget") == (
+        "ok",
+        "no search recorded; settings of each, with as many runs: 1",
+    )
 
 
 def test_the_best_of_more_settings_than_the_other_had_is_no_fair_pair():
     rates = [row for lr in "124" for row in seeds("lstm", 8 + int(lr), {"optimizer.lr": lr})]
     study = study_of(*rates, *seeds("gru", 10))
-    sentence = "each is the best of another number of settings: [gru, lr=1] 1, [lstm, lr=1] 3"
+    sentence = "the best of unequal numbers of settings: [gru, lr=1] 1, [lstm, lr=1] 3"
     assert light(study.groups[0], "budget") == ("refused", sentence)
     assert study.groups[0].verdicts[0].kind == "refused: budget"
     equal = study_of(*rates, *(row for lr in "124" for row in seeds("gru", 10, {"optimizer.lr": lr})))
-    assert light(equal.groups[0], "budget") == ("ok", "no search; settings tried of each: 3")
+    assert light(equal.groups[0], "budget") == (
+        "ok",
+        "no search recorded; settings of each, with as many runs: 3",
+    )
+
+
+def test_a_setting_that_diverged_was_tried_too():
+    rates = [(cell, lr, 9 + int(lr)) for cell in ("lstm", "gru") for lr in "124"]
+    rows = [row for cell, lr, ppl in rates for row in seeds(cell, ppl, {"optimizer.lr": lr})]
+    rows[8] = ("lstm", 2, "FAILED", nan, {"optimizer.lr": "4"})
+    study = study_of(*rows, **{"tags__rnnexp.error": [None] * 8 + ["Diverged: the loss is nan"] + [None] * 9})
+    assert light(study.groups[0], "budget")[0] == "ok"
+
+
+def test_pairs_that_could_not_be_tested_cost_nothing():
+    few = [
+        row for n in range(8) for row in seeds(f"cell{n}", 9 + n / 10, numbers=(0, 1, 2) if n < 3 else (0,))
+    ]
+    assert {v.tested.pairs for v in study_of(*few).groups[0].verdicts if v.tested} == {3}
 
 
 def test_of_very_many_the_best_is_compared_and_all_pairs_are_paid_for():
@@ -102,7 +123,7 @@ def test_of_very_many_the_best_is_compared_and_all_pairs_are_paid_for():
     (group,) = study.groups
     assert len(group.verdicts) == 7
     assert {verdict.tested.pairs for verdict in group.verdicts} == {28}
-    assert "corrected for all pairs" in group.notes[0]
+    assert "corrected for all that could be tested" in group.notes[0]
     base = study_of(*(row for n in range(8) for row in seeds(f"cell{n}", 9 + n / 10)), baseline="cell0")
     assert {verdict.tested.pairs for verdict in base.groups[0].verdicts} == {7}
 
@@ -309,7 +330,7 @@ def test_a_baseline_is_compared_with_each_and_must_be_there():
     rows = [row for cell, ppl in (("lstm", 9), ("gru", 10), ("rnn", 11)) for row in seeds(cell, ppl)]
     assert pairs(study_of(*rows)) == [{"lstm", "gru"}, {"lstm", "rnn"}, {"gru", "rnn"}]
     assert pairs(study_of(*rows, baseline="gru")) == [{"lstm", "gru"}, {"gru", "rnn"}]
-    with pytest.raises(UserError, match="baseline=xyz is no cell or configuration: there are gru, lstm, rnn"):
+    with pytest.raises(UserError, match="baseline=xyz is no cell or configuration: there are gru; lstm; rnn"):
         study_of(*rows, baseline="xyz")
 
 

@@ -189,6 +189,11 @@ def test_pairs_that_the_losses_put_aside_count():
     assert "Holm over 3 pairs" in asked.sentence
 
 
+def test_rates_are_compared_where_both_have_runs_that_came_to_an_end():
+    lost, crashed = runs("GRU", 3, diverged=2, begun=5), Configuration("LSTM", {}, begun=5)
+    assert verdict(lost, crashed).kind == "refused: runs"
+
+
 def test_rates_of_divergence_are_tested_together():
     lost = {"GRU": 4, "RNN": 4, "MGU": 0}
     cells = [runs("LSTM", 5), *(runs(name, 5 - n, diverged=n, begun=5) for name, n in lost.items())]
@@ -196,6 +201,7 @@ def test_rates_of_divergence_are_tested_together():
     assert "these rates differ by more than chance (Fisher's exact p = 0.048)" in alone.sentence
     among = verdicts(cells)
     assert "by no more than chance may (Fisher's exact p = 0.24, Holm over 5 pairs)" in among[0].sentence
+    assert verdicts(cells, unasked=9)[0] == among[0]
 
 
 def test_names_of_several_words_read_as_one():
@@ -214,7 +220,7 @@ def test_holm_may_find_a_difference_whose_simultaneous_interval_reaches_0():
     assert row.kind == "better perhaps"
     assert "interval -0." in row.sentence
     assert "Holm over 3 pairs, p = 0.0" in row.sentence
-    assert row.sentence.endswith(", which finds a difference where the interval, wider, does not)")
+    assert row.sentence.endswith(", although the interval, which is wider, reaches 0)")
 
 
 def test_runs_that_share_something_are_paired_by_seed():

@@ -428,6 +428,10 @@ def test_what_comes_to_the_same_is_one_job(tmp_path, monkeypatch, capsys):
     assert [job.name for job in found] == ["optimizer.lr=1 seed=0 train.checkpoint_every_s=1"]
     assert [job.name for job in jobs(["seed=0,1,2", "seed=3,4"])] == ["seed=3", "seed=4"]
     assert capsys.readouterr().err.endswith("seed=0,1,2 does not count: seed=3,4 comes after it\n")
+    with open_request([*QUICK, "sweep.trials=1", "optimizer.lr=interval(1,2)", "model.dropout=interval(0,1)",
+                       "optimizer.lr=3"]) as request:  # fmt: skip
+        assert [*request.space] == ["model.dropout"]
+        assert "optimizer.lr=3" in request.combinations()[0][1]
     cells = len(list((CONF / "cell").glob("*gru*.yaml")))
     assert len(jobs(["seed=range(2)", "cell=glob(*gru*)", "model.hidden_size=choice(8,9)"])) == 4 * cells
     assert [job.name for job in jobs(["seed=3"])] == ["the only job"]
