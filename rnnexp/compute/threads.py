@@ -9,7 +9,7 @@ takes the cores from the array maths between the products, and from every other 
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar, copy_context
 from itertools import pairwise
 from typing import NamedTuple
@@ -42,14 +42,27 @@ _team: ContextVar[Team | None] = ContextVar("team", default=None)
 @contextmanager
 def use(threads: int) -> Iterator[None]:
     """Have `in_parallel` and `in_parts` compute with that many threads, within the context."""
-    from threadpoolctl import threadpool_limits  # which a machine for GPU work may lack
-
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(max(threads - 1, 1)) as pool:
+    with blas_limited(1), ThreadPoolExecutor(max(threads - 1, 1)) as pool:
         token = _team.set(Team(threads, pool, {}) if threads > 1 else None)
         try:
             yield
         finally:
             _team.reset(token)
+
+
+def blas_limited(threads: int) -> AbstractContextManager:
+    """Have BLAS compute with that many threads; at the end of the context, if it is used as one, as before.
+
+    A library that does already is left alone: to be told so makes OpenBLAS in a forked process start its threads
+    anew, each of which takes a core for 40 ms.
+    """
+    from threadpoolctl import ThreadpoolController  # which a machine for GPU work may lack
+
+    found = ThreadpoolController()
+    others = [
+        library for library in found.select(user_api="blas").lib_controllers if library.num_threads != threads
+    ]
+    return found.select(filepath=[library.filepath for library in others]).limit(limits=threads)
 
 
 def parts_alike(

@@ -4,7 +4,6 @@ import platform
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from rnnexp.errors import UserError
 from rnnexp.evaluation.sampling import sample
@@ -25,7 +24,7 @@ DRAWN = {"length": 200, "temperature": 1.0, "top_k": None, "seed": 0}  # texts, 
 def loader() -> str:
     """Return the content of MLmodel, by which MLflow loads the model."""
     flavor = {"loader_module": LOADER, "python_version": platform.python_version(), "config": DRAWN}
-    return yaml.safe_dump({"flavors": {"python_function": flavor}}, sort_keys=False)
+    return reading.to_yaml({"flavors": {"python_function": flavor}})
 
 
 def write_all(experiment: Experiment, folder: RunFolder) -> None:

@@ -1,6 +1,7 @@
 """Build the plain objects that a run needs from its config."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from threadpoolctl import threadpool_info
@@ -55,7 +56,7 @@ class Experiment:
         tags["rnnexp.test_protocol"] = "exact"  # before there was the tag, as the validation split
         return tags
 
-    @property
+    @cached_property
     def threads(self) -> int:
         """Return the number of threads that compute: as the config says, else by the size of a training step."""
         if self.config["device"] == "gpu":

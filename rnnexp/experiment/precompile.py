@@ -47,7 +47,7 @@ SOURCES = (
 )
 FAULT_TOLD = 3  # exit status of the process that compiles, whose last line of output says what failed
 LOOK_S = 0.1  # seconds from one look at what is waited for to the next
-LOADED: set[Path] = set()  # the marks of what this process has loaded
+LOADED: dict[str, Path | None] = {}  # the loops that this process has loaded, by `key` -> their mark
 
 
 class HadToCompile(RuntimeError):
@@ -127,7 +127,7 @@ def load(config: dict[str, Any]) -> None:
     HadToCompile where numba's cache does not have them although it was said to.
     """
     mark = mark_of(config)
-    if not mark or mark in LOADED or not mark.exists():
+    if not mark or mark in LOADED.values() or not mark.exists():
         return
     from rnnexp.compute.jit.watch import compiling
 
@@ -135,27 +135,40 @@ def load(config: dict[str, Any]) -> None:
         use_all(config)
     if has_compiled():
         raise HadToCompile(f"{mark} was there, but not all that it stands for")
-    LOADED.add(mark)
+    LOADED[key(config)] = mark  # for those, too, that are forked from this process
 
 
 def mark_of(config: dict[str, Any]) -> Path | None:
     """Return the file whose presence says that a config's loops are compiled; None where none are, or none are kept."""
     if config["device"] == "gpu" or config["engine"] == "numpy":
         return None
+    if loaded := LOADED.get(key(config)):
+        return loaded
     from rnnexp.compute.jit.generated import compiled_by, compiled_in
     from rnnexp.nn.loops.jit import written
 
     if not (cache := compiled_in()):  # nowhere: each process compiles them itself
         return None
     here = Path(__file__).parents[1]
-    parts = {key: kinds(config[key]) for key in ("cell", "model", "optimizer", "engine")}
+    parts = {part: kinds(config[part]) for part in ("cell", "model", "optimizer", "engine")}
     cells = small_model(config).cells
     parts["loops"] = [written.both(cell) for cell in cells if not why_not_compiled(cell)]
-    parts["own"] = own_parts.digests({key: config[key] for key in ("cell", "optimizer")})
+    parts["own"] = digests_of_own(config)
     parts["by"] = compiled_by()
     sources = chain([Path(__file__)], *(here.glob(f"{folder}/*.py") for folder in SOURCES))
     parts["sources"] = [[str(path), content(path)] for path in sorted(sources)]
     return cache / f"compiled-{digest(parts)}"
+
+
+def key(config: dict[str, Any]) -> str:
+    """Return what says which loops a config needs, as long as the program stays as it is."""
+    parts = {part: kinds(config[part]) for part in ("model", "optimizer", "engine")}
+    return digest(parts | {"cell": config["cell"], "own": digests_of_own(config)})
+
+
+def digests_of_own(config: dict[str, Any]) -> dict[str, str]:
+    """Return the digests of those parts of the user's that are compiled."""
+    return own_parts.digests({part: config[part] for part in ("cell", "optimizer")})
 
 
 def kinds(value: Any) -> Any:

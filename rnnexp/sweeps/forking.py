@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnexp.compute import engine
+from rnnexp.compute import engine, threads
 from rnnexp.errors import UserError, one_line
 from rnnexp.experiment import corpora, curves, own_parts, precompile, progress
 from rnnexp.experiment.signals import SIGNALS
@@ -88,6 +88,7 @@ def is_ready(config: dict[str, Any]) -> bool:
             chosen = config["engine"] or engine.fastest(config["device"])
             precompile.load(config | {"engine": chosen})
             corpora.keep(config["dataset"])
+        threads.blas_limited(1)  # as most jobs want it
     except precompile.HadToCompile as error:
         global _fit
         _fit = False

@@ -15,19 +15,19 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import yaml
-from threadpoolctl import threadpool_limits
-
+from rnnexp.compute import threads
 from rnnexp.errors import UserError, explained
 from rnnexp.experiment import runner
 from rnnexp.installation import CONF
+from rnnexp.records import reading
 from rnnexp.records.folder import RunFolder
 from rnnexp.sweeps import forking
 
 
 def log_to(file: Path, *others: str) -> None:
     """Log to a file and to other handlers, as a run that Hydra starts does."""
-    logging_config = yaml.safe_load((CONF / "hydra/job_logging/rnnexp.yaml").read_text(encoding="utf-8"))
+    logging_config = reading.from_yaml(CONF / "hydra/job_logging/rnnexp.yaml")
+    assert logging_config
     logging_config["handlers"]["file"]["filename"] = str(file)
     logging_config["root"]["handlers"] = ["file", *others]
     logging.config.dictConfig(logging_config)
@@ -47,7 +47,7 @@ def do(job: dict[str, Any]) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     log_to(folder.path / "rnnexp.log")
     # not by the environment: with OMP_NUM_THREADS=1 OpenBLAS rounds differently than in a run of its own
-    threadpool_limits(job["threads"], "blas")
+    threads.blas_limited(job["threads"])
     try:
         runner.run_experiment(job["config"], folder, wait=True, more_tags=job["tags"])
     except KeyboardInterrupt:

@@ -154,16 +154,30 @@ def test_what_is_loaded_for_others_is_never_compiled(tmp_path, monkeypatch):
     """Where the mark is right, that is; a process that has compiled says so."""
     mark = tmp_path / "compiled"
     monkeypatch.setattr(precompile, "mark_of", lambda config: mark)
-    monkeypatch.setattr(precompile, "LOADED", set())
-    used = []
+    monkeypatch.setattr(precompile, "LOADED", {})
+    used, config = [], composed("engine=numba")
     monkeypatch.setattr(precompile, "use_all", used.append)
-    precompile.load({})
+    precompile.load(config)
     assert not used  # whoever needs it has it compiled
     mark.touch()
-    precompile.load({})
-    precompile.load({})
-    assert used == [{}]
-    monkeypatch.setattr(precompile, "LOADED", set())
+    precompile.load(config)
+    precompile.load(config)
+    assert used == [config]
+    monkeypatch.setattr(precompile, "LOADED", {})
     monkeypatch.setattr(precompile, "use_all", lambda config: numba.njit(lambda x: x + 1)(1.0))
     with pytest.raises(precompile.HadToCompile):
-        precompile.load({})
+        precompile.load(config)
+
+
+def test_what_is_loaded_is_looked_up_by_its_config(tmp_path, monkeypatch):
+    """And found again without a look at the sources, for another rate too, but not for other maths of a cell."""
+    monkeypatch.setattr(generated, "compiled_in", lambda: tmp_path)
+    monkeypatch.setattr(precompile, "LOADED", {})
+    monkeypatch.setattr(precompile, "use_all", lambda config: None)
+    config = composed("engine=numba", "cell=rhn", "cell.depth=2")
+    mark = precompile.mark_of(config)
+    mark.touch()
+    precompile.load(config)
+    monkeypatch.setattr(precompile, "content", lambda path: "changed")
+    assert precompile.mark_of(config | {"optimizer": config["optimizer"] | {"lr": 3.0}}) == mark
+    assert precompile.mark_of(config | {"cell": config["cell"] | {"depth": 3}}) != mark

@@ -14,7 +14,7 @@ from tests.sweeps.test_sweep import ENDLESS, QUICK, jobs, status, wait_until_all
 
 WITNESS = '''
 """Imported by every Python process that finds it: writes down what a job finds when it begins."""
-import json, os, signal, sys
+import json, os, signal, sys, threading
 
 if sys.orig_argv[-1] == "rnnexp.sweeps.worker":
     import numpy as np
@@ -40,7 +40,9 @@ if sys.orig_argv[-1] == "rnnexp.sweeps.worker":
         }
         with open(f"seen{config['seed']}.json", "w") as file:
             json.dump(found, file)
-        return execute(config, folder, *others)
+        metrics = execute(config, folder, *others)
+        print(len(os.listdir("/proc/self/task")) - threading.active_count(), "threads of BLAS")
+        return metrics
 
     runner.execute = seen
 '''
@@ -81,7 +83,7 @@ def test_each_job_is_a_process_of_its_own(witnessed, tmp_path):
         assert one["threads"] == [1] * len(one["threads"])
         assert one["input"].startswith("pipe:")
         assert one["output"] == [one["report"].replace(".json", ".txt")] * 2
-        assert (job.folder.path / "output.txt").read_text() == f"from {seed}\n"
+        assert (job.folder.path / "output.txt").read_text() == f"from {seed}\n0 threads of BLAS\n"
 
 
 ENDS = "os._exit(3)"
