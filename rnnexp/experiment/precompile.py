@@ -47,7 +47,7 @@ SOURCES = (
 )
 FAULT_TOLD = 3  # exit status of the process that compiles, whose last line of output says what failed
 LOOK_S = 0.1  # seconds from one look at what is waited for to the next
-LOADED: dict[str, Path | None] = {}  # the loops that this process has loaded, by `key` -> their mark
+LOADED: dict[str, Path] = {}  # the loops that this process has loaded, by `key` -> their mark
 
 
 class HadToCompile(RuntimeError):
@@ -127,14 +127,15 @@ def load(config: dict[str, Any]) -> None:
     HadToCompile where numba's cache does not have them although it was said to.
     """
     mark = mark_of(config)
-    if not mark or mark in LOADED.values() or not mark.exists():
+    if not mark or not mark.exists():
         return
-    from rnnexp.compute.jit.watch import compiling
+    if mark not in LOADED.values():
+        from rnnexp.compute.jit.watch import compiling
 
-    with compiling() as has_compiled:
-        use_all(config)
-    if has_compiled():
-        raise HadToCompile(f"{mark} was there, but not all that it stands for")
+        with compiling() as has_compiled:
+            use_all(config)
+        if has_compiled():
+            raise HadToCompile(f"{mark} was there, but not all that it stands for")
     LOADED[key(config)] = mark  # for those, too, that are forked from this process
 
 
