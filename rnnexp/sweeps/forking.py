@@ -88,7 +88,7 @@ def is_ready(config: dict[str, Any]) -> bool:
             chosen = config["engine"] or engine.fastest(config["device"])
             precompile.load(config | {"engine": chosen})
             corpora.keep(config["dataset"])
-        threads.blas_limited(1)  # as most jobs want it
+        threads.blas_limited(1)  # then most jobs need not set it
     except precompile.HadToCompile as error:
         global _fit
         _fit = False
