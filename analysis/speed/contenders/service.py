@@ -28,7 +28,7 @@ class Contender(Protocol):
 
 
 class Service:
-    """Measure a contender; only ours knows its matrix products and parts.
+    """Measure a `Contender`; only ours knows its matrix products and parts, too.
 
     shared : whether others use the machine: then a second is one of the CPU's, which passes only while it computes.
     """
