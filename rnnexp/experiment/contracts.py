@@ -88,6 +88,7 @@ def try_out(config: Mapping[str, Any], make: Callable[..., Any]) -> None:
             if group == "cell":
                 cell = make(group, config[group], 3, 4)
                 take_step(cell)
+                require_repeatable(cell)
                 require_gradients(cell)
                 if config["device"] == "gpu" and config["engine"] != "cupy":
                     require_compiled(cell)
@@ -122,14 +123,37 @@ def require_compiled(cell: Cell) -> None:
 
 
 def require_gradients(cell: Cell) -> None:
-    """Raise ValueError where the gradient of a cell is that of other maths than its step, at two random points."""
+    """Raise ValueError where the gradient of a cell is that of other maths than its step.
+
+    At two random points with small weights, and at two with large ones, which take gates to their limits.
+    """
     model = Model([cell], vocab_size=7, embed_size=cell.shapes["W"][1], dtype=np.float64)
     with engine.use("numpy"), np.errstate(all="ignore"):
-        if all(is_other_gradient(model, np.random.default_rng(seed)) for seed in (1, 2)):
-            raise ValueError("the gradient of local_gradients and step_backward is not that of step")
+        for spread in 0.2, 2.0:
+            if all(is_other_gradient(model, np.random.default_rng(seed), spread) for seed in (1, 2)):
+                raise ValueError("the gradient of local_gradients and step_backward is not that of step")
 
 
-def is_other_gradient(model: Model, rng: np.random.Generator) -> bool:
+def require_repeatable(cell: Cell) -> None:
+    """Raise ValueError where a step that has no counter and draws nothing gives other numbers the second time."""
+    if loops.why_not_compiled(cell):  # it may have one: then nobody can tell
+        return
+    model = Model([cell], vocab_size=7, embed_size=cell.shapes["W"][1])
+    model.params.values[...] = np.random.default_rng(0).normal(0, 0.5, len(model.params.values))
+    tokens, workspace = np.arange(7, dtype=np.int32), model.workspace()
+    inputs, targets = tokens[:6].reshape(3, 2), tokens[1:].reshape(3, 2)
+    with engine.use("numpy"), np.errstate(all="ignore"):
+        first, second = (
+            float(model.forward(inputs, targets, model.zero_state(2), workspace, None, 1.0)[0]) for _ in "12"
+        )
+    if first != second:
+        raise ValueError(
+            "step gives other numbers the second time: it reads an array before it has set it, or changes "
+            "what is not its own"
+        )
+
+
+def is_other_gradient(model: Model, rng: np.random.Generator, spread: float) -> bool:
     """Return whether the gradient is not the slope of the loss along a random direction, at a random point.
 
     Two differences of the loss must agree on the slope: they do not at a corner (abs, clip), in single precision, or
@@ -139,7 +163,7 @@ def is_other_gradient(model: Model, rng: np.random.Generator) -> bool:
     inputs, targets = tokens[:6].reshape(3, 2), tokens[1:].reshape(3, 2)
     workspace, values = model.workspace(), model.params.values
     model.init(0)
-    point, direction = values + rng.normal(0, 0.2, len(values)), rng.normal(0, 1, len(values))
+    point, direction = values + rng.normal(0, spread, len(values)), rng.normal(0, 1, len(values))
 
     def loss(distance: float) -> float:
         values[...] = point + distance * direction

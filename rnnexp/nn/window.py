@@ -1,7 +1,20 @@
 """Hold the arrays of a window, all steps together."""
 
+import numpy as np
+
 from rnnexp.compute.workspace import Workspace
 from rnnexp.nn.cells.base import Cell
+
+
+class Arrays(dict):
+    """Hold the arrays of a step, into which a cell writes; another array in the place of one would be lost."""
+
+    def __setitem__(self, name: str, array) -> None:
+        if array is not self[name]:
+            raise TypeError(
+                f"arrays[{name!r}] = ... puts another array in the place of the one to write into: "
+                f"arrays[{name!r}][...] = ..., or out=arrays[{name!r}]"
+            )
 
 
 class Window:
@@ -40,12 +53,22 @@ class Window:
         if any(self.diagonals.get(name) is not vector for name, vector in diagonals.items()):
             self.diagonals, self.views = diagonals, {}
 
-    def at(self, t: int | slice, rows: slice) -> dict:
+    def at(self, t: int | slice, rows: slice) -> Arrays:
         """Return views of some steps and rows, by the names that a cell's methods use."""
         views = {group: self.gates[place, t, rows] for group, place in self.gate_groups.items()}
         for name, array in self.states.items():
             views[name], views[f"{name}_prev"] = array[1:][t, rows], array[:-1][t, rows]
-        return views | {name: array[t, rows] for name, array in self.saved.items()} | self.diagonals
+        views |= {name: array[t, rows] for name, array in self.saved.items()} | self.diagonals
+        return Arrays(views)
+
+    def reached(self, t: slice, rows: slice) -> Arrays:
+        """Return what `at` does, with states to read only: what a step leaves is what the next one has before it."""
+        views = self.at(t, rows)
+        for name in self.states:
+            for view in views[name], views[f"{name}_prev"]:
+                if isinstance(view, np.ndarray):  # a GPU's cannot be protected
+                    view.flags.writeable = False
+        return views
 
     def steps(self, rows: slice) -> list[dict]:
         """Return the views of each step, made once, because making them takes as long as a small step's maths."""

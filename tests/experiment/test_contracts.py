@@ -7,6 +7,8 @@ from rnnexp.errors import UserError
 from rnnexp.experiment import own_parts
 from rnnexp.experiment.contracts import require_gradients, try_out
 from rnnexp.nn.cells import CELLS
+from rnnexp.nn.cells.rnn import RNN
+from rnnexp.nn.loops import why_not_compiled
 from tests.nn.test_own_cells import Counts, changed
 
 
@@ -60,6 +62,79 @@ def test_another_gradient_is_found(method):
 
     with pytest.raises(ValueError, match="gradient of local_gradients and step_backward is not that of step"):
         require_gradients(changed(**{method: double})(3, 4))
+
+
+def tried(kind):
+    """Try a cell out as one of the user's."""
+    try_out({"cell": {"name": "own"}, "device": "cpu"}, lambda group, section, *sizes: kind(*sizes))
+
+
+@pytest.fixture
+def own_cell(monkeypatch):
+    monkeypatch.setitem(own_parts.PARTS, ("cell", "own"), own_parts.Part("own.py", "digest"))
+
+
+def replaces(self, arrays, _):
+    arrays["h"] = arrays["h"] / 2
+
+
+def adds_to_what_is_not_set(self, arrays, _):
+    arrays["before"] += arrays["h"]
+    arrays["h"][...] = np.tanh(arrays["before"])
+
+
+def changes_a_parameter(self, arrays, _):
+    arrays["v_n"] *= 1.0001
+    arrays["h"] += arrays["v_n"] * arrays["h_prev"]
+
+
+def keeps_something(self, arrays, _):
+    self.sums = getattr(self, "sums", [0.0])
+    arrays["h"] += self.sums[0]
+    self.sums[0] += 1.0
+
+
+@pytest.mark.usefixtures("own_cell")
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (replaces, r"TypeError: arrays\['h'\] = \.\.\. puts another array in the place"),
+        (adds_to_what_is_not_set, "step gives other numbers the second time"),
+        (changes_a_parameter, "step gives other numbers the second time"),
+    ],
+)
+def test_a_step_that_is_no_function_of_its_inputs_is_refused(step, said):
+    kind = changed(step=step)
+    kind.saved, kind.diagonals = ("before",), {"v_n": "h_prev"}
+    with pytest.raises(UserError, match=f"^cell=own: own.py: .*{said}"):
+        tried(kind)
+
+
+def test_a_counter_in_a_list_is_not_compiled():
+    assert "is other maths each time it is called" in why_not_compiled(changed(step=keeps_something)(3, 4))
+
+
+@pytest.mark.usefixtures("own_cell")
+def test_states_are_not_written_into_on_the_way_back():
+    def local_gradients(self, arrays, grads):
+        np.square(arrays["h"], out=arrays["h"])
+
+    with pytest.raises(UserError, match="read-only"):
+        tried(changed(local_gradients=local_gradients))
+
+
+@pytest.mark.usefixtures("own_cell")
+def test_a_gradient_that_is_wrong_at_limits_alone_is_found():
+    class HardTanh(RNN):
+        def step(self, arrays, recurrent):
+            arrays["n"] += recurrent("n", arrays["h_prev"])
+            np.clip(arrays["n"], -1, 1, out=arrays["h"])
+
+        def local_gradients(self, arrays, grads):
+            grads["n"][...] = 1.0
+
+    with pytest.raises(UserError, match="is not that of step"):
+        tried(HardTanh)
 
 
 def test_a_cell_that_no_gpu_can_take_is_told_with_the_engine_that_can(monkeypatch):

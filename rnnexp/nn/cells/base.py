@@ -49,6 +49,8 @@ class Cell:
       indexing. They are read, and become compiled loops, or kernels of a GPU. What `rnnexp.compute.tracer` does not
       know, it refuses by name, and what is not the same each time (a counter, a random number). On the CPU such a cell
       still runs, by NumPy's steps, and a run says so.
+    - Methods write into the arrays, and put no other in the place of one. `step` sets its states and saved arrays anew,
+      and `local_gradients` leaves the states as they are.
     - Each name stands for one array: no state, saved array or diagonal is called as a gate or as each other.
     - The gradient is that of the step: a cell with another one (a straight-through estimator) is refused.
     - A step sees its own input and the states before it, never other steps.

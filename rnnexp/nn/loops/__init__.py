@@ -1,10 +1,14 @@
 """Run the time loop of a cell in one of three ways: by NumPy step by step, compiled by numba, by GPU kernels."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from numbers import Number
 from types import ModuleType
+from typing import Any
 from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from rnnexp.compute.threads import parts_alike
 from rnnexp.compute.tracer import Refused, Tracer
@@ -94,9 +98,11 @@ def why_not_compiled(cell: Cell) -> str | None:
     return NOT_COMPILED[cell]
 
 
-def numbers_of(cell: Cell) -> dict[str, Number]:
-    """Return the attributes of a cell in which a counter shows."""
-    return {name: value for name, value in vars(cell).items() if isinstance(value, Number)}
+def numbers_of(cell: Cell) -> dict[str, Any]:
+    """Return a copy of the attributes of a cell in which a counter shows."""
+    arrays = {name: value.tolist() for name, value in vars(cell).items() if isinstance(value, np.ndarray)}
+    others = {name: value for name, value in vars(cell).items() if isinstance(value, Number | list | dict)}
+    return deepcopy(others) | arrays
 
 
 def read_alone(cell: Cell, read: Callable) -> tuple[list, list]:

@@ -37,7 +37,7 @@ def backward(
         several = max(1, PART // (length(rows) * H))
         for t in range(0, T, several):
             some = slice(t, t + several)
-            cell.local_gradients(w.at(some, rows), dw.at(some, rows))
+            cell.local_gradients(w.reached(some, rows), dw.at(some, rows))
         recurrent = RecurrentProducts(backend, weights[length(rows)], rows, mask)
         dnext = [array[rows] for array in dstate]
         steps, dsteps = w.steps(rows), dw.steps(rows)
