@@ -1,5 +1,6 @@
 """Draw values from what a search is over, and record what that was."""
 
+import math
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
@@ -24,14 +25,19 @@ def suggest(trial: Any, key: str, over: Override) -> None:
         trial.suggest_float(key, low, high, log=log)
 
 
-def shown(value: Any) -> str:
-    """Return a proposed value as it is written in an override, with four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def shown(value: Any, space: Any) -> str:
+    """Return a proposed value as it is written in an override, with four digits of those that differ in the range."""
+    if not isinstance(value, float):
+        return str(value)
+    width = space.end - space.start or 1.0
+    alike = int(math.log10(max(abs(space.start), abs(space.end), width) / width))
+    rounded = f"{value:.{4 + alike}g}"
+    return rounded if space.start <= float(rounded) <= space.end else str(value)
 
 
 def chosen(space: dict[str, Override], params: dict[str, Any]) -> list[str]:
     """Return the overrides of a trial with these values."""
-    return [f"{key}={shown(params[key])}" for key in space]
+    return [f"{key}={shown(params[key], over.value())}" for key, over in space.items()]
 
 
 def ends(over: Override) -> list[str]:
@@ -39,17 +45,20 @@ def ends(over: Override) -> list[str]:
     space = over.value()
     if not isinstance(space, IntervalSweep):
         return values(over)
-    return [f"{over.get_key_element()}={shown(limit)}" for limit in (space.start, space.end)]
+    return [f"{over.get_key_element()}={shown(limit, space)}" for limit in (space.start, space.end)]
 
 
 def inside(over: Override) -> list[str]:
-    """Return overrides for the first and the last choice of a search, or twice the middle of its range."""
+    """Return overrides for the first and the last choice of a search, or twice a value inside its range.
+
+    That value is no whole number where the range is not of such, nor half of one.
+    """
     space = over.value()
     if not isinstance(space, IntervalSweep):
         return [values(over)[0], values(over)[-1]]
-    middle: Any = (space.start + space.end) / 2  # type: ignore[operator]
-    middle = int(middle) if isinstance(space.start, int) else middle
-    return [f"{over.get_key_element()}={shown(middle)}"] * 2
+    within: Any = space.start + 0.4823 * (space.end - space.start)  # type: ignore[operator]
+    within = int(within) if isinstance(space.start, int) else within
+    return [f"{over.get_key_element()}={shown(within, space)}"] * 2
 
 
 def range_tags(space: dict[str, Override]) -> dict[str, str]:

@@ -101,7 +101,7 @@ class Request:
     def require_drawn(self, combinations: list[tuple[str, list[str]]]) -> None:
         """Raise UserError where what a search may draw is impossible.
 
-        That is a value by itself, or together the middle of all ranges with all first choices, or with all last ones.
+        That is a value by itself, or together a value inside each range with all first choices, or with all last ones.
         """
         seen: set[str] = set()
         for name, overrides in combinations:
