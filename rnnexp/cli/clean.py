@@ -27,7 +27,7 @@ from rnnexp.records import found
 from rnnexp.sweeps.outlook import size
 
 SAID = {
-    cleaning.CHECKPOINT: ("checkpoint", "of finished runs; more epochs of these would begin anew"),
+    cleaning.CHECKPOINT: ("run", "finished: checkpoints, without which more epochs begin anew"),
     cleaning.BEGINNING: ("run", "stopped before the first checkpoint"),
     cleaning.TEMPORARY: ("file", "left unfinished"),
 }
@@ -73,7 +73,7 @@ def listing(waste: list[Waste]) -> list[str]:
         groups[one.folder.path.parent.name if one.folder else "", one.kind].append(one)
     lines = []
     for (study, kind), ones in sorted(groups.items()):
-        count = len(ones) if kind == cleaning.BEGINNING else sum(len(one.files) for one in ones)
+        count = sum(len(one.files) for one in ones) if kind == cleaning.TEMPORARY else len(ones)
         noun, what = SAID[kind]
         freed = size(sum(one.bytes for one in ones))
         lines.append(f"{study and f'{study}: '}{number(count, noun)} {what} ({freed})")

@@ -51,6 +51,7 @@ COMMANDS = {
     "ui": Command("", "the runs in a browser, by MLflow", "rnnexp.cli.ui"),
 }
 DEFAULT = "train"
+QUERIES = ["-sc", "query=bash"], ["-sc", "query=fish"]  # what a shell asks when TAB is pressed
 OF_CONFIGS = {"train", "resume", "generate", "evaluate", "offline"}  # they may meet parts of the user's own
 
 
@@ -83,6 +84,11 @@ def run_command(name: str, arguments: list[str]) -> int | None:
             near = f"{name}={arguments[0]}"
         raise UserError(f"{name} is no command: did you mean {near}? There are {', '.join(COMMANDS)}")
     module = COMMANDS[name].module
+    if arguments in QUERIES:
+        from rnnexp.cli import completion
+
+        if completion.say_choices(COMMANDS, DEFAULT):
+            return None
     if name in OF_CONFIGS:
         from rnnexp.cli.config_dir import use_own_parts  # imports all that a config can choose
 
