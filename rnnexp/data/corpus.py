@@ -102,12 +102,15 @@ class Corpus:
             return "".join(symbols)
         return "\n".join(line.strip() for line in " ".join(symbols).split(END))
 
-    def require(self, split: str, tokens: int, because: str) -> None:
-        """Raise UserError where a split has fewer tokens than `tokens`."""
+    def require(self, split: str, tokens: int, because: str, lower: str = "") -> None:
+        """Raise UserError where a split has fewer tokens than `tokens`.
+
+        because : what takes them. lower : what can be lowered, if there is such a thing.
+        """
         if len(self.splits[split]) < tokens:
             raise UserError(
                 f"the {split} split has {len(self.splits[split])} tokens, "
-                f"but {because} takes at least {tokens}"
+                f"but {because} takes at least {tokens}: take {lower and f'a lower {lower}, or '}a longer text"
             )
 
 

@@ -76,7 +76,8 @@ class Dynamic(Tuned):
     def require(self, corpus, split, chosen):
         super().require(corpus, split, chosen)
         for name in {split, *self.reads} - {"train"}:  # so that some are scored by weights that have learned
-            corpus.require(name, self.segment + 2, f"{chosen} with evaluation.dynamic.segment={self.segment}")
+            because = f"{chosen} with evaluation.dynamic.segment={self.segment}"
+            corpus.require(name, self.segment + 2, because, lower="number")
 
     def tuning_text(self, corpus):
         return corpus.splits["valid"][: self.valid_tokens]

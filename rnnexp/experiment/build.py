@@ -102,8 +102,10 @@ def require_enough(corpus: Corpus, config: dict[str, Any]) -> None:
     settings = TrainConfig(**config["train"])
     if corpus.end is None:
         window = settings.batch_size * settings.bptt
-        corpus.require("train", window + 1, f"one batch of train.batch_size x train.bptt = {window} tokens")
-        corpus.require("valid", settings.eval_streams + 1, f"train.eval_streams={settings.eval_streams}")
+        batch = f"one batch of train.batch_size x train.bptt = {window} tokens"
+        corpus.require("train", window + 1, batch, lower="train.batch_size or train.bptt")
+        streams = settings.eval_streams
+        corpus.require("valid", streams + 1, f"train.eval_streams={streams}", lower="number")
         if settings.tests:
             corpus.require("test", 2, "its score")
     else:

@@ -33,6 +33,8 @@ def train_and_test(
     steps = len(train_batches(corpus, settings, experiment.seed, epoch=0)) * settings.max_epochs
     steps = min(steps, settings.max_steps or steps)
     introduce(experiment, steps)
+    if done:
+        log.info(f"{label}: goes on after {done} of {steps} updates, from its last checkpoint")
     with closing(progress.for_run(label, done, steps, show)) as display:
         step_records.drop_after(folder, done)
         train(experiment, folder, checkpoints, records, display, teller, raise_if_asked)
@@ -133,3 +135,8 @@ def train(
     if settings.max_seconds and spent >= settings.max_seconds:
         stop = f"train.max_seconds={settings.max_seconds:g} at step {done_at(records)}"
         log.info(f"{experiment.label}: stopped by {stop}")
+    elif settings.patience and len(records) - checkpoints.best_so_far()[0] >= settings.patience:
+        log.info(
+            f"{experiment.label}: stopped by train.patience={settings.patience}, "
+            "the number of epochs that were no better than the best"
+        )

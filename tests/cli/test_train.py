@@ -262,6 +262,7 @@ def test_killed_hard_and_resumed_ends_as_if_nothing_had_been(in_process, tmp_pat
     assert not (tmp_path / "run" / "result.json").exists()
     result = in_process("resume=run")
     assert result.returncode == 0, result.stderr
+    assert not epochs or "updates, from its last checkpoint" in result.stdout
     assert_same_run(tmp_path / "run", undisturbed)
 
 

@@ -119,7 +119,7 @@ def test_texts_that_it_cannot_score_are_refused():
     with pytest.raises(
         UserError,
         match=r"^the valid split has 90 tokens, but evaluation=neural_cache "
-        r"with evaluation\.neural_cache\.window=118 takes at least 120$",
+        r"with evaluation\.neural_cache\.window=118 takes at least 120: take a longer text$",
     ):
         cache.require(CORPUS, "test", "evaluation=neural_cache")
     NeuralCache([118], [1.0], [0.1]).require(CORPUS, "test", "evaluation=neural_cache")  # nothing to choose

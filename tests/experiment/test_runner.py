@@ -403,3 +403,14 @@ def test_a_run_no_better_than_chance_says_what_may_be_wrong(tmp_path, last, said
     with folder.claimed():
         divergence.note(folder, "gru", records, 10, SGD(lr=8))
         assert re.search(said, divergence.how(folder))
+
+
+def test_a_run_says_that_its_patience_is_over(listener, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(loop, "evaluate", lambda *arguments: 1.0)  # the first epoch stays the best
+    run(tmp_path, "train.max_epochs=9", "train.patience=2")
+    assert any("stopped by train.patience=2" in record.getMessage() for record in caplog.records)
+    assert len(RunFolder(tmp_path).records()) == 3
+    caplog.clear()
+    run(tmp_path / "short", "train.max_epochs=2", "train.patience=2")
+    assert not any("stopped by" in record.getMessage() for record in caplog.records)
