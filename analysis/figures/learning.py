@@ -176,6 +176,8 @@ def _show_best(axes: Axes, best: float | None, others: Iterable[Axes] = ()) -> N
     axes.set_ylim(min(low, best - 0.03 * (high - low)), high)
     for each in others or [axes]:
         each.axhline(best, color=GREY, linestyle=(0, (2, 2)), linewidth=1.0)
+    at = axes.get_yaxis_transform()
+    axes.text(0.01, best, "best reachable", transform=at, va="bottom", color=GREY, fontsize="x-small")
 
 
 def _say_nothing(axes: Axes) -> None:

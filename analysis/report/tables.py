@@ -25,6 +25,7 @@ def markdown(content: dict[str, Any], rows: list[list[dict[str, Any]]]) -> str:
     rows : of `numbers`, a list for each group.
     """
     parts = [f"# {escaped(content['title'])}"]
+    has_excess = any(column.title == "excess" for own in rows for column in shown(own))
     for group, own in zip(content["groups"], rows):
         if len(content["groups"]) > 1:
             parts.append(f"## {escaped(group['name'])}")
@@ -39,6 +40,7 @@ def markdown(content: dict[str, Any], rows: list[list[dict[str, Any]]]) -> str:
     parts.append(
         "Losses are nats per token, mean ± standard deviation over the seeds, with the 95% t interval from "
         "three seeds; a perplexity is the exp of the mean loss."
+        + (" Excess is the test loss above the best reachable on the same tokens." if has_excess else "")
     )
     if content["notes"]:
         parts.append(listed(content["notes"]))
