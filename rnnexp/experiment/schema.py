@@ -233,6 +233,10 @@ def values_of(group: str, name: str, part: own_parts.Part) -> dict[str, Any]:
     if not isinstance(values, dict) or schema not in (values.get("defaults") or []):
         line = own_parts.of_part(group, name)
         raise UserError(f"{part.yaml} lacks a line by which its keys are checked: {line}")
+    if group == "cell" and not isinstance(values.get("lr") or {}, dict):
+        raise UserError(
+            f"{part.yaml}: lr is the rate by optimizer, as in lr: {{sgd: 2.0}}; call an option otherwise"
+        )
     package = f"# @package evaluation.{name}"
     if group == "evaluation" and not part.entry and package not in text.splitlines():
         raise UserError(f"{part.yaml} lacks its first line: {package}")

@@ -80,6 +80,11 @@ def refused(own, folder, **chosen):
             "mine.yaml: cell.leak is not known: there are cell.name, cell.lr, cell.bias, cell.gain$",
         ),
         (CELL, CELL_YAML.replace("true", "maybe"), "mine.yaml: cell.bias=maybe must be true or false$"),
+        (
+            CELL,
+            CELL_YAML.replace("{sgd: 1.0}", "0.5"),
+            "mine.yaml: lr is the rate by optimizer, as in lr: {sgd: 2.0}; call an option",
+        ),
         (CELL, CELL_YAML.replace("0.5", "much"), "mine.yaml: cell.gain=much must be a number$"),
         (
             CELL,
