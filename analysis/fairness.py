@@ -133,7 +133,7 @@ def _budget(runs: pd.DataFrame) -> tuple[str, str]:
         if runs[column].nunique(dropna=False) > 1:
             return REFUSED, f"{wrong}: {each(runs, column)}"
     trials, settings = (_plain(runs[column].iloc[0]) for column in ("trials", "alternatives"))
-    untuned = f"no search recorded; of each, settings that have as many runs: {settings}"
+    untuned = f"no search recorded; settings tried of each: {settings}"
     return OK, untuned if trials == "0" else f"{trials} trials each"
 
 

@@ -27,7 +27,7 @@ from rnnexp.records import found
 from rnnexp.sweeps.outlook import size
 
 SAID = {
-    cleaning.CHECKPOINT: ("run", "finished: checkpoints, without which more epochs begin anew"),
+    cleaning.CHECKPOINT: ("finished run", "with checkpoints, without which more epochs of it begin anew"),
     cleaning.BEGINNING: ("run", "stopped before the first checkpoint"),
     cleaning.TEMPORARY: ("file", "left unfinished"),
 }

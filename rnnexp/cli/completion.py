@@ -12,6 +12,9 @@ from rnnexp.errors import UserError
 from rnnexp.output import say
 from rnnexp.records import found
 
+# names that the shell takes as they are: what it is told to choose from it expands, and would run
+PLAIN = re.compile(r"[\w@%+,\[\]-][\w.@%+,\[\]-]*").fullmatch
+
 
 def say_choices(commands: Mapping[str, Command], default: str) -> bool:
     """Print what the last word of the line in COMP_LINE may become; return whether that is all.
@@ -42,8 +45,8 @@ def values(key: str, begun: str) -> Iterator[str]:
     """Yield values of a key: studies, or the folders beside the one that is begun; the shell chooses among them."""
     if key == "study":
         with suppress(UserError):  # there is none
-            yield from sorted({folder.path.parent.name for folder in found.run_folders([RUNS])})
+            yield from sorted(filter(PLAIN, {run.path.parent.name for run in found.run_folders([RUNS])}))
     if key == "run":
         place = begun[: begun.rfind("/") + 1]
-        for path in sorted(Path(place).glob("*/")):
+        for path in sorted(path for path in Path(place).glob("*/") if PLAIN(path.name)):
             yield f"{place}{path.name}{'' if found.is_run(path) else '/'}"

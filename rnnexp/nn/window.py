@@ -7,9 +7,13 @@ from rnnexp.nn.cells.base import Cell
 
 
 class Arrays(dict):
-    """Hold the arrays of a step, into which a cell writes; another array in the place of one would be lost."""
+    """Hold the arrays of a step, into which a cell writes; what it puts in the place of one would be lost."""
 
     def __setitem__(self, name: str, array) -> None:
+        if name not in self:
+            raise TypeError(
+                f"arrays[{name!r}] = ...: there is no such array; keep it in a variable, or name it in saved"
+            )
         if array is not self[name]:
             raise TypeError(
                 f"arrays[{name!r}] = ... puts another array in the place of the one to write into: "

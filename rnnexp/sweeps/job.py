@@ -130,10 +130,10 @@ class Job:
     def reason(self, code: int) -> str:
         """Return a line about why the job failed, given the exit code of its process."""
         if code < 0:
-            known = {
-                number.value: number.name for number in signal.Signals
-            }  # those of real time have no name
-            return f"killed by {known.get(-code, f'signal {-code}')}"
+            try:
+                return f"killed by {signal.Signals(-code).name}"
+            except ValueError:  # one of those without a name
+                return f"killed by signal {-code}"
         state: dict[str, Any] = {}
         with suppress(UserError):  # state.json is damaged
             state = self.folder.state()

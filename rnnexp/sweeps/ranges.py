@@ -51,14 +51,14 @@ def ends(over: Override) -> list[str]:
 def inside(over: Override) -> list[str]:
     """Return overrides for the first and the last choice of a search, or twice a value inside its range.
 
-    That value is no whole number where the range is not of such, nor half of one.
+    In a range of fractions it is neither whole nor a half, so that a key for whole numbers refuses it.
     """
     space = over.value()
     if not isinstance(space, IntervalSweep):
         return [values(over)[0], values(over)[-1]]
     within: Any = space.start + 0.4823 * (space.end - space.start)  # type: ignore[operator]
-    within = int(within) if isinstance(space.start, int) else within
-    return [f"{over.get_key_element()}={shown(within, space)}"] * 2
+    written = str(int(within)) if isinstance(space.start, int) else f"{within:.9g}"
+    return [f"{over.get_key_element()}={written}"] * 2
 
 
 def range_tags(space: dict[str, Override]) -> dict[str, str]:

@@ -129,7 +129,7 @@ def test_ranges_must_be_equal():
     assert lit(runs)["budget"] == (REFUSED, "different ranges were searched: gru lr 1..4, lstm lr 1..16")
     untuned = study(trials=0, alternatives=1, ranges=None, lr_low=np.nan, lr_high=np.nan, tuning_seed=np.nan)
     found = lit(untuned)
-    assert found["budget"] == (OK, "no search recorded; of each, settings that have as many runs: 1")
+    assert found["budget"] == (OK, "no search recorded; settings tried of each: 1")
     assert found["learning rate"][0] == found["tuning seed"][0] == OK
     assert found["untuned"][0] == STATED
 

@@ -86,7 +86,7 @@ def test_a_lone_trial_does_not_displace_a_set_of_seeds():
     assert study.groups[0].configurations[0] == "lstm, lr=12", "the table still has it, in its place"
     assert light(study.groups[0], "budget") == (
         "ok",
-        "no search recorded; of each, settings that have as many runs: 1",
+        "no search recorded; settings tried of each: 1",
     )
 
 
@@ -99,7 +99,7 @@ def test_the_best_of_more_settings_than_the_other_had_is_no_fair_pair():
     equal = study_of(*rates, *(row for lr in "124" for row in seeds("gru", 10, {"optimizer.lr": lr})))
     assert light(equal.groups[0], "budget") == (
         "ok",
-        "no search recorded; of each, settings that have as many runs: 3",
+        "no search recorded; settings tried of each: 3",
     )
 
 

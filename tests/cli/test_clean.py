@@ -62,7 +62,10 @@ def test_what_can_be_removed_is_said_and_removed_when_told(run, in_process, tmp_
     for arguments in [], ["study=a"]:
         result = in_process("clean", *arguments)
         assert (result.returncode, result.stderr) == (0, "")
-        assert "a: 1 run finished: checkpoints, without which more epochs begin anew (" in result.stdout
+        assert (
+            "a: 1 finished run with checkpoints, without which more epochs of it begin anew ("
+            in result.stdout
+        )
         assert "a: 1 run stopped before the first checkpoint" in result.stdout
         assert "  runs/a/lstm_seed1\n" in result.stdout
         assert result.stdout.endswith("nothing was removed: add yes=true\n")

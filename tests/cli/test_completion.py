@@ -11,6 +11,8 @@ def completed(tmp_path, monkeypatch, capsys):
     for run in "demo/gru_seed1_0", "demo/lstm_seed1_0", "demo/lstm[2]", "dune/rnn_seed1_0":
         (tmp_path / "runs" / run).mkdir(parents=True)
         (tmp_path / "runs" / run / "state.json").write_text("{}")
+    for name in "$(touch ran)", "a b", "a'b", ".git":
+        (tmp_path / "runs/dune" / name).mkdir()
     monkeypatch.chdir(tmp_path)
 
     def complete(line, shell="bash"):
@@ -36,6 +38,7 @@ def completed(tmp_path, monkeypatch, capsys):
             "generate run=runs/demo/",
             [f"run=runs/demo/{n}" for n in ("gru_seed1_0", "lstm[2]", "lstm_seed1_0")],
         ),
+        ("generate run=runs/dune/", ["run=runs/dune/rnn_seed1_0"]),
         ("generate run=nowhere/", []),
         ("sync ", []),
     ],

@@ -1,11 +1,13 @@
 """Hold a cell of the user's to its contract, before anything is made."""
 
+from threading import Lock
+
 import numpy as np
 import pytest
 
 from rnnexp.errors import UserError
 from rnnexp.experiment import own_parts
-from rnnexp.experiment.contracts import require_gradients, try_out
+from rnnexp.experiment.contracts import require_gradients, require_repeatable, try_out
 from rnnexp.nn.cells import CELLS
 from rnnexp.nn.cells.rnn import RNN
 from rnnexp.nn.loops import why_not_compiled
@@ -88,16 +90,11 @@ def changes_a_parameter(self, arrays, _):
     arrays["h"] += arrays["v_n"] * arrays["h_prev"]
 
 
-def keeps_something(self, arrays, _):
-    self.sums = getattr(self, "sums", [0.0])
-    arrays["h"] += self.sums[0]
-    self.sums[0] += 1.0
-
-
 @pytest.mark.usefixtures("own_cell")
 @pytest.mark.parametrize(
     ("step", "said"),
     [
+        (lambda self, arrays, _: arrays.__setitem__("t", 0), r"arrays\['t'\] = ...: there is no such array"),
         (replaces, r"TypeError: arrays\['h'\] = \.\.\. puts another array in the place"),
         (adds_to_what_is_not_set, "step gives other numbers the second time"),
         (changes_a_parameter, "step gives other numbers the second time"),
@@ -110,8 +107,36 @@ def test_a_step_that_is_no_function_of_its_inputs_is_refused(step, said):
         tried(kind)
 
 
-def test_a_counter_in_a_list_is_not_compiled():
-    assert "is other maths each time it is called" in why_not_compiled(changed(step=keeps_something)(3, 4))
+@pytest.mark.parametrize("counter", [np.zeros(1), [0.0], {0: 0.0}])
+def test_a_counter_in_an_array_is_not_compiled_either(counter):
+    def counts(self, arrays, _):
+        counter[0] += 1
+
+    cell = changed(step=counts)(3, 4)
+    cell.counter = counter
+    assert "is other maths each time it is called" in why_not_compiled(cell)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [[np.ones(4)], {"table": np.full(4, np.nan)}, [np.tanh, Lock()], {"rng": np.random.default_rng(0)}],
+)
+def test_what_a_cell_keeps_and_does_not_change_is_no_counter(kept):
+    cell = RNN(3, 4)
+    cell.kept = kept
+    assert why_not_compiled(cell) is None
+
+
+def test_a_step_that_is_not_finite_everywhere_is_no_fault():
+    def step(self, arrays, _):
+        arrays["h"] += 0.2
+        np.log(arrays["h"], out=arrays["h"])
+        arrays["h"] /= 100
+
+    def local_gradients(self, arrays, grads):
+        grads["n"] *= np.exp(-100 * arrays["h"]) / 100
+
+    require_repeatable(changed(step=step, local_gradients=local_gradients)(3, 4))
 
 
 @pytest.mark.usefixtures("own_cell")

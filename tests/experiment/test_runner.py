@@ -412,5 +412,5 @@ def test_a_run_says_that_its_patience_is_over(listener, tmp_path, monkeypatch, c
     assert any("stopped by train.patience=2" in record.getMessage() for record in caplog.records)
     assert len(RunFolder(tmp_path).records()) == 3
     caplog.clear()
-    run(tmp_path / "short", "train.max_epochs=2", "train.patience=2")
+    run(tmp_path / "short", "train.max_epochs=3", "train.patience=2")  # which ends it too
     assert not any("stopped by" in record.getMessage() for record in caplog.records)

@@ -46,12 +46,11 @@ def test_a_rate_has_four_digits():
 
 
 def test_a_range_of_fractions_for_a_whole_number_is_refused_before_anything_is_made():
-    arguments = [*QUICK, "sweep=search", "sweep.trials=3", "model.num_layers=interval(1,3)"]
-    with (
-        open_request(arguments) as request,
-        pytest.raises(UserError, match=r"num_layers=1\.\d+ must be a whole"),
-    ):
-        request.listing()
+    arguments = [*QUICK, "sweep=search", "sweep.trials=3", ""]
+    for key, limits in ("model.num_layers", "1,3"), ("model.hidden_size", "100,9000"):
+        arguments[-1] = f"{key}=interval({limits})"
+        with open_request(arguments) as request, pytest.raises(UserError, match=rf"{key}=\d+\.\d+ must be a"):
+            request.listing()
     arguments[-1] = "model.num_layers=int(interval(1,3))"
     with open_request(arguments) as request:
         assert "3 trials" in request.listing()

@@ -1,7 +1,6 @@
 """Run the time loop of a cell in one of three ways: by NumPy step by step, compiled by numba, by GPU kernels."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 from numbers import Number
 from types import ModuleType
@@ -83,8 +82,8 @@ def why_not_compiled(cell: Cell) -> str | None:
         NOT_COMPILED[cell] = None
         try:
             for method, read in READ.items():
-                first, before = read_alone(cell, read), numbers_of(cell)
-                if first != read_alone(cell, read) or before != numbers_of(cell):
+                first, before = read_alone(cell, read), numbers_in(vars(cell))
+                if first != read_alone(cell, read) or before != numbers_in(vars(cell)):
                     raise Refused(
                         f"compiled code cannot use {method}, which is other maths each time it is called: "
                         "numbers that the cell counts or draws stay as they are in what is compiled"
@@ -98,11 +97,15 @@ def why_not_compiled(cell: Cell) -> str | None:
     return NOT_COMPILED[cell]
 
 
-def numbers_of(cell: Cell) -> dict[str, Any]:
-    """Return a copy of the attributes of a cell in which a counter shows."""
-    arrays = {name: value.tolist() for name, value in vars(cell).items() if isinstance(value, np.ndarray)}
-    others = {name: value for name, value in vars(cell).items() if isinstance(value, Number | list | dict)}
-    return deepcopy(others) | arrays
+def numbers_in(value: Any) -> Any:
+    """Return a copy of what a counter shows in: numbers, also those of arrays, lists and dictionaries."""
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, list):
+        return [numbers_in(each) for each in value]
+    if isinstance(value, dict):
+        return {key: numbers_in(each) for key, each in value.items()}
+    return value if isinstance(value, Number) else None
 
 
 def read_alone(cell: Cell, read: Callable) -> tuple[list, list]:
