@@ -57,7 +57,9 @@ def inside(over: Override) -> list[str]:
     if not isinstance(space, IntervalSweep):
         return [values(over)[0], values(over)[-1]]
     within: Any = space.start + 0.4823 * (space.end - space.start)  # type: ignore[operator]
-    written = str(int(within)) if isinstance(space.start, int) else f"{within:.9g}"
+    written = shown(int(within) if isinstance(space.start, int) else within, space)
+    if isinstance(space.start, float) and float(written).is_integer():  # for lack of digits
+        written = str(within)
     return [f"{over.get_key_element()}={written}"] * 2
 
 

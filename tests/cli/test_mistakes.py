@@ -348,11 +348,11 @@ SIXTY = {
     "model.match_params=4972800: add model.match_params=null and sizes, or that number again",
     "-m sweep=fair cell=lstm,gru optimizer=adam": "the range of optimizer.lr that the preset searches, 0.3 to 30, is "
     "not for a config with optimizer.lr=0.002: give one, as in 'optimizer.lr=tag(log,interval(0.0002,0.02))'",
-    "-m sweep=fair experiment=awd_small_lstm cell=lstm,gru dataset=grammar": "cell=lstm optimizer.lr=15.15 "
-    "model.dropout=0.3: model.dropout=0.3 counts nowhere beside model.input_dropout=0.3, ",
-    "-m sweep=recipe cell=gru,mingru": "cell=mingru optimizer.lr=21.5 model.input_dropout=0.25 "
-    "model.output_dropout=0.25 model.weight_drop=0.3 model.activation_penalty=1 model.temporal_penalty=1: "
-    "model.weight_drop=0.3 is for recurrent products, and cell=mingru has none",
+    "-m sweep=fair experiment=awd_small_lstm cell=lstm,gru dataset=grammar": "cell=lstm optimizer.lr=14.62 "
+    "model.dropout=0.2894: model.dropout=0.2894 counts nowhere beside model.input_dropout=0.3, ",
+    "-m sweep=recipe cell=gru,mingru": "cell=mingru optimizer.lr=20.85 model.input_dropout=0.2412 "
+    "model.output_dropout=0.2412 model.weight_drop=0.2894 model.activation_penalty=0.9646 model.temporal_penalty=0.9646: "
+    "model.weight_drop=0.2894 is for recurrent products, and cell=mingru has none",
     "cell=lstm cell.bias=false cell.forget_bias=5": "cell.forget_bias=5 counts nowhere beside cell.bias=false: leave ",
     "model.temporal_penalty=1 train.bptt=1": "model.temporal_penalty=1.0 compares the steps of a window, and "
     "train.bptt=1 has one: leave it out",
