@@ -351,8 +351,8 @@ SIXTY = {
     "-m sweep=fair experiment=awd_small_lstm cell=lstm,gru dataset=grammar": "cell=lstm optimizer.lr=14.62 "
     "model.dropout=0.2894: model.dropout=0.2894 counts nowhere beside model.input_dropout=0.3, ",
     "-m sweep=recipe cell=gru,mingru": "cell=mingru optimizer.lr=20.85 model.input_dropout=0.2412 "
-    "model.output_dropout=0.2412 model.weight_drop=0.2894 model.activation_penalty=0.9646 model.temporal_penalty=0.9646: "
-    "model.weight_drop=0.2894 is for recurrent products, and cell=mingru has none",
+    "model.output_dropout=0.2412 model.weight_drop=0.2894 model.activation_penalty=0.9646 "
+    "model.temporal_penalty=0.9646: model.weight_drop=0.2894 is for recurrent products, and cell=mingru has none",
     "cell=lstm cell.bias=false cell.forget_bias=5": "cell.forget_bias=5 counts nowhere beside cell.bias=false: leave ",
     "model.temporal_penalty=1 train.bptt=1": "model.temporal_penalty=1.0 compares the steps of a window, and "
     "train.bptt=1 has one: leave it out",
