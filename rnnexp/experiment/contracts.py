@@ -19,6 +19,8 @@ from rnnexp.nn.model import Model
 from rnnexp.optim.base import Optimizer
 
 KINDS: dict[str, type] = {"cell": Cell, "dataset": Corpus, "optimizer": Optimizer, "evaluation": Evaluator}
+TOKENS = np.arange(7, dtype=np.int32)
+WINDOW = TOKENS[:6].reshape(3, 2), TOKENS[1:].reshape(3, 2)  # inputs and targets that a cell is tried on
 
 
 def made(group: str, name: str, make: Callable[[], Any]) -> Any:
@@ -103,11 +105,9 @@ def take_step(cell: Cell, optimizer: Optimizer | None = None) -> None:
     """Take a step forward and back, and one of an optimizer; ValueError where a number is not finite."""
     model = Model([cell], vocab_size=7, embed_size=cell.shapes["W"][1])
     model.init(0)
-    tokens = np.arange(7, dtype=np.int32)
     workspace = model.workspace()
     with engine.use("numpy"), np.errstate(all="ignore"):
-        inputs, targets = tokens[:6].reshape(3, 2), tokens[1:].reshape(3, 2)
-        nats, _ = model.forward(inputs, targets, model.zero_state(2), workspace, (0, 0), 1.0)
+        nats, _ = model.forward(*WINDOW, model.zero_state(2), workspace, (0, 0), 1.0)
         require_finite("step", nats)
         model.backward(workspace)
         require_finite("step_backward", model.params.grads)
@@ -145,11 +145,10 @@ def require_repeatable(cell: Cell) -> None:
         return
     model = Model([cell], vocab_size=7, embed_size=cell.shapes["W"][1])
     model.params.values[...] = np.random.default_rng(0).normal(0, 0.5, len(model.params.values))
-    tokens, workspace = np.arange(7, dtype=np.int32), model.workspace()
-    inputs, targets = tokens[:6].reshape(3, 2), tokens[1:].reshape(3, 2)
+    workspace = model.workspace()
     with engine.use("numpy"), np.errstate(all="ignore"):
         first, second = (
-            float(model.forward(inputs, targets, model.zero_state(2), workspace, None, 1.0)[0]) for _ in "12"
+            float(model.forward(*WINDOW, model.zero_state(2), workspace, None, 1.0)[0]) for _ in "12"
         )
     if not np.array_equal(first, second, equal_nan=True):
         raise ValueError(
@@ -164,15 +163,13 @@ def is_other_gradient(model: Model, rng: np.random.Generator, spread: float) -> 
     Two differences of the loss must agree on the slope: they do not at a corner (abs, clip), in single precision, or
     where a step draws numbers, and then nothing is found.
     """
-    tokens = np.arange(7, dtype=np.int32)
-    inputs, targets = tokens[:6].reshape(3, 2), tokens[1:].reshape(3, 2)
     workspace, values = model.workspace(), model.params.values
     model.init(0)
     point, direction = values + rng.normal(0, spread, len(values)), rng.normal(0, 1, len(values))
 
     def loss(distance: float) -> float:
         values[...] = point + distance * direction
-        return float(model.forward(inputs, targets, model.zero_state(2), workspace, None, 1.0)[0])
+        return float(model.forward(*WINDOW, model.zero_state(2), workspace, None, 1.0)[0])
 
     slope, other = ((loss(far) - loss(-far)) / (2 * far) for far in (1e-4, 2e-4))
     loss(0.0)

@@ -135,8 +135,8 @@ def train(
     if settings.max_seconds and spent >= settings.max_seconds:
         stop = f"train.max_seconds={settings.max_seconds:g} at step {done_at(records)}"
         log.info(f"{experiment.label}: stopped by {stop}")
-    best, last = checkpoints.best_so_far()[0], settings.max_epochs
-    if settings.patience and len(records) - best >= settings.patience and len(records) < last:
-        log.info(
-            f"{experiment.label}: stopped by train.patience={settings.patience}: none was better since epoch {best}"
-        )
+    if settings.patience and len(records) < settings.max_epochs:
+        best, _ = checkpoints.best_so_far()
+        if len(records) - best >= settings.patience:
+            stop = f"train.patience={settings.patience}: none was better since epoch {best}"
+            log.info(f"{experiment.label}: stopped by {stop}")

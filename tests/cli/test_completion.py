@@ -1,4 +1,4 @@
-"""TAB completes subcommands, their studies and their run folders, and leaves the rest to Hydra."""
+"""Complete by TAB subcommands, their studies and their run folders, and leave the rest to Hydra."""
 
 import pytest
 

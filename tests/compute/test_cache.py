@@ -170,7 +170,7 @@ def test_what_is_loaded_for_others_is_never_compiled(tmp_path, monkeypatch):
 
 
 def test_what_is_loaded_is_looked_up_by_its_config(tmp_path, monkeypatch):
-    """And found again without a look at the sources, for another rate too, but not for other maths of a cell."""
+    """Find it again without a look at the sources, for another rate too, but not for other maths of a cell."""
     monkeypatch.setattr(generated, "compiled_in", lambda: tmp_path)
     monkeypatch.setattr(precompile, "LOADED", {})
     monkeypatch.setattr(precompile, "use_all", lambda config: None)

@@ -16,6 +16,7 @@ from rnnexp.experiment import schema
 from rnnexp.installation import CONF
 from rnnexp.records.address import Address
 from rnnexp.records.folder import RunFolder
+from rnnexp.sweeps.job import Job
 from rnnexp.sweeps.scheduler import Sweep
 from rnnexp.sweeps.search import Search
 from rnnexp.sweeps.storages import open_storage
@@ -709,3 +710,9 @@ def test_a_mistake_in_a_search(in_process, arguments, part):
     assert result.returncode == 1
     assert part in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr
+
+
+def test_a_signal_without_a_name_ends_a_job_as_others_do():
+    job = Job("a", {}, folder=None)
+    assert job.reason(-signal.SIGKILL) == "killed by SIGKILL"
+    assert job.reason(-40) == "killed by signal 40"
